@@ -1,0 +1,227 @@
+"""What a store promises beyond the bare contract. Only what is claimed can be broken."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from sessionproof.contract.message import MESSAGE_FIELDS
+
+HANDLES = ("one", "tasks", "threads", "processes")
+DURABILITY = ("none", "process", "power", "power-strict")
+CONSISTENCY = ("none", "session", "linearizable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the store documents that it does not take, in bytes of UTF-8 unless said otherwise.
+
+    ``retention`` is the number of newest messages that a session keeps; ``nul`` and ``surrogates``
+    say whether texts with U+0000 and with lone surrogates are taken.
+    """
+
+    content_bytes: int | None = None
+    id_bytes: int | None = None
+    batch_bytes: int | None = None
+    retention: int | None = None
+    nul: bool = True
+    surrogates: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """A store's promises. Each default is the weakest, so that silence promises nothing.
+
+    ``keeps``: fields of a message that come back equal. ``roles``, ``kinds``: those that it takes.
+    ``validates``: unknown roles, negative numbers and wrong types are refused.
+    ``missing_session``: what an append to an unknown session does.
+    ``session_ids``: who names a session. ``writes``: ``replace`` when the unit that the store
+    writes is the whole conversation. ``atomic_batches``: an append lands whole or not at all.
+    ``order``: reads follow the appends, or the messages' own times.
+    ``handles``: by whom one location may be open at the same time. ``shared_handle``: one handle
+    may be used by all of them. ``writers``: so many at once without an error. ``fair``: none
+    of them waits for ever. ``concurrent_readers``: readers go on while a writer works.
+    ``consistency`` and ``durability``: levels, weakest first, as listed in this module.
+    ``seq_start``: number of a session's first message, None when there are no numbers;
+    ``seq_after_delete``: whether the numbers of deleted newest messages are given again.
+    ``sources``: for each claim by name, the address of the sentence that makes it.
+    """
+
+    keeps: frozenset[str] = frozenset({"role", "content"})
+    roles: frozenset[str] = frozenset({"user", "assistant"})
+    kinds: frozenset[str] = frozenset({"text"})
+    validates: bool = False
+    missing_session: Literal["creates", "refuses"] = "creates"
+    session_ids: Literal["caller", "store"] = "caller"
+    writes: Literal["append", "replace"] = "append"
+    atomic_batches: bool = False
+    order: Literal["append", "timestamp"] = "append"
+    handles: Literal["one", "tasks", "threads", "processes"] = "one"
+    shared_handle: bool = False
+    writers: int | None = None
+    fair: bool = False
+    concurrent_readers: bool = False
+    consistency: Literal["none", "session", "linearizable"] = "none"
+    durability: Literal["none", "process", "power", "power-strict"] = "none"
+    seq_start: int | None = None
+    seq_after_delete: Literal["reuse", "never"] | None = None
+    limits: Limits = field(default_factory=Limits)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("keeps", "roles", "kinds"):  # any iterable of names will do for the writer
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise ValueError(f"claim {name} must be a set of names, not the string {value!r}")
+            object.__setattr__(self, name, frozenset(value))
+        problems = _problems(self)
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def at_least(self, name: str, level: str) -> bool:
+        """Whether an ordered claim (handles, durability, consistency) reaches ``level``."""
+        order = {"handles": HANDLES, "durability": DURABILITY, "consistency": CONSISTENCY}[name]
+        return order.index(getattr(self, name)) >= order.index(level)
+
+
+def required(claims: Claims, requirement: str) -> Claims:
+    """``claims`` with one claim set by text, as in ``--require durability=process``.
+
+    Limits are named ``limits.retention``; sets are comma-separated. Raises ValueError in one
+    sentence that says what may stand there.
+    """
+    name, separator, text = requirement.partition("=")
+    if not separator:
+        raise ValueError(f"{requirement!r} is no NAME=LEVEL, as in durability=process")
+    if name.startswith("limits."):
+        limit = name.removeprefix("limits.")
+        value = _parse(Limits, limit, text, shown=name)
+        return replace(claims, limits=replace(claims.limits, **{limit: value}))
+    return replace(claims, **{name: _parse(Claims, name, text, shown=name)})
+
+
+def claims_to_json(claims: Claims) -> dict[str, Any]:
+    """The claims as a JSON object: sets sorted, limits as an object, defaults included."""
+    out: dict[str, Any] = {}
+    for item in fields(claims):
+        value = getattr(claims, item.name)
+        if isinstance(value, frozenset):
+            value = sorted(value)
+        elif isinstance(value, Limits):
+            value = {part.name: getattr(value, part.name) for part in fields(value)}
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        out[item.name] = value
+    return out
+
+
+def claims_from_json(value: object) -> Claims:
+    """The inverse of ``claims_to_json``; absent names take their defaults.
+
+    Raises ValueError that lists all that is wrong.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"claims must be a JSON object, not {type(value).__name__}")
+    unknown = sorted(map(str, value.keys() - {item.name for item in fields(Claims)}))
+    if unknown:
+        raise ValueError(f"unknown claims: {', '.join(unknown)}")
+    given = dict(value)
+    if "limits" in given:
+        limits = given["limits"]
+        known = {item.name for item in fields(Limits)}
+        if not isinstance(limits, dict) or limits.keys() - known:
+            raise ValueError(f"claim limits must be an object of {', '.join(sorted(known))}")
+        given["limits"] = Limits(**limits)
+    for name in ("keeps", "roles", "kinds"):
+        if name in given and not isinstance(given[name], list):
+            raise ValueError(f"claim {name} must be a list of names")
+    try:
+        return Claims(**given)
+    except TypeError as error:  # an unhashable name in a set, say
+        raise ValueError(f"claims: {error}") from None
+
+
+def as_python(claims: Claims) -> str:
+    """A line that can be pasted into an adapter: only what differs from the defaults."""
+    return f"claims = {_expression(claims)}"
+
+
+def _expression(part: Claims | Limits) -> str:
+    default = type(part)()
+    shown = []
+    for item in fields(part):
+        value = getattr(part, item.name)
+        if value == getattr(default, item.name):
+            continue
+        text = repr(value)
+        if isinstance(value, Limits):
+            text = _expression(value)
+        elif isinstance(value, frozenset):
+            text = "{" + ", ".join(map(repr, sorted(value))) + "}"
+        shown.append(f"{item.name}={text}")
+    return f"{type(part).__name__}({', '.join(shown)})"
+
+
+def _problems(claims: Claims) -> list[str]:
+    problems = []
+    for owner, prefix in ((claims, ""), (claims.limits, "limits.")):
+        if prefix and not isinstance(owner, Limits):
+            problems.append("claim limits must be Limits(…)")
+            continue
+        hints = get_type_hints(type(owner))
+        for item in fields(owner):
+            value = getattr(owner, item.name)
+            allowed = _allowed(hints[item.name])
+            if allowed is not None and not any(_fits(value, one) for one in allowed):
+                words = ", ".join(_word(one) for one in allowed)
+                problems.append(f"claim {prefix}{item.name} must be one of {words}; got {value!r}")
+    unknown = sorted(map(str, claims.keeps - set(MESSAGE_FIELDS)))
+    if unknown:
+        problems.append(
+            f"claim keeps names no field of a message: {', '.join(unknown)} "
+            f"(fields: {', '.join(MESSAGE_FIELDS)})"
+        )
+    return problems
+
+
+def _allowed(hint: Any) -> list[Any] | None:
+    """The literals and plain types that a hint admits; None for hints that are not checked."""
+    if get_origin(hint) in (Union, types.UnionType):
+        parts = [_allowed(part) for part in get_args(hint)]
+        return None if None in parts else [one for part in parts if part for one in part]
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    return [hint] if hint in (bool, int, type(None)) else None
+
+
+def _fits(value: object, allowed: Any) -> bool:
+    return type(value) is allowed if isinstance(allowed, type) else value == allowed
+
+
+def _word(allowed: Any) -> str:
+    names = {bool: "true, false", int: "a whole number", type(None): "none"}
+    return names.get(allowed, str(allowed)) if isinstance(allowed, type) else str(allowed)
+
+
+def _parse(owner: type, name: str, text: str, *, shown: str) -> Any:
+    hints = get_type_hints(owner)
+    if name not in hints or name in ("limits", "sources"):
+        known = sorted(
+            {*get_type_hints(Claims)} - {"limits", "sources"}
+            | {f"limits.{item.name}" for item in fields(Limits)}
+        )
+        raise ValueError(f"there is no claim {shown!r}; claims are {', '.join(known)}")
+    allowed = _allowed(hints[name])
+    if allowed is None:
+        return frozenset(part.strip() for part in text.split(",") if part.strip())
+    word = text.strip().lower()
+    words_of: dict[str, list[Any]] = {"true": [True], "false": [False], "none": [None]}
+    readings = [text.strip(), *words_of.get(word, [])]
+    readings += [int(word)] if word.lstrip("-").isdecimal() else []
+    for reading in readings:
+        if any(_fits(reading, one) for one in allowed):
+            return reading
+    words = ", ".join(_word(one) for one in allowed)
+    raise ValueError(f"claim {shown} must be one of {words}; got {text!r}")

@@ -1,0 +1,144 @@
+"""Finding a store by its name: a registered name, ``module:attr``, or a scheme such as ``cmd:``.
+
+Other packages register stores by entry points of the group ``sessionproof.stores``, and schemes
+by the group ``sessionproof.schemes`` (a function from the text after the colon to a factory).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.location import Location
+from sessionproof.contract.message import Message
+
+STORES = "sessionproof.stores"
+SCHEMES = "sessionproof.schemes"
+
+
+class StoreNotFound(Exception):
+    """No store of this name can be used; the text is one line that says why and what to do."""
+
+
+class MissingExtra(StoreNotFound):
+    """The store's own package is not installed."""
+
+    def __init__(self, store: str, extra: str, package: str) -> None:
+        super().__init__(
+            f"{store} needs the package {package}: pip install 'sessionproof[{extra}]'"
+        )
+
+
+@dataclass(frozen=True)
+class StoreSpec:
+    """A store under test: how to open it, and what it says of itself before it is opened.
+
+    ``open`` takes a Location and answers a handle or an awaitable of one. ``encode`` and
+    ``decode`` are the adapter's pure translations, None when it has none. ``claims`` is None when
+    the factory declares none; a handle may still carry its own.
+    """
+
+    name: str
+    open: Callable[[Location], Any]
+    claims: Claims | None = None
+    encode: Callable[[Message], Any] | None = None
+    decode: Callable[[Any], Message] | None = None
+    version: str | None = None
+
+
+def find_store(name: str) -> StoreSpec:
+    """The store of this name; raises StoreNotFound, whose text is one line for the user."""
+    scheme, colon, rest = name.partition(":")
+    schemes = {point.name: point for point in importlib.metadata.entry_points(group=SCHEMES)}
+    if colon and scheme in schemes:
+        return spec_of(name, schemes[scheme].load()(rest))
+    registered = {point.name: point for point in importlib.metadata.entry_points(group=STORES)}
+    if name in registered:
+        module, _, attribute = registered[name].value.partition(":")
+        return spec_of(name, _load(name, module, attribute))
+    if colon:
+        return spec_of(name, _load(name, scheme, rest))
+    known = ", ".join(sorted(registered)) or "none"
+    raise StoreNotFound(
+        f"no store is called {name!r}: use module:attr, cmd:COMMAND, or a known name ({known})"
+    )
+
+
+def spec_of(name: str, factory: object) -> StoreSpec:
+    """The spec of a class or function that takes a location; raises StoreNotFound."""
+    if not callable(factory):
+        raise StoreNotFound(
+            f"{name} is a {type(factory).__name__}: name a class, or a function open(location)"
+        )
+    if inspect.isclass(factory):
+        missing = [item for item in ("append", "read", "close") if not hasattr(factory, item)]
+        if missing:
+            raise StoreNotFound(
+                f"{name} has no {', no '.join(missing)}: a store needs append, read and close"
+            )
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        signature = None
+    if signature is not None:
+        try:
+            signature.bind(object())
+        except TypeError:
+            raise StoreNotFound(
+                f"{name}{signature} cannot be called with one location: "
+                "give it a class or a function that takes the location alone"
+            ) from None
+    claims = getattr(factory, "claims", None)
+    if claims is not None and not isinstance(claims, Claims):
+        raise StoreNotFound(
+            f"{name}.claims is a {type(claims).__name__}: it must be sessionproof.Claims(…)"
+        )
+    version = getattr(factory, "version", None)
+    return StoreSpec(
+        name=name,
+        open=factory,
+        claims=claims,
+        encode=getattr(factory, "encode", None),
+        decode=getattr(factory, "decode", None),
+        version=version if isinstance(version, str) else None,
+    )
+
+
+def _load(name: str, module: str, attribute: str) -> object:
+    if not attribute:
+        raise StoreNotFound(f"{name!r} names no attribute: write it as module:attr")
+    try:
+        loaded: object = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name not in _parents(module):
+            raise StoreNotFound(
+                f"{module} cannot be imported: it needs the module {error.name!r}, "
+                "which is not installed"
+            ) from error
+        raise StoreNotFound(
+            f"there is no module {module!r} on the import path (started in {sys.path[0] or '.'!r})"
+        ) from error
+    except StoreNotFound:
+        raise
+    except (Exception, SystemExit) as error:
+        raise StoreNotFound(
+            f"importing {module} failed: {type(error).__name__}: {error}".splitlines()[0]
+        ) from error
+    for part in attribute.split("."):
+        if not hasattr(loaded, part):
+            near = [item for item in vars(loaded) if item.lower() == part.lower()]
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise StoreNotFound(f"module {module!r} has no attribute {attribute!r}{hint}")
+        loaded = getattr(loaded, part)
+    return loaded
+
+
+def _parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]

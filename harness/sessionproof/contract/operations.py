@@ -1,0 +1,236 @@
+"""Operations and their outcomes. A program is a sequence of operations.
+
+The names of sessions in a program (s0, s1, …) are logical: whoever runs it binds each to the id
+that the store knows. What a workload does, what a history records and what the oracle steps
+through are these same values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from sessionproof.contract.message import Json, Message, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add messages to the end of a session, in order."""
+
+    session: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """All messages of a session, oldest first."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make a session, with its first messages; answers its id."""
+
+    session: str
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """The facts of a session."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """The ids of all sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a session with all that belongs to it."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Remove all messages of a session."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLast:
+    """The newest ``n`` messages, oldest first."""
+
+    session: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPages:
+    """All messages by pages of at most ``limit``, following the cursor to its end."""
+
+    session: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many messages a session has."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class PopLast:
+    """Remove the newest message and answer it; None when there is none."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMessage:
+    """Remove the message at ``index`` (from 0, modulo the number of messages)."""
+
+    session: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class EditMessage:
+    """Put another message in the place of the one at ``index`` (modulo their number)."""
+
+    session: str
+    index: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put a whole new history in the place of a session's messages."""
+
+    session: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetState:
+    """The value of a key of a session's state; None when it was never set."""
+
+    session: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """Set a key of a session's state."""
+
+    session: str
+    key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Close the handle and open the location again."""
+
+
+Operation: TypeAlias = (
+    Append | Read | Create | Get | List | Delete | Clear | ReadLast | ReadPages | Count | PopLast
+    | DeleteMessage | EditMessage | Replace | GetState | SetState | Reopen
+)  # fmt: skip
+Program: TypeAlias = tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an operation failed: the exception's type name, its text, and raw evidence."""
+
+    type: str
+    text: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``ok``: took place and answered ``value``. ``fail``: surely did not. ``info``: unknown."""
+
+    type: Literal["ok", "fail", "info"]
+    value: Any = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An operation with its outcome, and the id by which the store knows the session."""
+
+    operation: Operation
+    outcome: Outcome
+    session_id: str | None = None
+
+
+_METHODS: dict[type, str] = {
+    Append: "append", Read: "read", Create: "create", Get: "get", List: "list",
+    Delete: "delete", Clear: "clear", ReadLast: "read_last", ReadPages: "page", Count: "count",
+    PopLast: "pop_last", DeleteMessage: "delete_message", EditMessage: "edit_message",
+    Replace: "replace", GetState: "get_state", SetState: "set_state", Reopen: "close",
+}  # fmt: skip
+
+
+def method_of(operation: Operation | type[Operation]) -> str:
+    """The name of the store's method that carries the operation out."""
+    kind = operation if isinstance(operation, type) else type(operation)
+    return _METHODS[kind]
+
+
+def as_call(operation: Operation) -> str:
+    """The operation as one line of Python against a store, for people to read and paste."""
+    match operation:
+        case Reopen():
+            return "store.close(); store = open_again()"
+        case List():
+            return "store.list()"
+        case Append(session, messages) | Replace(session, messages):
+            return f"store.{method_of(operation)}({session!r}, [{_calls(messages)}])"
+        case Create(session, messages):
+            given = f", messages=[{_calls(messages)}]" if messages else ""
+            return f"store.create({session!r}{given})"
+        case ReadLast(session, n):
+            return f"store.read_last({session!r}, {n})"
+        case ReadPages(session, limit):
+            return f"store.page({session!r}, cursor=…, limit={limit})  # page by page"
+        case DeleteMessage(session, index):
+            return f"store.delete_message({session!r}, …)  # the message at {index}"
+        case EditMessage(session, index, message):
+            new = message_call(message)
+            return f"store.edit_message({session!r}, …, {new})  # the message at {index}"
+        case GetState(session, key):
+            return f"store.get_state({session!r}, {key!r})"
+        case SetState(session, key, value):
+            return f"store.set_state({session!r}, {key!r}, {value!r})"
+        case _:
+            return f"store.{method_of(operation)}({operation.session!r})"
+
+
+def message_call(message: Message) -> str:
+    """The message as the Python expression that makes it; long texts are cut in the middle."""
+    values = to_json(message)
+    parts = [_short(values.pop("role")), _short(values.pop("content"))]
+    parts += [f"{name}={_short(value)}" for name, value in values.items()]
+    return f"Message({', '.join(parts)})"
+
+
+def _calls(messages: tuple[Message, ...]) -> str:
+    return ", ".join(map(message_call, messages))
+
+
+def _short(value: object, limit: int = 200) -> str:
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit // 2]} … {len(text):,} characters … {text[-limit // 4 :]}"

@@ -1,0 +1,44 @@
+"""Findings and verdicts: what a check says, and what a report says of a guarantee."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sessionproof.contract.anomalies import Anomaly
+
+
+class Verdict(StrEnum):
+    """A guarantee's verdict. ``UNKNOWN`` is shown as "could not tell", never as holding."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    NOT_CLAIMED = "not claimed"
+    UNKNOWN = "unknown"
+    NOT_RUN = "not run"
+
+    @property
+    def shown(self) -> str:
+        """The words for people."""
+        return "could not tell" if self is Verdict.UNKNOWN else str(self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One break, with its evidence.
+
+    ``did``, ``expected`` and ``seen`` are sentences for people. ``program`` is the smallest
+    program that shows it: one Python call on the store a line, in order, the last line being the
+    one that went wrong. ``repeat`` is the command that runs it again. ``repeats`` says how often
+    the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
+    name: a stack, what a process wrote to stderr.
+    """
+
+    anomaly: Anomaly
+    did: str
+    expected: str
+    seen: str
+    program: tuple[str, ...] = ()
+    repeats: str | None = None
+    repeat: str | None = None
+    evidence: dict[str, str] = field(default_factory=dict)

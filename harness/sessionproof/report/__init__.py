@@ -1,0 +1,1 @@
+"""A run's result, and its forms: JSON, terminal, HTML, JUnit."""

@@ -1,0 +1,229 @@
+"""The run's result: records of tests merged by guarantee, one verdict, one exit code.
+
+``result.json`` is this module's ``to_json``; its schema is ``result.schema.json`` beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.guarantees import GUARANTEES, Guarantee
+from sessionproof.contract.verdicts import Finding, Verdict
+
+SCHEMA_VERSION = 1
+
+EXIT_HOLDS = 0
+EXIT_BROKEN = 1
+EXIT_USAGE = 2
+EXIT_REGRESSION = 3
+EXIT_UNKNOWN = 4
+EXIT_NOTHING = 5
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What one test says of its guarantee. ``examined`` counts in the guarantee's unit.
+
+    ``gated`` is False when the store declared no claims and the row needs one: then the verdict
+    is what was seen, and decides nothing.
+    """
+
+    guarantee: str
+    test: str
+    verdict: Verdict
+    reason: str = ""
+    examined: int = 0
+    duration_s: float = 0.0
+    gated: bool = True
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuaranteeResult:
+    """A guarantee with its verdict: all records of its tests, merged."""
+
+    id: str
+    group: str
+    promise: str
+    verdict: Verdict
+    reason: str = ""
+    examined: int = 0
+    unit: str = ""
+    least: int = 0
+    duration_s: float = 0.0
+    gated: bool = True
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """All that a run says. ``store`` is the name as it was given; times are seconds, UTC ISO 8601.
+
+    ``complete`` is False when the run was interrupted or cut short. ``suggested_claims`` is a
+    line for the adapter of a store that declared none. ``notes`` are sentences about the run.
+    """
+
+    store: str
+    store_version: str | None
+    profile: str
+    seed: int
+    guarantees: tuple[GuaranteeResult, ...]
+    sessionproof: str
+    workers: int = 1
+    claims: Mapping[str, Any] | None = None
+    claims_declared: bool = True
+    suggested_claims: str | None = None
+    capabilities: tuple[str, ...] = ()
+    not_representable: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    started_at: str = ""
+    duration_s: float = 0.0
+    complete: bool = True
+    interrupted: bool = False
+    accepted_unknown: tuple[str, ...] = ()
+    exit_code: int = 0
+    verdict: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def merge(records: Iterable[Record], expected: Sequence[str] | None = None) -> tuple[
+    GuaranteeResult, ...
+]:  # fmt: skip
+    """One result a guarantee, in the registry's order, by guarantee id and never by test.
+
+    ``expected`` are the ids that the run was to examine; those without a record could not be
+    told, and those of the registry that are not expected were not run.
+    """
+    by_id: dict[str, list[Record]] = {}
+    for record in records:
+        by_id.setdefault(record.guarantee, []).append(record)
+    wanted = set(GUARANTEES if expected is None else expected)
+    return tuple(
+        _merge_one(row, by_id.get(row.id, []), wanted=row.id in wanted)
+        for row in GUARANTEES.values()
+    )
+
+
+def _merge_one(row: Guarantee, records: list[Record], *, wanted: bool) -> GuaranteeResult:
+    empty = GuaranteeResult(
+        id=row.id, group=row.group, promise=row.promise, verdict=Verdict.NOT_RUN,
+        unit=row.unit, least=row.least,
+    )  # fmt: skip
+    if not records:
+        if not wanted:
+            return empty
+        return replace(empty, verdict=Verdict.UNKNOWN, reason="the run ended before it was judged")
+    verdicts = {record.verdict for record in records}
+    order = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.NOT_CLAIMED)
+    verdict = next(one for one in order if one in verdicts)
+    examined = sum(record.examined for record in records)
+    reasons = [record.reason for record in records if record.verdict is verdict and record.reason]
+    reason = "; ".join(dict.fromkeys(reasons))
+    if verdict is Verdict.HOLDS and examined < row.least:
+        verdict = Verdict.UNKNOWN
+        reason = f"too little evidence: {examined} {row.unit} of at least {row.least}"
+    return replace(
+        empty,
+        verdict=verdict,
+        reason=reason,
+        examined=examined,
+        duration_s=round(sum(record.duration_s for record in records), 3),
+        gated=any(record.gated for record in records),
+        findings=tuple(finding for record in records for finding in record.findings),
+        notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
+    )
+
+
+def concluded(result: RunResult) -> RunResult:
+    """The result with its exit code and its verdict in a sentence."""
+    code = exit_code(result)
+    return replace(result, exit_code=code, verdict=_sentence(result, code))
+
+
+def exit_code(result: RunResult) -> int:
+    """The first that applies: interrupted, broken, nothing examined, could not tell, holds."""
+    gated = [one for one in result.guarantees if one.gated]
+    examined = [one for one in result.guarantees if one.verdict in (Verdict.HOLDS, Verdict.BROKEN)]
+    unknown = [
+        one
+        for one in gated
+        if one.verdict is Verdict.UNKNOWN and not {one.id, one.group} & set(result.accepted_unknown)
+    ]
+    if result.interrupted:
+        return EXIT_INTERRUPTED
+    if any(one.verdict is Verdict.BROKEN for one in gated):
+        return EXIT_BROKEN
+    if not examined and not unknown:
+        return EXIT_NOTHING
+    if unknown or not result.complete:
+        return EXIT_UNKNOWN
+    return EXIT_HOLDS
+
+
+def counts(result: RunResult) -> dict[Verdict, int]:
+    """How many guarantees have each verdict."""
+    return {
+        verdict: sum(one.verdict is verdict for one in result.guarantees) for verdict in Verdict
+    }
+
+
+def _sentence(result: RunResult, code: int) -> str:
+    number = counts(result)
+    of = {verdict: _guarantees(number[verdict]) for verdict in Verdict}
+    match code:
+        case 130:
+            head = f"Interrupted: {of[Verdict.HOLDS]} held so far, {number[Verdict.BROKEN]} broken."
+        case 1:
+            head = f"{of[Verdict.BROKEN]} broken; {number[Verdict.HOLDS]} hold."
+        case 5:
+            head = "Nothing was examined."
+        case 4 if number[Verdict.UNKNOWN]:
+            head = f"Could not tell of {of[Verdict.UNKNOWN]}; {number[Verdict.HOLDS]} hold."
+        case 4:
+            head = f"The run was cut short; {of[Verdict.HOLDS]} held so far."
+        case _:
+            head = f"All {of[Verdict.HOLDS]} that were judged hold."
+            if number[Verdict.UNKNOWN]:
+                head += f" Could not tell of {of[Verdict.UNKNOWN]} (accepted)."
+    if not result.claims_declared:
+        return f"No claims: concurrency and durability not gated. {head}"
+    return head
+
+
+def _guarantees(number: int) -> str:
+    return f"{number} guarantee{'' if number == 1 else 's'}"
+
+
+def to_json(result: RunResult) -> dict[str, Any]:
+    """The result as JSON values, as ``result.schema.json`` describes them."""
+    return {"schema": SCHEMA_VERSION, **asdict(result)}
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """A record as JSON values, as workers send and write them."""
+    return asdict(record)
+
+
+def record_from_json(value: Mapping[str, Any]) -> Record:
+    """The inverse of ``record_to_json``."""
+    return Record(
+        **{
+            **value,
+            "verdict": Verdict(value["verdict"]),
+            "findings": tuple(map(finding_from_json, value["findings"])),
+            "notes": tuple(value["notes"]),
+        }
+    )
+
+
+def finding_from_json(value: Mapping[str, Any]) -> Finding:
+    """A finding from its JSON form."""
+    return Finding(
+        **{**value, "anomaly": Anomaly(value["anomaly"]), "program": tuple(value["program"])}
+    )
