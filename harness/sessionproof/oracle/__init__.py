@@ -1,0 +1,1 @@
+"""The contract in memory, obviously right."""
