@@ -1,0 +1,7 @@
+"""The reference store: chat sessions in one SQLite file, and the same behind ``async def``."""
+
+from sessionproof.reference.aio import AsyncReferenceStore
+from sessionproof.reference.presets import PRESETS, Preset
+from sessionproof.reference.store import ReferenceStore
+
+__all__ = ["PRESETS", "AsyncReferenceStore", "Preset", "ReferenceStore"]

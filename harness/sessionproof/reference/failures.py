@@ -1,0 +1,61 @@
+"""SQLite's errors in the words of the contract: which are definite, and which are not."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sessionproof.contract.errors import Conflict, Indefinite, Refused, StoreError, TooLarge
+
+# A constraint or trigger of the schema that two clients can run into, and what it means to them.
+_CONFLICTS = ("message id is taken", "session exists")
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+_CLEAR = {
+    sqlite3.SQLITE_CONSTRAINT: "the schema refuses it",
+    sqlite3.SQLITE_MISMATCH: "the schema refuses it",
+    sqlite3.SQLITE_READONLY: "the database is read-only",
+    sqlite3.SQLITE_PERM: "access is denied",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a backup",
+    sqlite3.SQLITE_NOTADB: "the file is not a SQLite database",
+    sqlite3.SQLITE_ERROR: "the database does not have the expected tables",
+    sqlite3.SQLITE_SCHEMA: "the database does not have the expected tables",
+}
+"""Errors that SQLite raises before a commit is written: the statement was rolled back."""
+
+
+def primary_code(error: sqlite3.Error) -> int | None:
+    """SQLite's primary result code, or None for errors of Python's own."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection held the lock: nothing was done, and it may be tried again."""
+    return primary_code(error) in _BUSY
+
+
+def as_store_error(error: sqlite3.Error, *, path: object, writes: bool) -> StoreError:
+    """The contract's error for SQLite's.
+
+    An I/O error can strike after the commit record was written, so a write that met one is
+    ``Indefinite``: the record may count once the file is opened again. Reads change nothing,
+    so all their errors are definite.
+    """
+    code = primary_code(error)
+    text = str(error)
+    if text in _CONFLICTS:
+        return Conflict(f"{text}; nothing was stored")
+    if code in _BUSY:
+        return Refused(f"{path} is locked by another connection; nothing was stored, try again")
+    if code == sqlite3.SQLITE_TOOBIG or isinstance(error, sqlite3.DataError):
+        return TooLarge(f"SQLite takes no value of this size ({text}); nothing was stored")
+    if code in _CLEAR:
+        return Refused(f"{path}: {_CLEAR[code]} ({text})")
+    if "losed" in text:  # "Cannot operate on a closed database": another thread closed the handle
+        return Refused("the store is closed")
+    if not writes:
+        return Refused(f"{path} cannot be read: {text}")
+    return Indefinite(f"{path}: {text}; whether the write took effect is open")

@@ -1,0 +1,218 @@
+"""What the store does to its database. Each function is one statement, or one transaction.
+
+A function that raises has left nothing behind, so it may be called again.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sessionproof.contract.errors import Expired
+from sessionproof.contract.message import Receipt
+from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless
+from sessionproof.reference.connections import transaction
+
+CHUNK = 50
+"""Most messages in one statement; larger batches are several statements in a transaction."""
+
+_OF_SESSION = "FROM sessions AS s JOIN messages AS m ON m.sid = s.id WHERE s.session_id = ?"
+
+READ_ALL = f"SELECT {READ} {_OF_SESSION} ORDER BY m.seq"
+READ_LAST = f"SELECT {READ} {_OF_SESSION} ORDER BY m.seq DESC LIMIT ?"
+READ_PAGE = f"SELECT {READ}, s.tag, m.seq {_OF_SESSION} AND m.seq > ? ORDER BY m.seq LIMIT ?"
+
+COUNTERS = (
+    "message_count", "total_tokens", "total_duration_us", "created_at_us", "last_activity_us",
+)  # fmt: skip
+GET = (
+    f"SELECT {', '.join(COUNTERS)}, status, owner, title, llm_model, metadata "
+    "FROM sessions WHERE session_id = ?"
+)
+COUNT = "SELECT message_count FROM sessions WHERE session_id = ?"
+LIST = "SELECT session_id FROM sessions"
+DELETE = "DELETE FROM sessions WHERE session_id = ?"
+CLEAR = "DELETE FROM messages WHERE sid = (SELECT id FROM sessions WHERE session_id = ?)"
+GET_STATE = (
+    "SELECT value FROM state WHERE sid = (SELECT id FROM sessions WHERE session_id = ?) AND key = ?"
+)
+
+_STATUS = "SELECT status FROM sessions WHERE session_id = ?"
+_SET_STATE = (
+    "INSERT INTO state (sid, key, value) SELECT id, ?, ? FROM sessions WHERE session_id = ? "
+    "ON CONFLICT (sid, key) DO UPDATE SET value = excluded.value RETURNING 1"
+)
+# The newest message of a session, and one named by its id: given by the client, or tag.seq.
+_NEWEST = f"(SELECT m.id {_OF_SESSION} ORDER BY m.seq DESC LIMIT 1)"
+_NAMED = (
+    "coalesce("
+    "(SELECT m.id FROM sessions AS s JOIN messages AS m ON m.sid = s.id"
+    " WHERE s.session_id = ? AND m.message_id = ?),"
+    "(SELECT m.id FROM sessions AS s JOIN messages AS m ON m.sid = s.id"
+    " WHERE s.session_id = ? AND s.tag = ? AND m.seq = ? AND m.message_id IS NULL))"
+)
+_DELETE_MESSAGE = f"DELETE FROM messages WHERE id = {_NAMED} RETURNING 1"
+_EDITED = ", ".join(
+    f"{name} = coalesce(?, {name})" if name == "message_id" else f"{name} = ?" for name in COLUMNS
+)
+_EDIT_MESSAGE = f"UPDATE messages SET {_EDITED} WHERE id = {_NAMED} RETURNING 1"
+_GIVEN_ID = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,17})")
+
+
+def fetch(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement; text that UTF-8 cannot express is bound as a BLOB."""
+    try:
+        return db.execute(sql, values).fetchall()
+    except UnicodeEncodeError:
+        return db.execute(sql, lossless(values)).fetchall()
+
+
+def change(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> None:
+    """Run a statement that answers nothing."""
+    fetch(db, sql, values)
+
+
+def append(db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int) -> Receipt:
+    """Add rows to a session, which is created when it is unknown; raises ``Expired``."""
+    if len(rows) <= CHUNK:
+        added = _insert(db, key, rows, now_us)
+        if added:
+            return _receipt(rows, added)
+    with transaction(db):
+        _make_ready(db, key, now_us)
+        return _receipt(rows, _insert_all(db, key, rows, now_us))
+
+
+def create(
+    db: sqlite3.Connection,
+    key: str,
+    facts: Mapping[str, Any],
+    rows: Sequence[Row],
+    now_us: int,
+) -> None:
+    """Make a session with its first rows; the schema refuses an id that is taken."""
+    with transaction(db):
+        _make(db, key, facts, now_us)
+        _insert_all(db, key, rows, now_us)
+
+
+def replace(db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int) -> None:
+    """Exchange all rows of a session; raises ``Expired``."""
+    with transaction(db):
+        if rows:
+            _make_ready(db, key, now_us)
+        change(db, CLEAR, (key,))
+        _insert_all(db, key, rows, now_us)
+
+
+def update(db: sqlite3.Connection, key: str, facts: Mapping[str, Any]) -> bool:
+    """Set columns of a session; whether there is one."""
+    settings = ", ".join(f"{name} = ?" for name in facts) or "status = status"
+    sql = f"UPDATE sessions SET {settings} WHERE session_id = ? RETURNING 1"
+    return bool(fetch(db, sql, (*facts.values(), key)))
+
+
+def pop_last(db: sqlite3.Connection, key: str) -> tuple[Any, ...] | None:
+    """Remove the newest row and answer it as ``READ`` would; None when there is none."""
+    with transaction(db):
+        found = fetch(db, READ_LAST, (key, 1))
+        if found:
+            change(db, f"DELETE FROM messages WHERE id = {_NEWEST}", (key,))
+    return found[0] if found else None
+
+
+def delete_message(db: sqlite3.Connection, key: str, name: str) -> bool:
+    """Remove one row; whether there was one."""
+    return bool(fetch(db, _DELETE_MESSAGE, (key, name, key, *split_id(name))))
+
+
+def edit_message(db: sqlite3.Connection, key: str, name: str, row: Row) -> bool:
+    """Exchange one row; whether there was one."""
+    return bool(fetch(db, _EDIT_MESSAGE, (*row, key, name, key, *split_id(name))))
+
+
+def set_state(db: sqlite3.Connection, key: str, pair: tuple[str, str], now_us: int) -> None:
+    """Set one key of a session, which is created when it is unknown."""
+    if fetch(db, _SET_STATE, (*pair, key)):
+        return
+    with transaction(db):
+        if not fetch(db, _STATUS, (key,)):
+            _make(db, key, {}, now_us)
+        fetch(db, _SET_STATE, (*pair, key))
+
+
+def split_id(name: str) -> tuple[str | None, int | None]:
+    """Tag and number of an id that the store gave; two Nones for another."""
+    match = _GIVEN_ID.fullmatch(name)
+    return (match[1], int(match[2])) if match else (None, None)
+
+
+def _make_ready(db: sqlite3.Connection, key: str, now_us: int) -> None:
+    """See within a transaction that the session is there and takes messages."""
+    found = fetch(db, _STATUS, (key,))
+    if not found:
+        _make(db, key, {}, now_us)
+    elif found[0][0] not in ("active", "idle"):
+        raise Expired(f"the session is {found[0][0]} and takes no messages; nothing was stored")
+
+
+def _make(db: sqlite3.Connection, key: str, facts: Mapping[str, Any], now_us: int) -> None:
+    columns = ["session_id", "created_at_us", "last_activity_us", *facts]
+    marks = ", ".join("?" for _ in columns)
+    sql = f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({marks})"
+    change(db, sql, (key, now_us, now_us, *facts.values()))
+
+
+def _insert_all(
+    db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int
+) -> list[tuple[Any, ...]]:
+    added = []
+    for start in range(0, len(rows), CHUNK):
+        added += _insert(db, key, rows[start : start + CHUNK], now_us)
+    return added
+
+
+def _insert(
+    db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int
+) -> list[tuple[Any, ...]]:
+    """Sequence number and tag of each new row; empty when the session takes none."""
+    if len(rows) == 1:
+        return fetch(db, _insertion(1), (*rows[0], now_us, key))
+    values = [value for row in rows for value in row]
+    return sorted(fetch(db, _insertion(len(rows)), (now_us, *values, key)))
+
+
+@cache
+def _insertion(number: int) -> str:
+    """The statement that appends so many rows: the session's next numbers in one step."""
+    columns = ", ".join(COLUMNS)
+    marks = ", ".join("?" for _ in COLUMNS)
+    answer = "RETURNING seq, (SELECT tag FROM sessions WHERE id = sid)"
+    if number == 1:
+        return (
+            f"INSERT INTO messages (sid, seq, {columns}, appended_at_us) "
+            f"SELECT id, next_seq, {marks}, ? FROM sessions "
+            f"WHERE session_id = ? AND status IN ('active', 'idle') {answer}"
+        )
+    rows = ", ".join(f"({offset}, {marks})" for offset in range(number))
+    taken = ", ".join(f"v.column{column + 2}" for column in range(len(COLUMNS)))
+    return (
+        f"INSERT INTO messages (sid, seq, appended_at_us, {columns}) "
+        f"SELECT s.id, s.next_seq + v.column1, ?, {taken} "
+        f"FROM sessions AS s, (VALUES {rows}) AS v "
+        f"WHERE s.session_id = ? AND s.status IN ('active', 'idle') {answer}"
+    )
+
+
+def _receipt(rows: Sequence[Row], added: Sequence[tuple[Any, ...]]) -> Receipt:
+    given = COLUMNS.index("message_id")
+    return Receipt(
+        tuple(seq for seq, _ in added),
+        tuple(
+            f"{tag}.{seq}" if row[given] is None else from_value(row[given])
+            for row, (seq, tag) in zip(rows, added, strict=True)
+        ),
+    )

@@ -1,0 +1,388 @@
+"""The reference store: every operation of the contract, each a statement or one transaction."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import secrets
+import sqlite3
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, TypeVar
+
+import sessionproof
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import Clock, SystemClock
+from sessionproof.contract.errors import NotFound, Refused
+from sessionproof.contract.location import Location
+from sessionproof.contract.message import (
+    MESSAGE_FIELDS,
+    Json,
+    Message,
+    Page,
+    Receipt,
+    SessionInfo,
+)
+from sessionproof.contract.store import SqliteTables
+from sessionproof.reference import opening, statements, steps
+from sessionproof.reference.codec import (
+    KINDS,
+    MOST,
+    ROLES,
+    checked_json,
+    checked_text,
+    decode,
+    encode,
+    encode_all,
+    from_json_text,
+    from_value,
+)
+from sessionproof.reference.connections import Readers, Writer, connect, patiently
+from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.presets import preset_named
+
+T = TypeVar("T")
+
+Durability = Literal["power", "process"]
+
+_SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
+
+
+class _Same:
+    """The value of an argument that was not given: what is stored stays."""
+
+    def __repr__(self) -> str:
+        return "SAME"
+
+
+SAME: Final = _Same()
+
+_open_stores: weakref.WeakSet[ReferenceStore] = weakref.WeakSet()
+
+
+class ReferenceStore:
+    """Chat sessions in the file ``sessions.db`` of a directory.
+
+    Any number of threads may share a handle, and any number of processes may open the location.
+    Errors are the contract's; ``docs/reference.md`` lists them. ``durability`` is what survives:
+    a crash of the process, or a power loss as well.
+    """
+
+    claims = Claims(
+        keeps=frozenset(MESSAGE_FIELDS),
+        roles=ROLES,
+        kinds=KINDS,
+        validates=True,
+        missing_session="creates",
+        session_ids="caller",
+        atomic_batches=True,
+        order="append",
+        handles="processes",
+        shared_handle=True,
+        writers=16,
+        concurrent_readers=True,
+        consistency="linearizable",
+        durability="power",
+        seq_start=1,
+        seq_after_delete="never",
+    )
+    version = sessionproof.__version__
+
+    def __init__(
+        self,
+        location: Location | os.PathLike[str] | str,
+        *,
+        preset: str = "web",
+        durability: Durability = "power",
+        clock: Clock | None = None,
+    ) -> None:
+        if durability not in _SYNCHRONOUS:
+            raise ValueError(f"durability must be one of power, process; got {durability!r}")
+        self.claims = replace(type(self).claims, durability=durability)
+        self._clock = clock or SystemClock()
+        self._path = opening.prepare(Path(location).absolute(), steps.shipped(), patiently)
+        pool = preset_named(preset)
+        connected = partial(connect, self._path, synchronous=_SYNCHRONOUS[durability])
+        try:
+            self._writer = Writer(lambda: patiently(partial(connected, writes=True)))
+            try:
+                self._writer.run(partial(opening.check, path=self._path, steps=steps.shipped()))
+            except BaseException:
+                self._writer.close()
+                raise
+        except sqlite3.Error as error:
+            raise as_store_error(error, path=self._path, writes=False) from error
+        self._readers = Readers(partial(connected, writes=False), pool)
+        _open_stores.add(self)
+
+    def __enter__(self) -> ReferenceStore:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection, after the operations under way; a second time does nothing."""
+        self._writer.close()
+        self._readers.close()
+
+    @property
+    def ended(self) -> str | None:
+        """Why the handle takes no operations any more; None while it does."""
+        return self._writer.ended
+
+    # Messages
+
+    def append(self, session_id: str, messages: Sequence[Message]) -> Receipt:
+        """Add messages to the end of a session, all or none; an unknown session is created.
+
+        An empty batch does nothing. Raises ``Refused`` for messages that are not well formed,
+        ``Expired`` for a session that is paused, archived or expired, ``Conflict`` for an id
+        that a message of the session has.
+        """
+        key = checked_text(session_id, "session_id")
+        rows = encode_all(messages)
+        if not rows:
+            return Receipt((), ())
+        return self._write(lambda db: statements.append(db, key, rows, self._clock.now_us()))
+
+    def read(self, session_id: str) -> builtins.list[Message]:
+        """All messages, oldest first; empty for an unknown session."""
+        return self._messages(statements.READ_ALL, (checked_text(session_id, "session_id"),))
+
+    def read_last(self, session_id: str, n: int) -> builtins.list[Message]:
+        """The newest ``n`` messages, oldest first; empty for an unknown session."""
+        key = checked_text(session_id, "session_id")
+        messages = self._messages(statements.READ_LAST, (key, _whole(n, "n", least=0)))
+        messages.reverse()
+        return messages
+
+    def page(self, session_id: str, *, cursor: str | int | None = None, limit: int = 50) -> Page:
+        """At most ``limit`` messages after the cursor, oldest first; None starts at the oldest.
+
+        A cursor stays good while messages come and go. Raises ``Refused`` for a cursor of a
+        session that was deleted since.
+        """
+        key = checked_text(session_id, "session_id")
+        _whole(limit, "limit", least=1)
+        tag, after = statements.split_id(cursor) if type(cursor) is str else (None, 0)
+        if cursor is not None and tag is None:
+            raise Refused(f"page takes the cursor of an earlier page of it, not {cursor!r}")
+        rows = self._read(
+            lambda db: statements.fetch(db, statements.READ_PAGE, (key, after, limit + 1))
+        )
+        if rows and tag not in (None, rows[0][-2]):
+            raise Refused(f"the session of the cursor {cursor!r} was deleted: start again")
+        messages = [decode(row[:-2]) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(messages, "{}.{}".format(*rows[limit - 1][-2:]) if more else None)
+
+    def count(self, session_id: str) -> int:
+        """How many messages the session has; 0 for an unknown one."""
+        key = checked_text(session_id, "session_id")
+        found = self._read(lambda db: statements.fetch(db, statements.COUNT, (key,)))
+        return int(found[0][0]) if found else 0
+
+    def pop_last(self, session_id: str) -> Message | None:
+        """Remove the newest message and answer it; None when there is none."""
+        key = checked_text(session_id, "session_id")
+        row = self._write(lambda db: statements.pop_last(db, key))
+        return None if row is None else decode(row)
+
+    def delete_message(self, session_id: str, message_id: str) -> None:
+        """Remove one message; its number is not given again. Raises ``NotFound``."""
+        key = checked_text(session_id, "session_id")
+        name = checked_text(message_id, "message_id")
+        if not self._write(lambda db: statements.delete_message(db, key, name)):
+            raise _no_message(session_id, message_id)
+
+    def edit_message(self, session_id: str, message_id: str, message: Message) -> None:
+        """Put ``message`` in the place of one; it keeps its number, and its id unless given anew.
+
+        Raises ``NotFound``, ``Refused`` for a message that is not well formed, ``Conflict`` for
+        an id that another message of the session has.
+        """
+        key = checked_text(session_id, "session_id")
+        name = checked_text(message_id, "message_id")
+        row = encode(message)
+        if not self._write(lambda db: statements.edit_message(db, key, name, row)):
+            raise _no_message(session_id, message_id)
+
+    def replace(self, session_id: str, messages: Sequence[Message]) -> None:
+        """Put these messages in the place of all, all or nothing; raises as ``append`` does.
+
+        The new messages get new numbers.
+        """
+        key = checked_text(session_id, "session_id")
+        rows = encode_all(messages)
+        self._write(lambda db: statements.replace(db, key, rows, self._clock.now_us()))
+
+    def clear(self, session_id: str) -> None:
+        """Remove all messages; numbers go on, state stays. No error for an unknown session."""
+        key = checked_text(session_id, "session_id")
+        self._write(lambda db: statements.change(db, statements.CLEAR, (key,)))
+
+    # Sessions
+
+    def create(
+        self,
+        session_id: str | None = None,
+        *,
+        messages: Sequence[Message] = (),
+        owner: str | None = None,
+        title: str | None = None,
+        llm_model: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> str:
+        """Make a session with its first messages, all or nothing; answers its id.
+
+        Without an id it gets a random one. Raises ``Conflict`` when the id is taken, and as
+        ``append`` does.
+        """
+        name: str = secrets.token_hex(16) if session_id is None else session_id
+        key = checked_text(name, "session_id")
+        rows = encode_all(messages)
+        facts = _facts({"owner": owner, "title": title, "llm_model": llm_model}, metadata)
+        self._write(lambda db: statements.create(db, key, facts, rows, self._clock.now_us()))
+        return name
+
+    def get(self, session_id: str) -> SessionInfo | None:
+        """The session's facts and counters; None when it is unknown."""
+        key = checked_text(session_id, "session_id")
+        found = self._read(lambda db: statements.fetch(db, statements.GET, (key,)))
+        if not found:
+            return None
+        *counters, status, owner, title, llm_model, metadata = found[0]
+        return SessionInfo(
+            session_id=session_id,
+            **dict(zip(statements.COUNTERS, counters, strict=True)),
+            status=status,
+            owner=from_value(owner),
+            title=from_value(title),
+            llm_model=from_value(llm_model),
+            metadata=from_json_text(metadata),
+        )
+
+    def update(
+        self,
+        session_id: str,
+        *,
+        owner: str | _Same | None = SAME,
+        title: str | _Same | None = SAME,
+        llm_model: str | _Same | None = SAME,
+        metadata: Mapping[str, Json] | _Same | None = SAME,
+    ) -> None:
+        """Set facts of a session; those not given stay. Raises ``NotFound``.
+
+        ``metadata`` is set as a whole. This is no activity.
+        """
+        key = checked_text(session_id, "session_id")
+        given = {"owner": owner, "title": title, "llm_model": llm_model}
+        facts = _facts(
+            {name: value for name, value in given.items() if value is not SAME}, metadata
+        )
+        if not self._write(lambda db: statements.update(db, key, facts)):
+            raise NotFound(f"there is no session {_short(session_id)}")
+
+    def list(self) -> builtins.list[str]:
+        """The ids of all sessions."""
+        rows = self._read(lambda db: statements.fetch(db, statements.LIST, ()))
+        return [from_value(row[0]) for row in rows]
+
+    def delete(self, session_id: str) -> None:
+        """Remove the session with all that belongs to it. No error for an unknown session.
+
+        The id may be used again, and starts empty.
+        """
+        key = checked_text(session_id, "session_id")
+        self._write(lambda db: statements.change(db, statements.DELETE, (key,)))
+
+    # State
+
+    def get_state(self, session_id: str, key: str) -> Json:
+        """The value of the key; None when it was never set, and for an unknown session."""
+        names = (checked_text(session_id, "session_id"), checked_text(key, "key"))
+        found = self._read(lambda db: statements.fetch(db, statements.GET_STATE, names))
+        value: Json = from_json_text(found[0][0]) if found else None
+        return value
+
+    def set_state(self, session_id: str, key: str, value: Json) -> None:
+        """Set one key, others stay; an unknown session is created. This is no activity."""
+        name = checked_text(session_id, "session_id")
+        pair = (checked_text(key, "key"), checked_json(value, "value"))
+        self._write(lambda db: statements.set_state(db, name, pair, self._clock.now_us()))
+
+    def tables(self) -> SqliteTables:
+        """The file and the names of its tables."""
+        return SqliteTables(
+            path=str(self._path),
+            messages="messages",
+            message_session="sid",
+            message_seq="seq",
+            sessions="sessions",
+            session_key="id",
+        )
+
+    def _messages(self, sql: str, values: tuple[Any, ...]) -> builtins.list[Message]:
+        return [decode(row) for row in self._read(lambda db: statements.fetch(db, sql, values))]
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._readers.run(work)
+        except sqlite3.Error as error:
+            raise as_store_error(error, path=self._path, writes=False) from error
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._writer.run(work)
+        except sqlite3.Error as error:
+            raise as_store_error(error, path=self._path, writes=True) from error
+
+    def _forget(self) -> None:
+        self._writer.forget()
+        self._readers.forget()
+
+
+def _facts(texts: Mapping[str, Any], metadata: object) -> dict[str, Any]:
+    """The columns to set: texts that were checked, metadata as JSON text when it was given."""
+    facts = {name: checked_text(value, name, optional=True) for name, value in texts.items()}
+    if metadata is None:
+        return facts | {"metadata": None}
+    if metadata is not SAME:
+        if type(metadata) is not dict:
+            raise Refused(f"metadata must be a dict or None, not {type(metadata).__name__}")
+        facts["metadata"] = checked_json(metadata, "metadata")
+    return facts
+
+
+def _whole(value: object, what: str, *, least: int) -> int:
+    if type(value) is not int or not least <= value < MOST:
+        raise Refused(f"{what} must be an integer of at least {least}")
+    return value
+
+
+def _no_message(session_id: str, message_id: str) -> NotFound:
+    return NotFound(f"session {_short(session_id)} has no message {_short(message_id)}")
+
+
+def _short(text: str) -> str:
+    shown = ascii(text)
+    return shown if len(shown) <= 80 else f"{shown[:80]}…"
+
+
+def _forget_in_child() -> None:
+    for store in list(_open_stores):
+        store._forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
