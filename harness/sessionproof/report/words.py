@@ -1,0 +1,145 @@
+"""The words that all forms of the report share: symbols, amounts, the command to run again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from sessionproof.contract.verdicts import Verdict
+from sessionproof.report.result import (
+    EXIT_BROKEN,
+    EXIT_HOLDS,
+    EXIT_REGRESSION,
+    GuaranteeResult,
+    RunResult,
+)
+
+SYMBOLS: dict[Verdict, str] = {
+    Verdict.HOLDS: "✓",
+    Verdict.BROKEN: "✗",
+    Verdict.UNKNOWN: "?",
+    Verdict.NOT_CLAIMED: "–",
+    Verdict.NOT_RUN: "·",
+}
+JUDGED = (Verdict.HOLDS, Verdict.BROKEN, Verdict.UNKNOWN)
+
+
+def overall(result: RunResult) -> Verdict:
+    """The verdict whose colour and symbol the whole run wears.
+
+    It looks good for exit code 0 alone, and not when something was seen broken that is not claimed.
+    """
+    if result.exit_code == EXIT_HOLDS:
+        return Verdict.NOT_CLAIMED if of(result, Verdict.BROKEN, gated=False) else Verdict.HOLDS
+    if result.exit_code in (EXIT_BROKEN, EXIT_REGRESSION):
+        return Verdict.BROKEN
+    return Verdict.UNKNOWN
+
+
+def warnings(result: RunResult) -> tuple[str, ...]:
+    """What a reader must know before the verdict: one sentence each, most often none."""
+    out = []
+    if result.interrupted:
+        out.append("This run was interrupted: it says only what was judged until then.")
+    elif not result.complete:
+        out.append("This run is incomplete: it was cut short before all was judged.")
+    if not result.claims_declared:
+        out.append("This store declares no claims: concurrency and durability are not gated.")
+    return tuple(out)
+
+
+def command(result: RunResult) -> str:
+    """The shell command that runs the same again."""
+    words = ["sessionproof", "run", result.store, "--profile", result.profile]
+    words += ["--seed", str(result.seed), "-n", str(result.workers)]
+    for name in result.accepted_unknown:
+        words += ["--accept-unknown", name]
+    return shlex.join(words)
+
+
+def of(result: RunResult, verdict: Verdict, *, gated: bool) -> tuple[GuaranteeResult, ...]:
+    """The guarantees with this verdict that are gated, or those that are not."""
+    return tuple(one for one in result.guarantees if one.verdict is verdict and one.gated is gated)
+
+
+def seen_broken(result: RunResult) -> str:
+    """How many of the broken decide nothing, in a sentence; empty when all of them decide."""
+    match len(of(result, Verdict.BROKEN, gated=False)):
+        case 0:
+            return ""
+        case 1:
+            return "1 guarantee was seen broken and is not claimed: it decides nothing."
+        case number:
+            return f"{number} guarantees were seen broken and are not claimed: they decide nothing."
+
+
+def accepted(result: RunResult, row: GuaranteeResult) -> bool:
+    """Whether the run takes "could not tell" of this guarantee for good."""
+    return bool({row.id, row.group} & set(result.accepted_unknown))
+
+
+def unclaimed(row: GuaranteeResult) -> bool:
+    """Whether there is a verdict that decides nothing."""
+    return not row.gated and row.verdict in JUDGED
+
+
+def marks(result: RunResult, row: GuaranteeResult) -> tuple[str, ...]:
+    """What stands beside a verdict that decides less than it seems to; most often nothing."""
+    out = []
+    if unclaimed(row):
+        out.append("not claimed" if row.verdict is Verdict.UNKNOWN else "seen, not claimed")
+    if row.verdict is Verdict.UNKNOWN and accepted(result, row):
+        out.append("accepted")
+    return tuple(out)
+
+
+def reason(row: GuaranteeResult) -> str:
+    """Why the verdict is what it is; a break without a reason is named by its anomalies."""
+    return row.reason or ", ".join(dict.fromkeys(one.anomaly.value for one in row.findings))
+
+
+def grouped(result: RunResult) -> dict[str, list[GuaranteeResult]]:
+    """The guarantees by group, in the order of the run."""
+    out: dict[str, list[GuaranteeResult]] = {}
+    for row in result.guarantees:
+        out.setdefault(row.group, []).append(row)
+    return out
+
+
+def claim_rows(claims: Mapping[str, object]) -> list[tuple[str, str, str]]:
+    """Each claim as name, value, source; limits one by one, and an empty source where none is."""
+    sources = claims.get("sources")
+    of_claim = sources if isinstance(sources, Mapping) else {}
+    flat: list[tuple[str, object]] = []
+    for name, value in claims.items():
+        if name == "sources":
+            continue
+        if isinstance(value, Mapping):
+            flat += [(f"{name}.{part}", inner) for part, inner in value.items()]
+        else:
+            flat.append((name, value))
+    return [
+        (name, value_words(value), str(of_claim.get(name, of_claim.get(name.split(".")[0], ""))))
+        for name, value in flat
+    ]
+
+
+def value_words(value: object) -> str:
+    """A claim's value for people: ``yes``, ``none``, ``content, role``."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def amount(number: int, unit: str) -> str:
+    """``1,234 messages``."""
+    return f"{number:,} {unit}".rstrip()
+
+
+def seconds(duration_s: float) -> str:
+    """A duration in the digits that matter, without its unit."""
+    return f"{duration_s:.2f}" if duration_s < 10 else f"{duration_s:,.0f}"

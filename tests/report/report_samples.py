@@ -1,0 +1,224 @@
+"""Results of runs that never happened, for the tests of the report's forms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims, Limits, as_python, claims_to_json
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.verdicts import Finding, Record, Verdict
+from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
+
+CLAIMS = Claims(
+    keeps=frozenset({"role", "content", "name", "metadata"}),
+    atomic_batches=True,
+    handles="threads",
+    writers=8,
+    durability="process",
+    limits=Limits(content_bytes=1_000_000, nul=False),
+    sources={"durability": "README, section Durability", "limits": "docs/limits"},
+)
+
+LOST = Finding(
+    anomaly=Anomaly.LOST_MESSAGE,
+    did="appended 3 messages in one batch, closed the store, opened it again and read",
+    expected="3 messages: 'm1', 'm2', 'm3'",
+    seen="2 messages: 'm1', 'm2'",
+    program=(
+        "store.append('s1', [Message('user', 'm1'), Message('assistant', 'm2'), "
+        "Message('user', 'm3', name='ada', metadata={'source': 'import', 'batch': 17})])",
+        "store.close(); store = open_again()",
+        "store.read('s1')",
+    ),
+    repeats="3 of 3",
+    repeat="sessionproof run shop.chat:Store --profile gate --seed 7 --only CORE-08",
+    evidence={
+        "stack": "Traceback (most recent call last):\n"
+        '  File "shop/chat.py", line 41, in read\n'
+        "    return [decode(row) for row in rows]\n"
+        "KeyError: 'm3'",
+        "stderr": "shop.chat: WARNING checkpoint skipped\n",
+    },
+)
+CHANGED = Finding(
+    anomaly=Anomaly.CHANGED,
+    did="appended a text with trailing blanks, then read it",
+    expected="'two blanks  '",
+    seen="'two blanks'",
+    program=("store.append('a', [Message('user', 'two blanks  ')])", "store.read('a')"),
+    repeats="3 of 3",
+)
+REORDER = Finding(
+    anomaly=Anomaly.REORDER,
+    did="appended 40 messages whose times tie, then read them",
+    expected="t00, t01, t02, t03, t04, …",
+    seen="t00, t02, t01, t03, t04, …",
+    program=(
+        *(
+            f"store.append('s', [Message('user', 't{n:02}', created_at_us=1767225600000000)])"
+            for n in range(40)
+        ),
+        "store.read('s')",
+    ),
+    repeats="2 of 3",
+    repeat="sessionproof run shop.chat:Store --profile gate --seed 7 --only SEQ-03",
+)
+ENVIRONMENT = {
+    "python": "3.12.4",
+    "platform": "Linux-6.8.0-x86_64-with-glibc2.39",
+    "sqlite": "3.45.1",
+    "cpu": "2 cores",
+}
+
+
+def records(*changes: Record) -> list[Record]:
+    """A holding record of each guarantee with ten times its least evidence, but for ``changes``."""
+    changed = {record.guarantee: record for record in changes}
+    return [
+        changed.get(
+            row.id,
+            Record(
+                guarantee=row.id, test="t", verdict=Verdict.HOLDS,
+                examined=10 * row.least, duration_s=0.4,
+            ),
+        )
+        for row in GUARANTEES.values()
+    ]  # fmt: skip
+
+
+def run(guarantees: tuple[GuaranteeResult, ...], **changes) -> RunResult:
+    """A concluded run with these guarantees."""
+    plain = RunResult(
+        store="shop.chat:Store",
+        store_version="2.3.1",
+        profile="gate",
+        seed=7,
+        guarantees=guarantees,
+        sessionproof="0.1.0",
+        workers=2,
+        claims=claims_to_json(CLAIMS),
+        capabilities=("count", "delete", "list", "page", "read_last"),
+        not_representable=("messages without a role", "kind tool_result"),
+        environment=ENVIRONMENT,
+        started_at="2026-01-05T09:30:00Z",
+        duration_s=48.2,
+    )
+    return concluded(replace(plain, **changes))
+
+
+def broken(guarantee: str, *findings: Finding, **changes) -> Record:
+    """A record that breaks its guarantee with these findings."""
+    return replace(
+        Record(
+            guarantee=guarantee, test="t", verdict=Verdict.BROKEN, examined=30, duration_s=2.5,
+            findings=findings,
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+def unknown(guarantee: str, reason: str, **changes) -> Record:
+    """A record that could not tell."""
+    return replace(
+        Record(guarantee=guarantee, test="t", verdict=Verdict.UNKNOWN, reason=reason, examined=4),
+        **changes,
+    )
+
+
+NOT_CLAIMED = Record(
+    guarantee="CORE-10", test="t", verdict=Verdict.NOT_CLAIMED, reason="the claim validates is off"
+)
+
+all_hold = run(merge(records()))
+three_broken = run(
+    merge(
+        records(
+            broken("CORE-06", CHANGED),
+            broken("CORE-08", LOST, replace(LOST, anomaly=Anomaly.CRASH, program=(), evidence={})),
+            broken("SEQ-03", REORDER, notes=("times were given by the client",)),
+            unknown("CORE-07", "the budget of 20 s was spent after 4 of 30 ids"),
+            NOT_CLAIMED,
+        ),
+        expected=[row for row in GUARANTEES if row != "CORE-17"],
+    ),
+    notes=("worker 1 ended during CORE-08 and was started again",),
+)
+could_not_tell = run(merge(records(unknown("CORE-07", "too slow"), NOT_CLAIMED)))
+accepted = run(merge(records(unknown("CORE-07", "too slow"))), accepted_unknown=("CORE",))
+unclaimed = run(
+    merge(
+        records(
+            broken("CORE-08", LOST, gated=False),
+            unknown("CORE-02", "no batch was refused", gated=False),
+        )
+    ),
+    claims_declared=False,
+    suggested_claims=as_python(CLAIMS),
+    store_version=None,
+)
+interrupted = run(merge(records()[:4], expected=list(GUARANTEES)), complete=False, interrupted=True)
+cut_short = run(merge(records(), expected=list(GUARANTEES)), complete=False)
+nothing = run(merge([], expected=[]))
+no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
+
+HOSTILE = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'><a href='javascript:1'>"
+    "{{ 7*7 }}{% raw %}]]>&lt;&#x3c;<!--[red]bold[/red][/nothing][link=http://x.test]l[/link]"
+    ":warning: \x1b[31mred\x1b]0;title\x07\x9b2J\x00\r\n::set-output name=a::b\n##[error]c"
+    "\n##vso[task.setvariable]d\u202etxt.exe\u2066\u200b\u00a0\u2028\ufeff\ufffe\ud800\U000e0041"
+)
+
+
+def _everywhere() -> RunResult:
+    finding = Finding(
+        anomaly=Anomaly.LEAK,
+        did=HOSTILE,
+        expected=HOSTILE,
+        seen=HOSTILE,
+        program=(HOSTILE, HOSTILE),
+        repeats=HOSTILE,
+        repeat=HOSTILE,
+        evidence={HOSTILE: HOSTILE},
+    )
+    rows = tuple(
+        GuaranteeResult(
+            id=HOSTILE, group=HOSTILE, promise=HOSTILE, verdict=verdict, reason=HOSTILE, examined=3,
+            unit=HOSTILE, least=2, gated=gated, findings=(finding,), notes=(HOSTILE,),
+        )
+        for verdict in Verdict
+        for gated in (True, False)
+    )  # fmt: skip
+    return run(
+        rows,
+        store=HOSTILE,
+        store_version=HOSTILE,
+        profile=HOSTILE,
+        sessionproof=HOSTILE,
+        claims={HOSTILE: [HOSTILE], "sources": {HOSTILE: HOSTILE}},
+        claims_declared=False,
+        suggested_claims=HOSTILE,
+        capabilities=(HOSTILE,),
+        not_representable=(HOSTILE,),
+        environment={HOSTILE: HOSTILE},
+        started_at=HOSTILE,
+        accepted_unknown=(HOSTILE,),
+        notes=(HOSTILE,),
+    )
+
+
+hostile = _everywhere()
+hostile = replace(hostile, verdict=hostile.verdict + HOSTILE)
+
+SAMPLES: dict[str, RunResult] = {
+    "all_hold": all_hold,
+    "three_broken": three_broken,
+    "could_not_tell": could_not_tell,
+    "accepted": accepted,
+    "unclaimed": unclaimed,
+    "interrupted": interrupted,
+    "cut_short": cut_short,
+    "nothing": nothing,
+    "no_findings": no_findings,
+    "hostile": hostile,
+}
