@@ -1,0 +1,163 @@
+"""The result for a terminal: a table, the findings in brief, the verdict, where the report lies.
+
+Every line that carries text of a store starts with a gutter or the table's edge, so that no such
+text ever stands at the start of a line, where a CI log would take ``::`` for a command.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sessionproof.contract.anomalies import MEANINGS
+from sessionproof.contract.verdicts import Finding, Verdict
+from sessionproof.report import words
+from sessionproof.report.plain import cut, for_terminal, short_program
+from sessionproof.report.result import GuaranteeResult, RunResult
+
+FINDINGS_MAX = 3  # per guarantee; the page and result.json have more
+PROGRAM_LINES_MAX = 12
+LINE_CHARACTERS_MAX = 300
+TEXT_CHARACTERS_MAX = 600
+NOTE_CHARACTERS_MAX = 200
+
+_STYLES: dict[Verdict, str] = {
+    Verdict.HOLDS: "green",
+    Verdict.BROKEN: "bold red",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.NOT_CLAIMED: "dim",
+    Verdict.NOT_RUN: "dim",
+}
+_ASCII_SYMBOLS: dict[Verdict, str] = {
+    Verdict.HOLDS: "+",
+    Verdict.BROKEN: "x",
+    Verdict.UNKNOWN: "?",
+    Verdict.NOT_CLAIMED: "-",
+    Verdict.NOT_RUN: ".",
+}
+_LABEL_WIDTH = 9
+
+
+def print_summary(result: RunResult, console: Console, *, report: Path | None = None) -> None:
+    """Print a concluded result; ``report`` is the path of its page, if one was written.
+
+    Works without colour, at any width, and in any encoding; nothing in the data is taken for
+    markup or for a control sequence.
+    """
+    for warning in words.warnings(result):
+        _print(console, "", warning, style="bold yellow")
+    console.print(_table(result, console))
+    _print_not_run(result, console)
+    for gated in (True, False):
+        for row in words.of(result, Verdict.BROKEN, gated=gated):
+            _print_broken(result, row, console)
+    console.print()
+    overall = words.overall(result)
+    style = "bold" if overall is Verdict.HOLDS else _STYLES[overall]
+    _print(console, f"{_symbol(overall, console)} ", result.verdict, style=style)
+    if note := words.seen_broken(result):
+        _print(console, "  ", note)
+    if not result.claims_declared and result.suggested_claims:
+        _field(console, "claims", result.suggested_claims, fold=False)
+    _field(console, "run again", words.command(result), fold=False)
+    if report is not None:
+        _field(console, "report", str(report), fold=False)
+
+
+def _table(result: RunResult, console: Console) -> Table:
+    table = Table(box=box.SQUARE, pad_edge=True, header_style="bold", highlight=False)
+    for name, most in (("guarantee", 20), ("verdict", 16), ("examined", 18)):
+        table.add_column(name, max_width=most, overflow="fold")  # an ellipsis is not in ASCII
+    table.add_column("note", overflow="fold", ratio=1)
+    for row in result.guarantees:
+        if row.verdict is Verdict.NOT_RUN:
+            continue
+        style = "dim" if words.unclaimed(row) else _STYLES[row.verdict]
+        table.add_row(
+            _text(console, cut(row.id, NOTE_CHARACTERS_MAX)),
+            _text(console, f"{_symbol(row.verdict, console)} {row.verdict.shown}", style=style),
+            _text(console, words.amount(row.examined, row.unit) if row.examined else ""),
+            _text(console, cut(_note(result, row), NOTE_CHARACTERS_MAX)),
+        )
+    return table
+
+
+def _note(result: RunResult, row: GuaranteeResult) -> str:
+    parts = [*words.marks(result, row), words.reason(row), *row.notes]
+    return "; ".join(filter(None, parts))
+
+
+def _print_not_run(result: RunResult, console: Console) -> None:
+    ids = [cut(row.id, 40) for row in result.guarantees if row.verdict is Verdict.NOT_RUN]
+    if ids:
+        _field(console, "not run", f"{len(ids)} of {len(result.guarantees)}: {', '.join(ids)}")
+
+
+def _print_broken(result: RunResult, row: GuaranteeResult, console: Console) -> None:
+    console.print()
+    marks = "".join(f" ({mark})" for mark in words.marks(result, row))
+    title = cut(f"{row.id}{marks}: {row.promise}", TEXT_CHARACTERS_MAX)
+    _print(console, f"{_symbol(row.verdict, console)} ", title, style="bold" if row.gated else "")
+    if row.reason:
+        _field(console, "reason", cut(row.reason, TEXT_CHARACTERS_MAX))
+    for finding in row.findings[:FINDINGS_MAX]:
+        _print(console, "", "")
+        _print_finding(finding, console)
+    more = len(row.findings) - FINDINGS_MAX
+    if more > 0:
+        _print(console, "", f"{more} more in result.json")
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    _field(console, "what", f"{finding.anomaly.value}: {MEANINGS[finding.anomaly]}")
+    _field(console, "did", cut(finding.did, TEXT_CHARACTERS_MAX))
+    _field(console, "expected", cut(finding.expected, TEXT_CHARACTERS_MAX))
+    _field(console, "seen", cut(finding.seen, TEXT_CHARACTERS_MAX), style=_STYLES[Verdict.BROKEN])
+    program = short_program(finding.program, PROGRAM_LINES_MAX)
+    for number, line in enumerate(program, start=1):
+        label = "program" if number == 1 else ""
+        guilty = "> " if number == len(program) else "  "
+        _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
+    if finding.repeats is not None:
+        _field(console, "failed", f"{cut(finding.repeats, 40)} times when run again")
+    if finding.repeat is not None:
+        _field(console, "run again", finding.repeat, fold=False)
+
+
+def _field(console: Console, label: str, text: str, *, style: str = "", fold: bool = True) -> None:
+    _print(console, f"{label:<{_LABEL_WIDTH}} ", text, style=style, fold=fold)
+
+
+def _print(console: Console, head: str, text: str, *, style: str = "", fold: bool = True) -> None:
+    """A text with its head, every line of it behind the gutter.
+
+    Without ``fold`` the text stays one line, however long, so that it can be copied and run.
+    """
+    gutter = f"{_encoded('│', '|', console)} "
+    body = _text(console, text, style=style, lines=fold)
+    room = max(console.width - len(gutter) - len(head), 20)
+    lines = body.wrap(console, room, overflow="fold") if fold else [body]
+    for number, line in enumerate(lines):
+        line.rstrip()
+        start = Text(gutter + (head if number == 0 else " " * len(head)), style="dim")
+        console.print(Text.assemble(start, line), soft_wrap=True)
+
+
+def _text(console: Console, text: str, *, style: str = "", lines: bool = False) -> Text:
+    return Text(for_terminal(text, console.encoding, lines=lines), style=style)
+
+
+def _symbol(verdict: Verdict, console: Console) -> str:
+    return _encoded(words.SYMBOLS[verdict], _ASCII_SYMBOLS[verdict], console)
+
+
+def _encoded(text: str, plainer: str, console: Console) -> str:
+    try:
+        text.encode(console.encoding)
+    except UnicodeEncodeError:
+        return plainer
+    return text

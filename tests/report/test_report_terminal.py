@@ -1,0 +1,133 @@
+"""The summary in a terminal is complete, fits, and obeys nothing that a store says."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from report_samples import HOSTILE, LOST, SAMPLES, three_broken, unclaimed
+from rich.console import Console
+
+from sessionproof.contract.verdicts import Verdict
+from sessionproof.report.terminal import print_summary
+
+SGR = re.compile(r"\x1b\[[\d;]*m")
+
+
+def printed(result, *, width=80, encoding="utf-8", colour=None, report=None) -> str:
+    """What a terminal of this kind receives."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding, newline="\n") as file:
+        console = Console(
+            file=file, width=width, color_system=colour, force_terminal=colour is not None
+        )
+        print_summary(result, console, report=report)
+        file.flush()
+        return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+def test_every_run_can_be_printed(name, encoding):
+    """No result crashes a terminal of any encoding, and the verdict is there."""
+    text = printed(SAMPLES[name], encoding=encoding, width=100)
+    assert SAMPLES[name].verdict[:12] in text
+    assert all(one.isprintable() or one == "\n" for one in text)
+
+
+def test_the_table_fits_80_columns():
+    """At 80 columns only commands and programs, which are to be copied, are longer."""
+    for result in (three_broken, unclaimed):
+        long = [line for line in printed(result).splitlines() if len(line) > 80]
+        assert all(re.search(r"store\.|sessionproof run|Claims\(", line) for line in long)
+
+
+def test_every_verdict_is_a_word():
+    """Each judged guarantee has its line with its verdict in words."""
+    text = printed(three_broken)
+    for row in three_broken.guarantees:
+        assert re.search(rf"{row.id} .* {row.verdict.shown}", text) is not None
+
+
+def test_findings_are_told_in_brief():
+    """A finding shows what was done, expected, seen, the program and the commands."""
+    text = printed(three_broken, width=200)
+    for part in (LOST.did, LOST.expected, LOST.seen, LOST.repeat, *LOST.program):
+        assert part in text
+    assert f"> {LOST.program[-1]}" in text
+    assert "3 of 3 times when run again" in text
+    assert "--seed 7 -n 2" in text
+
+
+def test_the_end_says_verdict_and_path():
+    """The last lines are the verdict, the command that repeats the run, and the report's path."""
+    text = printed(three_broken, report=Path("out/index.html"))
+    last = text.rstrip().splitlines()[-3:]
+    assert three_broken.verdict in last[0]
+    assert "sessionproof run shop.chat:Store" in last[1]
+    assert last[2].endswith("out/index.html")
+
+
+def test_no_claims_comes_first():
+    """The first line of a store without claims says so; the ready line is printed whole."""
+    lines = printed(unclaimed).splitlines()
+    assert "no claims" in lines[0]
+    assert any(line.endswith(unclaimed.suggested_claims) for line in lines)
+
+
+def test_not_run_is_one_line():
+    """Guarantees outside the run's choice are counted and named, and fill no table."""
+    text = printed(SAMPLES["nothing"])
+    assert re.search(r"not run +17 of 17: CORE-01, CORE-02", text)
+    assert text.count("CORE-01") == 1
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_no_line_starts_with_a_stores_text(width, encoding):
+    """Every line starts with our own mark, so that a CI log finds no command in it."""
+    text = printed(SAMPLES["hostile"], width=width, encoding=encoding)
+    starts = {line.lstrip()[:1] for line in text.splitlines()}
+    assert starts <= set("│┌├└|+-") | {""}
+    assert "##[" not in text
+    assert "##vso[" not in text
+    assert "::set-output" in re.sub(r"[\s│|]", "", text)
+
+
+def test_markup_is_not_interpreted():
+    """Rich's markup, links and emoji codes in the data come out as they went in."""
+    text = printed(SAMPLES["hostile"], width=2_000)
+    assert "[red]bold[/red][/nothing][link=http://x.test]l[/link]:warning:" in text
+
+
+def test_colour_is_ours_alone():
+    """With colour there are only colour sequences, and the text is the same as without."""
+    for result in (three_broken, SAMPLES["hostile"]):
+        coloured = printed(result, colour="truecolor")
+        assert "\x1b[" in coloured
+        assert "\x1b" not in SGR.sub("", coloured)
+        assert SGR.sub("", coloured) == printed(result)
+
+
+def test_no_color_is_obeyed(monkeypatch):
+    """With NO_COLOR set no colour is sent, and with TERM=dumb nothing but text."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[\d;]*3[0-7]", printed(three_broken, colour="standard"))
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, _environ={"TERM": "dumb"})
+    print_summary(three_broken, console)
+    assert "\x1b" not in file.getvalue()
+    assert three_broken.verdict in file.getvalue()
+
+
+def test_ascii_has_symbols_too():
+    """Where the encoding lacks our symbols, plainer ones stand for them."""
+    text = printed(three_broken, encoding="ascii")
+    assert "+ holds" in text
+    assert "x broken" in text
+    assert "? could not tell" in text
+    assert "\\u" not in text
+    assert HOSTILE not in text
+    assert Verdict.UNKNOWN.value not in text.replace("unknown session", "")
