@@ -1,0 +1,128 @@
+"""The report's files: written whole or not at all, and ``result.json`` read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import types
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+
+from sessionproof.report.html import render_html
+from sessionproof.report.junit import render_junit
+from sessionproof.report.plain import cut, shown
+from sessionproof.report.result import SCHEMA_VERSION, RunResult, to_json
+
+RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
+
+
+def write_report(result: RunResult, directory: Path) -> Path:
+    """Write the three forms of a concluded result below ``directory``; the path of the page.
+
+    The directory is made when it is missing, and older files are replaced one by one, each in one
+    step. ``result.json`` comes first: it is what all else can be made from.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    values = json.dumps(to_json(result), indent=1, allow_nan=False)  # ASCII: surrogates stay
+    _write(directory / RESULT, values + "\n")
+    _write(directory / JUNIT, render_junit(result))
+    _write(directory / PAGE, render_html(result))
+    return directory / PAGE
+
+
+def read_result(path: Path) -> RunResult:
+    """The result in a ``result.json``; the inverse of ``to_json``.
+
+    Fields that this version does not know are passed over. Raises ValueError in one line for a
+    file that cannot be read, is no result, or has another schema version.
+    """
+    name = shown(str(path))
+    try:
+        value = json.loads(path.read_bytes(), parse_constant=_no_constant)
+    except OSError as error:
+        raise ValueError(f"cannot read {name}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{name} is no result of a run: it is not JSON") from None
+    if not isinstance(value, dict) or "schema" not in value:
+        raise ValueError(f"{name} is no result of a run: it has no field schema")
+    version = value["schema"]
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise ValueError(
+            f"{name} has schema version {_shown(version)}, and this sessionproof reads "
+            f"{SCHEMA_VERSION}: use the sessionproof that wrote it"
+        )
+    try:
+        result = _decoded(RunResult, value, "")
+    except ValueError as error:
+        raise ValueError(f"{name} is no result of a run: {error}") from None
+    assert isinstance(result, RunResult)
+    return result
+
+
+def _write(path: Path, text: str) -> None:
+    """Put the text in the place of the file in one step: a crash leaves the old one or the new."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        with draft.open("wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _shown(value: object) -> str:
+    return cut(json.dumps(value), 40)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _decoded(hint: Any, value: Any, where: str) -> Any:
+    """``value`` as the type that ``hint`` names; ValueError names the field that does not fit."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        fitting = [one for one in parts if (one is types.NoneType) is (value is None)]
+        return _decoded(fitting[0], value, where)
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(hint, _of(dict, value, where), where)
+    if origin is tuple:
+        items = _of(list, value, where)
+        return tuple(_decoded(parts[0], item, f"{where}[{n}]") for n, item in enumerate(items))
+    if origin in (dict, Mapping):
+        entries = _of(dict, value, where).items()
+        return {key: _decoded(parts[1], item, f"{where}.{shown(key)}") for key, item in entries}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        try:
+            return hint(value)
+        except ValueError:
+            raise ValueError(f"{where} has the unknown word {_shown(value)}") from None
+    if hint is float and type(value) is int:
+        return float(value)
+    return _of(hint, value, where)
+
+
+def _dataclass(hint: Any, value: dict[str, Any], where: str) -> Any:
+    hints = get_type_hints(hint)
+    given = {}
+    for item in dataclasses.fields(hint):
+        inner = f"{where}.{item.name}".removeprefix(".")
+        if item.name not in value:
+            raise ValueError(f"{inner} is missing")
+        given[item.name] = _decoded(hints[item.name], value[item.name], inner)
+    return hint(**given)
+
+
+def _of(kind: type, value: Any, where: str) -> Any:
+    if type(value) is not kind:  # bool is no int here
+        names = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
+        expected = names.get(kind, "null" if kind is types.NoneType else "a number")
+        raise ValueError(f"{where or 'it'} must be {expected}")
+    return value
