@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -49,9 +49,9 @@ class Claims:
     ``sources``: for each claim by name, the address of the sentence that makes it.
     """
 
-    keeps: frozenset[str] = frozenset({"role", "content"})
-    roles: frozenset[str] = frozenset({"user", "assistant"})
-    kinds: frozenset[str] = frozenset({"text"})
+    keeps: Set[str] = frozenset({"role", "content"})
+    roles: Set[str] = frozenset({"user", "assistant"})
+    kinds: Set[str] = frozenset({"text"})
     validates: bool = False
     missing_session: Literal["creates", "refuses"] = "creates"
     session_ids: Literal["caller", "store"] = "caller"

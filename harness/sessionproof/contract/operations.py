@@ -147,6 +147,12 @@ Operation: TypeAlias = (
 Program: TypeAlias = tuple[Operation, ...]
 
 
+# Types of failures that are no exception's name.
+HANG = "hang"
+CRASH = "crash"
+MALFORMED = "malformed-answer"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How an operation failed: the exception's type name, its text, and raw evidence."""
@@ -229,8 +235,19 @@ def _calls(messages: tuple[Message, ...]) -> str:
     return ", ".join(map(message_call, messages))
 
 
-def _short(value: object, limit: int = 200) -> str:
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    if len(text) <= limit:
-        return text
-    return f"{text[: limit // 2]} … {len(text):,} characters … {text[-limit // 4 :]}"
+def shown_text(text: str, limit: int = 200) -> str:
+    """A text in quotes, for people: unprintable characters escaped, long ones cut inside."""
+    if len(text) > limit:
+        return f"{_quoted(text[:100])} … {len(text):,} characters … {_quoted(text[-50:])}"
+    return _quoted(text)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str):
+        return shown_text(value)
+    text = repr(value)
+    return text if len(text) <= 1_000 else f"{text[:400]} … {len(text):,} characters"
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if text.isprintable() else ascii(text)

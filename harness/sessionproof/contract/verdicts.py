@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
 
@@ -42,3 +44,46 @@ class Finding:
     repeats: str | None = None
     repeat: str | None = None
     evidence: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What one test says of its guarantee. ``examined`` counts in the guarantee's unit.
+
+    ``gated`` is False when the store declared no claims and the row needs one: then the verdict
+    is what was seen, and decides nothing.
+    """
+
+    guarantee: str
+    test: str
+    verdict: Verdict
+    reason: str = ""
+    examined: int = 0
+    duration_s: float = 0.0
+    gated: bool = True
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """A record as JSON values, as workers send and write them."""
+    return asdict(record)
+
+
+def record_from_json(value: Mapping[str, Any]) -> Record:
+    """The inverse of ``record_to_json``."""
+    return Record(
+        **{
+            **value,
+            "verdict": Verdict(value["verdict"]),
+            "findings": tuple(map(finding_from_json, value["findings"])),
+            "notes": tuple(value["notes"]),
+        }
+    )
+
+
+def finding_from_json(value: Mapping[str, Any]) -> Finding:
+    """A finding from its JSON form."""
+    return Finding(
+        **{**value, "anomaly": Anomaly(value["anomaly"]), "program": tuple(value["program"])}
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +70,7 @@ class MemoryStore:
         first = self.numbers.get(session_id, 0) + 1
         self.numbers[session_id] = first + len(messages) - 1
         return tuple(
-            replace(message, id=message.id or f"m{first + index}")
+            replace(deepcopy(message), id=message.id or f"m{first + index}")
             for index, message in enumerate(messages)
         )
 
@@ -85,7 +86,7 @@ class MemoryStore:
 
     def read(self, session_id: str) -> list[Message]:
         """All messages, oldest first."""
-        return list(self._do(Read(session_id)))
+        return deepcopy(list(self._do(Read(session_id))))
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -126,7 +127,7 @@ class MemoryStore:
 
     def read_last(self, session_id: str, n: int) -> Sequence[Message]:
         """The newest n, oldest first."""
-        return [*self._do(ReadLast(session_id, n))]
+        return deepcopy([*self._do(ReadLast(session_id, n))])
 
     def page(self, session_id: str, *, cursor: str | int | None = None, limit: int = 50) -> Page:
         """At most ``limit`` messages from position ``cursor``."""

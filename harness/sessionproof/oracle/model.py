@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, assert_never
 
@@ -40,7 +40,7 @@ class Session:
     """One session. ``made`` says that it was created on purpose, and not emptied since."""
 
     messages: tuple[Message, ...] = ()
-    state: Mapping[str, Json] = MappingProxyType({})
+    state: Mapping[str, Json] = field(default_factory=dict)
     made: bool = False
 
 
@@ -148,7 +148,7 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
         case GetState(_, key):
             return Expectation(world, old.state.get(key), missing)
         case SetState(_, key, value):
-            return become(replace(old, state=MappingProxyType({**old.state, key: value})))
+            return become(replace(old, state={**old.state, key: value}))
         case _:
             assert_never(operation)
 
@@ -181,7 +181,7 @@ def answers(done: Completed, expected: Expectation, claims: Claims) -> bool:
 
 
 def same_messages(
-    expected: Sequence[Message], seen: Sequence[Message], keeps: frozenset[str]
+    expected: Sequence[Message], seen: Sequence[Message], keeps: Set[str]
 ) -> bool:
     """Whether two lists of messages are equal in every field that the store keeps."""
     return len(expected) == len(seen) and all(
@@ -189,7 +189,7 @@ def same_messages(
     )
 
 
-def differing(expected: Message, seen: Message, keeps: frozenset[str]) -> list[str]:
+def differing(expected: Message, seen: Message, keeps: Set[str]) -> list[str]:
     """The kept fields in which a message read differs from the one appended."""
     out = []
     for name in keeps:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES, Guarantee
-from sessionproof.contract.verdicts import Finding, Verdict
+from sessionproof.contract.verdicts import Finding, Record, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -22,25 +21,6 @@ EXIT_REGRESSION = 3
 EXIT_UNKNOWN = 4
 EXIT_NOTHING = 5
 EXIT_INTERRUPTED = 130
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What one test says of its guarantee. ``examined`` counts in the guarantee's unit.
-
-    ``gated`` is False when the store declared no claims and the row needs one: then the verdict
-    is what was seen, and decides nothing.
-    """
-
-    guarantee: str
-    test: str
-    verdict: Verdict
-    reason: str = ""
-    examined: int = 0
-    duration_s: float = 0.0
-    gated: bool = True
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,27 +183,3 @@ def _guarantees(number: int) -> str:
 def to_json(result: RunResult) -> dict[str, Any]:
     """The result as JSON values, as ``result.schema.json`` describes them."""
     return {"schema": SCHEMA_VERSION, **asdict(result)}
-
-
-def record_to_json(record: Record) -> dict[str, Any]:
-    """A record as JSON values, as workers send and write them."""
-    return asdict(record)
-
-
-def record_from_json(value: Mapping[str, Any]) -> Record:
-    """The inverse of ``record_to_json``."""
-    return Record(
-        **{
-            **value,
-            "verdict": Verdict(value["verdict"]),
-            "findings": tuple(map(finding_from_json, value["findings"])),
-            "notes": tuple(value["notes"]),
-        }
-    )
-
-
-def finding_from_json(value: Mapping[str, Any]) -> Finding:
-    """A finding from its JSON form."""
-    return Finding(
-        **{**value, "anomaly": Anomaly(value["anomaly"]), "program": tuple(value["program"])}
-    )

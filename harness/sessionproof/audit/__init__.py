@@ -1,0 +1,1 @@
+"""SQL audits of SQLite files: read-only, and without the store's help."""

@@ -1,0 +1,90 @@
+"""Isolation in one transcript: what is read of a session changes only by its own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from sessionproof.checks.messages import compare
+from sessionproof.checks.transcript import Fault
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import (
+    Append,
+    Completed,
+    Create,
+    EditMessage,
+    List,
+    Operation,
+    Read,
+    Reopen,
+    Replace,
+    as_call,
+)
+
+
+def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault | None:
+    """The first read of a session that shows what happened in another, or None.
+
+    Two reads of a session must be equal when no operation on that session lies between them, and
+    no read may show a text that was only ever appended to other sessions.
+    """
+    last: dict[str, Sequence[Message]] = {}
+    appended: dict[str, set[str]] = {}
+    between: list[str] = []
+    for index, done in enumerate(transcript):
+        operation = done.operation
+        if isinstance(operation, List | Reopen):
+            continue
+        session = operation.session
+        if not isinstance(operation, Read):
+            last.pop(session, None)
+            appended.setdefault(session, set()).update(_texts(operation))
+            between.append(as_call(operation))
+            continue
+        if done.outcome.type != "ok":
+            continue
+        seen = done.outcome.value
+        leak = _leaked(seen, session, appended)
+        if leak is not None:
+            return Fault(
+                index=index,
+                anomaly=Anomaly.LEAK,
+                expected=f"only messages of {session}",
+                seen=f"a message that was appended to {leak[0]} alone: {leak[1]!r}",
+            )
+        before = last.get(session)
+        difference = None if before is None else compare(before, seen, keeps)
+        if difference is not None:
+            return Fault(
+                index=index,
+                anomaly=difference.anomaly,
+                expected=f"what {session} had before {'; '.join(between[-3:])}: "
+                f"{difference.expected}",
+                seen=difference.seen,
+            )
+        last[session] = seen
+    return None
+
+
+def _leaked(
+    seen: Sequence[Message], session: str, appended: dict[str, set[str]]
+) -> tuple[str, str] | None:
+    own = appended.get(session, set())
+    for message in seen:
+        text = message.content
+        for other, texts in appended.items():
+            if isinstance(text, str) and other != session and text in texts and text not in own:
+                return other, text
+    return None
+
+
+def _texts(operation: Operation) -> set[str]:
+    """The texts that an operation puts into its session."""
+    match operation:
+        case Append(_, messages) | Create(_, messages) | Replace(_, messages):
+            sent = messages
+        case EditMessage(_, _, message):
+            sent = (message,)
+        case _:
+            sent = ()
+    return {message.content for message in sent if isinstance(message.content, str)}

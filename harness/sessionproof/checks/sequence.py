@@ -1,0 +1,119 @@
+"""Sequence numbers of one transcript: from the start, without gap or repeat; then by the rule."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sessionproof.checks.transcript import Fault
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.operations import (
+    Append,
+    Clear,
+    Completed,
+    Delete,
+    DeleteMessage,
+    PopLast,
+)
+
+
+@dataclass
+class _Numbers:
+    """Numbers given in one session: of living messages, and the highest that was ever given."""
+
+    living: list[int] = field(default_factory=list)
+    highest: int | None = None
+    shrunk: bool = False
+
+
+def judge_numbers(transcript: Sequence[Completed], claims: Claims) -> Fault | None:
+    """The first append whose numbers break the declared rule, or None. Linear."""
+    sessions: dict[str, _Numbers] = {}
+    for index, done in enumerate(transcript):
+        if done.outcome.type != "ok":
+            continue
+        match done.operation:
+            case Append(session, messages) if messages:
+                numbers = sessions.setdefault(session, _Numbers())
+                fault = _append_fault(index, done, numbers, claims)
+                if fault:
+                    return fault
+                given = done.outcome.value.seqs
+                numbers.living += given
+                numbers.highest = max(given[-1], numbers.highest or given[-1])
+            case PopLast(session) if done.outcome.value is not None:
+                numbers = sessions.setdefault(session, _Numbers())
+                numbers.shrunk = True
+                del numbers.living[-1:]
+            case DeleteMessage(session, index_of):
+                numbers = sessions.setdefault(session, _Numbers())
+                numbers.shrunk = True
+                if numbers.living:
+                    del numbers.living[index_of % len(numbers.living)]
+            case Clear(session):
+                numbers = sessions.setdefault(session, _Numbers())
+                numbers.shrunk = True
+                numbers.living.clear()
+            case Delete(session):
+                sessions.pop(session, None)
+            case _:
+                pass
+    return None
+
+
+def count_numbers(transcript: Sequence[Completed]) -> int:
+    """How many numbers a transcript shows."""
+    return sum(
+        len(done.outcome.value.seqs or ())
+        for done in transcript
+        if isinstance(done.operation, Append) and done.outcome.value is not None
+    )
+
+
+def _append_fault(index: int, done: Completed, numbers: _Numbers, claims: Claims) -> Fault | None:
+    receipt = done.outcome.value
+    if receipt is None or receipt.seqs is None:
+        return Fault(
+            index=index,
+            anomaly=Anomaly.MALFORMED,
+            expected="sequence numbers in the receipt, as seq_start claims",
+            seen="the append answered none",
+        )
+    given = list(receipt.seqs)
+    rises = all(one < other for one, other in itertools.pairwise(given))
+    first, words = _first_expected(numbers, claims)
+    exact = words.startswith("exactly")
+    in_place = given[0] == first if exact else given[0] >= first
+    gapless = given == list(range(given[0], given[0] + len(given)))
+    if in_place and rises and (gapless or numbers.shrunk):
+        return None
+    return Fault(
+        index=index,
+        anomaly=_anomaly(given, numbers, rises=rises),
+        expected=f"{len(given)} rising numbers from {words} {first}",
+        seen=f"{given} after {numbers.living[-5:]} (highest ever {numbers.highest})",
+    )
+
+
+def _first_expected(numbers: _Numbers, claims: Claims) -> tuple[int, str]:
+    start = claims.seq_start if claims.seq_start is not None else 1
+    after_living = numbers.living[-1] + 1 if numbers.living else start
+    if not numbers.shrunk:
+        return after_living, "exactly"
+    if claims.seq_after_delete == "reuse":
+        return after_living, "exactly"
+    if claims.seq_after_delete == "never" and numbers.highest is not None:
+        return numbers.highest + 1, "at least"
+    return after_living, "at least"
+
+
+def _anomaly(given: list[int], numbers: _Numbers, *, rises: bool) -> Anomaly:
+    if set(given) & set(numbers.living) or len(set(given)) < len(given):
+        return Anomaly.DUPLICATE_SEQUENCE
+    if not rises or (numbers.living and given[0] < numbers.living[-1]):
+        return Anomaly.SEQUENCE_ORDER
+    if numbers.shrunk and numbers.highest is not None and given[0] <= numbers.highest:
+        return Anomaly.DUPLICATE_SEQUENCE
+    return Anomaly.SEQUENCE_GAP

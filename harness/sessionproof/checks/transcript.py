@@ -1,0 +1,290 @@
+"""A single client's transcript against the oracle, step by step: the first fault, or none."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sessionproof.checks.messages import Difference, Elsewhere, compare
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import (
+    CRASH,
+    HANG,
+    MALFORMED,
+    Append,
+    Completed,
+    Count,
+    Create,
+    Failure,
+    Get,
+    List,
+    Operation,
+    PopLast,
+    Read,
+    ReadLast,
+    ReadPages,
+    Reopen,
+    Replace,
+    method_of,
+)
+from sessionproof.oracle.model import (
+    EMPTY,
+    Expectation,
+    Session,
+    World,
+    Worlds,
+    info_problems,
+    listing_problems,
+    step,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """The operation at ``index`` went wrong: the anomaly, and what was expected and seen."""
+
+    index: int
+    anomaly: Anomaly
+    expected: str
+    seen: str
+    evidence: dict[str, str] | None = None
+
+
+def judge(
+    transcript: Sequence[Completed], claims: Claims, *, refusable: bool = False
+) -> Fault | None:
+    """The first operation whose outcome the oracle does not accept, or None.
+
+    Without faults injected, every operation that the contract owes must succeed: a refusal or an
+    open outcome of one is a fault by itself. ``refusable`` lets appends be refused (for inputs
+    that a store may decline), and then nothing of them may be seen.
+    """
+    worlds: Worlds = EMPTY
+    for index, done in enumerate(transcript):
+        fault = _own_fault(index, done)
+        if fault:
+            return fault
+        judged = step(worlds, done, claims)
+        failure = done.outcome.failure
+        if failure is not None:
+            if judged.expected.refusal == "never" and not (
+                refusable and isinstance(done.operation, Append | Create)
+            ):
+                if _retried(transcript, index):
+                    continue
+                return _refused(index, done, failure)
+            continue  # a refusal that is allowed changes nothing, whatever its class
+        if not judged.accepted:
+            return _explained(index, transcript, worlds[0], judged.expected, claims)
+        worlds = judged.worlds
+    return None
+
+
+def judge_repeats(transcript: Sequence[Completed]) -> Fault | None:
+    """The first operation that was asked twice in a row and answered in two ways, or None."""
+    for index, (one, other) in enumerate(itertools.pairwise(transcript), 1):
+        if one.operation is not other.operation:
+            continue
+        first, second = _manner(one), _manner(other)
+        if first != second:
+            return Fault(
+                index=index,
+                anomaly=Anomaly.WRONG_ANSWER,
+                expected=f"the same answer as a moment before: {first}",
+                seen=second,
+            )
+    return None
+
+
+def _manner(done: Completed) -> str:
+    failure = done.outcome.failure
+    return "an answer" if failure is None else f"the error {failure.type}"
+
+
+def evidence_of(transcript: Sequence[Completed]) -> Counter[str]:
+    """How much a transcript examined, by unit: only what was answered counts."""
+    out: Counter[str] = Counter()
+    for done in transcript:
+        if done.outcome.type != "ok":
+            continue
+        out["operations"] += 1
+        match done.operation:
+            case Read() | ReadLast():
+                out["reads"] += 1
+                out["messages"] += len(done.outcome.value)
+            case ReadPages():
+                out["reads"] += 1
+                out["messages"] += sum(map(len, done.outcome.value))
+            case Append(_, messages) | Create(_, messages) | Replace(_, messages):
+                out["batches"] += len(messages) > 1
+            case Reopen():
+                out["reopenings"] += 1
+    return out
+
+
+def _retried(transcript: Sequence[Completed], index: int) -> bool:
+    """Whether a Conflict was followed by another attempt of the same operation."""
+    done = transcript[index]
+    following = transcript[index + 1] if index + 1 < len(transcript) else None
+    return (
+        done.outcome.failure is not None
+        and done.outcome.failure.type == "Conflict"
+        and following is not None
+        and following.operation is done.operation
+    )
+
+
+def _own_fault(index: int, done: Completed) -> Fault | None:
+    failure = done.outcome.failure
+    if failure is None or failure.type not in (HANG, CRASH, MALFORMED):
+        return None
+    expected = {
+        HANG: "an answer within the deadline",
+        CRASH: "an answer from a living process",
+        MALFORMED: f"an answer of {method_of(done.operation)} as the contract says",
+    }[failure.type]
+    return Fault(
+        index=index,
+        anomaly=Anomaly(failure.type),
+        expected=expected,
+        seen=failure.text,
+        evidence=dict(failure.evidence),
+    )
+
+
+def _refused(index: int, done: Completed, failure: Failure) -> Fault:
+    return Fault(
+        index=index,
+        anomaly=Anomaly.UNEXPECTED_REFUSAL,
+        expected=f"{method_of(done.operation)} succeeds: the contract and the claims owe it",
+        seen=f"it raised {failure.type}: {failure.text}",
+        evidence=dict(failure.evidence),
+    )
+
+
+def _explained(
+    index: int,
+    transcript: Sequence[Completed],
+    world: World,
+    expected: Expectation,
+    claims: Claims,
+) -> Fault:
+    difference = _difference(index, transcript, world, expected, claims)
+    return Fault(
+        index=index,
+        anomaly=difference.anomaly,
+        expected=difference.expected,
+        seen=difference.seen,
+    )
+
+
+def _difference(
+    index: int,
+    transcript: Sequence[Completed],
+    world: World,
+    expected: Expectation,
+    claims: Claims,
+) -> Difference:
+    done = transcript[index]
+    value = done.outcome.value
+    operation = done.operation
+    if expected.refusal == "must":
+        return Difference(
+            Anomaly.ACCEPTED_INVALID if isinstance(operation, Create) else Anomaly.PHANTOM_SESSION,
+            "a refusal: the session is unknown, and the store claims to refuse that"
+            if isinstance(operation, Append)
+            else "a refusal: the session exists",
+            f"it was accepted and answered {value!r}",
+        )
+    match operation:
+        case Read() | ReadLast():
+            return _of_messages(expected.answer, value, index, transcript, world, claims)
+        case ReadPages(_, limit):
+            sizes = [len(page) for page in value]
+            if any(size > limit for size in sizes):
+                text = f"pages of {sizes} messages"
+                return Difference(Anomaly.WRONG_ANSWER, f"pages of at most {limit} messages", text)
+            flat = [message for page in value for message in page]
+            return _of_messages(expected.answer, flat, index, transcript, world, claims)
+        case PopLast():
+            want = [expected.answer] if expected.answer is not None else []
+            have = [value] if value is not None else []
+            return _of_messages(want, have, index, transcript, world, claims)
+        case Count():
+            return Difference(Anomaly.COUNTER_DRIFT, f"count {expected.answer}", f"count {value}")
+        case Get():
+            return _of_info(expected.answer, value, claims)
+        case List():
+            return _of_listing(world, value, transcript[:index])
+        case _:
+            return Difference(
+                Anomaly.WRONG_ANSWER,
+                f"{method_of(operation)} answers {expected.answer!r}",
+                f"it answered {value!r}",
+            )
+
+
+def _of_messages(
+    want: Sequence[Message],
+    have: Sequence[Message],
+    index: int,
+    transcript: Sequence[Completed],
+    world: World,
+    claims: Claims,
+) -> Difference:
+    session = _session(transcript[index].operation)
+    elsewhere = _elsewhere(transcript[:index], world, session)
+    difference = compare(want, have, claims.keeps, elsewhere)
+    if difference is None:  # the oracle and the comparison disagree: never hide that
+        return Difference(Anomaly.WRONG_ANSWER, repr(want), repr(have))
+    return difference
+
+
+def _of_info(session: Session | None, info: Any, claims: Claims) -> Difference:
+    problems = info_problems(session, info, claims)
+    unknown = session is None or info is None
+    anomaly = Anomaly.COUNTER_DRIFT
+    if unknown:
+        anomaly = Anomaly.PHANTOM_SESSION if session is None else Anomaly.LOST_SESSION
+    expected = "no facts of an unknown session" if session is None else "facts of the messages"
+    return Difference(anomaly, expected, "; ".join(problems))
+
+
+def _of_listing(world: World, listed: Sequence[str], before: Sequence[Completed]) -> Difference:
+    problems = listing_problems(world, listed)
+    surplus = set(listed) - set(world)
+    deleted = {_session(done.operation) for done in before if method_of(done.operation) == "delete"}
+    anomaly = Anomaly.LOST_SESSION
+    if surplus:
+        anomaly = Anomaly.RESURRECTION if surplus <= deleted else Anomaly.PHANTOM_SESSION
+    elif len(set(listed)) < len(listed):
+        anomaly = Anomaly.DUPLICATE
+    return Difference(anomaly, f"the sessions {sorted(world)}", "; ".join(problems))
+
+
+def _elsewhere(before: Sequence[Completed], world: World, session: str) -> Elsewhere:
+    sent = [
+        (done, done.operation.messages)
+        for done in before
+        if isinstance(done.operation, Append | Create | Replace)
+    ]
+    return Elsewhere(
+        others=[m for name, other in world.items() if name != session for m in other.messages],
+        deleted=[
+            message
+            for done, messages in sent
+            if done.outcome.type == "ok" and _session(done.operation) == session
+            for message in messages
+        ],
+        refused=[m for done, messages in sent if done.outcome.type != "ok" for m in messages],
+        batches=[messages for done, messages in sent if done.outcome.type == "ok"],
+    )
+
+
+def _session(operation: Operation) -> str:
+    return "" if isinstance(operation, List | Reopen) else operation.session

@@ -1,0 +1,88 @@
+"""``sessionproof``: the command line. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from sessionproof import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sessionproof")
+def main() -> None:
+    """Judge chat-session stores: what they lose, duplicate, reorder or orphan."""
+    # A store named module:attr is looked for where the command was started, as python -m does.
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+
+
+@main.command()
+@click.argument("store")
+@click.option(
+    "--profile", default="gate", show_default=True, help="How thorough: smoke, gate or deep."
+)
+@click.option("-n", "--workers", type=click.IntRange(1, 64), help="Worker processes.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    default=Path("sessionproof-report"),
+    show_default=True,
+    help="Folder for result.json, index.html and junit.xml.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Repeat a run: the seed that it printed.")
+@click.option("--only", multiple=True, help="A guarantee or a group, as CORE-01 or SEQ.")
+@click.option("--require", multiple=True, help="Judge by this claim, as durability=process.")
+@click.option(
+    "--accept-unknown", multiple=True, help='A group or id whose "could not tell" is accepted.'
+)
+@click.option(
+    "--location",
+    type=click.Path(path_type=Path),
+    help="Existing folder below which the store's data is put.  [default: memory, else temporary]",
+)
+@click.option(
+    "--operation-deadline", type=click.FloatRange(0.1), help="Seconds after which a call hangs."
+)
+@click.option(
+    "--test-deadline", type=click.FloatRange(1), help="Seconds after which a test is ended."
+)
+def run(
+    store: str,
+    *,
+    profile: str,
+    workers: int | None,
+    report: Path,
+    seed: int | None,
+    only: tuple[str, ...],
+    require: tuple[str, ...],
+    accept_unknown: tuple[str, ...],
+    location: Path | None,
+    operation_deadline: float | None,
+    test_deadline: float | None,
+) -> None:
+    """Judge STORE: reference, module:attr, the name of a known store, or cmd:COMMAND.
+
+    Exit codes: 0 all claimed guarantees hold, 1 one is broken, 2 bad usage or the store cannot be
+    opened, 4 one could not be judged, 5 nothing was examined, 130 interrupted.
+    """
+    from sessionproof.cli.run import judge
+
+    sys.exit(
+        judge(
+            store,
+            profile=profile,
+            workers=workers,
+            report=report,
+            seed=seed,
+            only=only,
+            require=require,
+            accept_unknown=accept_unknown,
+            location=location,
+            operation_s=operation_deadline,
+            test_s=test_deadline,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Running the suites against one store, from outside its process."""

@@ -1,0 +1,105 @@
+"""From the records of a run to its result."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import sessionproof
+from sessionproof.contract.claims import Claims, as_python, claims_to_json
+from sessionproof.contract.verdicts import Record, Verdict, record_from_json
+from sessionproof.engine.plan import Plan
+from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
+
+RECORDS = "records-*.jsonl"
+
+
+def assemble(
+    plan: Plan,
+    records: Iterable[Record],
+    *,
+    workers: int,
+    started_at: str,
+    duration_s: float,
+    complete: bool = True,
+    interrupted: bool = False,
+    accept_unknown: Iterable[str] = (),
+    notes: Iterable[str] = (),
+) -> RunResult:
+    """The result of a run with its verdict and exit code."""
+    guarantees = merge(map(_with_repeat(plan), records), plan.only)
+    result = RunResult(
+        store=plan.store,
+        store_version=plan.version,
+        profile=plan.profile.name,
+        seed=plan.seed,
+        guarantees=guarantees,
+        sessionproof=sessionproof.__version__,
+        workers=workers,
+        claims=claims_to_json(plan.claims),
+        claims_declared=plan.declared,
+        suggested_claims=None if plan.declared else as_python(_suggested(plan, guarantees)),
+        capabilities=plan.capabilities,
+        not_representable=plan.not_representable,
+        environment=environment(),
+        started_at=started_at,
+        duration_s=round(duration_s, 2),
+        complete=complete,
+        interrupted=interrupted,
+        accepted_unknown=tuple(name.upper() for name in accept_unknown),
+        notes=(*plan.notes, *notes),
+    )
+    return concluded(result)
+
+
+def read_records(directory: Path) -> list[Record]:
+    """Every record that the workers of a run wrote; a line cut short by a crash is skipped."""
+    records = []
+    for path in sorted(directory.glob(RECORDS)):
+        for line in path.read_text("utf-8", "replace").splitlines():
+            try:
+                records.append(record_from_json(json.loads(line)))
+            except (ValueError, KeyError, TypeError):
+                continue
+    return records
+
+
+def environment() -> dict[str, str]:
+    """Facts of the machine that explain a result."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+def _with_repeat(plan: Plan) -> Callable[[Record], Record]:
+    def repeat(record: Record) -> Record:
+        command = f"sessionproof run {_shell(plan.store)} --only {record.guarantee}"
+        if plan.profile.name != "gate":
+            command += f" --profile {plan.profile.name}"
+        command += f" --seed {plan.seed}"
+        findings = tuple(replace(finding, repeat=command) for finding in record.findings)
+        return replace(record, findings=findings)
+
+    return repeat
+
+
+def _shell(text: str) -> str:
+    plain = text.replace("-", "").replace("_", "").replace(".", "").replace(":", "").isalnum()
+    return text if plain else "'" + text.replace("'", "'\\''") + "'"
+
+
+def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:
+    """What was probed, less what was then seen not to hold."""
+    held = {one.id for one in guarantees if one.verdict is Verdict.HOLDS}
+    return replace(
+        plan.claims,
+        atomic_batches="CORE-02" in held,
+        validates="CORE-10" in held,
+        durability="process" if "CORE-08" in held else "none",
+    )

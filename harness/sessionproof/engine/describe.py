@@ -1,0 +1,80 @@
+"""Looks at a store in a process of its own: opens it, asks what it can, probes it if it is silent.
+
+``python -m sessionproof.engine.describe STORE ANSWER.json OPEN_S OPERATION_S`` writes a JSON
+object: ``refused`` (one line) or claims, declared, capabilities, version, notes,
+not_representable.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sessionproof.contract.claims import claims_to_json
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
+from sessionproof.trials.probe import STRONGEST, probe
+from sessionproof.workload.guard import CannotOpen, Handle
+from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.vocabulary import vocabulary
+
+
+def describe(store: str, deadlines: Deadlines, directory: Path, write: Any) -> None:
+    """Write what the store is; a store that ends the process leaves what was written before."""
+    try:
+        spec = find_store(store)
+    except StoreNotFound as error:
+        write({"refused": str(error)})
+        return
+    root = Path(tempfile.mkdtemp(prefix="described-", dir=directory))
+    try:
+        handle = Handle(spec, Location(root), deadlines=deadlines)
+    except CannotOpen as error:
+        write({"refused": f"{store} cannot be opened: {error}"})
+        return
+    if handle.claims is None:
+        # Probing runs the store: should it end the process here, the run goes on without.
+        write(_seen(spec, handle, STRONGEST, ["probing ended the store's process"]))
+        claims = probe(handle)
+    else:
+        claims = handle.claims
+    if claims.missing_session == "refuses" and "create" not in handle.capabilities:
+        write({"refused": f"{store} claims missing_session=refuses but has no method create"})
+        return
+    write(_seen(spec, handle, claims, []))
+    handle.close()
+
+
+def _seen(spec: StoreSpec, handle: Handle, claims: Any, notes: list[str]) -> dict[str, Any]:
+    return {
+        "claims": claims_to_json(claims),
+        "declared": handle.claims is not None,
+        "capabilities": sorted(handle.capabilities),
+        "version": handle.version,
+        "not_representable": list(vocabulary(spec, claims).refused),
+        "notes": notes,
+    }
+
+
+def main() -> None:
+    """Read the arguments, and never run longer than the deadlines together allow."""
+    store, answer, open_s, operation_s = sys.argv[1:]
+    deadlines = Deadlines(open_s=float(open_s), operation_s=float(operation_s))
+    # A hang in C with the interpreter locked stops every timer but this one.
+    faulthandler.dump_traceback_later(2 * deadlines.open_s, exit=True)
+
+    def write(value: dict[str, Any]) -> None:
+        path = Path(answer)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(value), "utf-8")
+        part.replace(path)
+
+    describe(store, deadlines, Path(answer).parent, write)
+
+
+if __name__ == "__main__":
+    main()

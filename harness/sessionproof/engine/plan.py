@@ -1,0 +1,174 @@
+"""What a run is about: the store as a child process described it, the profile, the seed.
+
+The process whose exit code is the verdict never runs a store, so the store is looked at by
+``python -m sessionproof.engine.describe`` in a child, under a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sessionproof.contract.claims import Claims, claims_from_json, claims_to_json, required
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
+
+
+class BadUsage(Exception):
+    """The user's input, or a store that cannot be opened; the text is one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that workers need to know. ``claims`` are declared, or probed when ``declared`` is False.
+
+    ``directory`` is where locations and records of this run lie.
+    """
+
+    store: str
+    claims: Claims
+    declared: bool
+    capabilities: tuple[str, ...]
+    version: str | None
+    profile: Profile
+    seed: int
+    only: tuple[str, ...]
+    directory: Path
+    not_representable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        out = asdict(self)
+        return {**out, "claims": claims_to_json(self.claims), "directory": str(self.directory)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Plan:
+        """The inverse of ``to_json``."""
+        profile = value["profile"]
+        tuples = {
+            name: tuple(value[name])
+            for name in ("capabilities", "only", "not_representable", "notes")
+        }
+        return cls(
+            **{
+                **value,
+                **tuples,
+                "claims": claims_from_json(value["claims"]),
+                "profile": Profile(**{**profile, "deadlines": Deadlines(**profile["deadlines"])}),
+                "directory": Path(value["directory"]),
+            }
+        )
+
+
+def make_plan(
+    store: str,
+    *,
+    profile: str,
+    seed: int,
+    directory: Path,
+    require: Sequence[str] = (),
+    only: Sequence[str] = (),
+    operation_s: float | None = None,
+    test_s: float | None = None,
+) -> Plan:
+    """Look at the store in a child process and plan its run; raises BadUsage."""
+    chosen = _profile(profile, operation_s, test_s)
+    wanted = _wanted(only)
+    seen = _described(store, chosen, directory)
+    claims = claims_from_json(seen["claims"])
+    try:
+        for requirement in require:
+            claims = required(claims, requirement)
+    except ValueError as error:
+        raise BadUsage(f"--require {error}") from None
+    names = {requirement.partition("=")[0] for requirement in require}
+    return Plan(
+        store=store,
+        claims=claims,
+        declared=seen["declared"] or bool(names),
+        capabilities=tuple(seen["capabilities"]),
+        version=seen["version"],
+        profile=chosen,
+        seed=seed,
+        only=wanted,
+        directory=directory,
+        not_representable=tuple(seen["not_representable"]),
+        notes=tuple(seen["notes"]),
+    )
+
+
+def _profile(name: str, operation_s: float | None, test_s: float | None) -> Profile:
+    if name not in PROFILES:
+        raise BadUsage(f"there is no profile {name!r}: use {', '.join(PROFILES)}")
+    chosen = PROFILES[name]
+    deadlines = chosen.deadlines
+    if operation_s is not None:
+        deadlines = replace(deadlines, operation_s=operation_s, open_s=operation_s)
+    if test_s is not None:
+        deadlines = replace(deadlines, test_s=test_s)
+    return replace(chosen, deadlines=deadlines)
+
+
+def _wanted(only: Sequence[str]) -> tuple[str, ...]:
+    """The ids that were named, each by itself or by its group; all when none was."""
+    out: list[str] = []
+    for name in only:
+        matching = [row.id for row in GUARANTEES.values() if name.upper() in (row.id, row.group)]
+        if not matching:
+            groups = sorted({row.group for row in GUARANTEES.values()})
+            raise BadUsage(
+                f"there is no guarantee {name!r}: use an id such as CORE-01, "
+                f"or a group ({', '.join(groups)})"
+            )
+        out += matching
+    return tuple(out or GUARANTEES)
+
+
+def _described(store: str, profile: Profile, directory: Path) -> dict[str, Any]:
+    answer = directory / "described.json"
+    with tempfile.TemporaryFile(dir=directory) as output:
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
+                 str(profile.deadlines.open_s), str(profile.deadlines.operation_s)],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
+                timeout=3 * profile.deadlines.open_s, env=child_environment(),
+            )  # fmt: skip
+            code: int | None = ended.returncode
+        except subprocess.TimeoutExpired:
+            code = None
+        output.seek(0)
+        printed = output.read().decode("utf-8", "replace").strip().splitlines()
+    if not answer.exists():
+        raise BadUsage(f"{store} cannot be opened: {_ending(code, printed)}")
+    seen: dict[str, Any] = json.loads(answer.read_text("utf-8"))
+    if "refused" in seen:
+        raise BadUsage(seen["refused"])
+    return seen
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a process that runs a store: our import path, none of pytest's own."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "SESSIONPROOF_")) and name != "PYTHONWARNINGS"
+    }
+    paths = [path for path in sys.path if path]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _ending(code: int | None, printed: Sequence[str]) -> str:
+    last = f"; its last line: {printed[-1][:300]}" if printed else ""
+    if code is None:
+        return f"the process that opened it did not end in time{last}"
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"the process that opened it {how}{last}"

@@ -1,0 +1,167 @@
+"""Running pytest as a child, from outside: progress, the run's clock, and a clean end.
+
+This process never runs the store. It starts the workers' controller in a session of its own,
+follows what they write, and ends all of them when the run's time is over or the user interrupts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.engine.assemble import RECORDS
+from sessionproof.engine.plan import Plan, child_environment
+
+_INI = """[pytest]
+addopts =
+xfail_strict = true
+filterwarnings = default
+"""
+_GRACE_S = 5.0  # for a controller to end by itself
+SUITES = ("sessionproof_suites",)
+
+Follow = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class Supervised:
+    """How a run ended. ``problems`` are sentences about what went wrong around the store."""
+
+    finished: bool = False
+    interrupted: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+def supervise(
+    plan: Plan, *, workers: int, follow: Follow, suites: Sequence[str] = SUITES
+) -> Supervised:
+    """Run both passes of the suites; ``follow`` gets every line that a worker writes.
+
+    The second pass runs timed tests alone in one process, when there are any.
+    """
+    (plan.directory / "plan.json").write_text(json.dumps(plan.to_json()), "utf-8")
+    (plan.directory / "pytest.ini").write_text(_INI, "utf-8")
+    tail = _Tail(plan.directory, follow)
+    ended = Supervised()
+    until = monotonic_s() + plan.profile.deadlines.run_s
+    parallel = [
+        "-p", "xdist.plugin", "-n", str(workers), "--dist", "load", "--maxschedchunk", "1",
+        "--max-worker-restart", "3",
+    ]  # fmt: skip
+    _one_pass(plan, "finished", [*parallel, *_targets(suites)], tail, ended, until)
+    if ended.finished and tail.timed and not ended.interrupted:
+        ended.finished = False
+        alone = ["-p", "no:xdist", "--store-timed", *_targets(suites)]
+        _one_pass(plan, "finished-timed", alone, tail, ended, until)
+    return ended
+
+
+def _targets(suites: Sequence[str]) -> list[str]:
+    return ["--pyargs", *suites]
+
+
+def _one_pass(
+    plan: Plan,
+    mark: str,
+    arguments: Sequence[str],
+    tail: _Tail,
+    ended: Supervised,
+    until: float,
+) -> None:
+    output = plan.directory / f"{mark}.log"
+    lifeline, theirs = os.pipe()
+    os.set_inheritable(lifeline, True)
+    command = [
+        sys.executable, "-m", "pytest", "-c", str(plan.directory / "pytest.ini"),
+        "--rootdir", str(plan.directory), "--noconftest", "-p", "no:cacheprovider",
+        "-p", "no:faulthandler", "-p", "sessionproof.plugin",
+        "--store-plan", str(plan.directory / "plan.json"), "-q", *arguments,
+    ]  # fmt: skip
+    environment = {
+        **child_environment(),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "SESSIONPROOF_LIFELINE": str(lifeline),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(plan.directory / "hypothesis"),
+    }
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            env=environment, start_new_session=True, pass_fds=(lifeline,),
+        )  # fmt: skip
+        os.close(lifeline)
+        try:
+            _follow(process, tail, plan.directory / mark, ended, until)
+        finally:
+            _end(process)
+            os.close(theirs)
+    tail.read()
+    ended.finished = (plan.directory / mark).exists()
+    if not ended.finished and not ended.interrupted:
+        last = output.read_text("utf-8", "replace").strip().splitlines()[-3:]
+        ended.problems.append("the run did not come to its end: " + " / ".join(last))
+
+
+def _follow(
+    process: subprocess.Popen[bytes], tail: _Tail, mark: Path, ended: Supervised, until: float
+) -> None:
+    """Wait for the end of the run, its deadline, or the user."""
+    marked_at: float | None = None
+    try:
+        while process.poll() is None:
+            tail.read()
+            now = monotonic_s()
+            if marked_at is None and mark.exists():
+                marked_at = now
+            if marked_at is not None and now - marked_at > _GRACE_S:
+                return  # all is told; something of the store keeps the process alive
+            if now > until:
+                ended.problems.append("the run's time was over before all was judged")
+                return
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        ended.interrupted = True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the controller and all its workers, first politely."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class _Tail:
+    """Reads what workers append to their files, line by line."""
+
+    def __init__(self, directory: Path, follow: Follow) -> None:
+        self._directory = directory
+        self._follow = follow
+        self._read: dict[Path, int] = {}
+        self.timed = 0
+
+    def read(self) -> None:
+        """Hand every new whole line on."""
+        for path in sorted(self._directory.glob(RECORDS)):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                data = file.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            for line in whole.splitlines():
+                value = json.loads(line)
+                self.timed = max(self.timed, value.get("timed", 0))
+                self._follow(value)

@@ -1,0 +1,381 @@
+"""The pytest plugin: runs the suites against the store under test, in workers alone.
+
+``pytest --pyargs sessionproof_suites --store STORE`` and ``sessionproof run STORE`` end here. The
+controller never runs the store: it plans, hands the plan to xdist's workers, and keeps account of
+workers that died. Every record is also written to the worker's own file as soon as it is made.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import tempfile
+import threading
+import tomllib
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.lookup import find_store
+from sessionproof.contract.seed import derive, fresh_seed
+from sessionproof.contract.verdicts import Finding, Record, Verdict, record_to_json
+from sessionproof.engine.assemble import assemble, read_records
+from sessionproof.engine.plan import BadUsage, Plan, make_plan
+from sessionproof.report.result import EXIT_HOLDS
+from sessionproof.report.terminal import print_summary
+from sessionproof.report.write import write_report
+from sessionproof.trials.examine import examine
+from sessionproof.trials.single import Trial, told
+from sessionproof.workload.execute import StoreUnderTest
+from sessionproof.workload.guard import FlightRecorder
+
+LIFELINE = "SESSIONPROOF_LIFELINE"
+_HANGS_MOST = 2  # after so many, further tests would only wait out their deadlines
+_RESTARTS = 3  # workers that may die before the run is given up
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a plain pytest run, and the one by which ``sessionproof run`` hands a plan."""
+    group = parser.getgroup("sessionproof", "judging a chat-session store")
+    group.addoption("--store", help="the store under test: module:attr, a known name, cmd:COMMAND")
+    group.addoption("--store-profile", default="gate", help="smoke, gate or deep")
+    group.addoption("--store-seed", type=int, help="the seed that repeats a run")
+    group.addoption("--store-report", default="sessionproof-report", help="folder of the report")
+    group.addoption("--store-plan", help="a plan made by sessionproof run")
+    group.addoption("--store-timed", action="store_true", help="run timed tests, and only those")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Make sure that there are workers: a store may end the process that runs it."""
+    if _store_named(config) and not _is_worker(config) and not _runs_here(config):
+        if not hasattr(config.option, "numprocesses"):
+            raise pytest.UsageError("stores are run in workers of pytest-xdist: drop -p no:xdist")
+        if not config.option.numprocesses:
+            config.option.numprocesses = 1
+        if config.option.maxworkerrestart is None:
+            config.option.maxworkerrestart = str(_RESTARTS)
+    return (yield)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Plan the run (controller) or take the plan over (worker)."""
+    config.addinivalue_line("markers", "guarantee(id): the guarantee that the test judges")
+    config.addinivalue_line("markers", "timed: measures time; runs alone after all other tests")
+    if _is_worker(config):
+        handed = config.workerinput.get("sessionproof_plan")  # type: ignore[attr-defined]
+        if handed:
+            _start_runner(config, Plan.from_json(json.loads(handed)))
+        return
+    plan = _plan(config)
+    if plan is None:
+        return
+    _watch_lifeline()
+    config.pluginmanager.register(_Controller(config, plan), "sessionproof-controller")
+    if _runs_here(config):
+        _start_runner(config, plan)
+
+
+def _plan(config: pytest.Config) -> Plan | None:
+    if config.option.store_plan:
+        return Plan.from_json(json.loads(Path(config.option.store_plan).read_text("utf-8")))
+    store = _store_named(config)
+    if not store or config.option.collectonly:
+        return None
+    directory = Path(tempfile.mkdtemp(prefix="sessionproof-"))
+    seed = config.option.store_seed
+    try:
+        return make_plan(
+            store,
+            profile=config.option.store_profile,
+            seed=fresh_seed() if seed is None else seed,
+            directory=directory,
+        )
+    except BadUsage as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _store_named(config: pytest.Config) -> str | None:
+    """The store of the command line, or of ``[tool.sessionproof]`` in pyproject.toml."""
+    if config.option.store or config.option.store_plan:
+        return str(config.option.store or config.option.store_plan)
+    file = config.rootpath / "pyproject.toml"
+    try:
+        table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("sessionproof", {})
+    except (OSError, tomllib.TOMLDecodeError):
+        return None
+    store = table.get("store")
+    return store if isinstance(store, str) else None
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _runs_here(config: pytest.Config) -> bool:
+    """Whether this process is itself supervised: the timed pass of ``sessionproof run``."""
+    return bool(config.option.store_plan and config.option.store_timed)
+
+
+def _start_runner(config: pytest.Config, plan: Plan) -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "timed")
+    config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
+
+
+def _watch_lifeline() -> None:
+    """End with the process that supervises this one, even when it is killed."""
+    number = os.environ.pop(LIFELINE, None)
+    if number is None:
+        return
+
+    def wait() -> None:
+        os.read(int(number), 1)
+        os._exit(3)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+class _Controller:
+    """What the process without the store does: hand on the plan, note the dead, conclude."""
+
+    def __init__(self, config: pytest.Config, plan: Plan) -> None:
+        self._config = config
+        self._plan = plan
+        self._started = monotonic_s()
+        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._log = _Log(plan.directory, "controller")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give the plan to a worker."""
+        node.workerinput["sessionproof_plan"] = json.dumps(self._plan.to_json())
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
+        """A worker died while it ran this test: a finding, with what it was doing."""
+        begun = [one for one in _events(self._plan.directory) if one.get("nodeid") == crashitem]
+        if not begun:
+            return
+        record = _crash_record(begun[-1], self._plan)
+        self._log.write(record_to_json(record))
+        report.longrepr = told(record.findings[0])
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Say that the run came to its end; in a plain pytest run, conclude and report."""
+        if self._config.option.store_plan:
+            name = "finished-timed" if _runs_here(self._config) else "finished"
+            (self._plan.directory / name).write_text(str(int(session.exitstatus)), "utf-8")
+            return
+        result = assemble(
+            self._plan,
+            read_records(self._plan.directory),
+            workers=self._config.option.numprocesses,
+            started_at=self._started_at,
+            duration_s=monotonic_s() - self._started,
+            interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
+        )
+        self._result = result
+        self._report = write_report(result, Path(self._config.option.store_report))
+        if session.exitstatus == pytest.ExitCode.OK and result.exit_code != EXIT_HOLDS:
+            session.exitstatus = result.exit_code
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The table of guarantees, after a plain pytest run."""
+        if not self._config.option.store_plan:
+            from rich.console import Console
+
+            terminalreporter.section("sessionproof")
+            print_summary(self._result, Console())
+            terminalreporter.line(f"report: {self._report}")
+
+
+class _Runner:
+    """What a worker does: run each test as a trial, and keep its record."""
+
+    def __init__(self, config: pytest.Config, plan: Plan, worker: str) -> None:
+        self._timed = bool(config.option.store_timed)
+        self._plan = plan
+        self._worker = worker
+        self._log = _Log(plan.directory, worker)
+        self._recorder = FlightRecorder(plan.directory / f"flight-{worker}.txt")
+        self._stack = (plan.directory / f"stack-{worker}.txt").open("w")
+        faulthandler.enable(self._stack)
+        self._hangs = 0
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Keep the guarantees that were asked for, and the tests of this pass."""
+        wanted = [item for item in items if self._is_wanted(item)]
+        timed = [item for item in wanted if item.get_closest_marker("timed")]
+        kept = timed if self._timed else [item for item in wanted if item not in timed]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+        self._log.write({"event": "collected", "tests": len(kept), "timed": len(timed)})
+
+    def _is_wanted(self, item: pytest.Item) -> bool:
+        row = _guarantee(item)
+        return not self._timed if row is None else row in self._plan.only
+
+    @pytest.fixture
+    def trial(self, request: pytest.FixtureRequest) -> Generator[Trial, None, None]:
+        """One test of one guarantee: the store on a fresh location, claims, budget, seed."""
+        row = GUARANTEES[_guarantee(request.node) or ""]
+        store = StoreUnderTest(
+            find_store(self._plan.store),
+            self._plan.claims,
+            parent=self._plan.directory,
+            deadlines=self._plan.profile.deadlines,
+            recorder=self._recorder,
+        )
+        yield Trial(
+            guarantee=row,
+            store=store,
+            capabilities=frozenset(self._plan.capabilities),
+            profile=self._plan.profile,
+            seed=derive(self._plan.seed, row.id, request.node.name),
+        )
+        store.close()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """The second ring: a hang that locks the interpreter ends this process, with a stack."""
+        row = _guarantee(item)
+        if row is None:
+            return (yield)
+        begun = {"event": "begun", "nodeid": item.nodeid, "guarantee": row, "worker": self._worker}
+        self._log.write(begun)
+        self._recorder.note("")
+        test_s = self._plan.profile.deadlines.test_s
+        faulthandler.dump_traceback_later(test_s, exit=True, file=self._stack)
+        try:
+            return (yield)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run a suite's test as a trial, keep its record, and tell pytest in its own words."""
+        trial = pyfuncitem.funcargs.get("trial")
+        if not isinstance(trial, Trial):
+            return None
+        record = self._record(pyfuncitem, trial)
+        if any(finding.anomaly == Anomaly.HANG for finding in record.findings):
+            self._hangs += 1
+        self._log.write(record_to_json(record))
+        pyfuncitem.user_properties.append(("sessionproof", json.dumps(record_to_json(record))))
+        if record.verdict is Verdict.BROKEN:
+            pytest.fail("\n".join(map(told, record.findings)), pytrace=False)
+        if record.verdict is not Verdict.HOLDS:
+            pytest.skip(f"{record.verdict.shown}: {record.reason}")
+        return True
+
+    def _record(self, item: pytest.Function, trial: Trial) -> Record:
+        unknown = Record(
+            guarantee=trial.guarantee.id, test=item.name, verdict=Verdict.UNKNOWN,
+            gated=self._plan.declared or trial.guarantee.claim is None,
+        )  # fmt: skip
+        if self._hangs >= _HANGS_MOST:
+            return _because(unknown, f"not examined: the store hung in {self._hangs} tests before")
+        names = item._fixtureinfo.argnames
+        arguments = {name: item.funcargs[name] for name in names}
+        try:
+            return examine(
+                lambda _: item.obj(**arguments),
+                trial,
+                name=item.name,
+                declared=self._plan.declared,
+            )
+        except Exception as error:
+            # A check that fails itself says nothing about the store, least of all that it holds.
+            reason = f"the check itself failed: {type(error).__name__}: {error}"
+            self._log.write(record_to_json(_because(unknown, reason)))
+            raise
+
+    def pytest_sessionfinish(self) -> None:
+        """Give the files back."""
+        faulthandler.disable()
+        self._recorder.close()
+        self._stack.close()
+
+
+class _Log:
+    """A file of JSON lines, each written at once: what is there survives a crash."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._path = directory / f"records-{name}.jsonl"
+
+    def write(self, value: dict[str, Any]) -> None:
+        data = json.dumps(value).encode() + b"\n"
+        number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(number, data)
+        finally:
+            os.close(number)
+
+
+def _events(directory: Path) -> list[dict[str, Any]]:
+    events = []
+    for path in sorted(directory.glob("records-*.jsonl")):
+        lines = path.read_text("utf-8", "replace").splitlines()
+        events += [json.loads(line) for line in lines if line.startswith('{"event"')]
+    return events
+
+
+def _crash_record(begun: dict[str, Any], plan: Plan) -> Record:
+    worker = begun["worker"]
+    flight = plan.directory / f"flight-{worker}.txt"
+    doing = FlightRecorder.last_note(flight) or "a step between two operations"
+    try:
+        stack = (plan.directory / f"stack-{worker}.txt").read_text("utf-8", "replace").strip()
+    except OSError:
+        stack = ""
+    hung = stack.startswith("Timeout")
+    finding = Finding(
+        anomaly=Anomaly.HANG if hung else Anomaly.CRASH,
+        did=f"was in {doing}",
+        expected="an answer"
+        + (f" within {plan.profile.deadlines.test_s:g} s" if hung else "; the process goes on"),
+        seen="no answer, and the interpreter was locked: its process was ended from outside"
+        if hung
+        else "the process that ran the store ended",
+        evidence={"stack": stack} if stack else {},
+    )
+    return Record(
+        guarantee=begun["guarantee"],
+        test=begun["nodeid"].rpartition("::")[2],
+        verdict=Verdict.BROKEN,
+        findings=(finding,),
+    )
+
+
+def _because(record: Record, reason: str) -> Record:
+    return Record(
+        guarantee=record.guarantee, test=record.test, verdict=record.verdict,
+        gated=record.gated, reason=reason,
+    )  # fmt: skip
+
+
+def _guarantee(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("guarantee")
+    return marker.args[0] if marker is not None else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Without a store the suites have nothing to judge."""
+    if _guarantee(item) and not item.config.pluginmanager.hasplugin("sessionproof-runner"):
+        pytest.skip("no store under test: give one with --store")
+
+
+@pytest.fixture
+def trial() -> None:
+    """Stands in where no store was named; a run with a store has its own."""
+    return

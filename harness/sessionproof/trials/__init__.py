@@ -1,0 +1,1 @@
+"""One experiment each: a workload and checks put together against one store."""

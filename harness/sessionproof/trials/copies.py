@@ -1,0 +1,91 @@
+"""Whether what is passed and returned is a copy, or the store's own memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import Append, Read, as_call
+from sessionproof.oracle.model import same_messages
+from sessionproof.trials.single import Trial
+
+Call = Callable[..., Any]
+
+
+def nothing_shared(trial: Trial) -> None:
+    """Change the list and the messages that were passed, then those returned; read again."""
+    messages = _with_insides(trial)
+    start = trial.run(trial.program(Append("s0", tuple(messages))), examined=0)
+    session = start[-1].session_id or ""
+    want = start[-1].outcome.value
+    passed = _with_insides(trial)
+    _unchanged(
+        trial,
+        session,
+        [*want, *_with_insides(trial)],
+        "changed the list and the messages after passing them to append",
+        lambda call: _pass_and_change(call, session, passed),
+    )
+    want = [*want, *_with_insides(trial)]
+    _unchanged(
+        trial, session, want, "changed the list that read returned",
+        lambda call: _change(call("read", session)),
+    )  # fmt: skip
+    if "read_last" in trial.capabilities:
+        _unchanged(
+            trial, session, want, "changed the list that read_last returned",
+            lambda call: _change(call("read_last", session, 2)),
+        )  # fmt: skip
+
+
+def _unchanged(
+    trial: Trial, session: str, want: list[Message], did: str, action: Callable[[Call], object]
+) -> None:
+    outcome = trial.handle().perform(did, action)
+    trial.require_ok(outcome, did)
+    again = trial.handle().invoke(Read("s0"), session)
+    trial.require_ok(again, f"{did}, then read")
+    trial.require(
+        same_messages(want, again.value, trial.claims.keeps),
+        Anomaly.ALIASING,
+        did=f"{did}, then read again",
+        expected=f"the same {len(want)} messages as before",
+        seen=f"{len(again.value)} messages: "
+        + ", ".join(repr(message.content)[:40] for message in again.value),
+        program=[as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))],
+    )
+    trial.count("reads")
+
+
+def _pass_and_change(call: Call, session: str, passed: list[Message]) -> None:
+    call("append", session, passed)
+    _change(passed)
+
+
+def _change(messages: Any) -> None:
+    """Change whatever can be changed in a sequence of messages; tuples and frozen parts stay."""
+    for message in messages:
+        for part in (getattr(message, "metadata", None), getattr(message, "content", None)):
+            if type(part) is dict:
+                part["changed"] = True
+            elif type(part) is list:
+                part.append("changed")
+    with contextlib.suppress(AttributeError, TypeError):
+        messages.reverse()
+    with contextlib.suppress(AttributeError, TypeError):
+        messages.pop()
+
+
+def _with_insides(trial: Trial) -> list[Message]:
+    """Three messages, with metadata where the store keeps it: parts that could be shared."""
+    sample = next((one for one in trial.words.samples if one.kind == "text"), None)
+    base = sample or trial.words.samples[0]
+    made = [replace(base, content=f"copy {number}") for number in range(3)]
+    if "metadata" in trial.claims.keeps:
+        inside: list[Message] = [replace(one, metadata={"inside": [1, 2]}) for one in made]
+        made = [one if trial.words.representable(one) else made[0] for one in inside]
+    return made

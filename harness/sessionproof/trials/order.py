@@ -1,0 +1,83 @@
+"""Order within a session: bursts, times that tie or step back, and what the tables say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from sessionproof.audit.sequence import sequence_problems
+from sessionproof.checks.transcript import Fault, judge
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import MICROSECONDS
+from sessionproof.contract.operations import Append, Operation
+from sessionproof.contract.store import SqliteTables
+from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.workload.execute import Transcript
+
+_START_US = 1_767_225_600 * MICROSECONDS
+_DAY_US = 86_400 * MICROSECONDS
+_BURST = 60
+
+
+def burst(trial: Trial) -> None:
+    """Single appends and batches as fast as they go, without times: read in append order."""
+    sample = trial.words.samples[0]
+    steps: list[Operation] = [Append("s0", (sample,) * size) for size in [1] * _BURST + [8] * 3]
+    trial.run(trial.program(*steps), lambda done: _judge_order(trial, done))
+
+
+def times(trial: Trial) -> None:
+    """Times given by the client that tie, and where order is by append, step back or jump."""
+    sample = trial.words.samples[0]
+    timed = replace(sample, created_at_us=_START_US)
+    ordered_by_time = trial.claims.order == "timestamp"
+    if "created_at_us" not in trial.claims.keeps and not ordered_by_time:
+        raise NotClaimed("the store takes no times from its clients")
+    if not trial.words.representable(timed):
+        raise NotClaimed("the store cannot express a message's time")
+    ticks = st.just(0) if ordered_by_time else st.sampled_from((0, 1, -1, -_DAY_US, _DAY_US))
+
+    def program(moves: list[int]) -> tuple[Operation, ...]:
+        now, steps = _START_US, []
+        for move in moves:
+            now += move
+            steps.append(Append("s0", (replace(sample, created_at_us=now),)))
+        return trial.program(*steps)
+
+    trial.search(
+        st.lists(ticks, min_size=2, max_size=14).map(program),
+        lambda done: _judge_order(trial, done),
+    )
+
+
+def _judge_order(trial: Trial, transcript: Transcript) -> Fault | None:
+    """The oracle, without the times: whether they are kept exactly is another guarantee."""
+    return judge(transcript, replace(trial.claims, keeps=trial.claims.keeps - {"created_at_us"}))
+
+
+def tables_agree(trial: Trial) -> None:
+    """Audit the numbers in the store's own tables, read-only; raises NotClaimed without tables."""
+    if "tables" not in trial.capabilities:
+        raise NotClaimed("the store shows no tables")
+    sample = trial.words.samples[0]
+    trial.run(trial.program(*[Append("s0", (sample,) * size) for size in (1, 3, 2)]), examined=0)
+    outcome = trial.handle().perform("tables()", lambda call: call("tables"))
+    trial.require_ok(outcome, "asked for the tables")
+    tables = outcome.value
+    trial.require(
+        isinstance(tables, SqliteTables),
+        Anomaly.MALFORMED,
+        did="asked for the tables",
+        expected="sessionproof.SqliteTables",
+        seen=type(tables).__name__,
+    )
+    problems = sequence_problems(tables, start=trial.claims.seq_start or 0)
+    trial.require(
+        not problems,
+        Anomaly.SEQUENCE_GAP,
+        did="appended 1, 3 and 2 messages, then read the tables",
+        expected="each session's numbers from the declared start, without gap or repeat",
+        seen="; ".join(problems[:5]),
+    )
+    trial.count("numbers", 6)

@@ -1,0 +1,54 @@
+"""What is left after close: read by the same process, another handle, another process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sessionproof.checks.transcript import judge
+from sessionproof.contract.operations import Append, Completed, Read, Reopen
+from sessionproof.host.client import open_hosted
+from sessionproof.trials.single import Trial
+from sessionproof.workload.execute import Transcript
+from sessionproof.workload.guard import CannotOpen, Handle
+
+
+def still_there(trial: Trial) -> None:
+    """Programs of appends, closes and reads; then the last one read from elsewhere."""
+    trial.search(trial.strategy(Append, Append, Reopen, sessions=2, most=10), count=_reopenings)
+    sample = trial.words.samples[0]
+    program = trial.program(Append("s0", (sample,) * 3), Reopen(), Append("s0", (sample,)))
+    transcript = trial.run(program, examined=1)
+    if trial.claims.at_least("handles", "threads"):
+        _read_elsewhere(trial, transcript, trial.store.another_handle())
+    trial.store.close()
+    _read_elsewhere(trial, transcript, _in_another_process(trial))
+
+
+def _read_elsewhere(trial: Trial, transcript: Transcript, other: Handle) -> None:
+    """Read through another handle what the transcript's last read saw."""
+    try:
+        session = transcript[-1].session_id or ""
+        read = Read("s0")
+        seen = Completed(read, other.invoke(read, session), session)
+    finally:
+        other.close()
+    whole = (*transcript, seen)
+    trial.conclude(whole, judge(whole, trial.claims))
+    trial.count("reopenings")
+
+
+def _in_another_process(trial: Trial) -> Handle:
+    """A handle on the same location in a process of its own; raises CannotOpen."""
+    spec = trial.store.spec
+    if not spec.name.startswith("cmd:"):  # a command is a process of its own already
+        spec = replace(spec, open=lambda location: open_hosted(spec.name, location))
+    try:
+        return Handle(spec, trial.store.location, deadlines=trial.store.deadlines)
+    except CannotOpen as error:
+        raise CannotOpen(f"in another process: {error}") from None
+
+
+def _reopenings(transcript: Transcript) -> int:
+    return sum(
+        isinstance(done.operation, Reopen) and done.outcome.type == "ok" for done in transcript
+    )

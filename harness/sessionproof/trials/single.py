@@ -1,0 +1,261 @@
+"""A single client against the store: what a suite's test has in hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis.strategies import SearchStrategy
+
+from sessionproof.checks.transcript import Fault, evidence_of, judge
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.guarantees import Guarantee
+from sessionproof.contract.operations import HANG, Operation, Outcome, Program, as_call, shown_text
+from sessionproof.contract.seed import derive
+from sessionproof.contract.verdicts import Finding
+from sessionproof.workload import programs
+from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
+from sessionproof.workload.guard import Handle
+from sessionproof.workload.profiles import Profile
+from sessionproof.workload.search import search
+from sessionproof.workload.vocabulary import Vocabulary, vocabulary
+
+Judge = Callable[[Transcript], Fault | None]
+_AGAIN = 3  # times that a counterexample is run again
+
+
+class Broken(AssertionError):
+    """The guarantee is broken; carries the finding."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(told(finding))
+        self.finding = finding
+
+
+class CouldNotTell(Exception):
+    """The guarantee could not be judged; the text is the reason."""
+
+
+class NotClaimed(Exception):
+    """The store does not make this promise; the text names what it lacks."""
+
+
+@dataclass
+class Trial:
+    """One test of one guarantee against one store.
+
+    ``examined`` counts evidence by unit; the guarantee's own unit decides. ``notes`` are
+    sentences for the report.
+    """
+
+    guarantee: Guarantee
+    store: StoreUnderTest
+    capabilities: frozenset[str]
+    profile: Profile
+    seed: int
+    examined: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def claims(self) -> Claims:
+        """What the store promises, declared or probed."""
+        return self.store.claims
+
+    @property
+    def words(self) -> Vocabulary:
+        """The messages that can be sent; raises CouldNotTell when there are none."""
+        words = vocabulary(self.store.spec, self.claims)
+        if not words.samples:
+            raise CouldNotTell(f"no message can be expressed: {'; '.join(words.refused)}")
+        return words
+
+    @property
+    def text_seed(self) -> int:
+        """The seed of the realistic texts: one for a run, so that they are made once."""
+        return derive(self.seed, "texts") % 1000
+
+    def strategy(
+        self, *kinds: type[Operation], sessions: int = 1, most: int = 24
+    ) -> SearchStrategy[Program]:
+        """Programs of these operations within the store's claims."""
+        return programs.programs(
+            self.words, self.capabilities, kinds, seed=self.text_seed, sessions=sessions, most=most
+        )
+
+    def program(self, *steps: Operation, sessions: Sequence[str] = ("s0",)) -> Program:
+        """These steps as a program: sessions made, tokens given, a read of each at the end."""
+        return programs.finished(steps, sessions, self.words, self.capabilities)
+
+    def count(self, unit: str, number: int = 1) -> None:
+        """Add evidence."""
+        self.examined[unit] += number
+
+    def enough(self, seconds: float) -> bool:
+        """Whether a search may stop: its time is spent and it has its evidence, or must give up."""
+        share = self.profile.share_s * self.guarantee.weight
+        if seconds < share:
+            return False
+        if self.examined[self.guarantee.unit] >= self.guarantee.least:
+            return True
+        return seconds > max(share * self.profile.patience, self.profile.patience_s)
+
+    def search(
+        self,
+        strategy: SearchStrategy[Program],
+        check: Judge | None = None,
+        *,
+        count: Callable[[Transcript], int] | None = None,
+    ) -> None:
+        """Run programs within the time share; raises Broken with the smallest that shows a fault.
+
+        ``check`` is the oracle unless given. ``count`` says how much of the guarantee's unit a
+        transcript examined, where that is not its usual meaning.
+        """
+        check = check or self.against_oracle
+
+        def run(program: Program) -> tuple[Transcript, Fault] | None:
+            transcript = execute(program, self.store)
+            fault = check(transcript)
+            if fault is None:
+                self._examine(transcript, count)
+                return None
+            return transcript, fault
+
+        searched = search(
+            strategy,
+            run,
+            seed=self.seed,
+            enough=self.enough,
+            shrink_s=self.profile.shrink_s,
+        )
+        self.count("programs", searched.programs)
+        found = searched.counterexample
+        if found is not None:
+            transcript, fault = found.fault
+            raise Broken(self._finding(transcript, fault, self._again(found.program, run, fault)))
+
+    def run(
+        self,
+        program: Program,
+        check: Judge | None = None,
+        *,
+        examined: int | None = None,
+        ids: Mapping[str, str] | None = None,
+    ) -> Transcript:
+        """Run one program, an example; raises Broken when it shows a fault.
+
+        ``examined`` says how much of the guarantee's unit it is worth, where that is not the
+        usual count. ``ids`` gives logical sessions their ids, on an empty location.
+        """
+        check = check or self.against_oracle
+
+        def once(program: Program) -> tuple[Transcript, Fault | None]:
+            if ids is not None:
+                self.store.fresh_location()
+            transcript = execute(program, self.store, ids=ids)
+            return transcript, check(transcript)
+
+        transcript, fault = once(program)
+        if fault is not None:
+            again = self._again(program, lambda same: once(same)[1], fault)
+            raise Broken(self._finding(transcript, fault, again, ids))
+        self._examine(transcript, None if examined is None else lambda _: examined)
+        return transcript
+
+    def conclude(self, transcript: Transcript, fault: Fault | None) -> None:
+        """Raise Broken with a transcript that was made elsewhere, if it shows a fault."""
+        if fault is not None:
+            raise Broken(self._finding(transcript, fault, None))
+
+    def against_oracle(self, transcript: Transcript) -> Fault | None:
+        """The first step that the oracle does not accept."""
+        return judge(transcript, self.claims)
+
+    def require(
+        self,
+        holds: bool,
+        anomaly: Anomaly,
+        *,
+        did: str,
+        expected: str,
+        seen: str,
+        program: Sequence[str] = (),
+    ) -> None:
+        """Raise Broken with these words unless ``holds``."""
+        if not holds:
+            finding = Finding(
+                anomaly=anomaly, did=did, expected=expected, seen=seen, program=tuple(program)
+            )
+            raise Broken(finding)
+
+    def require_ok(self, outcome: Outcome, did: str) -> None:
+        """Raise Broken unless an operation that the store owes succeeded."""
+        failure = outcome.failure
+        if failure is not None:
+            special = failure.type in tuple(Anomaly)
+            finding = Finding(
+                anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
+                did=did,
+                expected="it succeeds: the contract and the claims owe it",
+                seen=failure.text if special else f"it raised {failure.type}: {failure.text}",
+                evidence=dict(failure.evidence),
+            )
+            raise Broken(finding)
+
+    def handle(self) -> Handle:
+        """The open handle, for checks below the level of programs."""
+        return self.store.handle()
+
+    def _examine(self, transcript: Transcript, count: Callable[[Transcript], int] | None) -> None:
+        self.examined += evidence_of(transcript)
+        if count is not None:
+            unit = self.guarantee.unit
+            self.examined[unit] += count(transcript) - evidence_of(transcript)[unit]
+
+    def _again(
+        self, program: Program, run: Callable[[Program], object | None], fault: Fault
+    ) -> str | None:
+        if fault.anomaly == HANG:
+            return None  # each time costs the whole deadline
+        failed = sum(run(program) is not None for _ in range(_AGAIN))
+        return f"{failed} of {_AGAIN}"
+
+    def _finding(
+        self,
+        transcript: Transcript,
+        fault: Fault,
+        repeats: str | None,
+        ids: Mapping[str, str] | None = None,
+    ) -> Finding:
+        upto = transcript[: fault.index + 1]
+        named = [f"{name} = {shown_text(given)}" for name, given in (ids or {}).items()]
+        return Finding(
+            anomaly=fault.anomaly,
+            did=_did(upto),
+            expected=fault.expected,
+            seen=fault.seen,
+            program=(*named, *(as_call(done.operation) for done in upto)),
+            repeats=repeats,
+            evidence=dict(fault.evidence or {}),
+        )
+
+
+def told(finding: Finding) -> str:
+    """The finding in a few lines of plain text, for a failing test."""
+    lines = [
+        f"{finding.anomaly}: {finding.did}",
+        f"  expected: {finding.expected}",
+        f"  seen:     {finding.seen}",
+        *(f"    {line}" for line in finding.program),
+    ]
+    return "\n".join(lines)
+
+
+def _did(transcript: Transcript) -> str:
+    operations = len(transcript)
+    last = as_call(transcript[-1].operation)
+    if operations == 1:
+        return last
+    return f"{operations} operations, the last: {last}"

@@ -1,0 +1,1 @@
+"""What is done to a store: conversations, programs, the guard that runs them."""

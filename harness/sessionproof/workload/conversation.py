@@ -1,0 +1,32 @@
+"""Realistic conversations, made by Faker from a seed."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from faker import Faker
+
+_CODE = (
+    "```python\ndef total(items):\n    return sum(item['price'] for item in items)\n```",
+    "SELECT name, COUNT(*) FROM orders WHERE status = 'open' GROUP BY name; -- works?",
+    '{"city": "Zürich", "days": 3, "units": "metric"}',
+    "| step | done |\n|---|---|\n| 1 | yes |\n\n* then *this*\n",
+    "Why does `C++` differ from C#? 50% of 1_000 people said “no”.",
+)
+_OTHER_SCRIPTS = (
+    "東京の天気を教えてください。",
+    "مرحبا، كيف يمكنني المساعدة اليوم؟",
+    "Привет! Как дела? 👋🏽",
+    "¿Qué tal? Ça va? Grüß Gott!",
+    "한국어로 답해 주세요 🙏",
+)
+
+
+@cache
+def texts(seed: int, number: int = 120) -> tuple[str, ...]:
+    """So many texts as people and models write them: questions, answers, code, other scripts."""
+    faker = Faker("en_US")
+    faker.seed_instance(seed)
+    made = [faker.sentence(nb_words=9)[:-1] + "?" for _ in range(number // 2)]
+    made += [faker.paragraph(nb_sentences=4) for _ in range(number - len(made))]
+    return ("Hello!", *_CODE, *_OTHER_SCRIPTS, *made)

@@ -1,0 +1,318 @@
+"""The guard: a handle to the store under test that cannot hang, crash or fool its caller.
+
+Every handle lives in a thread of its own: it is opened, used and closed there (sqlite3 insists on
+it), and an async store has its event loop there. A call that does not end within its deadline is
+an ``info`` outcome, and the handle is dropped with its thread. Whatever the store answers or
+raises is turned into plain values inside that thread, under the same deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal, cast
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.errors import Refused
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreNotFound, StoreSpec
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import (
+    CRASH,
+    HANG,
+    MALFORMED,
+    Append,
+    Create,
+    DeleteMessage,
+    EditMessage,
+    Failure,
+    GetState,
+    List,
+    Operation,
+    Outcome,
+    ReadLast,
+    ReadPages,
+    Replace,
+    SetState,
+    as_call,
+    method_of,
+)
+from sessionproof.contract.store import capabilities_of, shape_problems
+from sessionproof.host.client import (
+    HostedStore,
+    MalformedAnswer,
+    ProcessEnded,
+    ProtocolError,
+    Unexpected,
+)
+from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.shapes import checked_answer, checked_page, kind
+
+_PAGES_MOST = 10_000
+_DROPPED = Outcome("info", failure=Failure(HANG, "the handle was dropped after an earlier hang"))
+
+
+class CannotOpen(Exception):
+    """The store did not open; the text is one line."""
+
+
+class FlightRecorder:
+    """The operation in flight, in a file that outlives the process: evidence after a crash."""
+
+    SIZE = 2_000
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    def note(self, text: str) -> None:
+        """Overwrite the note; costs one system call and no sync."""
+        data = text.encode("utf-8", "backslashreplace")[: self.SIZE].ljust(self.SIZE)
+        os.pwrite(self._file, data, 0)
+
+    def close(self) -> None:
+        """Close the file; the note stays."""
+        os.close(self._file)
+
+    @staticmethod
+    def last_note(path: Path) -> str:
+        """The note in a file, empty when there is none."""
+        try:
+            return path.read_text("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+
+class Handle:
+    """One guarded handle on one location. Opening it raises CannotOpen."""
+
+    def __init__(
+        self,
+        spec: StoreSpec,
+        location: Location,
+        *,
+        deadlines: Deadlines,
+        recorder: FlightRecorder | None = None,
+    ) -> None:
+        self._deadlines = deadlines
+        self._recorder = recorder
+        self._requests: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
+        self._answers: SimpleQueue[Outcome] = SimpleQueue()
+        self._store: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.dropped = False
+        self._thread = threading.Thread(target=self._serve, name="store-under-test", daemon=True)
+        self._thread.start()
+        self._note(f"open({spec.name})")
+        outcome = self._run(lambda: self._open(spec, location), deadlines.open_s)
+        if outcome.type != "ok":
+            self._leave()
+            raise CannotOpen(_why_not_open(outcome, deadlines))
+        self.capabilities, self.claims, self.version, problems = outcome.value
+        if problems:
+            self.close()
+            raise CannotOpen("; ".join(problems))
+
+    def invoke(
+        self, operation: Operation, session_id: str | None = "", message_id: str | None = None
+    ) -> Outcome:
+        """Carry the operation out on the session of this id; never raises.
+
+        An id of None lets the store name a session that is created.
+        """
+        if self.dropped:
+            return _DROPPED
+        self._note(f"{as_call(operation)}   (session id {(session_id or '')[:200]!a})")
+        return self._run(
+            lambda: self._invoke(operation, session_id, message_id), self._deadlines.operation_s
+        )
+
+    def perform(self, name: str, action: Callable[[Callable[..., Any]], Any]) -> Outcome:
+        """Run ``action(call)`` in the handle's thread: for checks of raw answers.
+
+        ``call(method, *arguments, **options)`` calls the store and awaits what it answers.
+        The action's own answer becomes the outcome's value unchecked.
+        """
+        if self.dropped:
+            return _DROPPED
+        self._note(name)
+        return self._run(lambda: Outcome("ok", action(self._call)), self._deadlines.operation_s)
+
+    def close(self) -> Outcome:
+        """Close the store and end the thread."""
+        if self.dropped:
+            return _DROPPED
+        self._note("store.close()")
+        outcome = self._run(lambda: Outcome("ok", self._call("close")), self._deadlines.operation_s)
+        self._leave()
+        return outcome
+
+    def _leave(self) -> None:
+        if not self.dropped:
+            self.dropped = True
+            self._requests.put(None)
+            self._thread.join(self._deadlines.operation_s)
+
+    def _note(self, text: str) -> None:
+        if self._recorder is not None:
+            self._recorder.note(text)
+
+    def _run(self, action: Callable[[], Outcome], deadline_s: float) -> Outcome:
+        self._requests.put(action)
+        try:
+            outcome = self._answers.get(timeout=deadline_s)
+        except Empty:
+            return self._hang(deadline_s)
+        if outcome.failure is not None and outcome.failure.type == CRASH:
+            self._leave()
+        return outcome
+
+    def _hang(self, deadline_s: float) -> Outcome:
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        stack = "".join(traceback.format_stack(frame)[-12:]) if frame else "the thread has ended"
+        self.dropped = True
+        self._requests.put(None)  # should the call ever end, its thread ends too
+        if isinstance(self._store, HostedStore):
+            self._store.kill()
+            self._thread.join(2)
+        text = f"no answer within {deadline_s:g} s"
+        return Outcome("info", failure=Failure(HANG, text, {"stack": stack}))
+
+    # What follows runs in the handle's own thread.
+
+    def _serve(self) -> None:
+        while (action := self._requests.get()) is not None:
+            try:
+                outcome = action()
+            except BaseException as error:  # noqa: BLE001 - a store may raise anything
+                outcome = outcome_of(error)
+            self._answers.put(outcome)
+            del outcome, action  # nothing of the store stays alive between calls
+        if self._loop is not None:
+            self._loop.close()
+
+    def _open(self, spec: StoreSpec, location: Location) -> Outcome:
+        self._store = self._await(spec.open(location))
+        problems = shape_problems(self._store)
+        claims = getattr(self._store, "claims", None) or spec.claims
+        if claims is not None and not isinstance(claims, Claims):
+            problems.append(f"claims is {kind(claims)}, expected sessionproof.Claims")
+        version = getattr(self._store, "version", None) or spec.version
+        facts = (
+            capabilities_of(self._store),
+            claims,
+            version if isinstance(version, str) else None,
+            problems,
+        )
+        return Outcome("ok", facts)
+
+    def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._await(getattr(self._store, method)(*arguments, **options))
+
+    def _await(self, value: Any) -> Any:
+        if not inspect.isawaitable(value):
+            return value
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+
+        async def wait() -> Any:
+            return await value
+
+        return self._loop.run_until_complete(wait())
+
+    def _invoke(
+        self, operation: Operation, session_id: str | None, message_id: str | None
+    ) -> Outcome:
+        if isinstance(operation, ReadPages):
+            return self._pages(operation, session_id)
+        arguments, options = _arguments(operation, session_id, message_id)
+        value = self._call(method_of(operation), *arguments, **options)
+        return _checked(lambda: checked_answer(operation, value))
+
+    def _pages(self, operation: ReadPages, session_id: str | None) -> Outcome:
+        pages: list[tuple[Message, ...]] = []
+        seen: set[str | int] = set()
+        cursor: str | int | None = None
+        while True:
+            page = self._call("page", session_id, cursor=cursor, limit=operation.limit)
+            outcome = _checked(lambda page=page: checked_page(page))  # type: ignore[misc]
+            if outcome.type != "ok":
+                return outcome
+            pages.append(outcome.value.messages)
+            cursor = outcome.value.next
+            if cursor is None:
+                return Outcome("ok", tuple(pages))
+            if cursor in seen or len(pages) >= _PAGES_MOST:
+                text = f"page {len(pages)} leads back to cursor {cursor!r}: paging never ends"
+                return Outcome("info", failure=Failure(MALFORMED, text))
+            seen.add(cursor)
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """The outcome of an operation that raised: ``fail`` for definite refusals, else ``info``."""
+    sort: Literal["fail", "info"] = "fail" if isinstance(error, Refused) else "info"
+    name = type.__getattribute__(type(error), "__name__")
+    if isinstance(error, ProcessEnded):
+        name = CRASH
+    elif isinstance(error, MalformedAnswer | ProtocolError):
+        name = MALFORMED
+    elif isinstance(error, Unexpected) and error.type:
+        name = error.type
+    try:
+        text = str(error)[:4_000]
+    except BaseException:  # noqa: BLE001 - hostile __str__
+        text = "(its text cannot be shown: __str__ raised)"
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    stack = "".join(traceback.format_list(frames))
+    return Outcome(sort, failure=Failure(name, text, {"traceback": stack} if stack else {}))
+
+
+def _checked(check: Callable[[], tuple[Any, list[str]]]) -> Outcome:
+    try:
+        value, problems = check()
+    except BaseException as error:  # noqa: BLE001 - hostile answers
+        failure = outcome_of(error).failure
+        shown = f"{failure.type}: {failure.text}" if failure else ""
+        value, problems = None, [f"looking at the answer raised {shown}"]
+    if problems:
+        return Outcome("info", failure=Failure(MALFORMED, "; ".join(problems)))
+    return Outcome("ok", value)
+
+
+def _arguments(
+    operation: Operation, session_id: str | None, message_id: str | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    match operation:
+        case List():
+            return (), {}
+        case Append(_, messages) | Replace(_, messages):
+            return (session_id, list(messages)), {}
+        case Create(_, messages):
+            return (session_id,), {"messages": list(messages)} if messages else {}
+        case ReadLast(_, n):
+            return (session_id, n), {}
+        case DeleteMessage():
+            return (session_id, message_id), {}
+        case EditMessage(_, _, message):
+            return (session_id, message_id, message), {}
+        case GetState(_, key):
+            return (session_id, key), {}
+        case SetState(_, key, value):
+            return (session_id, key, value), {}
+        case _:
+            return (session_id,), {}
+
+
+def _why_not_open(outcome: Outcome, deadlines: Deadlines) -> str:
+    failure = cast(Failure, outcome.failure)
+    if failure.type == HANG:
+        return f"did not open within {deadlines.open_s:g} s"
+    text = " ".join(failure.text.split())
+    return text if failure.type == StoreNotFound.__name__ else f"{failure.type}: {text}"

@@ -1,0 +1,50 @@
+"""How long a run may take: shares of time, and deadlines that only a hang exceeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadlines:
+    """The rings of deadlines in seconds; exceeding one is a finding, so they are generous.
+
+    ``operation_s``: one call of the store. ``open_s``: opening it. ``test_s``: one test, for hangs
+    that no timer in the process can interrupt. ``run_s``: the whole run.
+    """
+
+    operation_s: float = 20.0
+    open_s: float = 30.0
+    test_s: float = 90.0
+    run_s: float = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """``share_s`` is the time of a guarantee of weight 1; ``shrink_s`` that of shrinking one break.
+
+    A trial that has not its least evidence yet goes on past its share, up to ``patience`` shares
+    or ``patience_s`` seconds, whichever is longer: slow stores are judged too.
+    """
+
+    name: str
+    share_s: float
+    shrink_s: float
+    patience: float = 10.0
+    patience_s: float = 20.0
+    deadlines: Deadlines = Deadlines()
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(name="smoke", share_s=0.15, shrink_s=1.0),
+        Profile(name="gate", share_s=0.8, shrink_s=3.0),
+        Profile(
+            name="deep",
+            share_s=20.0,
+            shrink_s=20.0,
+            deadlines=Deadlines(operation_s=60.0, test_s=600.0, run_s=7200.0),
+        ),
+    )
+}

@@ -1,0 +1,214 @@
+"""Hypothesis strategies of programs: what a single client may do, in any order.
+
+Every message carries a token of its own (``#3``), given by its place in the program, so that a
+message read can be told from any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import (
+    Append,
+    Clear,
+    Count,
+    Create,
+    Delete,
+    DeleteMessage,
+    EditMessage,
+    Get,
+    GetState,
+    List,
+    Operation,
+    PopLast,
+    Program,
+    Read,
+    ReadLast,
+    ReadPages,
+    Reopen,
+    Replace,
+    SetState,
+    method_of,
+)
+from sessionproof.workload.conversation import texts
+from sessionproof.workload.vocabulary import Vocabulary
+
+# Named by categories alone: an alphabet by codec costs Hypothesis seconds in every new process.
+_PLAIN = st.characters(exclude_categories=("Cs", "Cc", "Cn"))
+_KEYS = ("theme", "step", "user:name", "a.b")
+Strategy = st.SearchStrategy[Program]
+
+# Operations by the capability that they need, beside append and read.
+_BY_CAPABILITY: dict[str, type[Operation]] = {
+    method_of(kind): kind
+    for kind in (
+        Create, Get, List, Delete, Clear, ReadLast, ReadPages, Count, PopLast, DeleteMessage,
+        EditMessage, Replace, GetState, SetState,
+    )
+}  # fmt: skip
+
+
+def kinds_for(capabilities: Collection[str], claims: Claims) -> tuple[type[Operation], ...]:
+    """The operations that a store with these capabilities and claims can be asked for."""
+    optional = [kind for name, kind in _BY_CAPABILITY.items() if name in capabilities]
+    if claims.session_ids == "store":
+        optional = [kind for kind in optional if kind is not Create]  # only at the beginning
+    if claims.at_least("durability", "process"):
+        optional.append(Reopen)
+    return (Append, Read, *optional)
+
+
+def messages(vocabulary: Vocabulary, seed: int) -> st.SearchStrategy[Message]:
+    """Messages within the store's claims, with realistic and generated plain texts."""
+    keeps = vocabulary.claims.keeps
+    text = st.one_of(st.sampled_from(texts(seed)), st.text(_PLAIN, max_size=30))
+    optional: dict[str, st.SearchStrategy[object]] = {
+        "tokens": st.none() | st.integers(0, 5_000),
+        "duration_us": st.none() | st.integers(0, 90_000_000),
+        "metadata": st.none() | _objects(),
+        "name": st.none() | st.sampled_from(["weather", "données"]),
+    }
+    sent = {name: strategy for name, strategy in optional.items() if name in keeps}
+
+    def make(sample: Message, content: str, extra: dict[str, object]) -> Message:
+        if sample.kind == "tool_call":
+            extra = {name: value for name, value in extra.items() if name != "name"}
+            return replace(sample, arguments={"text": content}, **extra)  # type: ignore[arg-type]
+        return replace(sample, content=content, **extra)  # type: ignore[arg-type]
+
+    built = st.builds(make, st.sampled_from(vocabulary.samples), text, st.fixed_dictionaries(sent))
+    return built if vocabulary.spec.encode is None else built.filter(vocabulary.representable)
+
+
+def _objects() -> st.SearchStrategy[dict[str, object]]:
+    scalars = st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**31), 2**31), st.text(_PLAIN, max_size=8)
+    )
+    return st.dictionaries(st.text(_PLAIN, min_size=1, max_size=8), scalars, max_size=3)
+
+
+def batches(
+    one: st.SearchStrategy[Message], most: int = 4
+) -> st.SearchStrategy[tuple[Message, ...]]:
+    """One to ``most`` messages."""
+    return st.lists(one, min_size=1, max_size=most).map(tuple)
+
+
+def programs(
+    vocabulary: Vocabulary,
+    capabilities: Collection[str],
+    kinds: Sequence[type[Operation]],
+    *,
+    seed: int,
+    sessions: int = 1,
+    most: int = 24,
+) -> Strategy:
+    """Programs of these operations on so many sessions, ended by a read of each.
+
+    Where the store needs its sessions to be created, the program begins with that.
+    """
+    names = [f"s{number}" for number in range(sessions)]
+    one = operation_strategy(vocabulary, kinds, names, seed)
+    body = st.one_of(
+        st.lists(one, min_size=1, max_size=6), st.lists(one, min_size=8, max_size=most)
+    )
+    return body.map(lambda steps: finished(steps, names, vocabulary, capabilities))
+
+
+def swarm(
+    vocabulary: Vocabulary,
+    capabilities: Collection[str],
+    kinds: Sequence[type[Operation]],
+    *,
+    seed: int,
+    sessions: int = 2,
+    most: int = 30,
+) -> Strategy:
+    """Programs of a random part of the operations: rare mixes show what the full mix hides."""
+    optional = [kind for kind in kinds if kind not in (Append, Read)]
+    if not optional:
+        return programs(vocabulary, capabilities, kinds, seed=seed, sessions=sessions, most=most)
+    parts = st.lists(st.sampled_from(optional), min_size=1, unique=True)
+    return parts.flatmap(
+        lambda part: programs(
+            vocabulary,
+            capabilities,
+            (Append, Append, Read, *part),
+            seed=seed,
+            sessions=sessions,
+            most=most,
+        )
+    )
+
+
+def finished(
+    steps: Sequence[Operation],
+    names: Sequence[str],
+    vocabulary: Vocabulary,
+    capabilities: Collection[str],
+) -> Program:
+    """The steps with sessions created where needed, tokens given, and a read of each session."""
+    reads = [Read(name) for name in names]
+    return tokened([*beginnings(names, vocabulary, capabilities), *steps, *reads])
+
+
+def beginnings(
+    names: Sequence[str], vocabulary: Vocabulary, capabilities: Collection[str]
+) -> list[Operation]:
+    """What makes these sessions ready for appends: nothing where appends create them."""
+    claims = vocabulary.claims
+    needed = claims.missing_session == "refuses" or claims.session_ids == "store"
+    return [Create(name) for name in names] if needed and "create" in capabilities else []
+
+
+def operation_strategy(
+    vocabulary: Vocabulary, kinds: Sequence[type[Operation]], names: Sequence[str], seed: int
+) -> st.SearchStrategy[Operation]:
+    """One operation of these kinds on one of these sessions."""
+    one = messages(vocabulary, seed)
+    session = st.sampled_from(list(names))
+    small = st.integers(0, 9)
+    parts: dict[type[Operation], st.SearchStrategy[Operation]] = {
+        Append: st.builds(Append, session, batches(one)),
+        Replace: st.builds(Replace, session, st.lists(one, max_size=3).map(tuple)),
+        EditMessage: st.builds(EditMessage, session, small, one),
+        DeleteMessage: st.builds(DeleteMessage, session, small),
+        ReadLast: st.builds(ReadLast, session, small),
+        ReadPages: st.builds(ReadPages, session, st.integers(1, 5)),
+        GetState: st.builds(GetState, session, st.sampled_from(_KEYS)),
+        SetState: st.builds(SetState, session, st.sampled_from(_KEYS), st.integers(0, 9)),
+        List: st.just(List()),
+        Reopen: st.just(Reopen()),
+    }
+    plain = (Read, Create, Get, Delete, Clear, Count, PopLast)
+    parts |= {kind: st.builds(kind, session) for kind in plain}
+    return st.one_of([parts[kind] for kind in kinds])
+
+
+def tokened(steps: Sequence[Operation]) -> Program:
+    """The steps with a token in every message, numbered through the program."""
+    number = 0
+    out: list[Operation] = []
+    for step in steps:
+        match step:
+            case Append(_, sent) | Create(_, sent) | Replace(_, sent):
+                marked = tuple(_marked(m, number + at) for at, m in enumerate(sent))
+                number += len(sent)
+                out.append(replace(step, messages=marked))
+            case EditMessage(_, _, message):
+                out.append(replace(step, message=_marked(message, number)))
+                number += 1
+            case _:
+                out.append(step)
+    return tuple(out)
+
+
+def _marked(message: Message, number: int) -> Message:
+    if message.kind == "tool_call":
+        return replace(message, call_id=f"call-{number}")
+    return replace(message, content=f"{message.content} #{number}")

@@ -1,0 +1,170 @@
+"""What a store answers, checked and rebuilt from plain values.
+
+Nothing that a store returned goes further than this module: every answer is copied into our own
+types, so a hostile ``__eq__`` or ``__repr__`` never runs in a check or a report. Each function
+answers the copy and every problem it saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sessionproof.contract.message import (
+    MESSAGE_FIELDS,
+    Message,
+    Page,
+    Receipt,
+    SessionInfo,
+    message_problems,
+)
+from sessionproof.contract.operations import (
+    Append,
+    Count,
+    Create,
+    Get,
+    GetState,
+    List,
+    Operation,
+    PopLast,
+    Read,
+    ReadLast,
+)
+
+Checked = tuple[Any, list[str]]
+_MOST = 12  # problems listed at most; the rest is counted
+
+
+def checked_answer(operation: Operation, value: object) -> Checked:
+    """The plain copy of an operation's answer, and all problems of its type and shape."""
+    match operation:
+        case Append(_, messages):
+            return _receipt(value, len(messages))
+        case Read() | ReadLast():
+            return _messages(value)
+        case Create():
+            return _text(value, "create")
+        case Count():
+            return _integer(value, "count")
+        case PopLast():
+            return (None, []) if value is None else _message(value, "pop_last")
+        case Get():
+            return (None, []) if value is None else _info(value)
+        case List():
+            return _each(value, "list", _text)
+        case GetState():
+            return plain(value, "get_state")
+        case _:
+            return None, []  # nothing is promised of what these answer
+
+
+def checked_page(value: object) -> Checked:
+    """The plain copy of a page, and its problems."""
+    if type(value) is not Page:
+        return None, [f"page answered {kind(value)}, expected sessionproof.Page"]
+    messages, problems = _messages(value.messages)
+    cursor = value.next
+    if cursor is not None and type(cursor) not in (str, int):
+        problems.append(f"Page.next is {kind(cursor)}, expected a string, an integer or None")
+    return Page(messages, cursor), problems
+
+
+def kind(value: object) -> str:
+    """The type of a value in words, without running any code of the value."""
+    name = type.__getattribute__(type(value), "__name__")
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
+
+
+def plain(value: object, where: str) -> Checked:
+    """A copy in plain JSON types, and what JSON cannot express in it."""
+    if value is None or value is True or value is False:
+        return value, []
+    if isinstance(value, str):
+        return str.__str__(value), []
+    if isinstance(value, int):
+        return int.__add__(value, 0), []
+    if isinstance(value, float):
+        return float.__add__(value, 0.0), []
+    if isinstance(value, Mapping):
+        out, problems = {}, []
+        for key, item in value.items():
+            name, bad = _text(key, f"{where} key")
+            copy, more = plain(item, where)
+            problems += bad + more
+            out[name] = copy
+        return out, problems
+    if isinstance(value, list | tuple):
+        parts = [plain(item, where) for item in value]
+        return [part for part, _ in parts], [text for _, bad in parts for text in bad]
+    return None, [f"{where} holds {kind(value)}, which JSON cannot express"]
+
+
+def _messages(value: object) -> Checked:
+    return _each(value, "messages", _message)
+
+
+def _each(value: object, where: str, check: Callable[[object, str], Checked]) -> Checked:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
+        return (), [f"{where}: got {kind(value)}, expected a list or another sequence"]
+    out, problems = [], []
+    for index, item in enumerate(value):
+        copy, bad = check(item, f"{where}[{index}]")
+        out.append(copy)
+        problems += bad
+    if len(problems) > _MOST:
+        problems = [*problems[:_MOST], f"and {len(problems) - _MOST} problems more"]
+    return tuple(out), problems
+
+
+def _message(value: object, where: str) -> Checked:
+    if not isinstance(value, Message):
+        return None, [f"{where} is {kind(value)}, expected sessionproof.Message"]
+    values, problems = {}, []
+    for name in MESSAGE_FIELDS:
+        values[name], bad = plain(getattr(value, name), name)
+        problems += [f"{where}: {text}" for text in bad]
+    copy = Message(**values)
+    return copy, problems + [f"{where}: {text}" for text in message_problems(copy)]
+
+
+def _info(value: object) -> Checked:
+    if not isinstance(value, SessionInfo):
+        return None, [f"get answered {kind(value)}, expected sessionproof.SessionInfo"]
+    values, problems = {}, []
+    for item in fields(SessionInfo):
+        copy, bad = plain(getattr(value, item.name), item.name)
+        counted = item.name.endswith(("_count", "_tokens", "_us"))
+        if counted and copy is not None and type(copy) is not int:
+            bad = [*bad, f"{item.name} is {kind(copy)}, expected an integer or None"]
+        problems += bad
+        values[item.name] = copy
+    return SessionInfo(**values), problems
+
+
+def _receipt(value: object, length: int) -> Checked:
+    if value is None:
+        return None, []
+    if not isinstance(value, Receipt):
+        return None, [f"append answered {kind(value)}, expected sessionproof.Receipt or None"]
+    problems: list[str] = []
+    parts: list[Any] = []
+    for name, part, check in (("seqs", value.seqs, _integer), ("ids", value.ids, _text)):
+        copy, bad = (None, []) if part is None else _each(part, name, check)
+        if copy is not None and not bad and len(copy) != length:
+            bad = [f"{name} has {len(copy)} entries for {length} messages"]
+        parts.append(copy)
+        problems += bad
+    return Receipt(*parts), problems
+
+
+def _text(value: object, where: str) -> Checked:
+    if isinstance(value, str):
+        return str.__str__(value), []
+    return "", [f"{where} is {kind(value)}, expected a string"]
+
+
+def _integer(value: object, where: str) -> Checked:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__add__(value, 0), []
+    return 0, [f"{where} is {kind(value)}, expected an integer"]

@@ -1,0 +1,67 @@
+"""Which messages a workload may send to this store: within its claims, and representable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, replace
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.lookup import StoreSpec
+from sessionproof.contract.message import Message
+from sessionproof.oracle.model import differing
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Sample messages, one for each kind and role that the store can express.
+
+    ``refused`` says of each that it cannot, in a sentence: listed, never broken.
+    """
+
+    claims: Claims
+    spec: StoreSpec
+    samples: tuple[Message, ...]
+    refused: tuple[str, ...]
+
+    def representable(self, message: Message) -> bool:
+        """Whether the adapter's own translation keeps this message."""
+        return _problem(self.spec, message, self.claims.keeps) is None
+
+
+def vocabulary(spec: StoreSpec, claims: Claims) -> Vocabulary:
+    """What can be said to the store; ``samples`` is empty when nothing can."""
+    samples, refused = [], []
+    for name, message in _samples(claims):
+        problem = _problem(spec, message, claims.keeps)
+        if problem is None:
+            samples.append(message)
+        else:
+            refused.append(f"{name}: {problem}")
+    return Vocabulary(claims, spec, tuple(samples), tuple(refused))
+
+
+def _samples(claims: Claims) -> Iterator[tuple[str, Message]]:
+    if "text" in claims.kinds:
+        for role in sorted(claims.roles) if "role" in claims.keeps else ["user"]:
+            yield f"text of role {role!r}", Message(role, "x")
+    if "tool_call" in claims.kinds:
+        call = Message(
+            "assistant", None, kind="tool_call", name="lookup", call_id="call-0",
+            arguments={"city": "Oslo"},
+        )  # fmt: skip
+        yield "tool call", call
+    if "tool_result" in claims.kinds:
+        yield "tool result", Message("tool", "x", kind="tool_result", call_id="call-0")
+
+
+def _problem(spec: StoreSpec, message: Message, keeps: Set[str]) -> str | None:
+    if spec.encode is None or spec.decode is None:
+        return None
+    try:
+        back = spec.decode(spec.encode(message))
+    except Exception as error:  # noqa: BLE001 - the adapter's own code says no in its own way
+        return f"{type(error).__name__}: {error}"
+    if not isinstance(back, Message):
+        return "decode(encode(message)) is no Message"
+    changed = differing(message, replace(back), keeps)
+    return f"decode(encode(message)) changes {', '.join(changed)}" if changed else None

@@ -1,0 +1,1 @@
+"""The shipped suites: one pytest file for each group of guarantees."""

@@ -1,0 +1,186 @@
+"""CORE: what every store owes."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import strategies as st
+
+from sessionproof.checks.isolation import judge_isolation
+from sessionproof.checks.transcript import judge_repeats
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import (
+    Append,
+    Completed,
+    Count,
+    Get,
+    List,
+    Operation,
+    Program,
+    Read,
+    ReadLast,
+    ReadPages,
+    Reopen,
+)
+from sessionproof.trials import copies, inputs, reopening
+from sessionproof.trials.single import Trial
+from sessionproof.workload import programs
+
+guarantee = pytest.mark.guarantee
+
+
+@guarantee("CORE-01")
+def test_what_was_appended_is_read_back(trial: Trial) -> None:
+    """What was appended is read back, equal in every kept field, in append order."""
+    trial.search(trial.strategy(Append, Append, Read))
+
+
+@guarantee("CORE-02")
+def test_a_batch_keeps_its_order(trial: Trial) -> None:
+    """A batch keeps its inner order and is there whole."""
+    trial.search(trial.strategy(Append, most=10))
+
+
+@guarantee("CORE-02")
+def test_a_batch_lands_whole_or_not_at_all(trial: Trial) -> None:
+    """A batch with an invalid element lands whole or not at all."""
+    inputs.whole_or_not_at_all(trial)
+
+
+@guarantee("CORE-03")
+def test_the_newest_n(trial: Trial) -> None:
+    """The newest n are answered, oldest first, for n = 0, 1, all, and more than all."""
+
+    def ends(program: Program) -> Program:
+        length = sum(len(step.messages) for step in program if isinstance(step, Append))
+        return (*program, *(ReadLast("s0", n) for n in (0, 1, length, length + 1)))
+
+    trial.search(trial.strategy(Append, ReadLast, most=12).map(ends), count=_counted(ReadLast))
+
+
+@guarantee("CORE-04")
+def test_paging_gives_every_message_once(trial: Trial) -> None:
+    """Paging by cursor gives every message once, in order, whatever the page size."""
+
+    def ends(program: Program) -> Program:
+        length = sum(len(step.messages) for step in program if isinstance(step, Append))
+        limits = {1, max(1, length - 1), max(1, length), length + 1}
+        return (*program, *(ReadPages("s0", limit) for limit in sorted(limits)))
+
+    trial.search(trial.strategy(Append, ReadPages, most=12).map(ends), count=_counted(ReadPages))
+
+
+@guarantee("CORE-05")
+def test_sessions_do_not_see_each_other(trial: Trial) -> None:
+    """No operation on one session changes what is read of another."""
+    names = ("s0", "s1", "s2")
+    changes = [
+        kind
+        for kind in programs.kinds_for(trial.capabilities, trial.claims)
+        if kind not in (Read, ReadLast, ReadPages, Count, Get, Reopen)
+    ]
+
+    def watched(program: Program) -> Program:
+        reads = [Read(name) for name in names]
+        return tuple(step for change in program for step in (change, *reads))
+
+    trial.search(
+        trial.strategy(*changes, sessions=len(names), most=8).map(watched),
+        lambda transcript: judge_isolation(transcript, trial.claims.keeps),
+    )
+
+
+@guarantee("CORE-06")
+def test_each_text_is_read_back_or_refused(trial: Trial) -> None:
+    """Each text is read back equal, or refused and not written; it is never changed."""
+    inputs.read_back_or_refused(trial)
+
+
+@guarantee("CORE-07")
+def test_session_ids_are_opaque(trial: Trial) -> None:
+    """Any two different ids are different sessions, or an id is refused."""
+    inputs.distinct_sessions(trial)
+
+
+@guarantee("CORE-08")
+def test_all_is_there_after_reopening(trial: Trial) -> None:
+    """All is there after close and reopen, by another handle and by another process."""
+    reopening.still_there(trial)
+
+
+@guarantee("CORE-09")
+def test_reading_an_unknown_session(trial: Trial) -> None:
+    """Reading an unknown session is empty or not found, the same each time, and makes nothing."""
+    looks = [
+        kind
+        for kind in programs.kinds_for(trial.capabilities, trial.claims)
+        if kind in (Read, ReadLast, ReadPages, Count, Get)
+    ]
+    one = programs.operation_strategy(trial.words, looks, ["unknown"], trial.text_seed)
+    known = Append("s0", trial.words.samples[:1])
+
+    def around(looks: list[Operation]) -> Program:
+        twice = [step for look in looks for step in (look, look)]
+        listing = [List()] if "list" in trial.capabilities else []
+        return (*trial.program(known), *twice, *listing, Read("unknown"), Read("s0"))
+
+    trial.search(
+        st.lists(one, min_size=1, max_size=6).map(around),
+        lambda transcript: trial.against_oracle(transcript) or judge_repeats(transcript),
+    )
+
+
+@guarantee("CORE-10")
+def test_invalid_messages_are_refused(trial: Trial) -> None:
+    """An unknown role, a negative number, wrong types are refused, and nothing is written."""
+    inputs.refused_and_unwritten(trial)
+
+
+@guarantee("CORE-11")
+def test_the_whole_interface_agrees_with_the_oracle(trial: Trial) -> None:
+    """Any sequence of operations is answered as the oracle answers it."""
+    kinds = programs.kinds_for(trial.capabilities, trial.claims)
+    trial.search(
+        programs.swarm(trial.words, trial.capabilities, kinds, seed=trial.text_seed, sessions=2)
+    )
+
+
+@guarantee("CORE-12")
+def test_nothing_is_shared_with_the_caller(trial: Trial) -> None:
+    """Changing what was passed or returned changes nothing stored."""
+    copies.nothing_shared(trial)
+
+
+@guarantee("CORE-14")
+def test_repetition_is_data(trial: Trial) -> None:
+    """N equal messages count n, and an equal batch sent twice counts twice."""
+    one = programs.messages(trial.words, trial.text_seed)
+    start = programs.beginnings(["s0", "s1"], trial.words, trial.capabilities)
+
+    def repeated(message: Message, equal: int, times: int) -> Program:
+        batch = (message,) * equal
+        appends = [Append(name, batch) for _ in range(times) for name in ("s0", "s1")]
+        return (*start, *appends, Read("s0"), Read("s1"))
+
+    trial.search(st.builds(repeated, one, st.integers(1, 4), st.integers(1, 3)))
+
+
+@guarantee("CORE-17")
+def test_retention_drops_what_the_claim_says(trial: Trial) -> None:
+    """The newest messages up to the claimed limit stay, in order, and nothing else."""
+    limit = trial.claims.limits.retention or 0
+    one = programs.messages(trial.words, trial.text_seed)
+    steps = st.lists(programs.batches(one, most=max(4, limit // 2)), min_size=1, max_size=12)
+    trial.search(
+        steps.map(lambda batches: trial.program(*(Append("s0", batch) for batch in batches)))
+    )
+
+
+def _counted(kind: type[Operation]) -> Callable[[tuple[Completed, ...]], int]:
+    """Count the answered operations of this kind."""
+
+    def count(transcript: tuple[Completed, ...]) -> int:
+        return sum(
+            isinstance(done.operation, kind) and done.outcome.type == "ok" for done in transcript
+        )
+
+    return count

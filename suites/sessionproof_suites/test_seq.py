@@ -1,0 +1,72 @@
+"""SEQ: order within a session."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+
+from sessionproof.checks.sequence import count_numbers, judge_numbers
+from sessionproof.contract.operations import Append, Clear, DeleteMessage, PopLast, Program
+from sessionproof.trials import order
+from sessionproof.trials.single import Trial
+
+guarantee = pytest.mark.guarantee
+
+
+@guarantee("SEQ-01")
+def test_numbers_rise_without_gap(trial: Trial) -> None:
+    """Numbers rise by one from the declared start while nothing was deleted."""
+    trial.search(
+        trial.strategy(Append, sessions=2),
+        lambda transcript: judge_numbers(transcript, trial.claims),
+        count=count_numbers,
+    )
+
+
+@guarantee("SEQ-01")
+def test_numbers_rise_after_deletions(trial: Trial) -> None:
+    """After deletions numbers still rise strictly, and none repeats a living one."""
+    removals = {"pop_last": PopLast, "delete_message": DeleteMessage, "clear": Clear}
+    kinds = [kind for name, kind in removals.items() if name in trial.capabilities]
+    trial.search(
+        trial.strategy(Append, Append, *kinds),
+        lambda transcript: judge_numbers(transcript, trial.claims),
+        count=count_numbers,
+    )
+
+
+@guarantee("SEQ-01")
+def test_the_tables_have_no_gap(trial: Trial) -> None:
+    """Where the store shows its tables, they hold the numbers that it answered."""
+    order.tables_agree(trial)
+
+
+@guarantee("SEQ-03")
+def test_a_burst_stays_in_append_order(trial: Trial) -> None:
+    """Messages appended faster than a clock ticks stay in append order."""
+    order.burst(trial)
+
+
+@guarantee("SEQ-03")
+def test_order_does_not_follow_the_clock(trial: Trial) -> None:
+    """Messages whose times tie, step back or jump a day stay in append order."""
+    order.times(trial)
+
+
+@guarantee("SEQ-05")
+def test_numbers_after_removing_the_newest(trial: Trial) -> None:
+    """After the newest are removed, the next number follows the declared rule."""
+
+    def removed(batches: list[tuple[int, int]]) -> Program:
+        sample = trial.words.samples[0]
+        steps: list[Append | PopLast] = []
+        for add, pop in batches:
+            steps += [Append("s0", (replace(sample),) * add), *[PopLast("s0")] * min(add, pop)]
+        return trial.program(*steps, Append("s0", (sample,)))
+
+    rounds = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), min_size=1, max_size=5)
+    trial.search(
+        rounds.map(removed),
+        lambda transcript: judge_numbers(transcript, trial.claims),
+        count=count_numbers,
+    )
