@@ -34,6 +34,10 @@ GUIDE = (
     "https://github.com/google/adk-docs/blob/"
     "05c57fcab0828b6a00afc91c5a685f03db591767/docs/sessions/session/index.md"
 )
+SOURCE = (
+    "https://github.com/google/adk-python/blob/0012809b7dbd9d5d06d6e4f549e649ca111639c5/"
+    "src/google/adk/sessions/database_session_service.py"
+)
 
 
 def encode(message: Message) -> Any:
@@ -89,9 +93,11 @@ class Store:
         missing_session="refuses",
         order="timestamp",
         handles="processes",
-        consistency="session",
         durability="process",
-        sources=dict.fromkeys(("keeps", "kinds", "order", "consistency", "durability"), GUIDE),
+        sources={
+            "keeps": GUIDE, "kinds": GUIDE, "durability": GUIDE,
+            "order": SOURCE, "missing_session": SOURCE, "handles": SOURCE,
+        },
     )  # fmt: skip
     encode = staticmethod(encode)
     decode = staticmethod(decode)

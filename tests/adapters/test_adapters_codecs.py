@@ -1,0 +1,159 @@
+"""encode and decode: what comes back is what went in, or it is refused before it is sent."""
+
+import dataclasses
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from sessionproof.contract.errors import NotRepresentable
+from sessionproof.contract.message import Message
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning")
+
+TEXTS = st.text(alphabet=st.characters(exclude_categories=()), max_size=20)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
+SCALARS = SCALARS.filter(lambda value: value not in (float("inf"), float("-inf")))
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3)
+)
+OBJECTS = st.dictionaries(TEXTS.filter(lambda key: key != "tool_calls"), JSON, min_size=1)
+TIMES = st.integers(0, 4_102_444_800_000_000)  # up to the year 2100
+ANY = st.builds(
+    Message,
+    st.none() | st.sampled_from(["user", "assistant", "system", "developer", "tool"]) | TEXTS,
+    JSON,
+    kind=st.sampled_from(["text", "tool_call", "tool_result"]) | TEXTS,
+    name=st.none() | TEXTS,
+    call_id=st.none() | TEXTS,
+    arguments=JSON,
+    tokens=st.none() | st.integers(),
+    duration_us=st.none() | st.integers(0),
+    created_at_us=st.none() | TIMES,
+    id=st.none() | TEXTS,
+    metadata=st.none() | st.dictionaries(TEXTS, JSON, max_size=3),
+)
+BATCHED = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+FRESH = itertools.count()  # names of sessions: examples share one location
+STORED = settings(BATCHED, max_examples=15)
+
+
+def representable(claims):
+    """Messages that a store with these claims has to take."""
+    extras = {"metadata": OBJECTS, "created_at_us": TIMES, "id": TEXTS}
+    kept = {name: st.none() | extras[name] for name in extras.keys() & claims.keeps}
+    text = st.builds(Message, st.sampled_from(sorted(claims.roles - {"tool"})), TEXTS, **kept)
+    call = st.builds(
+        Message, st.just("assistant"), st.none(), kind=st.just("tool_call"),
+        name=TEXTS, call_id=TEXTS, arguments=st.dictionaries(TEXTS, JSON), **kept,
+    )  # fmt: skip
+    result = st.builds(
+        Message, st.just("tool"), TEXTS, kind=st.just("tool_result"), call_id=TEXTS, **kept
+    )
+    return text | call | result
+
+
+def untimed(message):
+    """The message without a time of its own, for checks in which times would decide the order."""
+    return dataclasses.replace(message, created_at_us=None)
+
+
+@BATCHED
+@given(message=ANY)
+def test_any_message_is_exact_or_refused(spec, message):
+    """A message that the store cannot hold is refused, and never changed on its way."""
+    try:
+        item = spec.encode(message)
+    except NotRepresentable:
+        event("refused")
+        return
+    event("exact")
+    assert spec.decode(item) == message
+
+
+@BATCHED
+@given(data=st.data())
+def test_claimed_messages_are_representable(spec, data):
+    """Every kind, role and field that the claims name can be encoded."""
+    message = data.draw(representable(spec.claims))
+    assert spec.decode(spec.encode(message)) == message
+
+
+@STORED
+@given(data=st.data())
+def test_claimed_messages_come_back_from_the_store(spec, drive, data):
+    """What the claims name comes back equal, in append order, through the library and its file."""
+    batch = [untimed(item) for item in data.draw(st.lists(representable(spec.claims), min_size=1))]
+    timed = data.draw(representable(spec.claims))
+
+    async def body(store):
+        sids = [f"s{next(FRESH)}", f"s{next(FRESH)}"]
+        for sid, messages in zip(sids, (batch, [timed]), strict=True):
+            await store.begin(sid)
+            await store.append(sid, messages)
+        return [await store.read(sid) for sid in sids]
+
+    assert drive(spec, body) == [batch, [timed]]
+
+
+COMMON = {
+    "no role": Message(None, "text"),
+    "unknown role": Message("robot", "text"),
+    "no content": Message("user", None),
+    "content that is no text": Message("user", ["a", "b"]),
+    "unknown kind": Message("user", "text", kind="image"),
+    "tokens": Message("assistant", "text", tokens=3),
+    "duration": Message("assistant", "text", duration_us=3),
+    "text of a tool call": Message(
+        "assistant", "text", kind="tool_call", name="f", call_id="c", arguments={}
+    ),
+    "role of a tool result": Message("user", "text", kind="tool_result", call_id="c"),
+}
+OWN = {
+    "openai-agents": {
+        "metadata": Message("user", "text", metadata={"k": 1}),
+        "id": Message("user", "text", id="m1"),
+        "time": Message("user", "text", created_at_us=1),
+        "name of a text": Message("user", "text", name="bob"),
+        "call without id": Message("assistant", None, kind="tool_call", name="f", arguments={}),
+    },
+    "langchain": {
+        "time": Message("user", "text", created_at_us=1),
+        "developer": Message("developer", "text"),
+        "empty metadata": Message("user", "text", metadata={}),
+        "metadata that LangChain reads": Message("assistant", "x", metadata={"tool_calls": [1]}),
+        "arguments that are no object": Message(
+            "assistant", None, kind="tool_call", name="f", call_id="c", arguments=[1]
+        ),
+    },
+    "google-adk": {
+        "system": Message("system", "text"),
+        "id": Message("user", "text", id="m1"),
+        "name of the user": Message("user", "text", name="user"),
+        "time beyond a float's microseconds": Message("user", "x", created_at_us=2**53 + 1),
+        "arguments that are no object": Message(
+            "assistant", None, kind="tool_call", name="f", call_id="c", arguments=[1]
+        ),
+    },
+}
+
+
+def test_not_representable(spec):
+    """Each message for which the library has no place is refused by encode."""
+    for why, message in {**COMMON, **OWN[spec.name]}.items():
+        try:
+            spec.encode(message)
+        except NotRepresentable:
+            continue
+        pytest.fail(f"{spec.name} took a message with {why}: {message}")
+
+
+def test_refusal_names_the_field(openai_agents):
+    """The refusal says which fields have no place."""
+    with pytest.raises(NotRepresentable, match="a text has no place for its tokens, metadata"):
+        openai_agents.encode(Message("user", "x", tokens=1, metadata={"k": 1}))
