@@ -55,11 +55,15 @@ ASSIGNED = frozenset({"id", "created_at_us"})
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an operation must do: the world after it, its answer, and whether it may be refused."""
+    """What an operation must do: the world after it, its answer, and whether it may be refused.
+
+    ``or_else`` is another world that may follow, where the contract leaves it to the store.
+    """
 
     after: World
     answer: Any = None
     refusal: Literal["never", "may", "must"] = "never"
+    or_else: World | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def step(worlds: Worlds, done: Completed, claims: Claims) -> Step:
             case "ok":
                 if expected.refusal != "must" and answers(done, expected, claims):
                     remaining.append(expected.after)
+                    remaining += [expected.or_else] if expected.or_else is not None else []
             case "fail":
                 if expected.refusal != "never":
                     remaining.append(world)
@@ -106,6 +111,10 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
 
     def become(after: Session, answer: Any = None) -> Expectation:
         return Expectation(_with(world, name, after), answer, missing)
+
+    def left_open() -> Expectation:
+        """Emptying an unknown session may make it, or not."""
+        return Expectation(world, refusal="may", or_else=_with(world, name, Session()))
 
     match operation:
         case Append(_, messages):
@@ -132,9 +141,7 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
         case Delete():
             return Expectation(_without(world, name), refusal=missing)
         case Clear():
-            if session is None:
-                return Expectation(world, refusal="may")
-            return become(Session(state=old.state))
+            return left_open() if session is None else become(Session(state=old.state))
         case PopLast():
             if not old.messages:
                 return Expectation(world, None, "may")
@@ -144,6 +151,8 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
         case EditMessage(_, index, message):
             return become(replace(old, messages=_spliced(old.messages, index, message)))
         case Replace(_, messages):
+            if session is None and not messages:
+                return left_open()
             return become(replace(old, messages=_kept(messages, claims)))
         case GetState(_, key):
             return Expectation(world, old.state.get(key), missing)
@@ -180,9 +189,7 @@ def answers(done: Completed, expected: Expectation, claims: Claims) -> bool:
             return True
 
 
-def same_messages(
-    expected: Sequence[Message], seen: Sequence[Message], keeps: Set[str]
-) -> bool:
+def same_messages(expected: Sequence[Message], seen: Sequence[Message], keeps: Set[str]) -> bool:
     """Whether two lists of messages are equal in every field that the store keeps."""
     return len(expected) == len(seen) and all(
         not differing(one, other, keeps) for one, other in zip(expected, seen, strict=True)
@@ -211,10 +218,10 @@ def info_problems(session: Session | None, info: SessionInfo | None, claims: Cla
             return []
         return ["the session is unknown" if info is None else "an unknown session has facts"]
     facts = [("message_count", len(session.messages))]
-    for field, source in (("total_tokens", "tokens"), ("total_duration_us", "duration_us")):
+    for total_name, source in (("total_tokens", "tokens"), ("total_duration_us", "duration_us")):
         if source in claims.keeps:
             total = sum(getattr(message, source) or 0 for message in session.messages)
-            facts.append((field, total))
+            facts.append((total_name, total))
     return [
         f"{name} is {getattr(info, name)}, the messages give {value}"
         for name, value in facts

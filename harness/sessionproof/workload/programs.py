@@ -35,11 +35,8 @@ from sessionproof.contract.operations import (
     SetState,
     method_of,
 )
-from sessionproof.workload.conversation import texts
-from sessionproof.workload.vocabulary import Vocabulary
+from sessionproof.workload.vocabulary import Vocabulary, made_messages
 
-# Named by categories alone: an alphabet by codec costs Hypothesis seconds in every new process.
-_PLAIN = st.characters(exclude_categories=("Cs", "Cc", "Cn"))
 _KEYS = ("theme", "step", "user:name", "a.b")
 Strategy = st.SearchStrategy[Program]
 
@@ -64,32 +61,11 @@ def kinds_for(capabilities: Collection[str], claims: Claims) -> tuple[type[Opera
 
 
 def messages(vocabulary: Vocabulary, seed: int) -> st.SearchStrategy[Message]:
-    """Messages within the store's claims, with realistic and generated plain texts."""
-    keeps = vocabulary.claims.keeps
-    text = st.one_of(st.sampled_from(texts(seed)), st.text(_PLAIN, max_size=30))
-    optional: dict[str, st.SearchStrategy[object]] = {
-        "tokens": st.none() | st.integers(0, 5_000),
-        "duration_us": st.none() | st.integers(0, 90_000_000),
-        "metadata": st.none() | _objects(),
-        "name": st.none() | st.sampled_from(["weather", "données"]),
-    }
-    sent = {name: strategy for name, strategy in optional.items() if name in keeps}
+    """Messages within the store's claims: one draw each, the simplest first.
 
-    def make(sample: Message, content: str, extra: dict[str, object]) -> Message:
-        if sample.kind == "tool_call":
-            extra = {name: value for name, value in extra.items() if name != "name"}
-            return replace(sample, arguments={"text": content}, **extra)  # type: ignore[arg-type]
-        return replace(sample, content=content, **extra)  # type: ignore[arg-type]
-
-    built = st.builds(make, st.sampled_from(vocabulary.samples), text, st.fixed_dictionaries(sent))
-    return built if vocabulary.spec.encode is None else built.filter(vocabulary.representable)
-
-
-def _objects() -> st.SearchStrategy[dict[str, object]]:
-    scalars = st.one_of(
-        st.none(), st.booleans(), st.integers(-(2**31), 2**31), st.text(_PLAIN, max_size=8)
-    )
-    return st.dictionaries(st.text(_PLAIN, min_size=1, max_size=8), scalars, max_size=3)
+    They are made beforehand, as drawing every field by itself costs more than the store does.
+    """
+    return st.sampled_from(made_messages(vocabulary, seed))
 
 
 def batches(
@@ -129,21 +105,21 @@ def swarm(
     sessions: int = 2,
     most: int = 30,
 ) -> Strategy:
-    """Programs of a random part of the operations: rare mixes show what the full mix hides."""
-    optional = [kind for kind in kinds if kind not in (Append, Read)]
-    if not optional:
-        return programs(vocabulary, capabilities, kinds, seed=seed, sessions=sessions, most=most)
-    parts = st.lists(st.sampled_from(optional), min_size=1, unique=True)
-    return parts.flatmap(
-        lambda part: programs(
-            vocabulary,
-            capabilities,
-            (Append, Append, Read, *part),
-            seed=seed,
-            sessions=sessions,
-            most=most,
-        )
+    """Programs without a random part of the operations: rare mixes show what the full mix hides."""
+    names = [f"s{number}" for number in range(sessions)]
+    one = operation_strategy(vocabulary, kinds, names, seed)
+    add = operation_strategy(vocabulary, [Append], names, seed)
+    body = st.one_of(
+        st.lists(one, min_size=1, max_size=6), st.lists(one | add, min_size=10, max_size=most)
     )
+    optional = [kind for kind in kinds if kind not in (Append, Read)]
+    without = st.sets(st.sampled_from(optional)) if optional else st.just(set())
+
+    def thinned(steps: list[Operation], left_out: set[type[Operation]]) -> Program:
+        kept = [step for step in steps if type(step) not in left_out]
+        return finished(kept, names, vocabulary, capabilities)
+
+    return st.builds(thinned, body, without)
 
 
 def finished(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
 
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
+from sessionproof.contract.seed import generator
 from sessionproof.oracle.model import differing
+from sessionproof.workload.conversation import texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,41 @@ def vocabulary(spec: StoreSpec, claims: Claims) -> Vocabulary:
         else:
             refused.append(f"{name}: {problem}")
     return Vocabulary(claims, spec, tuple(samples), tuple(refused))
+
+
+def made_messages(vocabulary: Vocabulary, seed: int, number: int = 160) -> tuple[Message, ...]:
+    """The samples, then so many messages with realistic texts and the fields that are kept."""
+    random = generator(seed, "messages")
+    pool = texts(seed)
+    made = list(vocabulary.samples)
+    for at in range(number):
+        sample = vocabulary.samples[at % len(vocabulary.samples)]
+        message = _filled(sample, random.choice(pool), vocabulary.claims.keeps, random)
+        if vocabulary.representable(message):
+            made.append(message)
+    return tuple(made)
+
+
+def _filled(sample: Message, text: str, keeps: Set[str], random: Random) -> Message:
+    extra: dict[str, Any] = {
+        "tokens": random.randrange(5_000),
+        "duration_us": random.randrange(90_000_000),
+        "metadata": random.choice(_METADATA),
+    }
+    if sample.kind == "tool_call":
+        return replace(sample, arguments={"text": text, "limit": random.randrange(9)})
+    kept = {name: value for name, value in extra.items() if name in keeps and random.random() < 0.5}
+    if "name" in keeps and sample.kind == "text" and random.random() < 0.2:
+        kept["name"] = random.choice(("weather", "données"))
+    return replace(sample, content=text, **kept)
+
+
+_METADATA: tuple[dict[str, Any], ...] = (
+    {},
+    {"model": "large-1", "temperature": 0.7, "stream": True},
+    {"größe": [1, 2, {"tief": None}], "": "leerer Name"},
+    {"sources": ["a.md", "b.md"], "score": -3, "ratio": 1.5e-7},
+)
 
 
 def _samples(claims: Claims) -> Iterator[tuple[str, Message]]:
