@@ -203,10 +203,11 @@ class Readers:
                     connection = self._open()
                     self._all.add(connection)
                     return connection, monotonic_s()
-                if monotonic_s() >= ends:
+                left_s = ends - monotonic_s()
+                if left_s <= 0:
                     raise Refused(f"all {most} readers are busy: use a larger preset")
                 self._waiting += 1
-                self._changed.wait(1.0)
+                self._changed.wait(left_s)
                 self._waiting -= 1
 
     def _give_back(self, reader: tuple[sqlite3.Connection, float]) -> None:

@@ -92,7 +92,9 @@ def _create_when_absent(path: Path, steps: schema.Steps) -> None:
 
 def _recognised(path: Path, known: int) -> int:
     """The version in the file's header, read without touching file or log."""
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise Refused(f"{path} is no file: move it away, or choose another directory")
+    if path.stat().st_size == 0:
         raise Refused(f"{path} is empty, which no database of ours is: restore it from a backup")
     try:
         with closing(sqlite3.connect(uri(path, "mode=ro&immutable=1"), uri=True)) as header:

@@ -102,10 +102,10 @@ class ReferenceStore:
     ) -> None:
         if durability not in _SYNCHRONOUS:
             raise ValueError(f"durability must be one of power, process; got {durability!r}")
+        readers = preset_named(preset)
         self.claims = replace(type(self).claims, durability=durability)
         self._clock = clock or SystemClock()
         self._path = opening.prepare(Path(location).absolute(), steps.shipped(), patiently)
-        pool = preset_named(preset)
         connected = partial(connect, self._path, synchronous=_SYNCHRONOUS[durability])
         try:
             self._writer = Writer(lambda: patiently(partial(connected, writes=True)))
@@ -116,7 +116,7 @@ class ReferenceStore:
                 raise
         except sqlite3.Error as error:
             raise as_store_error(error, path=self._path, writes=False) from error
-        self._readers = Readers(partial(connected, writes=False), pool)
+        self._readers = Readers(partial(connected, writes=False), readers)
         _open_stores.add(self)
 
     def __enter__(self) -> ReferenceStore:
