@@ -230,7 +230,7 @@ class HostedStore:
     def _raised(self, method: str, failed: wire.Failed) -> Exception:
         if failed.code in wire.ERROR_OF_CODE:
             return wire.ERROR_OF_CODE[failed.code](failed.text)
-        if failed.type == wire.STORE_NOT_FOUND:
+        if method == "open" and failed.type == wire.STORE_NOT_FOUND:
             return StoreNotFound(failed.text)
         if failed.type == wire.MALFORMED_ANSWER:
             return MalformedAnswer(failed.text)

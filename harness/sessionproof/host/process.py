@@ -20,6 +20,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Sequence
+from typing import IO
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Indefinite, Refused
@@ -180,7 +181,7 @@ class Process:
             text = f"the store's process ended ({self.end}) before it took {asked}"
             raise Refused(self.told(text)) from None
         try:
-            return self._receive(end)
+            return self._receive(asked, end)
         except _Late:
             raise ProtocolError(self._lateness(asked, deadline_s)) from None
         except _Silent:
@@ -196,18 +197,18 @@ class Process:
             except BlockingIOError:
                 self._await(self._to_write, end)
 
-    def _receive(self, end: float | None) -> bytes:
+    def _receive(self, asked: str, end: float | None) -> bytes:
         searched = 0
         while True:
             newline = self._received.find(b"\n", searched)
+            searched = len(self._received) if newline < 0 else newline
+            if searched > self._line_bytes:
+                text = f"{asked} was answered by a line of more than {self._line_bytes:,} bytes"
+                raise ProtocolError(self.told(text + self._half_line()))
             if newline >= 0:
                 line = bytes(self._received[:newline])
                 del self._received[: newline + 1]
                 return line
-            searched = len(self._received)
-            if searched > self._line_bytes:
-                text = f"a line of more than {self._line_bytes:,} bytes{self._half_line()}"
-                raise ProtocolError(self.told(text))
             self._await(self._to_read, end)
             data = os.read(self._stdout, _PIPE_BYTES)
             if not data:
@@ -215,15 +216,17 @@ class Process:
             self._received += data
 
     def _await(self, poll: select.poll, end: float | None) -> None:
-        while not poll.poll(_LOOK_MS):
+        while end is None or monotonic_s() < end:
+            if poll.poll(_LOOK_MS):
+                return
             if self._popen.poll() is not None and not poll.poll(0):
                 raise _Silent
-            if end is not None and monotonic_s() > end:
-                raise _Late
+        raise _Late
 
     def _lateness(self, asked: str, deadline_s: float | None) -> str:
         self._bury()
-        return self.told(f"did not answer {asked} within {deadline_s:g} s{self._half_line()}")
+        text = f"the store's process did not answer {asked} within {deadline_s:g} s"
+        return self.told(text + self._half_line())
 
     def _half_line(self) -> str:
         if not self._received:
@@ -261,10 +264,9 @@ class Process:
         self._close(self._popen.stdout)
         self._close(self._popen.stderr)
 
-    def _close(self, stream: object) -> None:
-        if stream is not None and hasattr(stream, "close"):
-            with contextlib.suppress(OSError):
-                stream.close()
+    def _close(self, stream: IO[bytes] | None) -> None:
+        if stream is not None:
+            stream.close()
 
 
 def _ending(code: int) -> str:

@@ -260,7 +260,7 @@ def _failure_of(number: object, error: BaseException) -> dict[str, Any]:
         if ERRORS.get(ancestor.__name__) is ancestor:
             return wire.failure(number, wire.CODES[ancestor.__name__], text, ancestor.__name__)
     with contextlib.suppress(BaseException):  # one that cannot be shown is still one
-        traceback.print_exception(error)  # to stderr, as evidence
+        traceback.print_exception(error, limit=-20)  # to stderr, as evidence
     return wire.failure(number, wire.UNEXPECTED, text, type(error).__name__)
 
 
