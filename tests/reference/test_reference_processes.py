@@ -89,4 +89,4 @@ def test_opening_and_closing_among_writers(tmp_path: Path):
     """Processes that open, write, read and close all the time never meet an error."""
     run_together(OPEN_OFTEN, *([str(tmp_path)] for _ in range(3)))
     with ReferenceStore(tmp_path) as store:
-        assert store.count("s") <= len(store.read("s")) == 3 * 40 * 20
+        assert store.count("s") == len(store.read("s")) == 3 * 40 * 20
