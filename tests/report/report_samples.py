@@ -96,6 +96,7 @@ def run(guarantees: tuple[GuaranteeResult, ...], **changes) -> RunResult:
         seed=7,
         guarantees=guarantees,
         sessionproof="0.1.0",
+        command="sessionproof run shop.chat:Store --seed 7",
         workers=2,
         claims=claims_to_json(CLAIMS),
         capabilities=("count", "delete", "list", "page", "read_last"),

@@ -90,17 +90,27 @@ def _run(
         notes=ended.problems,
     )
     page = write_report(result, report)
+    _keep_logs(plan.directory, report)
     out = Console()
     print_summary(result, out)
     _say(out, f"report: {page}")
     for problem in ended.problems:
         _say(console, f"sessionproof: {problem}")
-    return EXIT_USAGE if _never_started(ended, plan) else result.exit_code
+    if _never_started(ended, plan):
+        _say(console, f"sessionproof: no test ran; what pytest said is in {report / 'run.log'}")
+        return EXIT_USAGE
+    return result.exit_code
+
+
+def _keep_logs(directory: Path, report: Path) -> None:
+    """What pytest printed, for whoever must look behind the report."""
+    logs = [path.read_bytes() for path in sorted(directory.glob("finished*.log"))]
+    (report / "run.log").write_bytes(b"\n".join(logs))
 
 
 def _never_started(ended: Supervised, plan: Plan) -> bool:
-    """Whether the engine itself failed: without its mark and any record nothing can be said."""
-    return not ended.finished and not ended.interrupted and not read_records(plan.directory)
+    """Whether the engine itself failed: without any record nothing can be said."""
+    return not ended.interrupted and not read_records(plan.directory)
 
 
 def _check_folders(report: Path, location: Path | None) -> None:

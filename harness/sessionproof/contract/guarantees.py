@@ -138,7 +138,7 @@ _ROWS = (
         id="CORE-12",
         promise="What is returned or passed is a copy: changing it changes nothing stored.",
         unit="reads",
-        least=3,
+        least=2,
     ),
     Guarantee(
         id="CORE-14",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sessionproof
 from sessionproof.contract.claims import Claims, as_python, claims_to_json
+from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Record, Verdict, record_from_json
 from sessionproof.engine.plan import Plan
 from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
@@ -39,6 +40,7 @@ def assemble(
         seed=plan.seed,
         guarantees=guarantees,
         sessionproof=sessionproof.__version__,
+        command=_again(plan),
         workers=workers,
         claims=claims_to_json(plan.claims),
         claims_declared=plan.declared,
@@ -79,19 +81,17 @@ def environment() -> dict[str, str]:
 
 def _with_repeat(plan: Plan) -> Callable[[Record], Record]:
     def repeat(record: Record) -> Record:
-        command = f"sessionproof run {_shell(plan.store)} --only {record.guarantee}"
-        if plan.profile.name != "gate":
-            command += f" --profile {plan.profile.name}"
-        command += f" --seed {plan.seed}"
+        command = f"{plan.command} --only {record.guarantee}"
         findings = tuple(replace(finding, repeat=command) for finding in record.findings)
         return replace(record, findings=findings)
 
     return repeat
 
 
-def _shell(text: str) -> str:
-    plain = text.replace("-", "").replace("_", "").replace(".", "").replace(":", "").isalnum()
-    return text if plain else "'" + text.replace("'", "'\\''") + "'"
+def _again(plan: Plan) -> str:
+    if set(plan.only) == set(GUARANTEES):
+        return plan.command
+    return plan.command + "".join(f" --only {name}" for name in plan.only)
 
 
 def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from sessionproof.contract.claims import Claims, claims_from_json, claims_to_jso
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
+DEFAULT_PROFILE = "gate"
+
 
 class BadUsage(Exception):
     """The user's input, or a store that cannot be opened; the text is one line."""
@@ -29,7 +32,8 @@ class BadUsage(Exception):
 class Plan:
     """All that workers need to know. ``claims`` are declared, or probed when ``declared`` is False.
 
-    ``directory`` is where locations and records of this run lie.
+    ``directory`` is where locations and records of this run lie; ``command`` runs the same again,
+    for all guarantees.
     """
 
     store: str
@@ -41,6 +45,7 @@ class Plan:
     seed: int
     only: tuple[str, ...]
     directory: Path
+    command: str
     not_representable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -100,9 +105,18 @@ def make_plan(
         seed=seed,
         only=wanted,
         directory=directory,
+        command=_command(store, chosen.name, seed, require),
         not_representable=tuple(seen["not_representable"]),
         notes=tuple(seen["notes"]),
     )
+
+
+def _command(store: str, profile: str, seed: int, require: Sequence[str]) -> str:
+    words = ["sessionproof", "run", store, "--seed", str(seed)]
+    words += ["--profile", profile] if profile != DEFAULT_PROFILE else []
+    for requirement in require:
+        words += ["--require", requirement]
+    return shlex.join(words)
 
 
 def _profile(name: str, operation_s: float | None, test_s: float | None) -> Profile:

@@ -33,7 +33,7 @@ def render_html(result: RunResult) -> str:
             result=result,
             counts=counts(result),
             overall=words.overall(result),
-            command=words.command(result),
+            command=result.command,
             warnings=words.warnings(result),
             seen_broken=words.seen_broken(result),
             groups=words.grouped(result),

@@ -45,6 +45,8 @@ class GuaranteeResult:
 class RunResult:
     """All that a run says. ``store`` is the name as it was given; times are seconds, UTC ISO 8601.
 
+    ``command`` is the shell command that runs the same again.
+
     ``complete`` is False when the run was interrupted or cut short. ``suggested_claims`` is a
     line for the adapter of a store that declared none. ``notes`` are sentences about the run.
     """
@@ -55,6 +57,7 @@ class RunResult:
     seed: int
     guarantees: tuple[GuaranteeResult, ...]
     sessionproof: str
+    command: str = ""
     workers: int = 1
     claims: Mapping[str, Any] | None = None
     claims_declared: bool = True
@@ -128,22 +131,26 @@ def concluded(result: RunResult) -> RunResult:
 
 def exit_code(result: RunResult) -> int:
     """The first that applies: interrupted, broken, nothing examined, could not tell, holds."""
-    gated = [one for one in result.guarantees if one.gated]
     examined = [one for one in result.guarantees if one.verdict in (Verdict.HOLDS, Verdict.BROKEN)]
     unknown = [
         one
-        for one in gated
-        if one.verdict is Verdict.UNKNOWN and not {one.id, one.group} & set(result.accepted_unknown)
+        for one in result.guarantees
+        if one.gated and one.verdict is Verdict.UNKNOWN and not is_accepted(result, one)
     ]
     if result.interrupted:
         return EXIT_INTERRUPTED
-    if any(one.verdict is Verdict.BROKEN for one in gated):
+    if any(one.gated and one.verdict is Verdict.BROKEN for one in result.guarantees):
         return EXIT_BROKEN
     if not examined and not unknown:
         return EXIT_NOTHING
     if unknown or not result.complete:
         return EXIT_UNKNOWN
     return EXIT_HOLDS
+
+
+def is_accepted(result: RunResult, one: GuaranteeResult) -> bool:
+    """Whether the user accepts that this guarantee could not be judged."""
+    return bool({one.id, one.group} & set(result.accepted_unknown))
 
 
 def counts(result: RunResult) -> dict[Verdict, int]:
@@ -168,12 +175,22 @@ def _sentence(result: RunResult, code: int) -> str:
         case 4:
             head = f"The run was cut short; {of[Verdict.HOLDS]} held so far."
         case _:
-            head = f"All {of[Verdict.HOLDS]} that were judged hold."
-            if number[Verdict.UNKNOWN]:
-                head += f" Could not tell of {of[Verdict.UNKNOWN]} (accepted)."
+            head = _all_hold(number[Verdict.HOLDS])
+            accepted = sum(
+                one.verdict is Verdict.UNKNOWN and is_accepted(result, one)
+                for one in result.guarantees
+            )
+            if accepted:
+                head += f" Could not tell of {_guarantees(accepted)} (accepted)."
     if not result.claims_declared:
         return f"No claims: concurrency and durability not gated. {head}"
     return head
+
+
+def _all_hold(number: int) -> str:
+    if number == 1:
+        return "The one guarantee that was judged holds."
+    return f"All {number} guarantees that were judged hold."
 
 
 def _guarantees(number: int) -> str:

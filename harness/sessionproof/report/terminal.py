@@ -63,7 +63,7 @@ def print_summary(result: RunResult, console: Console, *, report: Path | None = 
         _print(console, "  ", note)
     if not result.claims_declared and result.suggested_claims:
         _field(console, "claims", result.suggested_claims, fold=False)
-    _field(console, "run again", words.command(result), fold=False)
+    _field(console, "run again", result.command, fold=False)
     if report is not None:
         _field(console, "report", str(report), fold=False)
 

@@ -1,8 +1,7 @@
-"""The words that all forms of the report share: symbols, amounts, the command to run again."""
+"""The words that all forms of the report share: symbols and amounts."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 
 from sessionproof.contract.verdicts import Verdict
@@ -46,15 +45,6 @@ def warnings(result: RunResult) -> tuple[str, ...]:
     if not result.claims_declared:
         out.append("This store declares no claims: concurrency and durability are not gated.")
     return tuple(out)
-
-
-def command(result: RunResult) -> str:
-    """The shell command that runs the same again."""
-    words = ["sessionproof", "run", result.store, "--profile", result.profile]
-    words += ["--seed", str(result.seed), "-n", str(result.workers)]
-    for name in result.accepted_unknown:
-        words += ["--accept-unknown", name]
-    return shlex.join(words)
 
 
 def of(result: RunResult, verdict: Verdict, *, gated: bool) -> tuple[GuaranteeResult, ...]:
