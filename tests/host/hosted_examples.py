@@ -133,7 +133,7 @@ class Core:
         raise Hostile
 
     def _malformed(self):
-        return [Message("user", {1, 2}), "text", Message(7, "x", tokens="many")]
+        return [Message("user", {1, 2}), "text", Message("user", "x", metadata={5: 5})]
 
     def _endless(self):
         nested = []

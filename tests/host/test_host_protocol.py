@@ -16,7 +16,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.message import MESSAGE_FIELDS, Message, SessionInfo
 from sessionproof.contract.store import CAPABILITIES, CORE, SqliteTables
 from sessionproof.host import wire
-from sessionproof.host.client import HostedStore, MalformedAnswer, Unexpected, python_store_command
+from sessionproof.host.client import HostedStore, Unexpected, python_store_command
 from sessionproof.host.values import ANSWERS
 
 SCHEMA = json.loads(Path(wire.__file__).with_name("protocol.schema.json").read_text("utf-8"))
@@ -107,7 +107,7 @@ def test_the_schema_refuses_wrong_claims(changed):
 
 
 def exercised(store):
-    """Every method once at least, with errors and a malformed answer among the answers."""
+    """Every method once at least, with one error, and one message that breaks the schema."""
     full = Message(
         "tool", {"a": [1.5]}, kind="tool_result", name="n", call_id="c", arguments=[], tokens=1,
         duration_us=2, created_at_us=3, id="m", metadata={"k": "\ud83d"},
@@ -128,9 +128,8 @@ def exercised(store):
     store.get_state("t", "k")
     store.list()
     store.tables()
-    store.replace("t", [Message(5, "a wrong role goes out as it is, and does not come back")])
-    with pytest.raises(MalformedAnswer):
-        store.read("t")
+    store.replace("t", [Message(5, "a wrong role travels as it is")])
+    store.read("t")
 
 
 def test_real_traffic_follows_the_schema(tmp_path):
@@ -150,10 +149,10 @@ def test_real_traffic_follows_the_schema(tmp_path):
     for call, answer in zip(lines[::2], lines[1::2], strict=True):
         method = call["method"]
         seen.add((method, "error" in answer))
-        assert problems(answer, f"{method}.response") == []
         assert (problems(call) != []) is ("a wrong role" in json.dumps(call))
+        assert (problems(answer, f"{method}.response") != []) is ("a wrong" in json.dumps(answer))
     assert {method for method, _ in seen} == METHODS
-    assert {method for method, failed in seen if failed} == {"read", "delete"}
+    assert {method for method, failed in seen if failed} == {"delete"}
 
 
 @pytest.fixture
