@@ -90,3 +90,33 @@ def test_opening_and_closing_among_writers(tmp_path: Path):
     run_together(OPEN_OFTEN, *([str(tmp_path)] for _ in range(3)))
     with ReferenceStore(tmp_path) as store:
         assert store.count("s") == len(store.read("s")) == 3 * 40 * 20
+
+
+LEAVE_WAL = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0.1, isolation_level=None)
+try:
+    print(connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_opening_again_gives_up_no_lock(tmp_path: Path):
+    """A second handle that is opened and closed leaves the first one's locks on the file alone.
+
+    POSIX gives up all locks of a process on a file when any descriptor of it is closed. Without
+    its lock, another process could end the log that the first handle still uses.
+    """
+    with ReferenceStore(tmp_path, durability="process") as store:
+        store.append("s", [])
+        store.read("s")
+        ReferenceStore(tmp_path, durability="process").close()
+        done = subprocess.run(
+            [sys.executable, "-c", LEAVE_WAL, store.tables().path],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert "locked" in done.stdout

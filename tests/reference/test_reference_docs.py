@@ -1,0 +1,35 @@
+"""The store's page says what is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sessionproof.reference import PRESETS
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
+TEXT = PAGE.read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
+def test_every_block_runs(code: str, tmp_path: Path, monkeypatch):
+    """Each block of code runs by itself."""
+    monkeypatch.setattr("tempfile.mkdtemp", lambda: str(tmp_path))
+    exec(compile(code, str(PAGE), "exec"), {"__name__": "__main__"})
+
+
+def test_the_page_has_code():
+    """The search for blocks finds them all."""
+    assert len(BLOCKS) == TEXT.count("```") // 2 >= 4
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_presets_are_as_documented(name: str):
+    """The table of presets has the real numbers."""
+    preset = PRESETS[name]
+    row = next(line for line in TEXT.splitlines() if line.startswith(f'| `"{name}"`'))
+    numbers = [int(text) for text in re.findall(r"\d+", row)]
+    assert numbers == [preset.readers, preset.extra_readers, preset.recycle_s]
