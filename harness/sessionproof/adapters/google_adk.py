@@ -27,7 +27,7 @@ except ImportError as error:
 OWNER = {"app_name": "sessionproof", "user_id": "sessionproof"}
 ROLES = {"user": "user", "assistant": "model", "tool": "user"}  # ours: that of the content
 TIMED, UNTIMED = "time-of-client", "time-of-store"  # invocations: who set an event's timestamp
-REFUSALS = {  # by their words: before 2.9 each of them is a plain ValueError
+REFUSALS = {  # by their words, as older releases raise a plain ValueError for each
     "modified in storage": Conflict, "stale session": Conflict, "not found.": NotFound,
 }  # fmt: skip
 GUIDE = (

@@ -1,0 +1,50 @@
+"""The page on adapters: its example works as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import find_store, spec_of
+from sessionproof.contract.message import Message
+from sessionproof.contract.store import shape_problems
+
+PAGE = Path(__file__).parents[2] / "docs" / "adapters.md"
+HELLO = [Message("user", "hello"), Message("assistant", "a\0b 𝄞 \n")]
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """The page's first block of Python, saved and found as the page says."""
+    block = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mystore.py").write_text(block[1], encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return find_store("mystore:Store")
+
+
+def test_example_is_a_store(example, tmp_path):
+    """The example keeps what is appended, across handles, and nothing of a batch that fails."""
+    place = Location(tmp_path)
+    store, other = example.open(place), example.open(place)
+    assert shape_problems(store) == []
+    store.append("s", HELLO)
+    other.append("s", HELLO[:1])
+    with pytest.raises(UnicodeEncodeError):
+        store.append("s", [HELLO[0], Message("user", "\ud800")])
+    store.close()
+    assert other.read("s") == HELLO + HELLO[:1]
+    assert other.read("t") == []
+    other.close()
+
+
+def test_example_claims_are_read(example):
+    """The example's claims are those that the harness sees."""
+    assert example.claims.handles == "processes"
+    assert spec_of("again", example.open).claims == example.claims
+
+
+@pytest.mark.parametrize("name", ["openai-agents", "langchain", "google-adk"])
+def test_each_shipped_adapter_has_a_section(name):
+    """Every adapter is described under its own name."""
+    assert f"\n### {name}: `" in PAGE.read_text(encoding="utf-8")
