@@ -8,6 +8,7 @@ workers that died. Every record is also written to the worker's own file as soon
 from __future__ import annotations
 
 import faulthandler
+import importlib.util
 import json
 import os
 import tempfile
@@ -26,7 +27,7 @@ from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.contract.verdicts import Finding, Record, Verdict, record_to_json
-from sessionproof.engine.assemble import assemble, read_records
+from sessionproof.engine.assemble import assemble, read_events, read_notes, read_records
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
@@ -37,6 +38,7 @@ from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import FlightRecorder
 
 LIFELINE = "SESSIONPROOF_LIFELINE"
+_SUITES = "sessionproof_suites"
 _HANGS_MOST = 2  # after so many, further tests would only wait out their deadlines
 _RESTARTS = 3  # workers that may die before the run is given up
 
@@ -72,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         handed = config.workerinput.get("sessionproof_plan")  # type: ignore[attr-defined]
         if handed:
+            config.args += config.workerinput["sessionproof_suites"]  # type: ignore[attr-defined]
             _start_runner(config, Plan.from_json(json.loads(handed)))
         return
     plan = _plan(config)
@@ -103,10 +106,27 @@ def _plan(config: pytest.Config) -> Plan | None:
 
 
 def _store_named(config: pytest.Config) -> str | None:
-    """The store of the command line, or of ``[tool.sessionproof]`` in pyproject.toml."""
+    """The store of the command line, or the one of pyproject.toml where the suites are run."""
     if config.option.store or config.option.store_plan:
         return str(config.option.store or config.option.store_plan)
-    file = config.rootpath / "pyproject.toml"
+    named = _store_of_pyproject(config.rootpath / "pyproject.toml")
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    suites = any(_SUITES in argument for argument in config.args)
+    return named if everything or suites else None
+
+
+def _suites_of_pyproject(config: pytest.Config) -> list[str]:
+    """A bare ``pytest`` where pyproject.toml names a store runs the suites too.
+
+    Workers get them by themselves: xdist hands on the arguments that were typed, no others.
+    """
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return []
+    found = importlib.util.find_spec(_SUITES)
+    return list(found.submodule_search_locations or []) if found else []
+
+
+def _store_of_pyproject(file: Path) -> str | None:
     try:
         table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("sessionproof", {})
     except (OSError, tomllib.TOMLDecodeError):
@@ -151,21 +171,28 @@ class _Controller:
         self._started = monotonic_s()
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._log = _Log(plan.directory, "controller")
+        self._crashes = 0
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Give the plan to a worker."""
         node.workerinput["sessionproof_plan"] = json.dumps(self._plan.to_json())
+        node.workerinput["sessionproof_suites"] = _suites_of_pyproject(self._config)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
         """A worker died while it ran this test: a finding, with what it was doing."""
-        begun = [one for one in _events(self._plan.directory) if one.get("nodeid") == crashitem]
+        events = read_events(self._plan.directory)
+        begun = [one for one in events if one.get("nodeid") == crashitem]
         if not begun:
             return
         record = _crash_record(begun[-1], self._plan)
         self._log.write(record_to_json(record))
         report.longrepr = told(record.findings[0])
+        self._crashes += 1
+        if self._crashes > _RESTARTS:
+            text = f"the store ended its process {self._crashes} times: the rest was not examined"
+            self._log.write({"event": "note", "text": text})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -181,6 +208,7 @@ class _Controller:
             started_at=self._started_at,
             duration_s=monotonic_s() - self._started,
             interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
+            notes=read_notes(self._plan.directory),
         )
         self._result = result
         self._report = write_report(result, Path(self._config.option.store_report))
@@ -320,14 +348,6 @@ class _Log:
             os.write(number, data)
         finally:
             os.close(number)
-
-
-def _events(directory: Path) -> list[dict[str, Any]]:
-    events = []
-    for path in sorted(directory.glob("records-*.jsonl")):
-        lines = path.read_text("utf-8", "replace").splitlines()
-        events += [json.loads(line) for line in lines if line.startswith('{"event"')]
-    return events
 
 
 def _crash_record(begun: dict[str, Any], plan: Plan) -> Record:

@@ -121,6 +121,8 @@ def _seen(
     at = _first_difference(expected, seen, keeps)
     if at is not None:
         parts.append(at)
+    if len(expected) == len(seen) and at is not None:
+        return "; ".join(parts)
     if missing:
         parts.append(f"{_number(missing.total())} missing")
     if surplus:

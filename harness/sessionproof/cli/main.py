@@ -11,6 +11,20 @@ import click
 from sessionproof import __version__
 
 
+def entry() -> None:
+    """Run the command: a mistake in its use is one line and exit code 2, never a traceback."""
+    try:
+        code = main(standalone_mode=False)
+    except click.UsageError as error:
+        hint = f"{error.ctx.command_path} --help" if error.ctx else "sessionproof --help"
+        click.echo(f"sessionproof: {error.format_message()} (see {hint})", err=True)
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("sessionproof: interrupted", err=True)
+        code = 130
+    sys.exit(code)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sessionproof")
 def main() -> None:
@@ -71,18 +85,17 @@ def run(
     """
     from sessionproof.cli.run import judge
 
-    sys.exit(
-        judge(
-            store,
-            profile=profile,
-            workers=workers,
-            report=report,
-            seed=seed,
-            only=only,
-            require=require,
-            accept_unknown=accept_unknown,
-            location=location,
-            operation_s=operation_deadline,
-            test_s=test_deadline,
-        )
+    code = judge(
+        store,
+        profile=profile,
+        workers=workers,
+        report=report,
+        seed=seed,
+        only=only,
+        require=require,
+        accept_unknown=accept_unknown,
+        location=location,
+        operation_s=operation_deadline,
+        test_s=test_deadline,
     )
+    click.get_current_context().exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.engine.assemble import assemble, read_records
+from sessionproof.engine.assemble import assemble, read_notes, read_records
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.engine.supervise import Supervised, supervise
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
@@ -44,6 +45,8 @@ def judge(
     """Judge the store, print the summary, write the report; answers the exit code."""
     console = Console(stderr=True)
     directory: Path | None = None
+    # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _check_folders(report, location)
         directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=location or _fast_folder()))
@@ -74,8 +77,8 @@ def _run(
 ) -> int:
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     start = monotonic_s()
-    named = f"{plan.store} {plan.version or ''}".strip()
-    _say(console, f"judging {named}: profile {plan.profile.name}, seed {plan.seed}")
+    version = f" (version {plan.version})" if plan.version else ""
+    _say(console, f"judging {plan.store}{version}: profile {plan.profile.name}, seed {plan.seed}")
     with _Watch(console) as watch:
         ended = supervise(plan, workers=workers, follow=watch.follow)
     result = assemble(
@@ -87,7 +90,7 @@ def _run(
         complete=ended.finished,
         interrupted=ended.interrupted,
         accept_unknown=accept_unknown,
-        notes=ended.problems,
+        notes=(*ended.problems, *read_notes(plan.directory)),
     )
     page = write_report(result, report)
     _keep_logs(plan.directory, report)

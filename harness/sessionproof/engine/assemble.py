@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import sessionproof
 from sessionproof.contract.claims import Claims, as_python, claims_to_json
@@ -15,6 +16,7 @@ from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Record, Verdict, record_from_json
 from sessionproof.engine.plan import Plan
 from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
+from sessionproof.trials.examine import unmet
 
 RECORDS = "records-*.jsonl"
 
@@ -32,7 +34,8 @@ def assemble(
     notes: Iterable[str] = (),
 ) -> RunResult:
     """The result of a run with its verdict and exit code."""
-    guarantees = merge(map(_with_repeat(plan), records), plan.only)
+    made = list(map(_with_repeat(plan), records))
+    guarantees = merge([*made, *_unmet(plan, made)], plan.only)
     result = RunResult(
         store=plan.store,
         store_version=plan.version,
@@ -70,6 +73,20 @@ def read_records(directory: Path) -> list[Record]:
     return records
 
 
+def read_events(directory: Path) -> list[dict[str, Any]]:
+    """Every event that a run's processes wrote: collected, begun, note."""
+    events = []
+    for path in sorted(directory.glob(RECORDS)):
+        lines = path.read_text("utf-8", "replace").splitlines()
+        events += [json.loads(line) for line in lines if line.startswith('{"event"')]
+    return events
+
+
+def read_notes(directory: Path) -> list[str]:
+    """Sentences about the run that its processes left."""
+    return [event["text"] for event in read_events(directory) if event["event"] == "note"]
+
+
 def environment() -> dict[str, str]:
     """Facts of the machine that explain a result."""
     return {
@@ -86,6 +103,21 @@ def _with_repeat(plan: Plan) -> Callable[[Record], Record]:
         return replace(record, findings=findings)
 
     return repeat
+
+
+def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:
+    """Records of guarantees that the run did not come to, and that the store does not claim."""
+    judged = {record.guarantee for record in made}
+    lacking = {
+        name: unmet(GUARANTEES[name], plan.capabilities, plan.claims)
+        for name in plan.only
+        if name not in judged
+    }
+    return [
+        Record(guarantee=name, test="", verdict=Verdict.NOT_CLAIMED, reason=reason)
+        for name, reason in lacking.items()
+        if reason is not None
+    ]
 
 
 def _again(plan: Plan) -> str:

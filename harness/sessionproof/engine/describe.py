@@ -17,7 +17,7 @@ from typing import Any
 from sessionproof.contract.claims import claims_to_json
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
-from sessionproof.trials.probe import STRONGEST, probe
+from sessionproof.trials.probe import STRONGEST, probe, survives
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.vocabulary import vocabulary
@@ -30,18 +30,19 @@ def describe(store: str, deadlines: Deadlines, directory: Path, write: Any) -> N
     except StoreNotFound as error:
         write({"refused": str(error)})
         return
-    root = Path(tempfile.mkdtemp(prefix="described-", dir=directory))
+    location = Location(Path(tempfile.mkdtemp(prefix="described-", dir=directory)))
     try:
-        handle = Handle(spec, Location(root), deadlines=deadlines)
+        handle = Handle(spec, location, deadlines=deadlines)
     except CannotOpen as error:
         write({"refused": f"{store} cannot be opened: {error}"})
         return
-    if handle.claims is None:
+    claims = handle.claims
+    if claims is None:
         # Probing runs the store: should it end the process here, the run goes on without.
         write(_seen(spec, handle, STRONGEST, ["probing ended the store's process"]))
         claims = probe(handle)
-    else:
-        claims = handle.claims
+        write(_seen(spec, handle, claims, ["probing ended when the store was opened again"]))
+        claims = survives(handle, lambda: Handle(spec, location, deadlines=deadlines), claims)
     if claims.missing_session == "refuses" and "create" not in handle.capabilities:
         write({"refused": f"{store} claims missing_session=refuses but has no method create"})
         return

@@ -181,6 +181,8 @@ def child_environment() -> dict[str, str]:
 
 
 def _ending(code: int | None, printed: Sequence[str]) -> str:
+    if any(line.startswith("Timeout (") for line in printed):
+        return "it did not open in time, and held the interpreter's lock"
     last = f"; its last line: {printed[-1][:300]}" if printed else ""
     if code is None:
         return f"the process that opened it did not end in time{last}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.verdicts import Finding, Record, Verdict
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.guard import CannotOpen
@@ -25,7 +27,7 @@ def examine(test: Callable[[Trial], object], trial: Trial, *, name: str, declare
         verdict=Verdict.HOLDS,
         gated=declared or row.claim is None,
     )
-    lacking = unmet(trial)
+    lacking = unmet(row, trial.capabilities, trial.claims)
     if lacking is not None:
         return replace(record, verdict=Verdict.NOT_CLAIMED, reason=lacking)
     start = monotonic_s()
@@ -53,13 +55,12 @@ def examine(test: Callable[[Trial], object], trial: Trial, *, name: str, declare
     )
 
 
-def unmet(trial: Trial) -> str | None:
+def unmet(row: Guarantee, capabilities: Collection[str], claims: Claims) -> str | None:
     """What the store lacks for this guarantee to apply, in words; None when nothing."""
-    row = trial.guarantee
-    missing = [need for need in row.needs if need not in trial.capabilities]
+    missing = [need for need in row.needs if need not in capabilities]
     if missing:
         return f"the store has no {', no '.join(missing)}"
-    if row.claim is not None and not row.claim.made(trial.claims):
+    if row.claim is not None and not row.claim.made(claims):
         return f"the store does not claim {row.claim.words}"
     return None
 

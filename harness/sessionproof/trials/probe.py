@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from sessionproof.workload.guard import Handle
 _PROBES = itertools.count(1)  # each probe has a session of its own
 
 # What no probe can show is assumed at the strongest level, and then tried by the suites.
-STRONGEST = Claims(atomic_batches=True, validates=True, durability="process", handles="one")
+STRONGEST = Claims(atomic_batches=True, validates=True, handles="one")
 
 _FULL = Message(
     "user", "probe", name="probe", tokens=7, duration_us=11,
@@ -39,6 +40,8 @@ def probe(handle: Handle) -> Claims:
             claims = replace(claims, session_ids="store")
     answered = _tried(handle, claims, Message("user", "probe"))
     claims = replace(claims, keeps=_kept(handle, claims), **_numbered(handle, claims, answered))
+    if "created_at_us" in claims.keeps:
+        claims = _ordered(handle, claims)
     if "role" in claims.keeps:
         roles = {
             role
@@ -53,6 +56,32 @@ def probe(handle: Handle) -> Claims:
     return replace(
         claims, kinds=frozenset({"text", *kinds}), keeps=frozenset({*claims.keeps, *tool_fields})
     )
+
+
+def survives(handle: Handle, reopen: Callable[[], Handle], claims: Claims) -> Claims:
+    """The claims with the durability that one close and one open show.
+
+    It must be known before other rows are tried: they reopen only stores that keep their data.
+    """
+    message = Message("user", "probe")
+    session = _session(handle, claims, "probe-reopened")
+    appended = handle.invoke(Append("s", (message,)), session)
+    handle.close()
+    again = reopen()
+    try:
+        read = again.invoke(Read("s"), session)
+    finally:
+        again.close()
+    kept = appended.type == read.type == "ok" and len(read.value) == 1
+    return replace(claims, durability="process" if kept else "none")
+
+
+def _ordered(handle: Handle, claims: Claims) -> Claims:
+    """Whether a message with an earlier time is put before the one that was appended first."""
+    late, early = (Message("user", text, created_at_us=at) for text, at in (("b", 2), ("a", 1)))
+    _, read = _tried(handle, claims, late, early)
+    swapped = read.type == "ok" and [message.content for message in read.value] == ["a", "b"]
+    return replace(claims, order="timestamp") if swapped else claims
 
 
 def _session(handle: Handle, claims: Claims, name: str) -> str:

@@ -7,6 +7,7 @@ answers the copy and every problem it saw.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -33,6 +34,7 @@ from sessionproof.contract.operations import (
 )
 
 Checked = tuple[Any, list[str]]
+_LONGEST = 2_000_000  # elements of an answer
 _MOST = 12  # problems listed at most; the rest is counted
 
 
@@ -107,8 +109,11 @@ def _messages(value: object) -> Checked:
 def _each(value: object, where: str, check: Callable[[object, str], Checked]) -> Checked:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
         return (), [f"{where}: got {kind(value)}, expected a list or another sequence"]
-    out, problems = [], []
-    for index, item in enumerate(value):
+    out: list[Any] = []
+    problems: list[str] = []
+    for index, item in enumerate(itertools.islice(value, _LONGEST + 1)):
+        if index == _LONGEST:
+            return tuple(out), [f"{where} has more than {_LONGEST:,} elements, or no end"]
         copy, bad = check(item, f"{where}[{index}]")
         out.append(copy)
         problems += bad
