@@ -1,0 +1,83 @@
+"""The blocks of the README, by the mark that stands before each, and its generated table.
+
+``python tests/house/house_pages.py NAME`` prints the README's block of that name: so CI runs what
+readers read. ``--write`` writes the table of guarantees anew.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+WHERE = ("ci", "deep", "test", "output")
+
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<where>\w+): (?P<name>[^\n]+?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)```\n",
+    re.DOTALL,
+)
+_TABLE = re.compile(r"(?<=<!-- guarantees -->\n).*?(?=<!-- /guarantees -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: ``where`` says who runs it (``WHERE``), None when nothing stands there."""
+
+    where: str | None
+    name: str | None
+    language: str
+    code: str
+
+
+def blocks(text: str) -> list[Block]:
+    """All fenced blocks of a page, in order."""
+    return [
+        Block(found["where"], found["name"], found["language"], found["code"])
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def block(name: str) -> Block:
+    """The README's block of this name; raises LookupError."""
+    found = [one for one in blocks(README.read_text("utf-8")) if one.name == name]
+    if len(found) != 1:
+        raise LookupError(f"README.md has {len(found)} blocks named {name!r}, expected one")
+    return found[0]
+
+
+def guarantees_table() -> str:
+    """The registry as a Markdown table."""
+    from sessionproof.contract.guarantees import GUARANTEES
+
+    rows = ["| id | promise | needs | least evidence |", "|---|---|---|---|"]
+    for row in GUARANTEES.values():
+        needs = [f"`{need}`" for need in row.needs]
+        needs += [f"claim `{row.claim.words}`"] if row.claim else []
+        evidence = f"{row.least:,} {row.unit}"
+        rows.append(f"| {row.id} | {row.promise} | {', '.join(needs) or '–'} | {evidence} |")
+    return "\n".join(rows) + "\n"
+
+
+def written_table(text: str) -> str:
+    """The table of guarantees as it stands in a page."""
+    found = _TABLE.search(text)
+    if found is None:
+        raise LookupError("README.md has no place for the table of guarantees")
+    return found[0]
+
+
+def main(name: str) -> None:
+    """Print a block, or write the table."""
+    if name == "--write":
+        text = README.read_text("utf-8")
+        table = guarantees_table()
+        README.write_text(_TABLE.sub(lambda _: table, text), "utf-8")
+    else:
+        sys.stdout.write(block(name).code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
