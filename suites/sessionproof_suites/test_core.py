@@ -21,7 +21,7 @@ from sessionproof.contract.operations import (
     ReadPages,
     Reopen,
 )
-from sessionproof.trials import copies, inputs, reopening
+from sessionproof.trials import batches, copies, inputs, reopening
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
 
@@ -43,7 +43,7 @@ def test_a_batch_keeps_its_order(trial: Trial) -> None:
 @guarantee("CORE-02")
 def test_a_batch_lands_whole_or_not_at_all(trial: Trial) -> None:
     """A batch with an invalid element lands whole or not at all."""
-    inputs.whole_or_not_at_all(trial)
+    batches.whole_or_not_at_all(trial)
 
 
 @guarantee("CORE-03")
@@ -170,9 +170,7 @@ def test_retention_drops_what_the_claim_says(trial: Trial) -> None:
     limit = trial.claims.limits.retention or 0
     one = programs.messages(trial.words, trial.text_seed)
     steps = st.lists(programs.batches(one, most=max(4, limit // 2)), min_size=1, max_size=12)
-    trial.search(
-        steps.map(lambda batches: trial.program(*(Append("s0", batch) for batch in batches)))
-    )
+    trial.search(steps.map(lambda steps: trial.program(*(Append("s0", batch) for batch in steps))))
 
 
 def _counted(kind: type[Operation]) -> Callable[[tuple[Completed, ...]], int]:

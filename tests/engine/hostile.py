@@ -57,7 +57,7 @@ class Prints(Plain):
     """Writes garbage to both streams, by Python and by the system."""
 
     def append(self, session_id, messages):
-        print('{"jsonrpc": garbage')
+        print('{"jsonrpc": garbage')  # noqa: T201 - the attack
         sys.stderr.write("more \x1b[31m garbage\n")
         os.write(1, b"\x00\xff raw garbage\n")
         os.write(2, b"\x00\xff raw garbage\n")

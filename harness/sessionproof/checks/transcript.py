@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sessionproof.checks.messages import Difference, Elsewhere, compare
@@ -202,8 +202,15 @@ def _difference(
             f"it was accepted and answered {value!r}",
         )
     match operation:
-        case Read() | ReadLast():
+        case Read():
             return _of_messages(expected.answer, value, index, transcript, world, claims)
+        case ReadLast(session):
+            difference = _of_messages(expected.answer, value, index, transcript, world, claims)
+            living = world[session].messages if session in world else ()
+            # All of it lives, so nothing is lost, back or doubled: the wrong part was answered.
+            own = compare(living, [*living, *value], claims.keeps)
+            doubled = own is None or own.anomaly is Anomaly.DUPLICATE
+            return replace(difference, anomaly=Anomaly.WRONG_ANSWER) if doubled else difference
         case ReadPages(_, limit):
             sizes = [len(page) for page in value]
             if any(size > limit for size in sizes):
@@ -273,6 +280,7 @@ def _elsewhere(before: Sequence[Completed], world: World, session: str) -> Elsew
         for done in before
         if isinstance(done.operation, Append | Create | Replace)
     ]
+    living = {id(message) for other in world.values() for message in other.messages}
     return Elsewhere(
         others=[m for name, other in world.items() if name != session for m in other.messages],
         deleted=[
@@ -280,6 +288,7 @@ def _elsewhere(before: Sequence[Completed], world: World, session: str) -> Elsew
             for done, messages in sent
             if done.outcome.type == "ok" and _session(done.operation) == session
             for message in messages
+            if id(message) not in living  # the oracle keeps the very objects that were sent
         ],
         refused=[m for done, messages in sent if done.outcome.type != "ok" for m in messages],
         batches=[messages for done, messages in sent if done.outcome.type == "ok"],

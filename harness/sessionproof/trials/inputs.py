@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
+
+from hypothesis import strategies as st
 
 from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.anomalies import Anomaly
@@ -21,7 +22,7 @@ from sessionproof.contract.operations import (
     as_call,
     shown_text,
 )
-from sessionproof.trials.single import Trial
+from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.hostile import BIG_TEXT, IDS, TEXTS, hostile_ids, hostile_texts
 from sessionproof.workload.programs import beginnings
@@ -32,33 +33,52 @@ _IDS_AT_ONCE = 12
 
 def read_back_or_refused(trial: Trial) -> None:
     """Known hostile texts one by one, then generated ones: equal, or refused and not there."""
+    places = _places(trial)
+    if not places:
+        raise CouldNotTell("the store takes no texts")
     for text in (*TEXTS, BIG_TEXT):
-        program = _around(trial, text)
-        if program is not None:
-            trial.run(program, lambda done: _judge_refusable(trial, done), examined=1)
+        for name, place in places.items():
+            program = _around(trial, place(text), f"{name} {shown_text(text, 60)}")
+            if program is not None:
+                trial.run(program, lambda done: _judge_refusable(trial, done), examined=1)
+    drawn = st.tuples(st.sampled_from(sorted(places)), hostile_texts())
     trial.search(
-        hostile_texts().map(lambda text: _around(trial, text) or ()),
+        drawn.map(lambda drawn: _around(trial, places[drawn[0]](drawn[1]), "") or ()),
         lambda done: _judge_refusable(trial, done),
         count=lambda done: min(1, len(done)),
     )
 
 
-def _around(trial: Trial, text: str) -> Program | None:
-    """The text between two plain messages, so that damage to its neighbours is seen too."""
-    sample = next((one for one in trial.words.samples if one.kind == "text"), None)
-    if sample is None:
-        return None
-    hostile = replace(sample, content=text)
+def _places(trial: Trial) -> dict[str, Callable[[str], Message]]:
+    """Where a text can stand in a message that this store takes: its content, keys and values."""
+    by_kind = {sample.kind: sample for sample in trial.words.samples}
+    places: dict[str, Callable[[str], Message]] = {}
+    if "text" in by_kind:
+        places["the text"] = lambda text: replace(by_kind["text"], content=text)
+        if "metadata" in trial.claims.keeps:
+            places["the metadata"] = lambda text: replace(
+                by_kind["text"], content="with metadata", metadata={text: [text]}
+            )
+    if "tool_call" in by_kind:
+        places["the arguments"] = lambda text: replace(
+            by_kind["tool_call"], arguments={text: {"inside": text}}
+        )
+    return places
+
+
+def _around(trial: Trial, hostile: Message, name: str) -> Program | None:
+    """The message between two plain ones, so that damage to its neighbours is seen too."""
+    sample = good_message(trial, "x")
     if not trial.words.representable(hostile):
-        note = f"not representable: the text {shown_text(text, 60)}"
-        if note not in trial.notes and len(trial.notes) < 10:
+        note = f"not representable: {name}"
+        if name and len(trial.notes) < 10:
             trial.notes.append(note)
         return None
     return (
         *beginnings(["s0"], trial.words, trial.capabilities),
-        Append("s0", (replace(sample, content="before #0"),)),
+        Append("s0", (_said(sample, "before #0"),)),
         Append("s0", (hostile,)),
-        Append("s0", (replace(sample, content="after #1"),)),
+        Append("s0", (_said(sample, "after #1"),)),
         Read("s0"),
     )
 
@@ -97,10 +117,7 @@ def _one_group(trial: Trial, ids: Sequence[str]) -> None:
     steps: list[Operation] = []
     for number, name in enumerate(names):
         steps += beginnings([name], trial.words, trial.capabilities)
-        message = replace(sample, content=f"for session {number} #{number}")
-        if sample.kind == "tool_call":
-            message = replace(sample, call_id=f"call-{number}")
-        steps.append(Append(name, (message,)))
+        steps.append(Append(name, (_said(sample, f"for session {number} #{number}"),)))
     steps += [Read(name) for name in names]
     if "list" in trial.capabilities:
         steps.append(List())
@@ -150,7 +167,7 @@ def invalid_messages(trial: Trial) -> Iterator[tuple[str, Message]]:
 def refused_and_unwritten(trial: Trial) -> None:
     """Each invalid message alone: refused, and the session reads as before."""
     for words, message in invalid_messages(trial):
-        start = trial.run(trial.program(Append("s0", (_good(trial, "before"),))), examined=0)
+        start = trial.run(trial.program(Append("s0", (good_message(trial, "before"),))), examined=0)
         handle, session = trial.handle(), start[-1].session_id or ""
         operation = Append("s0", (message,))
         outcome = handle.invoke(operation, session)
@@ -176,61 +193,14 @@ def refused_and_unwritten(trial: Trial) -> None:
         trial.count("messages")
 
 
-def whole_or_not_at_all(trial: Trial) -> None:
-    """A batch with one invalid element in each place: all of it is there, or nothing."""
-    wrong = [*invalid_messages(trial), *_hard_to_store(trial)]
-    for number, (words, bad) in enumerate(wrong):
-        place = number % 4
-        good = [_good(trial, f"batch {number} element {at}") for at in range(3)]
-        batch = (*good[:place], bad, *good[place:])
-        start = trial.run(trial.program(Append("s0", (_good(trial, "before"),))), examined=0)
-        handle, session = trial.handle(), start[-1].session_id or ""
-        operation = Append("s0", batch)
-        outcome = handle.invoke(operation, session)
-        # Contents are looked at raw: a store that does not validate may give back what it got.
-        read = handle.perform("read", partial(_read_texts, session=session))
-        trial.require_ok(read, f"appended a batch with {words} at place {place + 1}, then read")
-        expected = 5 if outcome.type == "ok" else 1
-        whole = len(read.value) in (1, 5)
-        trial.require(
-            len(read.value) == expected,
-            _half(whole=whole, accepted=outcome.type == "ok"),
-            did=f"appended a batch of 4 with {words} at place {place + 1} "
-            f"to a session with one message; the append {_ended(outcome.type)}",
-            expected=f"{expected} message{'s' * (expected > 1)}: "
-            + ("the whole batch" if outcome.type == "ok" else "nothing of the batch"),
-            seen=f"{len(read.value)} messages: "
-            + ", ".join(shown_text(text, 40) for text in read.value),
-            program=[as_call(operation), as_call(Read("s0"))],
-        )
-        trial.count("batches")
-
-
-def _read_texts(call: Callable[..., Any], *, session: str) -> list[str]:
-    """The texts of a session's messages; what is no text is named by its type."""
-    contents = [message.content for message in call("read", session)]
-    return [one if type(one) is str else f"({type(one).__name__})" for one in contents]
-
-
-def _half(*, whole: bool, accepted: bool) -> Anomaly:
-    if not whole:
-        return Anomaly.TORN_BATCH
-    return Anomaly.LOST_MESSAGE if accepted else Anomaly.ABORTED_READ
-
-
-def _hard_to_store(trial: Trial) -> Iterator[tuple[str, Message]]:
-    """Well-formed messages that databases tend to refuse only when they are written."""
-    good = _good(trial, "x")
-    yield "a lone surrogate", replace(good, content="half \ud83d")
-    yield "a NUL character", replace(good, content="a\x00b")
-    if "tokens" in trial.claims.keeps:
-        yield "a token count above 64 bits", replace(good, tokens=2**70)
-
-
-def _good(trial: Trial, text: str) -> Message:
+def good_message(trial: Trial, text: str) -> Message:
+    """A plain message that the store takes, with this text."""
     sample = next((one for one in trial.words.samples if one.kind == "text"), None)
-    return replace(sample or trial.words.samples[0], content=text)
+    return _said(sample or trial.words.samples[0], text)
 
 
-def _ended(kind: str) -> str:
-    return "returned normally" if kind == "ok" else "raised"
+def _said(sample: Message, text: str) -> Message:
+    """The sample with this text, where its kind has one."""
+    if sample.kind == "tool_call":
+        return replace(sample, call_id=text)
+    return replace(sample, content=text)

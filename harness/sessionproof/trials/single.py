@@ -115,12 +115,18 @@ class Trial:
         """
         check = check or self.against_oracle
 
+        hung = False
+
         def run(program: Program) -> tuple[Transcript, Fault] | None:
+            nonlocal hung
+            if hung:
+                return None  # shrinking would wait out the deadline with every program
             transcript = execute(program, self.store)
             fault = check(transcript)
             if fault is None:
                 self._examine(transcript, count)
                 return None
+            hung = fault.anomaly == HANG
             return transcript, fault
 
         searched = search(

@@ -196,6 +196,8 @@ class Handle:
             self._answers.put(outcome)
             del outcome, action  # nothing of the store stays alive between calls
         if self._loop is not None:
+            # Threads that the store had the loop start for it would outlive the handle.
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 
     def _open(self, spec: StoreSpec, location: Location) -> Outcome:

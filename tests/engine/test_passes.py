@@ -1,0 +1,60 @@
+"""The two passes: tests of time run afterwards, alone, in a supervised process without xdist."""
+
+import json
+
+from sessionproof.engine.assemble import read_records
+from sessionproof.engine.plan import make_plan
+from sessionproof.engine.supervise import supervise
+
+SUITE = '''
+import os, sys
+import pytest
+
+@pytest.mark.guarantee("CORE-01")
+def test_plain(trial):
+    """Runs in a worker."""
+    trial.notes.append("worker " + os.environ["PYTEST_XDIST_WORKER"])
+    trial.count("messages", 50)
+
+@pytest.mark.timed
+@pytest.mark.guarantee("CORE-14")
+def test_timed(trial):
+    """Runs alone."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ
+    trial.notes.append("alone " + str("xdist" in sys.modules))
+    trial.count("messages", 50)
+'''
+
+
+def test_timed_tests_run_alone_afterwards(tmp_path):
+    """Every test runs once: plain ones in workers first, timed ones alone after them."""
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(SUITE)
+    directory = tmp_path / "run"
+    directory.mkdir()
+    plan = make_plan(
+        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
+    )
+    lines = []
+    ended = supervise(plan, workers=1, follow=lines.append, suites=(str(suite),))
+    assert ended.finished, ended.problems
+    records = {record.test: record for record in read_records(directory)}
+    assert records["test_plain"].notes == ("worker gw0",)
+    assert records["test_timed"].notes == ("alone False",)
+    judged = [line["test"] for line in lines if "verdict" in line]
+    assert judged == ["test_plain", "test_timed"]
+
+
+def test_a_suite_that_cannot_be_collected_is_told(tmp_path):
+    """A run that ends without its mark says why, and never counts as finished."""
+    suite = tmp_path / "test_suite.py"
+    suite.write_text("import nosuchmodule\n")
+    directory = tmp_path / "run"
+    directory.mkdir()
+    plan = make_plan(
+        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
+    )
+    ended = supervise(plan, workers=1, follow=lambda line: None, suites=(str(suite),))
+    assert read_records(directory) == []
+    assert json.loads((directory / "plan.json").read_text())["seed"] == 1
+    assert ended.finished is False or ended.problems == []
