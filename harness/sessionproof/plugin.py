@@ -32,7 +32,7 @@ from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.write import write_report
-from sessionproof.trials.examine import examine
+from sessionproof.trials.examine import examine, unmet
 from sessionproof.trials.single import Trial, told
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import FlightRecorder
@@ -311,7 +311,8 @@ class _Runner:
             guarantee=trial.guarantee.id, test=item.name, verdict=Verdict.UNKNOWN,
             gated=self._plan.declared or trial.guarantee.claim is None,
         )  # fmt: skip
-        if self._hangs >= _HANGS_MOST:
+        lacking = unmet(trial.guarantee, trial.capabilities, trial.claims)
+        if self._hangs >= _HANGS_MOST and lacking is None:
             return _because(unknown, f"not examined: the store hung in {self._hangs} tests before")
         names = item._fixtureinfo.argnames
         arguments = {name: item.funcargs[name] for name in names}
@@ -362,9 +363,10 @@ def _crash_record(begun: dict[str, Any], plan: Plan) -> Record:
     finding = Finding(
         anomaly=Anomaly.HANG if hung else Anomaly.CRASH,
         did=f"was in {doing}",
-        expected="an answer"
-        + (f" within {plan.profile.deadlines.test_s:g} s" if hung else "; the process goes on"),
-        seen="no answer, and the interpreter was locked: its process was ended from outside"
+        expected=f"the test ends within {plan.profile.deadlines.test_s:g} s"
+        if hung
+        else "an answer; the process goes on",
+        seen="no answer; no timer inside the process helped, so it was ended from outside"
         if hung
         else "the process that ran the store ended",
         evidence={"stack": stack} if stack else {},

@@ -85,6 +85,12 @@ def judge(
     return None
 
 
+def judge_answers(transcript: Sequence[Completed]) -> Fault | None:
+    """The first operation that hung, crashed or answered what the contract does not allow."""
+    faults = (_own_fault(index, done) for index, done in enumerate(transcript))
+    return next((fault for fault in faults if fault is not None), None)
+
+
 def judge_repeats(transcript: Sequence[Completed]) -> Fault | None:
     """The first operation that was asked twice in a row and answered in two ways, or None."""
     for index, (one, other) in enumerate(itertools.pairwise(transcript), 1):

@@ -36,11 +36,11 @@ def read_back_or_refused(trial: Trial) -> None:
     places = _places(trial)
     if not places:
         raise CouldNotTell("the store takes no texts")
-    for text in (*TEXTS, BIG_TEXT):
-        for name, place in places.items():
-            program = _around(trial, place(text), f"{name} {shown_text(text, 60)}")
-            if program is not None:
-                trial.run(program, lambda done: _judge_refusable(trial, done), examined=1)
+    known = [(text, name) for text in (*TEXTS, BIG_TEXT) for name in places]
+    for text, name in trial.within_time(known):
+        program = _around(trial, places[name](text), f"{name} {shown_text(text, 60)}")
+        if program is not None:
+            trial.run(program, lambda done: _judge_refusable(trial, done), examined=1)
     drawn = st.tuples(st.sampled_from(sorted(places)), hostile_texts())
     trial.search(
         drawn.map(lambda drawn: _around(trial, places[drawn[0]](drawn[1]), "") or ()),
@@ -94,7 +94,7 @@ def _judge_refusable(trial: Trial, transcript: Transcript) -> Fault | None:
 
 def distinct_sessions(trial: Trial) -> None:
     """Known hostile ids in groups, then generated families of near ones: never mixed up."""
-    for start in range(0, len(IDS), _IDS_AT_ONCE):
+    for start in trial.within_time(range(0, len(IDS), _IDS_AT_ONCE)):
         _one_group(trial, IDS[start : start + _IDS_AT_ONCE])
 
     def no_fault(ids: Sequence[str]) -> None:
@@ -166,7 +166,7 @@ def invalid_messages(trial: Trial) -> Iterator[tuple[str, Message]]:
 
 def refused_and_unwritten(trial: Trial) -> None:
     """Each invalid message alone: refused, and the session reads as before."""
-    for words, message in invalid_messages(trial):
+    for words, message in trial.within_time(list(invalid_messages(trial))):
         start = trial.run(trial.program(Append("s0", (good_message(trial, "before"),))), examined=0)
         handle, session = trial.handle(), start[-1].session_id or ""
         operation = Append("s0", (message,))

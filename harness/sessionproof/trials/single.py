@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hypothesis.strategies import SearchStrategy
 
-from sessionproof.checks.transcript import Fault, evidence_of, judge
+from sessionproof.checks.transcript import Fault, evidence_of, judge, judge_answers
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.operations import HANG, Operation, Outcome, Program, as_call, shown_text
 from sessionproof.contract.seed import derive
@@ -22,6 +24,7 @@ from sessionproof.workload.profiles import Profile
 from sessionproof.workload.search import search
 from sessionproof.workload.vocabulary import Vocabulary, vocabulary
 
+E = TypeVar("E")
 Judge = Callable[[Transcript], Fault | None]
 _AGAIN = 3  # times that a counterexample is run again
 
@@ -57,6 +60,7 @@ class Trial:
     seed: int
     examined: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    started_s: float = field(default_factory=monotonic_s)
 
     @property
     def claims(self) -> Claims:
@@ -94,12 +98,31 @@ class Trial:
 
     def enough(self, seconds: float) -> bool:
         """Whether a search may stop: its time is spent and it has its evidence, or must give up."""
-        share = self.profile.share_s * self.guarantee.weight
-        if seconds < share:
+        if seconds < self._share_s:
             return False
         if self.examined[self.guarantee.unit] >= self.guarantee.least:
             return True
-        return seconds > max(share * self.profile.patience, self.profile.patience_s)
+        return self.time_is_up()
+
+    @property
+    def _share_s(self) -> float:
+        return self.profile.share_s * self.guarantee.weight
+
+    def time_is_up(self) -> bool:
+        """Whether the trial must end even without its least evidence: the store is too slow.
+
+        Trials that go through a list of examples ask this between two of them.
+        """
+        longest = max(self._share_s * self.profile.patience, self.profile.patience_s)
+        return monotonic_s() - self.started_s > longest
+
+    def within_time(self, examples: Sequence[E]) -> Iterator[E]:
+        """The examples one by one, as long as there is time; what is left out is noted."""
+        for number, example in enumerate(examples):
+            if self.time_is_up():
+                self.notes.append(f"{number} of {len(examples)} examples: the store is slow")
+                return
+            yield example
 
     def search(
         self,
@@ -113,7 +136,7 @@ class Trial:
         ``check`` is the oracle unless given. ``count`` says how much of the guarantee's unit a
         transcript examined, where that is not its usual meaning.
         """
-        check = check or self.against_oracle
+        check = self._complete(check)
 
         hung = False
 
@@ -155,7 +178,7 @@ class Trial:
         ``examined`` says how much of the guarantee's unit it is worth, where that is not the
         usual count. ``ids`` gives logical sessions their ids, on an empty location.
         """
-        check = check or self.against_oracle
+        check = self._complete(check)
 
         def once(program: Program) -> tuple[Transcript, Fault | None]:
             if ids is not None:
@@ -169,6 +192,12 @@ class Trial:
             raise Broken(self._finding(transcript, fault, again, ids))
         self._examine(transcript, None if examined is None else lambda _: examined)
         return transcript
+
+    def _complete(self, check: Judge | None) -> Judge:
+        """The check, after the one that every transcript owes: all operations have answered."""
+        if check is None:
+            return self.against_oracle  # which begins with that
+        return lambda transcript: judge_answers(transcript) or check(transcript)
 
     def conclude(self, transcript: Transcript, fault: Fault | None) -> None:
         """Raise Broken with a transcript that was made elsewhere, if it shows a fault."""
