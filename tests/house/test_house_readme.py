@@ -37,9 +37,9 @@ def shell(command, folder):
 
 
 def shape(line):
-    """A line without what differs from run to run: amounts, widths, the choice of profile."""
+    """A line without what differs from run to run: amounts, widths, roles, the profile."""
     line = re.sub(r"\d[\d,.]*", "0", line.replace(" --profile smoke", ""))
-    line = line.replace(" --profile gate", "").replace(" -n 0", "")
+    line = re.sub(r"'(user|assistant|system|tool|developer)'", "'role'", line)
     return re.sub(r"[─\s]+", " ", line).strip()
 
 
