@@ -26,9 +26,11 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
-from sessionproof.contract.verdicts import Finding, Record, Verdict, record_to_json
-from sessionproof.engine.assemble import assemble, read_events, read_notes, read_records
+from sessionproof.contract.verdicts import Record, Verdict, record_to_json
+from sessionproof.engine.assemble import assemble
+from sessionproof.engine.crashes import crash_record
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
+from sessionproof.engine.records import Log, read_events, read_notes, read_records
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.write import write_report
@@ -170,7 +172,7 @@ class _Controller:
         self._plan = plan
         self._started = monotonic_s()
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._log = _Log(plan.directory, "controller")
+        self._log = Log(plan.directory, "controller")
         self._crashes = 0
 
     @pytest.hookimpl(optionalhook=True)
@@ -186,7 +188,7 @@ class _Controller:
         begun = [one for one in events if one.get("nodeid") == crashitem]
         if not begun:
             return
-        record = _crash_record(begun[-1], self._plan)
+        record = crash_record(begun[-1], self._plan)
         self._log.write(record_to_json(record))
         report.longrepr = told(record.findings[0])
         self._crashes += 1
@@ -232,7 +234,7 @@ class _Runner:
         self._timed = bool(config.option.store_timed)
         self._plan = plan
         self._worker = worker
-        self._log = _Log(plan.directory, worker)
+        self._log = Log(plan.directory, worker)
         self._recorder = FlightRecorder(plan.directory / f"flight-{worker}.txt")
         self._stack = (plan.directory / f"stack-{worker}.txt").open("w")
         faulthandler.enable(self._stack)
@@ -334,49 +336,6 @@ class _Runner:
         faulthandler.disable()
         self._recorder.close()
         self._stack.close()
-
-
-class _Log:
-    """A file of JSON lines, each written at once: what is there survives a crash."""
-
-    def __init__(self, directory: Path, name: str) -> None:
-        self._path = directory / f"records-{name}.jsonl"
-
-    def write(self, value: dict[str, Any]) -> None:
-        data = json.dumps(value).encode() + b"\n"
-        number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(number, data)
-        finally:
-            os.close(number)
-
-
-def _crash_record(begun: dict[str, Any], plan: Plan) -> Record:
-    worker = begun["worker"]
-    flight = plan.directory / f"flight-{worker}.txt"
-    doing = FlightRecorder.last_note(flight) or "a step between two operations"
-    try:
-        stack = (plan.directory / f"stack-{worker}.txt").read_text("utf-8", "replace").strip()
-    except OSError:
-        stack = ""
-    hung = stack.startswith("Timeout")
-    finding = Finding(
-        anomaly=Anomaly.HANG if hung else Anomaly.CRASH,
-        did=f"was in {doing}",
-        expected=f"the test ends within {plan.profile.deadlines.test_s:g} s"
-        if hung
-        else "an answer; the process goes on",
-        seen="no answer; no timer inside the process helped, so it was ended from outside"
-        if hung
-        else "the process that ran the store ended",
-        evidence={"stack": stack} if stack else {},
-    )
-    return Record(
-        guarantee=begun["guarantee"],
-        test=begun["nodeid"].rpartition("::")[2],
-        verdict=Verdict.BROKEN,
-        findings=(finding,),
-    )
 
 
 def _because(record: Record, reason: str) -> Record:

@@ -2,8 +2,8 @@
 
 import json
 
-from sessionproof.engine.assemble import read_records
 from sessionproof.engine.plan import make_plan
+from sessionproof.engine.records import read_records
 from sessionproof.engine.supervise import supervise
 
 SUITE = '''

@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.engine.assemble import assemble, read_notes, read_records
+from sessionproof.engine.assemble import assemble
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
+from sessionproof.engine.records import read_notes, read_records
 from sessionproof.engine.supervise import Supervised, supervise
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 from sessionproof.report.terminal import print_summary

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import sessionproof
 from sessionproof.contract.claims import Claims, as_python, claims_to_json
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.verdicts import Record, Verdict, record_from_json
+from sessionproof.contract.verdicts import Record, Verdict
 from sessionproof.engine.plan import Plan
 from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
 from sessionproof.trials.examine import unmet
-
-RECORDS = "records-*.jsonl"
 
 
 def assemble(
@@ -59,32 +54,6 @@ def assemble(
         notes=(*plan.notes, *notes),
     )
     return concluded(result)
-
-
-def read_records(directory: Path) -> list[Record]:
-    """Every record that the workers of a run wrote; a line cut short by a crash is skipped."""
-    records = []
-    for path in sorted(directory.glob(RECORDS)):
-        for line in path.read_text("utf-8", "replace").splitlines():
-            try:
-                records.append(record_from_json(json.loads(line)))
-            except (ValueError, KeyError, TypeError):
-                continue
-    return records
-
-
-def read_events(directory: Path) -> list[dict[str, Any]]:
-    """Every event that a run's processes wrote: collected, begun, note."""
-    events = []
-    for path in sorted(directory.glob(RECORDS)):
-        lines = path.read_text("utf-8", "replace").splitlines()
-        events += [json.loads(line) for line in lines if line.startswith('{"event"')]
-    return events
-
-
-def read_notes(directory: Path) -> list[str]:
-    """Sentences about the run that its processes left."""
-    return [event["text"] for event in read_events(directory) if event["event"] == "note"]
 
 
 def environment() -> dict[str, str]:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.engine.assemble import RECORDS
 from sessionproof.engine.plan import Plan, child_environment
+from sessionproof.engine.records import RECORDS
 
 _INI = """[pytest]
 addopts =
