@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -12,6 +12,8 @@ from sessionproof.contract.message import MESSAGE_FIELDS
 HANDLES = ("one", "tasks", "threads", "processes")
 DURABILITY = ("none", "process", "power", "power-strict")
 CONSISTENCY = ("none", "session", "linearizable")
+_SETS = ("keeps", "roles", "kinds")
+_AMOUNTS = ("writers", "content_bytes", "id_bytes", "batch_bytes", "retention")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +73,17 @@ class Claims:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("keeps", "roles", "kinds"):  # any iterable of names will do for the writer
+        problems = []
+        for name in _SETS:  # any iterable of names will do for the writer
             value = getattr(self, name)
-            if isinstance(value, str):
-                raise ValueError(f"claim {name} must be a set of names, not the string {value!r}")
-            object.__setattr__(self, name, frozenset(value))
-        problems = _problems(self)
+            if isinstance(value, Iterable) and not isinstance(value, str):
+                value = tuple(value)
+            if isinstance(value, tuple) and all(isinstance(one, str) for one in value):
+                object.__setattr__(self, name, frozenset(value))
+            else:
+                problems.append(f"claim {name} must be a set of names; got {value!r}")
+                object.__setattr__(self, name, frozenset())
+        problems += _problems(self)
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -124,23 +131,29 @@ def claims_from_json(value: object) -> Claims:
     """
     if not isinstance(value, dict):
         raise ValueError(f"claims must be a JSON object, not {type(value).__name__}")
-    unknown = sorted(map(str, value.keys() - {item.name for item in fields(Claims)}))
-    if unknown:
-        raise ValueError(f"unknown claims: {', '.join(unknown)}")
-    given = dict(value)
+    names = {item.name for item in fields(Claims)}
+    unknown = sorted(map(str, value.keys() - names))
+    problems = [f"unknown claims: {', '.join(unknown)}"] if unknown else []
+    given = {name: value[name] for name in value if name in names}
     if "limits" in given:
         limits = given["limits"]
         known = {item.name for item in fields(Limits)}
-        if not isinstance(limits, dict) or limits.keys() - known:
-            raise ValueError(f"claim limits must be an object of {', '.join(sorted(known))}")
-        given["limits"] = Limits(**limits)
-    for name in ("keeps", "roles", "kinds"):
-        if name in given and not isinstance(given[name], list):
-            raise ValueError(f"claim {name} must be a list of names")
+        if isinstance(limits, dict) and limits.keys() <= known:
+            given["limits"] = Limits(**limits)
+        else:
+            problems.append(f"claim limits must be an object of {', '.join(sorted(known))}")
+            del given["limits"]
+    for name in given.keys() & set(_SETS):
+        if not isinstance(given[name], list):
+            problems.append(f"claim {name} must be a list of names")
+            del given[name]
     try:
-        return Claims(**given)
-    except TypeError as error:  # an unhashable name in a set, say
-        raise ValueError(f"claims: {error}") from None
+        claims = Claims(**given)
+    except ValueError as error:
+        problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return claims
 
 
 def as_python(claims: Claims) -> str:
@@ -160,6 +173,8 @@ def _expression(part: Claims | Limits) -> str:
             text = _expression(value)
         elif isinstance(value, frozenset):
             text = "{" + ", ".join(map(repr, sorted(value))) + "}"
+        elif isinstance(value, Mapping):
+            text = repr(dict(value))
         shown.append(f"{item.name}={text}")
     return f"{type(part).__name__}({', '.join(shown)})"
 
@@ -177,6 +192,8 @@ def _problems(claims: Claims) -> list[str]:
             if allowed is not None and not any(_fits(value, one) for one in allowed):
                 words = ", ".join(_word(one) for one in allowed)
                 problems.append(f"claim {prefix}{item.name} must be one of {words}; got {value!r}")
+            elif item.name in _AMOUNTS and value is not None and value < 0:
+                problems.append(f"claim {prefix}{item.name} must not be negative; got {value}")
     unknown = sorted(map(str, claims.keeps - set(MESSAGE_FIELDS)))
     if unknown:
         problems.append(
@@ -219,7 +236,7 @@ def _parse(owner: type, name: str, text: str, *, shown: str) -> Any:
     word = text.strip().lower()
     words_of: dict[str, list[Any]] = {"true": [True], "false": [False], "none": [None]}
     readings = [text.strip(), *words_of.get(word, [])]
-    readings += [int(word)] if word.lstrip("-").isdecimal() else []
+    readings += [int(word)] if word.removeprefix("-").isdecimal() else []
     for reading in readings:
         if any(_fits(reading, one) for one in allowed):
             return reading
