@@ -57,11 +57,10 @@ def find_store(name: str) -> StoreSpec:
     scheme, colon, rest = name.partition(":")
     schemes = {point.name: point for point in importlib.metadata.entry_points(group=SCHEMES)}
     if colon and scheme in schemes:
-        return spec_of(name, schemes[scheme].load()(rest))
+        return spec_of(name, _of_scheme(name, schemes[scheme], rest))
     registered = {point.name: point for point in importlib.metadata.entry_points(group=STORES)}
     if name in registered:
-        module, _, attribute = registered[name].value.partition(":")
-        return spec_of(name, _load(name, module, attribute))
+        return spec_of(name, _load(name, registered[name].module, registered[name].attr))
     if colon:
         return spec_of(name, _load(name, scheme, rest))
     known = ", ".join(sorted(registered)) or "none"
@@ -110,6 +109,16 @@ def spec_of(name: str, factory: object) -> StoreSpec:
     )
 
 
+def _of_scheme(name: str, point: importlib.metadata.EntryPoint, rest: str) -> object:
+    try:
+        make = point.load()
+    except (Exception, SystemExit) as error:
+        raise StoreNotFound(
+            f"{name}: the scheme {point.name!r} cannot be loaded: {_in_one_line(error)}"
+        ) from error
+    return make(rest)
+
+
 def _load(name: str, module: str, attribute: str) -> object:
     if not attribute:
         raise StoreNotFound(f"{name!r} names no attribute: write it as module:attr")
@@ -128,15 +137,26 @@ def _load(name: str, module: str, attribute: str) -> object:
         raise
     except (Exception, SystemExit) as error:
         raise StoreNotFound(
-            f"importing {module} failed: {type(error).__name__}: {error}".splitlines()[0]
+            f"importing {module or name} failed: {_in_one_line(error)}"
         ) from error
     for part in attribute.split("."):
-        if not hasattr(loaded, part):
-            near = [item for item in vars(loaded) if item.lower() == part.lower()]
+        try:
+            loaded = getattr(loaded, part)
+        except AttributeError as error:
+            near = [item for item in dir(loaded) if item.lower() == part.lower()]
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise StoreNotFound(f"module {module!r} has no attribute {attribute!r}{hint}")
-        loaded = getattr(loaded, part)
+            raise StoreNotFound(
+                f"module {module!r} has no attribute {attribute!r}{hint}"
+            ) from error
+        except (Exception, SystemExit) as error:  # a module may import its parts when asked
+            raise StoreNotFound(
+                f"importing {module}:{attribute} failed: {_in_one_line(error)}"
+            ) from error
     return loaded
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _parents(module: str) -> list[str]:
