@@ -220,6 +220,8 @@ def shape_problems(handle: object) -> list[str]:
         try:
             signature = inspect.signature(method)
         except (TypeError, ValueError):
+            if inspect.ismethod(method):
+                problems.append(f"{_of(handle)}.{name} takes no self")
             continue  # methods of C extensions do not always tell
         try:
             _bind_as_called(signature, capability.signature)
