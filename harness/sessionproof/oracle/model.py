@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -106,7 +107,7 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
         return Expectation(world, world)
     name = operation.session
     session = world.get(name)
-    missing: Literal["never", "may"] = "may" if session is None else "never"
+    missing: Literal["never", "may"] = "never" if _is_there(session) else "may"
     old = session or Session()
 
     def become(after: Session, answer: Any = None) -> Expectation:
@@ -125,9 +126,13 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
             added = replace(old, messages=_kept(old.messages + messages, claims))
             return Expectation(_with(world, name, added))
         case Create(_, messages):
-            if session is not None:  # refused, or answered without any change
-                return Expectation(world, refusal="must" if messages else "may")
-            return Expectation(_with(world, name, Session(_kept(messages, claims), made=True)))
+            made = _with(world, name, replace(old, messages=_kept(messages, claims), made=True))
+            if session is None:
+                return Expectation(made)
+            if not _is_there(session):
+                return Expectation(made, refusal="may")
+            # refused, or answered without any change
+            return Expectation(world, refusal="must" if messages else "may")
         case Read():
             return Expectation(world, old.messages, missing)
         case ReadLast(_, n):
@@ -146,6 +151,8 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
             if not old.messages:
                 return Expectation(world, None, "may")
             return become(replace(old, messages=old.messages[:-1]), old.messages[-1])
+        case DeleteMessage() | EditMessage() if not old.messages:
+            return Expectation(world, refusal="may")
         case DeleteMessage(_, index):
             return become(replace(old, messages=_spliced(old.messages, index)))
         case EditMessage(_, index, message):
@@ -213,10 +220,10 @@ def differing(expected: Message, seen: Message, keeps: Set[str]) -> list[str]:
 
 def info_problems(session: Session | None, info: SessionInfo | None, claims: Claims) -> list[str]:
     """What is wrong in the facts of a session, a sentence each; facts not kept are not judged."""
-    if session is None or info is None:
-        if session is None and info is None:
-            return []
-        return ["the session is unknown" if info is None else "an unknown session has facts"]
+    if info is None:
+        return ["the session is unknown"] if _is_there(session) else []
+    if session is None:
+        return ["an unknown session has facts"]
     facts = [("message_count", len(session.messages))]
     for total_name, source in (("total_tokens", "tokens"), ("total_duration_us", "duration_us")):
         if source in claims.keeps:
@@ -237,8 +244,16 @@ def listing_problems(world: World, listed: Sequence[str]) -> list[str]:
     must = {name for name, session in world.items() if session.messages or session.made}
     problems = [f"{name} is missing" for name in sorted(must - set(listed))]
     problems += [f"{name} does not exist" for name in sorted(set(listed) - set(world))]
-    repeated = {name for name in listed if listed.count(name) > 1}
+    repeated = {name for name, times in Counter(listed).items() if times > 1}
     return problems + [f"{name} is listed more than once" for name in sorted(repeated)]
+
+
+def _is_there(session: Session | None) -> bool:
+    """Whether a session must be known.
+
+    One that was emptied may be gone: a store may know its sessions by their messages alone.
+    """
+    return session is not None and bool(session.messages or session.state or session.made)
 
 
 def _kept(messages: tuple[Message, ...], claims: Claims) -> tuple[Message, ...]:
