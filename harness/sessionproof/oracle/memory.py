@@ -156,7 +156,7 @@ class MemoryStore:
 
     def edit_message(self, session_id: str, message_id: str, message: Message) -> None:
         """Exchange one message; it keeps its id unless the new one has its own."""
-        named = replace(message, id=message.id or message_id)
+        named = replace(deepcopy(message), id=message.id or message_id)
         self._do(EditMessage(session_id, self._index(session_id, message_id), named))
 
     def replace(self, session_id: str, messages: Sequence[Message]) -> None:
@@ -166,11 +166,11 @@ class MemoryStore:
     def get_state(self, session_id: str, key: str) -> Json:
         """The value of a key."""
         value: Json = self._do(GetState(session_id, key))
-        return value
+        return deepcopy(value)
 
     def set_state(self, session_id: str, key: str, value: Json) -> None:
         """Set one key."""
-        self._do(SetState(session_id, key, value))
+        self._do(SetState(session_id, key, deepcopy(value)))
 
 
 def _total(session: Session, field: str) -> int:
