@@ -24,6 +24,7 @@ from sessionproof.contract.operations import (
     Get,
     List,
     Operation,
+    Outcome,
     PopLast,
     Read,
     ReadLast,
@@ -55,6 +56,9 @@ class Fault:
     evidence: dict[str, str] | None = None
 
 
+_REFUSED = Outcome("fail")
+
+
 def judge(
     transcript: Sequence[Completed], claims: Claims, *, refusable: bool = False
 ) -> Fault | None:
@@ -69,16 +73,18 @@ def judge(
         fault = _own_fault(index, done)
         if fault:
             return fault
-        judged = step(worlds, done, claims)
         failure = done.outcome.failure
         if failure is not None:
-            if judged.expected.refusal == "never" and not (
-                refusable and isinstance(done.operation, Append | Create)
+            # A refusal that is allowed changes nothing, whatever its class.
+            refused = step(worlds, replace(done, outcome=_REFUSED), claims)
+            if refused.accepted:
+                worlds = refused.worlds
+            elif not (refusable and isinstance(done.operation, Append | Create)) and not _retried(
+                transcript, index
             ):
-                if _retried(transcript, index):
-                    continue
                 return _refused(index, done, failure)
-            continue  # a refusal that is allowed changes nothing, whatever its class
+            continue
+        judged = step(worlds, done, claims)
         if not judged.accepted:
             return _explained(index, transcript, worlds[0], judged.expected, claims)
         worlds = judged.worlds
