@@ -41,8 +41,18 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
             appended.setdefault(session, set()).update(_texts(operation))
             between.append(as_call(operation))
             continue
-        if done.outcome.type != "ok":
-            continue
+        failure = done.outcome.failure
+        if failure is not None:
+            again = index + 1 < len(transcript) and transcript[index + 1].operation is operation
+            if again or session not in last:
+                continue
+            return Fault(
+                index=index,
+                anomaly=Anomaly.UNEXPECTED_REFUSAL,
+                expected=f"what {session} had before {'; '.join(between[-3:])}",
+                seen=f"it raised {failure.type}: {failure.text}",
+                evidence=dict(failure.evidence),
+            )
         seen = done.outcome.value
         leak = _leaked(seen, session, appended)
         if leak is not None:
