@@ -42,6 +42,7 @@ def judge_numbers(transcript: Sequence[Completed], claims: Claims) -> Fault | No
                     return fault
                 given = done.outcome.value.seqs
                 numbers.living += given
+                del numbers.living[: -(claims.limits.retention or len(numbers.living))]
                 numbers.highest = max(given[-1], numbers.highest or given[-1])
             case PopLast(session) if done.outcome.value is not None:
                 numbers = sessions.setdefault(session, _Numbers())
