@@ -1,0 +1,121 @@
+"""Two lists of messages compared: each anomaly has its name, and long lists cost their length."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from transcripts import message
+
+from sessionproof.checks import messages as messages_module
+from sessionproof.checks.messages import Elsewhere, compare
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.message import Message
+
+KEEPS = frozenset({"role", "content"})
+
+
+def those(words):
+    """A message a word."""
+    return [message(word) for word in words.split()]
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen", "elsewhere", "anomaly"),
+    [
+        ("a b", "a b", {}, None),
+        ("", "", {}, None),
+        ("a b c", "a c", {}, Anomaly.LOST_MESSAGE),
+        ("a a", "a", {}, Anomaly.LOST_MESSAGE),
+        ("a", "", {}, Anomaly.LOST_MESSAGE),
+        ("a b", "a b b", {}, Anomaly.DUPLICATE),
+        ("a b", "a b a b", {}, Anomaly.DUPLICATE),
+        ("a b c", "a c b", {}, Anomaly.REORDER),
+        ("a b", "b a", {"batches": ["a b"]}, Anomaly.REORDER),
+        ("a", "a x", {}, Anomaly.PHANTOM),
+        ("", "x", {"others": "y", "deleted": "z"}, Anomaly.PHANTOM),
+        ("a", "a x", {"others": "x y"}, Anomaly.LEAK),
+        ("a", "x", {"others": "x"}, Anomaly.LEAK),
+        ("a", "a x", {"deleted": "x"}, Anomaly.RESURRECTION),
+        ("a", "a x", {"refused": "x"}, Anomaly.ABORTED_READ),
+        ("a", "a x y", {"refused": "x"}, Anomaly.PHANTOM),
+        ("a b", "a B", {}, Anomaly.CHANGED),
+        ("a b", "a b:assistant", {}, Anomaly.CHANGED),
+        ("a b c d", "a b c", {"batches": ["a", "b c d"]}, Anomaly.TORN_BATCH),
+        ("a b c d", "a", {"batches": ["a", "b c d"]}, Anomaly.LOST_MESSAGE),
+    ],
+)
+def test_each_anomaly_has_its_name(expected, seen, elsewhere, anomaly):
+    """What is missing, too much, moved or changed is called by the field's word for it."""
+    batches = [those(batch) for batch in elsewhere.get("batches", [])]
+    others = {name: those(words) for name, words in elsewhere.items() if name != "batches"}
+    found = compare(those(expected), those(seen), KEEPS, Elsewhere(**others, batches=batches))
+    assert (found.anomaly if found else None) is anomaly
+
+
+def test_what_the_store_does_not_keep_is_not_compared():
+    """A field outside of ``keeps`` may be anything."""
+    sent, read = Message("user", "a", tokens=3), Message("user", "a", name="x")
+    assert compare([sent], [read], KEEPS) is None
+    assert compare([sent], [read], KEEPS | {"tokens"}).anomaly is Anomaly.CHANGED
+
+
+def test_an_id_that_was_given_must_come_back():
+    """Ids and times are the store's, unless the client gave them."""
+    keeps = KEEPS | {"id", "created_at_us"}
+    sent = Message("user", "a")
+    assert compare([sent], [replace(sent, id="m1", created_at_us=3)], keeps) is None
+    found = compare([replace(sent, id="mine")], [replace(sent, id="m1")], keeps)
+    assert found.anomaly is Anomaly.CHANGED
+    assert "'mine' became 'm1'" in found.seen
+
+
+def test_a_difference_is_told_in_words():
+    """The first difference is shown with its place and its field; long lists are cut."""
+    expected = those(" ".join(f"m{n}" for n in range(50)))
+    seen = [*expected[:30], message("other"), *expected[31:]]
+    found = compare(expected, seen, KEEPS)
+    assert "first difference at message 31, content: 'm30' became 'other'" in found.seen
+    assert found.expected.startswith("50 messages: 1: Message('user', 'm0')")
+    assert len(found.expected) < 400
+    assert "2 missing" in compare(those("a b c"), those("a"), KEEPS).seen.replace("messages ", "")
+
+
+def test_unprintable_and_huge_texts_are_shown_safely():
+    """What is shown of a text is printable and short, whatever it holds."""
+    found = compare([Message("user", "\x1b[31m" + "x" * 10**6)], [Message("user", "\ud800")], KEEPS)
+    assert found.seen.isprintable()
+    assert len(found.seen) + len(found.expected) < 2_000
+
+
+@pytest.mark.parametrize("change", ["lost", "doubled", "reversed", "changed", "none"])
+def test_the_comparison_is_linear(monkeypatch, change):
+    """Ten times the messages take ten times the looks at a message, and no more."""
+    looks = Counter()
+    for name in ("differing", "_key"):
+        counted = getattr(messages_module, name)
+
+        def look(*arguments, counted=counted):
+            looks["all"] += 1
+            return counted(*arguments)
+
+        monkeypatch.setattr(messages_module, name, look)
+
+    def cost(length):
+        looks.clear()
+        sent = [Message("user", f"m{n}") for n in range(length)]
+        half = length // 2
+        seen = {
+            "lost": [*sent[:half], *sent[half + 1 :]],
+            "doubled": [*sent[:half], *sent[half - 1 :]],
+            "reversed": sent[::-1],
+            "changed": [*sent[:half], Message("user", "x"), *sent[half + 1 :]],
+            "none": list(sent),
+        }[change]
+        batches = [sent[at : at + 4] for at in range(0, length, 4)]
+        compare(
+            sent, seen, KEEPS, Elsewhere(others=sent, deleted=sent, refused=[], batches=batches)
+        )
+        return looks["all"]
+
+    small, large = cost(200), cost(2_000)
+    assert 200 <= small <= large <= 11 * small
