@@ -51,16 +51,19 @@ def judge(
     try:
         _check_folders(report, location)
         directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=location or _fast_folder()))
-        plan = make_plan(
-            store,
-            profile=profile,
-            seed=fresh_seed() if seed is None else seed,
-            directory=directory,
-            require=require,
-            only=only,
-            operation_s=operation_s,
-            test_s=test_s,
-        )
+        # On a terminal alone: elsewhere a mistake stays one line.
+        waiting = console.status("opening the store") if console.is_terminal else nullcontext()
+        with waiting:
+            plan = make_plan(
+                store,
+                profile=profile,
+                seed=fresh_seed() if seed is None else seed,
+                directory=directory,
+                require=require,
+                only=only,
+                operation_s=operation_s,
+                test_s=test_s,
+            )
         return _run(plan, workers or _cores(), report, accept_unknown, console)
     except BadUsage as error:
         _say(console, f"sessionproof: {error}")
