@@ -11,10 +11,13 @@ import faulthandler
 import importlib.util
 import json
 import os
+import shutil
+import sys
 import tempfile
 import threading
 import tomllib
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -148,6 +151,8 @@ def _runs_here(config: pytest.Config) -> bool:
 
 def _start_runner(config: pytest.Config, plan: Plan) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "timed")
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - as python -m does, and the describing child did
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
     config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
 
 
@@ -203,17 +208,20 @@ class _Controller:
             name = "finished-timed" if _runs_here(self._config) else "finished"
             (self._plan.directory / name).write_text(str(int(session.exitstatus)), "utf-8")
             return
+        directory = self._plan.directory
+        chosen = {name for one in read_events(directory) for name in one.get("guarantees", ())}
         result = assemble(
-            self._plan,
-            read_records(self._plan.directory),
+            replace(self._plan, only=tuple(name for name in self._plan.only if name in chosen)),
+            read_records(directory),
             workers=self._config.option.numprocesses,
             started_at=self._started_at,
             duration_s=monotonic_s() - self._started,
             interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
-            notes=read_notes(self._plan.directory),
+            notes=read_notes(directory),
         )
         self._result = result
         self._report = write_report(result, Path(self._config.option.store_report))
+        shutil.rmtree(directory, ignore_errors=True)
         if session.exitstatus == pytest.ExitCode.OK and result.exit_code != EXIT_HOLDS:
             session.exitstatus = result.exit_code
 
@@ -231,7 +239,7 @@ class _Runner:
     """What a worker does: run each test as a trial, and keep its record."""
 
     def __init__(self, config: pytest.Config, plan: Plan, worker: str) -> None:
-        self._timed = bool(config.option.store_timed)
+        self._alone = bool(config.option.store_timed)
         self._plan = plan
         self._worker = worker
         self._log = Log(plan.directory, worker)
@@ -239,6 +247,7 @@ class _Runner:
         self._stack = (plan.directory / f"stack-{worker}.txt").open("w")
         faulthandler.enable(self._stack)
         self._hangs = 0
+        self._timed = 0  # tests for the second pass
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -246,14 +255,14 @@ class _Runner:
         """Keep the guarantees that were asked for, and the tests of this pass."""
         wanted = [item for item in items if self._is_wanted(item)]
         timed = [item for item in wanted if item.get_closest_marker("timed")]
-        kept = timed if self._timed else [item for item in wanted if item not in timed]
+        kept = timed if self._alone else [item for item in wanted if item not in timed]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
-        self._log.write({"event": "collected", "tests": len(kept), "timed": len(timed)})
+        self._timed = len(timed)
 
     def _is_wanted(self, item: pytest.Item) -> bool:
         row = _guarantee(item)
-        return not self._timed if row is None else row in self._plan.only
+        return not self._alone if row is None else row in self._plan.only
 
     @pytest.fixture
     def trial(self, request: pytest.FixtureRequest) -> Generator[Trial, None, None]:
@@ -330,6 +339,13 @@ class _Runner:
             reason = f"the check itself failed: {type(error).__name__}: {error}"
             self._log.write(record_to_json(_because(unknown, reason)))
             raise
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Say what is to be run, once all options have had their say."""
+        names = sorted({name for name in map(_guarantee, session.items) if name})
+        event = {"event": "collected", "tests": len(session.items), "guarantees": names}
+        self._log.write({**event, "timed": self._timed})
 
     def pytest_sessionfinish(self) -> None:
         """Give the files back."""

@@ -16,7 +16,7 @@ MEMORY = "sessionproof.oracle.memory:MemoryStore"
         (("cmd:/no/such/program",), "no program '/no/such/program'"),
         (("cmd:",), "names no command"),
         (("cmd:echo garbage",), "garbage"),
-        ((MEMORY, "--nope"), "No such option '--nope'"),
+        ((MEMORY, "--nope"), "No such option"),
         ((), "Missing argument 'STORE'"),
         ((MEMORY, "--profile", "fast"), "no profile 'fast': use smoke, gate, deep"),
         ((MEMORY, "--only", "FOO"), "no guarantee 'FOO'"),

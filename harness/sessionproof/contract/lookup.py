@@ -136,9 +136,7 @@ def _load(name: str, module: str, attribute: str) -> object:
     except StoreNotFound:
         raise
     except (Exception, SystemExit) as error:
-        raise StoreNotFound(
-            f"importing {module or name} failed: {_in_one_line(error)}"
-        ) from error
+        raise StoreNotFound(f"importing {module or name} failed: {_in_one_line(error)}") from error
     for part in attribute.split("."):
         try:
             loaded = getattr(loaded, part)

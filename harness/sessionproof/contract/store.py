@@ -202,7 +202,8 @@ def capabilities_of(handle: object) -> frozenset[str]:
     found = {name for name in CAPABILITIES if callable(getattr(handle, name, None))}
     narrowed = getattr(handle, "capabilities", None)
     if isinstance(narrowed, Collection) and not isinstance(narrowed, str):
-        found &= set(narrowed)
+        names = set(narrowed)
+        found = {name for name in found if name in names}  # our own texts, not the store's
     return frozenset(found)
 
 

@@ -105,6 +105,8 @@ def _merge_one(row: Guarantee, records: list[Record], *, wanted: bool) -> Guaran
     verdicts = {record.verdict for record in records}
     order = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.NOT_CLAIMED)
     verdict = next(one for one in order if one in verdicts)
+    if verdict is Verdict.HOLDS and any(record.findings for record in records):
+        verdict = Verdict.NOT_CLAIMED  # a part was seen broken, in a row that decides nothing
     examined = sum(record.examined for record in records)
     reasons = [record.reason for record in records if record.verdict is verdict and record.reason]
     reason = "; ".join(dict.fromkeys(reasons))

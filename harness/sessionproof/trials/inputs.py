@@ -22,7 +22,8 @@ from sessionproof.contract.operations import (
     as_call,
     shown_text,
 )
-from sessionproof.trials.single import CouldNotTell, Trial
+from sessionproof.contract.verdicts import Finding
+from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.hostile import BIG_TEXT, IDS, TEXTS, hostile_ids, hostile_texts
 from sessionproof.workload.programs import beginnings
@@ -97,17 +98,24 @@ def distinct_sessions(trial: Trial) -> None:
     for start in trial.within_time(range(0, len(IDS), _IDS_AT_ONCE)):
         _one_group(trial, IDS[start : start + _IDS_AT_ONCE])
 
-    def no_fault(ids: Sequence[str]) -> None:
-        _one_group(trial, ids)
-
-    searched: Searched[tuple[str, ...], None] = search(
+    searched: Searched[tuple[str, ...], Finding] = search(
         hostile_ids(),
-        no_fault,
+        lambda ids: _broken_by(trial, ids),
         seed=trial.seed,
         enough=trial.enough,
         shrink_s=trial.profile.shrink_s,
     )
     trial.count("programs", searched.programs)
+    if searched.counterexample is not None:
+        raise Broken(searched.counterexample.fault)
+
+
+def _broken_by(trial: Trial, ids: Sequence[str]) -> Finding | None:
+    try:
+        _one_group(trial, ids)
+    except Broken as broken:
+        return broken.finding
+    return None
 
 
 def _one_group(trial: Trial, ids: Sequence[str]) -> None:

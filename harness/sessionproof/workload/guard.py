@@ -15,6 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, cast
@@ -210,7 +211,7 @@ class Handle:
         facts = (
             capabilities_of(self._store),
             claims,
-            version if isinstance(version, str) else None,
+            str.__str__(version) if isinstance(version, str) else None,
             problems,
         )
         return Outcome("ok", facts)
@@ -259,19 +260,20 @@ class Handle:
 
 def outcome_of(error: BaseException) -> Outcome:
     """The outcome of an operation that raised: ``fail`` for definite refusals, else ``info``."""
-    sort: Literal["fail", "info"] = "fail" if isinstance(error, Refused) else "info"
+    # The error's own attributes may be the store's code: even its __class__ and __traceback__.
+    sort: Literal["fail", "info"] = "fail" if issubclass(type(error), Refused) else "info"
     name = type.__getattribute__(type(error), "__name__")
-    if isinstance(error, ProcessEnded):
+    if issubclass(type(error), ProcessEnded):
         name = CRASH
-    elif isinstance(error, MalformedAnswer | ProtocolError):
+    elif issubclass(type(error), MalformedAnswer | ProtocolError):
         name = MALFORMED
     elif isinstance(error, Unexpected) and error.type:
         name = error.type
     try:
-        text = str(error)[:4_000]
+        text = str.__str__(str(error))[:4_000]
     except BaseException:  # noqa: BLE001 - hostile __str__
         text = "(its text cannot be shown: __str__ raised)"
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    frames = traceback.extract_tb(BaseException.__traceback__.__get__(error))[-8:]
     stack = "".join(traceback.format_list(frames))
     return Outcome(sort, failure=Failure(name, text, {"traceback": stack} if stack else {}))
 
@@ -291,23 +293,24 @@ def _checked(check: Callable[[], tuple[Any, list[str]]]) -> Outcome:
 def _arguments(
     operation: Operation, session_id: str | None, message_id: str | None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call's arguments, copied: what a store does to them must not change the operation."""
     match operation:
         case List():
             return (), {}
         case Append(_, messages) | Replace(_, messages):
-            return (session_id, list(messages)), {}
+            return (session_id, deepcopy([*messages])), {}
         case Create(_, messages):
-            return (session_id,), {"messages": list(messages)} if messages else {}
+            return (session_id,), {"messages": deepcopy([*messages])} if messages else {}
         case ReadLast(_, n):
             return (session_id, n), {}
         case DeleteMessage():
             return (session_id, message_id), {}
         case EditMessage(_, _, message):
-            return (session_id, message_id, message), {}
+            return (session_id, message_id, deepcopy(message)), {}
         case GetState(_, key):
             return (session_id, key), {}
         case SetState(_, key, value):
-            return (session_id, key, value), {}
+            return (session_id, key, deepcopy(value)), {}
         case _:
             return (session_id,), {}
 

@@ -63,13 +63,16 @@ def checked_answer(operation: Operation, value: object) -> Checked:
 
 def checked_page(value: object) -> Checked:
     """The plain copy of a page, and its problems."""
-    if type(value) is not Page:
+    if not isinstance(value, Page):
         return None, [f"page answered {kind(value)}, expected sessionproof.Page"]
     messages, problems = _messages(value.messages)
     cursor = value.next
-    if cursor is not None and type(cursor) not in (str, int):
-        problems.append(f"Page.next is {kind(cursor)}, expected a string, an integer or None")
-    return Page(messages, cursor), problems
+    if cursor is None:
+        return Page(messages), problems
+    if isinstance(cursor, bool) or not isinstance(cursor, str | int):
+        bad = f"Page.next is {kind(cursor)}, expected a string, an integer or None"
+        return Page(messages), [*problems, bad]
+    return Page(messages, plain(cursor, "Page.next")[0]), problems
 
 
 def kind(value: object) -> str:
