@@ -57,6 +57,7 @@ from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.shapes import checked_answer, checked_page, kind
 
 _PAGES_MOST = 10_000
+_TRACEBACK = vars(BaseException)["__traceback__"]
 _DROPPED = Outcome("info", failure=Failure(HANG, "the handle was dropped after an earlier hang"))
 
 
@@ -267,13 +268,13 @@ def outcome_of(error: BaseException) -> Outcome:
         name = CRASH
     elif issubclass(type(error), MalformedAnswer | ProtocolError):
         name = MALFORMED
-    elif isinstance(error, Unexpected) and error.type:
-        name = error.type
+    elif issubclass(type(error), Unexpected):
+        name = cast(Unexpected, error).type or name
     try:
         text = str.__str__(str(error))[:4_000]
     except BaseException:  # noqa: BLE001 - hostile __str__
         text = "(its text cannot be shown: __str__ raised)"
-    frames = traceback.extract_tb(BaseException.__traceback__.__get__(error))[-8:]
+    frames = traceback.extract_tb(_TRACEBACK.__get__(error))[-8:]
     stack = "".join(traceback.format_list(frames))
     return Outcome(sort, failure=Failure(name, text, {"traceback": stack} if stack else {}))
 
