@@ -17,10 +17,11 @@ def sequence_problems(tables: SqliteTables, *, start: int) -> list[str]:
     """
     if tables.message_seq is None:
         return []
-    seq, session = _quoted(tables.message_seq), _quoted(tables.message_session)
+    # With the table's name before it, an unknown column is an error and not a text.
+    seq, session = f"m.{_quoted(tables.message_seq)}", f"m.{_quoted(tables.message_session)}"
     query = (
         f"SELECT {session}, COUNT(*), COUNT(DISTINCT {seq}), MIN({seq}), MAX({seq}), "
-        f"SUM(typeof({seq}) != 'integer') FROM {_quoted(tables.messages)} GROUP BY {session}"
+        f"SUM(typeof({seq}) != 'integer') FROM {_quoted(tables.messages)} AS m GROUP BY {session}"
     )
     address = Path(tables.path).absolute().as_uri() + "?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as connection:
