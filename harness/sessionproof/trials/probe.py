@@ -11,7 +11,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import MESSAGE_FIELDS, Message
 from sessionproof.contract.operations import Append, Create, Operation, Outcome, PopLast, Read
 from sessionproof.oracle.model import differing
-from sessionproof.workload.guard import Handle
+from sessionproof.workload.guard import CannotOpen, Handle
 
 _PROBES = itertools.count(1)  # each probe has a session of its own
 
@@ -67,7 +67,10 @@ def survives(handle: Handle, reopen: Callable[[], Handle], claims: Claims) -> Cl
     session = _session(handle, claims, "probe-reopened")
     appended = handle.invoke(Append("s", (message,)), session)
     handle.close()
-    again = reopen()
+    try:
+        again = reopen()
+    except CannotOpen:
+        return replace(claims, durability="none")
     try:
         read = again.invoke(Read("s"), session)
     finally:
@@ -109,6 +112,10 @@ def _kept(handle: Handle, claims: Claims) -> frozenset[str]:
     else:
         fields = [name for name in MESSAGE_FIELDS if name not in ("id", "call_id", "arguments")]
         changed = differing(_FULL, read.value[0], frozenset(fields))
+        plain = Message("user", "probe")  # what was not given must not come back either
+        _, read = _tried(handle, claims, plain)
+        if read.type == "ok" and len(read.value) == 1:
+            changed += differing(plain, read.value[0], frozenset(fields))
     kept = frozenset(fields) - set(changed)
     return kept | {"content"}  # a store that loses the content is broken, not modest
 
@@ -132,6 +139,9 @@ def _numbered(handle: Handle, claims: Claims, answered: tuple[Outcome, Outcome])
     receipt = answered[0].value if answered[0].type == "ok" else None
     if receipt is None or receipt.seqs is None:
         return {}
+    other, _ = _tried(handle, claims, Message("user", "probe"))
+    if other.type != "ok" or other.value is None or other.value.seqs != receipt.seqs:
+        return {}  # numbers that run on from session to session have no start in each
     out: dict[str, Any] = {"seq_start": receipt.seqs[0]}
     if "pop_last" in handle.capabilities:
         session = _session(handle, claims, "probe-numbers")
