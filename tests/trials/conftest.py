@@ -1,0 +1,39 @@
+"""A trial of one guarantee against a small store."""
+
+import pytest
+
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.lookup import spec_of
+from sessionproof.oracle.memory import MemoryStore
+from sessionproof.trials.single import Trial
+from sessionproof.workload.execute import StoreUnderTest
+from sessionproof.workload.profiles import Deadlines, Profile
+
+FAST = Profile(name="fast", share_s=0.02, shrink_s=0.5, patience_s=0.5)
+
+
+@pytest.fixture
+def trial_of(tmp_path):
+    """Make the trial of a guarantee, against a store or a memory store with other methods."""
+    stores = []
+
+    def make(guarantee, factory=None, *, claims=None, profile=FAST, **methods):
+        store = factory or type("Odd", (MemoryStore,), methods)
+        spec = spec_of("odd", store)
+        stores.append(
+            StoreUnderTest(
+                spec, claims or spec.claims, parent=tmp_path,
+                deadlines=Deadlines(operation_s=1.0, open_s=5.0),
+            )
+        )  # fmt: skip
+        return Trial(
+            guarantee=GUARANTEES[guarantee],
+            store=stores[-1],
+            capabilities=stores[-1].handle().capabilities,
+            profile=profile,
+            seed=0,
+        )
+
+    yield make
+    for store in stores:
+        store.close()
