@@ -1,12 +1,18 @@
 """SEQ: order within a session."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import strategies as st
 
 from sessionproof.checks.sequence import count_numbers, judge_numbers
-from sessionproof.contract.operations import Append, Clear, DeleteMessage, PopLast, Program
+from sessionproof.contract.operations import (
+    Append,
+    Clear,
+    DeleteMessage,
+    Operation,
+    PopLast,
+    Program,
+    Reopen,
+)
 from sessionproof.trials import order
 from sessionproof.trials.single import Trial
 
@@ -56,15 +62,18 @@ def test_order_does_not_follow_the_clock(trial: Trial) -> None:
 @guarantee("SEQ-05")
 def test_numbers_after_removing_the_newest(trial: Trial) -> None:
     """After the newest are removed, the next number follows the declared rule."""
+    durable = trial.claims.at_least("durability", "process")
 
-    def removed(batches: list[tuple[int, int]]) -> Program:
+    def removed(rounds: list[tuple[int, int, bool]]) -> Program:
         sample = trial.words.samples[0]
-        steps: list[Append | PopLast] = []
-        for add, pop in batches:
-            steps += [Append("s0", (replace(sample),) * add), *[PopLast("s0")] * min(add, pop)]
+        steps: list[Operation] = []
+        for add, pop, reopen in rounds:
+            steps += [Append("s0", (sample,) * add), *[PopLast("s0")] * min(add, pop)]
+            steps += [Reopen()] if reopen and durable else []
         return trial.program(*steps, Append("s0", (sample,)))
 
-    rounds = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), min_size=1, max_size=5)
+    one = st.tuples(st.integers(1, 3), st.integers(0, 3), st.booleans())
+    rounds = st.lists(one, min_size=1, max_size=5)
     trial.search(
         rounds.map(removed),
         lambda transcript: judge_numbers(transcript, trial.claims),

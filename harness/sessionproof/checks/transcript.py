@@ -97,6 +97,31 @@ def judge_answers(transcript: Sequence[Completed]) -> Fault | None:
     return next((fault for fault in faults if fault is not None), None)
 
 
+def judge_receipts(transcript: Sequence[Completed]) -> Fault | None:
+    """The first read whose message ids are not those that the append before it answered."""
+    answered: dict[str, Sequence[str]] = {}
+    for index, done in enumerate(transcript):
+        match done.operation:
+            case Append(session, messages) if messages:
+                receipt = done.outcome.value
+                answered[session] = (receipt.ids if receipt is not None else None) or ()
+            case Read(session) if done.outcome.type == "ok":
+                ids = answered.get(session, ())
+                seen = [message.id for message in done.outcome.value[-len(ids) or None :]]
+                if ids and None not in seen and seen != list(ids)[-len(seen) :]:
+                    return Fault(
+                        index=index,
+                        anomaly=Anomaly.WRONG_ANSWER,
+                        expected=f"the ids {list(ids)} of the receipt",
+                        seen=f"the ids {seen}",
+                    )
+            case List() | Reopen() | Get() | Count() | ReadLast() | ReadPages():
+                pass
+            case other:
+                answered.pop(other.session, None)
+    return None
+
+
 def judge_repeats(transcript: Sequence[Completed]) -> Fault | None:
     """The first operation that was asked twice in a row and answered in two ways, or None."""
     for index, (one, other) in enumerate(itertools.pairwise(transcript), 1):

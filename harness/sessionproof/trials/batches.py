@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -32,50 +32,72 @@ def whole_or_not_at_all(trial: Trial) -> None:
         outcome = handle.invoke(operation, session)
         # Contents are looked at raw: a store that does not validate may give back what it got.
         read = handle.perform("read", partial(_read_texts, session=session))
-        trial.require_ok(read, f"appended a batch with {words} at place {place + 1}, then read")
-        expected = 5 if outcome.type == "ok" else 1
-        whole = len(read.value) in (1, 5)
-        trial.require(
-            len(read.value) == expected,
-            _half(whole=whole, accepted=outcome.type == "ok"),
-            did=f"appended a batch of 4 with {words} at place {place + 1} "
-            f"to a session with one message; the append {_ended(outcome.type)}",
-            expected=f"{expected} message{'s' * (expected > 1)}: "
-            + ("the whole batch" if outcome.type == "ok" else "nothing of the batch"),
-            seen=f"{len(read.value)} messages: "
-            + ", ".join(shown_text(text, 40) for text in read.value),
+        did = f"appended a batch of 4 with {words} at place {place + 1} to a session with 1 message"
+        trial.require_ok(read, f"{did}, then read")
+        batch_texts = [None if one is bad else _text_of(one) for one in batch]
+        before: list[str | None] = ["before #0"]
+        expected = [*before, *batch_texts] if outcome.type == "ok" else before
+        _require_texts(
+            trial,
+            expected,
+            read.value,
+            did=f"{did}; the append {_ended(outcome.type)}",
+            words="the whole batch" if outcome.type == "ok" else "nothing of the batch",
             program=[as_call(operation), as_call(Read("s0"))],
         )
-        _goes_on(trial, session, len(read.value))
+        _goes_on(trial, session, expected)
         trial.count("batches")
 
 
-def _goes_on(trial: Trial, session: str, before: int) -> None:
+def _goes_on(trial: Trial, session: str, before: list[str | None]) -> None:
     """The next append adds itself alone: nothing of a failed batch was waiting for it."""
     after = trial.handle().invoke(Append("s0", (good_message(trial, "after"),)), session)
     trial.require_ok(after, "appended a plain message after a batch that could not be stored")
     read = trial.handle().perform("read", partial(_read_texts, session=session))
     trial.require_ok(read, "read after a batch that could not be stored")
-    trial.require(
-        len(read.value) == before + 1,
-        Anomaly.TORN_BATCH,
+    _require_texts(
+        trial,
+        [*before, "after"],
+        read.value,
         did="appended a batch that could not be stored, then a plain message",
-        expected=f"{before + 1} messages: what was there, and the plain message",
-        seen=f"{len(read.value)} messages: "
-        + ", ".join(shown_text(text, 40) for text in read.value),
+        words="what was there, and the plain message",
+        program=(),
     )
+
+
+def _require_texts(
+    trial: Trial,
+    expected: list[str | None],
+    seen: list[str],
+    *,
+    did: str,
+    words: str,
+    program: Sequence[str],
+) -> None:
+    """Raise Broken unless these texts were read; None stands for any text."""
+    limit = trial.claims.limits.retention
+    kept = expected if limit is None else expected[-limit:]
+    same = len(kept) == len(seen) and all(
+        want in (None, have) for want, have in zip(kept, seen, strict=True)
+    )
+    trial.require(
+        same,
+        Anomaly.LOST_MESSAGE if len(seen) < len(kept) else Anomaly.TORN_BATCH,
+        did=did,
+        expected=f"{len(kept)} message{'s' * (len(kept) > 1)}: {words}",
+        seen=f"{len(seen)} messages: " + ", ".join(shown_text(text, 40) for text in seen),
+        program=program,
+    )
+
+
+def _text_of(message: Message) -> str:
+    return message.content if isinstance(message.content, str) else ""
 
 
 def _read_texts(call: Callable[..., Any], *, session: str) -> list[str]:
     """The texts of a session's messages; what is no text is named by its type."""
     contents = [message.content for message in call("read", session)]
     return [one if type(one) is str else f"({type(one).__name__})" for one in contents]
-
-
-def _half(*, whole: bool, accepted: bool) -> Anomaly:
-    if not whole:
-        return Anomaly.TORN_BATCH
-    return Anomaly.LOST_MESSAGE if accepted else Anomaly.ABORTED_READ
 
 
 def poisoned(trial: Trial) -> list[tuple[str, Message]]:

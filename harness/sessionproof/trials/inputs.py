@@ -25,11 +25,9 @@ from sessionproof.contract.operations import (
 from sessionproof.contract.verdicts import Finding
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload.execute import Transcript
-from sessionproof.workload.hostile import BIG_TEXT, IDS, TEXTS, hostile_ids, hostile_texts
+from sessionproof.workload.hostile import BIG_TEXT, ID_GROUPS, TEXTS, hostile_ids, hostile_texts
 from sessionproof.workload.programs import beginnings
 from sessionproof.workload.search import Searched, search
-
-_IDS_AT_ONCE = 12
 
 
 def read_back_or_refused(trial: Trial) -> None:
@@ -95,8 +93,8 @@ def _judge_refusable(trial: Trial, transcript: Transcript) -> Fault | None:
 
 def distinct_sessions(trial: Trial) -> None:
     """Known hostile ids in groups, then generated families of near ones: never mixed up."""
-    for start in trial.within_time(range(0, len(IDS), _IDS_AT_ONCE)):
-        _one_group(trial, IDS[start : start + _IDS_AT_ONCE])
+    for group in trial.within_time(ID_GROUPS):
+        _one_group(trial, group)
 
     searched: Searched[tuple[str, ...], Finding] = search(
         hostile_ids(),

@@ -14,6 +14,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import Guarantee
+from sessionproof.contract.message import Message
 from sessionproof.contract.operations import HANG, Operation, Outcome, Program, as_call, shown_text
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding
@@ -85,12 +86,22 @@ class Trial:
     ) -> SearchStrategy[Program]:
         """Programs of these operations within the store's claims."""
         return programs.programs(
-            self.words, self.capabilities, kinds, seed=self.text_seed, sessions=sessions, most=most
+            self.words,
+            self.capabilities,
+            kinds,
+            seed=self.text_seed,
+            names=[f"s{number}" for number in range(sessions)],
+            most=most,
         )
 
     def program(self, *steps: Operation, sessions: Sequence[str] = ("s0",)) -> Program:
         """These steps as a program: sessions made, tokens given, a read of each at the end."""
         return programs.finished(steps, sessions, self.words, self.capabilities)
+
+    def several(self, number: int) -> tuple[Message, ...]:
+        """So many messages of the simplest kind; one where the store limits its batches."""
+        most = number if self.claims.limits.batch_bytes is None else 1
+        return (self.words.samples[0],) * most
 
     def count(self, unit: str, number: int = 1) -> None:
         """Add evidence."""
@@ -163,7 +174,32 @@ class Trial:
         found = searched.counterexample
         if found is not None:
             transcript, fault = found.fault
-            raise Broken(self._finding(transcript, fault, self._again(found.program, run, fault)))
+            program = found.program
+            if not hung:
+                program, transcript, fault = self._trimmed(program, transcript, fault, run)
+            raise Broken(self._finding(transcript, fault, self._again(program, run, fault)))
+
+    def _trimmed(
+        self,
+        program: Program,
+        transcript: Transcript,
+        fault: Fault,
+        run: Callable[[Program], tuple[Transcript, Fault] | None],
+    ) -> tuple[Program, Transcript, Fault]:
+        """The program without each step that the fault does not need, tried from the end.
+
+        Shrinking draws whole programs again, so what is always added to them stays in; this
+        takes single steps out. It has the time of shrinking, once more.
+        """
+        start = monotonic_s()
+        for at in reversed(range(len(program))):
+            if monotonic_s() - start > self.profile.shrink_s:
+                break
+            shorter = program[:at] + program[at + 1 :]
+            shown = run(shorter)
+            if shown is not None and shown[1].anomaly == fault.anomaly:
+                program, (transcript, fault) = shorter, shown
+        return program, transcript, fault
 
     def run(
         self,

@@ -13,8 +13,10 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import Conflict
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
+from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     MALFORMED,
+    Append,
     Completed,
     Create,
     DeleteMessage,
@@ -26,6 +28,7 @@ from sessionproof.contract.operations import (
     Program,
     Read,
     Reopen,
+    Replace,
 )
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, Handle
 from sessionproof.workload.profiles import Deadlines
@@ -127,7 +130,7 @@ def execute(
 
 
 def _each(program: Program, store: StoreUnderTest, names: Names, done: list[Completed]) -> None:
-    for operation in program:
+    for operation in (names.with_ids(step) for step in program):
         if isinstance(operation, DeleteMessage | EditMessage):
             stop = _on_message(operation, store, names, done)
         elif isinstance(operation, Reopen):
@@ -158,6 +161,22 @@ class Names:
     def bind(self, session: str, session_id: str) -> None:
         """Remember the id that ``create`` answered."""
         self._ids[session] = session_id
+
+    def with_ids(self, operation: Operation) -> Operation:
+        """The operation with the ids that clients give to messages unlike those of any other run.
+
+        A store may keep one name space of message ids for all its sessions.
+        """
+        match operation:
+            case Append(_, messages) | Create(_, messages) | Replace(_, messages):
+                if all(message.id is None for message in messages):
+                    return operation
+                return replace(operation, messages=tuple(map(self._with_id, messages)))
+            case _:
+                return operation
+
+    def _with_id(self, message: Message) -> Message:
+        return message if message.id is None else replace(message, id=self._prefix + message.id)
 
     def known(self, listed: tuple[str, ...], sessions: set[str]) -> tuple[str, ...]:
         """A listing in logical names, without the sessions of other programs."""

@@ -35,8 +35,10 @@ from sessionproof.contract.operations import (
     SetState,
     method_of,
 )
-from sessionproof.workload.vocabulary import Vocabulary, made_messages
+from sessionproof.workload.vocabulary import MARK_ID, MARK_US, Vocabulary, made_messages
 
+_START_US = 1_767_225_600_000_000
+_STEP_US = 1_000_003  # no whole number of milliseconds or seconds
 _KEYS = ("theme", "step", "user:name", "a.b")
 Strategy = st.SearchStrategy[Program]
 
@@ -53,11 +55,39 @@ _BY_CAPABILITY: dict[str, type[Operation]] = {
 def kinds_for(capabilities: Collection[str], claims: Claims) -> tuple[type[Operation], ...]:
     """The operations that a store with these capabilities and claims can be asked for."""
     optional = [kind for name, kind in _BY_CAPABILITY.items() if name in capabilities]
+    if claims.order == "timestamp":
+        # A message edited later has a later time, and so may move.
+        optional = [kind for kind in optional if kind is not EditMessage]
     if claims.session_ids == "store":
         optional = [kind for kind in optional if kind is not Create]  # only at the beginning
     if claims.at_least("durability", "process"):
         optional.append(Reopen)
     return (Append, Read, *optional)
+
+
+def changes(capabilities: Collection[str], claims: Claims) -> tuple[type[Operation], ...]:
+    """The operations among them that change something in a session."""
+    looks = (Read, ReadLast, ReadPages, Count, Get, GetState, List, Reopen)
+    return tuple(kind for kind in kinds_for(capabilities, claims) if kind not in looks)
+
+
+def one_of_each(
+    vocabulary: Vocabulary, kinds: Sequence[type[Operation]], session: str, seed: int
+) -> list[Operation]:
+    """One operation of each of these kinds on the session."""
+    message = made_messages(vocabulary, seed)[0]
+    made: dict[type[Operation], Operation] = {
+        Append: Append(session, (message,)),
+        Create: Create(session),
+        Delete: Delete(session),
+        Clear: Clear(session),
+        PopLast: PopLast(session),
+        DeleteMessage: DeleteMessage(session, 0),
+        EditMessage: EditMessage(session, 0, message),
+        Replace: Replace(session, (message,)),
+        SetState: SetState(session, _KEYS[0], 1),
+    }
+    return [made[kind] for kind in kinds]
 
 
 def messages(vocabulary: Vocabulary, seed: int) -> st.SearchStrategy[Message]:
@@ -75,20 +105,23 @@ def batches(
     return st.lists(one, min_size=1, max_size=most).map(tuple)
 
 
+def _batch_most(vocabulary: Vocabulary) -> int:
+    return 4 if vocabulary.claims.limits.batch_bytes is None else 1
+
+
 def programs(
     vocabulary: Vocabulary,
     capabilities: Collection[str],
     kinds: Sequence[type[Operation]],
     *,
     seed: int,
-    sessions: int = 1,
+    names: Sequence[str] = ("s0",),
     most: int = 24,
 ) -> Strategy:
-    """Programs of these operations on so many sessions, ended by a read of each.
+    """Programs of these operations on these sessions, ended by a read of each.
 
     Where the store needs its sessions to be created, the program begins with that.
     """
-    names = [f"s{number}" for number in range(sessions)]
     one = operation_strategy(vocabulary, kinds, names, seed)
     body = st.one_of(
         st.lists(one, min_size=1, max_size=6), st.lists(one, min_size=8, max_size=most)
@@ -105,7 +138,10 @@ def swarm(
     sessions: int = 2,
     most: int = 30,
 ) -> Strategy:
-    """Programs without a random part of the operations: rare mixes show what the full mix hides."""
+    """Programs without a random part of the operations: rare mixes show what the full mix hides.
+
+    Each ends with all that can be asked, so that no drift stays unseen.
+    """
     names = [f"s{number}" for number in range(sessions)]
     one = operation_strategy(vocabulary, kinds, names, seed)
     add = operation_strategy(vocabulary, [Append], names, seed)
@@ -117,7 +153,8 @@ def swarm(
 
     def thinned(steps: list[Operation], left_out: set[type[Operation]]) -> Program:
         kept = [step for step in steps if type(step) not in left_out]
-        return finished(kept, names, vocabulary, capabilities)
+        begun = [*beginnings(names, vocabulary, capabilities), *kept]
+        return tokened([*begun, *observations(names, kinds)])
 
     return st.builds(thinned, body, without)
 
@@ -150,9 +187,10 @@ def operation_strategy(
     session = st.sampled_from(list(names))
     small = st.integers(0, 9)
     parts: dict[type[Operation], st.SearchStrategy[Operation]] = {
-        Append: st.builds(Append, session, batches(one)),
+        Append: st.builds(Append, session, batches(one, _batch_most(vocabulary))),
         Replace: st.builds(Replace, session, st.lists(one, max_size=3).map(tuple)),
-        EditMessage: st.builds(EditMessage, session, small, one),
+        # An edited message keeps its id: whether a client may exchange it is left to the store.
+        EditMessage: st.builds(EditMessage, session, small, one.map(lambda m: replace(m, id=None))),
         DeleteMessage: st.builds(DeleteMessage, session, small),
         ReadLast: st.builds(ReadLast, session, small),
         ReadPages: st.builds(ReadPages, session, st.integers(1, 5)),
@@ -185,6 +223,21 @@ def tokened(steps: Sequence[Operation]) -> Program:
 
 
 def _marked(message: Message, number: int) -> Message:
+    """The message with its token; where it is marked to have a time or an id, with those too."""
+    if message.created_at_us == MARK_US:
+        message = replace(message, created_at_us=_START_US + number * _STEP_US)
+    if message.id == MARK_ID:
+        message = replace(message, id=f"given-{number}")
     if message.kind == "tool_call":
         return replace(message, call_id=f"call-{number}")
     return replace(message, content=f"{message.content} #{number}")
+
+
+def observations(names: Sequence[str], kinds: Collection[type[Operation]]) -> list[Operation]:
+    """Everything that can be asked of these sessions, once."""
+    out: list[Operation] = []
+    for name in names:
+        asked = (Read(name), ReadLast(name, 2), ReadPages(name, 3), Count(name), Get(name))
+        out += [operation for operation in asked if type(operation) in kinds]
+        out += [GetState(name, key) for key in _KEYS] if GetState in kinds else []
+    return [*out, *([List()] if List in kinds else [])]

@@ -8,7 +8,8 @@ unseen programs count as valid, so a slow store ends in seconds.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -132,5 +133,25 @@ def _one_round(
     def attempt(program: P) -> None:
         state.visit(program, stop)
 
-    with contextlib.suppress(_Found):
+    with _only_the_seed(), contextlib.suppress(_Found):
         attempt()
+
+
+@contextlib.contextmanager
+def _only_the_seed() -> Iterator[None]:
+    """Keep Hypothesis from mixing constants of the imported local modules into what it draws.
+
+    With them the same seed draws other programs in another process, and reading the modules
+    costs a second in each. There is no setting for it; where the name is gone, nothing is done.
+    """
+    providers = importlib.import_module("hypothesis.internal.conjecture.providers")
+    collect = getattr(providers, "_get_local_constants", None)
+    none_collected = getattr(providers, "_local_constants", None)
+    if collect is None or none_collected is None:
+        yield
+        return
+    providers._get_local_constants = lambda: none_collected  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        providers._get_local_constants = collect  # type: ignore[attr-defined]

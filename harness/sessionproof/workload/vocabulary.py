@@ -48,28 +48,56 @@ def made_messages(vocabulary: Vocabulary, seed: int, number: int = 160) -> tuple
     """The samples, then so many messages with realistic texts and the fields that are kept."""
     random = generator(seed, "messages")
     pool = texts(seed)
-    made = list(vocabulary.samples)
+    made = [_timed(sample, vocabulary.claims) for sample in vocabulary.samples]
     for at in range(number):
         sample = vocabulary.samples[at % len(vocabulary.samples)]
-        message = _filled(sample, random.choice(pool), vocabulary.claims.keeps, random)
-        if vocabulary.representable(message):
+        message = _filled(sample, random.choice(pool), vocabulary.claims, random)
+        if _within_limits(message, vocabulary.claims) and vocabulary.representable(message):
             made.append(message)
     return tuple(made)
 
 
-def _filled(sample: Message, text: str, keeps: Set[str], random: Random) -> Message:
+def _filled(sample: Message, text: str, claims: Claims, random: Random) -> Message:
+    """The sample with a text and some of the kept fields; edges more often than chance has them.
+
+    Times and ids only mark that a message has one: its place in a program decides which.
+    """
+    keeps = claims.keeps
     extra: dict[str, Any] = {
-        "tokens": random.randrange(5_000),
-        "duration_us": random.randrange(90_000_000),
+        "tokens": random.choice((0, 1, random.randrange(5_000))),
+        "duration_us": random.choice((0, random.randrange(90_000_000))),
         "metadata": random.choice(_METADATA),
+        "id": MARK_ID,
     }
     if sample.kind == "tool_call":
-        return replace(sample, arguments={"text": text, "limit": random.randrange(9)})
+        called = replace(sample, arguments={"text": text, "limit": random.randrange(9)})
+        return _timed(called, claims)
     kept = {name: value for name, value in extra.items() if name in keeps and random.random() < 0.5}
+    if "created_at_us" in keeps and random.random() < 0.5:
+        kept["created_at_us"] = MARK_US
     if "name" in keeps and sample.kind == "text" and random.random() < 0.2:
         kept["name"] = random.choice(("weather", "données"))
-    return replace(sample, content=text, **kept)
+    return _timed(replace(sample, content=text, **kept), claims)
 
+
+def _timed(message: Message, claims: Claims) -> Message:
+    """With a time in stores ordered by it: without one, it would have that of its append."""
+    needed = claims.order == "timestamp" and "created_at_us" in claims.keeps
+    return replace(message, created_at_us=MARK_US) if needed else message
+
+
+def _within_limits(message: Message, claims: Claims) -> bool:
+    """Whether the store documents that it takes so long a text, with room for a token."""
+    limit = claims.limits.content_bytes
+    text = message.content if isinstance(message.content, str) else ""
+    return limit is None or len(text.encode()) + _TOKEN_BYTES <= limit
+
+
+# Stand for a time and an id that the place in a program decides.
+MARK_US = 0
+MARK_ID = "given"
+
+_TOKEN_BYTES = 8  # as in " #12345"
 
 _METADATA: tuple[dict[str, Any], ...] = (
     {},
@@ -83,13 +111,14 @@ def _samples(claims: Claims) -> Iterator[tuple[str, Message]]:
     if "text" in claims.kinds:
         for role in sorted(claims.roles) if "role" in claims.keeps else ["user"]:
             yield f"text of role {role!r}", Message(role, "x")
-    if "tool_call" in claims.kinds:
+    roles = claims.roles if "role" in claims.keeps else {"assistant", "tool"}
+    if "tool_call" in claims.kinds and "assistant" in roles:
         call = Message(
             "assistant", None, kind="tool_call", name="lookup", call_id="call-0",
             arguments={"city": "Oslo"},
         )  # fmt: skip
         yield "tool call", call
-    if "tool_result" in claims.kinds:
+    if "tool_result" in claims.kinds and "tool" in roles:
         yield "tool result", Message("tool", "x", kind="tool_result", call_id="call-0")
 
 
