@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sqlite3
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
-from sessionproof.audit.sequence import sequence_problems
+from sessionproof.audit.sequence import numbers_in, sequence_problems
 from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import MICROSECONDS
 from sessionproof.contract.operations import Append, Operation
 from sessionproof.contract.store import SqliteTables
-from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import Transcript
+from sessionproof.workload.shapes import kind
 
 _START_US = 1_767_225_600 * MICROSECONDS
 _DAY_US = 86_400 * MICROSECONDS
@@ -64,22 +66,50 @@ def tables_agree(trial: Trial) -> None:
         raise NotClaimed("the store drops old messages, so its tables begin with any number")
     sample = trial.words.samples[0]
     trial.run(trial.program(*[Append("s0", (sample,) * size) for size in (1, 3, 2)]), examined=0)
-    outcome = trial.handle().perform("tables()", lambda call: call("tables"))
+    start = trial.claims.seq_start or 0
+    # Under the guard: what is audited, and where it lies, is the store's word.
+    outcome = trial.handle().perform("tables()", lambda call: _audited(call("tables"), start))
     trial.require_ok(outcome, "asked for the tables")
-    tables = outcome.value
+    audit: _Audit = outcome.value
+    if audit.unseen is not None:
+        raise NotClaimed(audit.unseen)
     trial.require(
-        isinstance(tables, SqliteTables),
+        audit.malformed is None,
         Anomaly.MALFORMED,
-        did="asked for the tables",
-        expected="sessionproof.SqliteTables",
-        seen=type(tables).__name__,
+        did="asked for the tables, then read them",
+        expected="sessionproof.SqliteTables, naming tables that are there",
+        seen=str(audit.malformed),
     )
-    problems = sequence_problems(tables, start=trial.claims.seq_start or 0)
     trial.require(
-        not problems,
+        not audit.problems,
         Anomaly.SEQUENCE_GAP,
         did="appended 1, 3 and 2 messages, then read the tables",
         expected="each session's numbers from the declared start, without gap or repeat",
-        seen="; ".join(problems[:5]),
+        seen="; ".join(audit.problems[:5]),
     )
+    if audit.numbers < 6:
+        raise CouldNotTell(f"6 messages were appended, the tables show {audit.numbers} numbers")
     trial.count("numbers", 6)
+
+
+@dataclass(frozen=True)
+class _Audit:
+    """What an audit saw: how many numbers, what is wrong with them, or why there is nothing."""
+
+    numbers: int = 0
+    problems: tuple[str, ...] = ()
+    malformed: str | None = None
+    unseen: str | None = None
+
+
+def _audited(tables: object, start: int) -> _Audit:
+    if not isinstance(tables, SqliteTables):
+        return _Audit(malformed=f"tables answered {kind(tables)}")
+    try:
+        if tables.message_seq is None:
+            return _Audit(unseen="the store's tables have no column of numbers")
+        return _Audit(numbers_in(tables), tuple(sequence_problems(tables, start=start)))
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        if "locked" in str(error):
+            return _Audit(unseen="the store keeps its tables locked")
+        return _Audit(malformed=f"{type(error).__name__}: {error}")
