@@ -118,7 +118,7 @@ def poisoned(trial: Trial) -> list[tuple[str, Message]]:
                 f'CREATE TRIGGER sessionproof_poison BEFORE INSERT ON "{tables.messages}" '
                 f"WHEN {holds} BEGIN SELECT RAISE(ABORT, 'poisoned by sessionproof'); END"
             )
-    except sqlite3.Error as error:
+    except (sqlite3.Error, TypeError, ValueError) as error:
         trial.notes.append(f"no fault could be put into the tables: {error}")
         return []
     return [("a message that the database refuses", good_message(trial, f"with {_POISON}"))] * 4

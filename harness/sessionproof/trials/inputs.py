@@ -84,11 +84,12 @@ def _around(trial: Trial, hostile: Message, name: str) -> Program | None:
 
 def _judge_refusable(trial: Trial, transcript: Transcript) -> Fault | None:
     """Only the hostile append (the second) may be refused; its neighbours are owed."""
-    appends = [at for at, done in enumerate(transcript) if isinstance(done.operation, Append)]
-    for at in appends[:1] + appends[2:]:
-        if transcript[at].outcome.type != "ok":
-            return judge(transcript, trial.claims)
-    return judge(transcript, trial.claims, refusable=True)
+    # By operation, so that of several attempts the last one counts.
+    last = {id(done.operation): done for done in transcript if isinstance(done.operation, Append)}
+    before, _, *after = [*last.values(), None, None]
+    owed = [done for done in (before, *after) if done is not None]
+    refusable = all(done.outcome.type == "ok" for done in owed)
+    return judge(transcript, trial.claims, refusable=refusable)
 
 
 def distinct_sessions(trial: Trial) -> None:
@@ -128,7 +129,9 @@ def _one_group(trial: Trial, ids: Sequence[str]) -> None:
     if "list" in trial.capabilities:
         steps.append(List())
     check = lambda done: judge(_without_refused(done), trial.claims, refusable=True)  # noqa: E731
-    trial.run(tuple(steps), check, examined=len(ids), ids=names)
+    transcript = trial.run(tuple(steps), check, examined=0, ids=names)
+    taken = (isinstance(one.operation, Append) and one.outcome.type == "ok" for one in transcript)
+    trial.count("ids", sum(taken))
 
 
 def _without_refused(transcript: Transcript) -> Transcript:
@@ -155,6 +158,9 @@ def invalid_messages(trial: Trial) -> Iterator[tuple[str, Message]]:
     wrong: list[tuple[str, str, Any]] = [
         ("content", "a text that is a Python object", object()),
         ("content", "a text that is a set", {1, 2}),
+        ("content", "a text that is bytes", b"bytes"),
+        ("content", "a text that is a complex number", 1j),
+        ("content", "a text that is a list of a Python object", [object()]),
         ("role", "a role that is a number", 7),
         ("role", "an unknown role", "no-such-role"),
         ("tokens", "a negative token count", -1),
