@@ -15,7 +15,15 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import HANG, Operation, Outcome, Program, as_call, shown_text
+from sessionproof.contract.operations import (
+    HANG,
+    Operation,
+    Outcome,
+    Program,
+    as_call,
+    session_of,
+    shown_text,
+)
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding
 from sessionproof.workload import programs
@@ -173,11 +181,17 @@ class Trial:
         self.count("programs", searched.programs)
         found = searched.counterexample
         if found is not None:
-            transcript, fault = found.fault
-            program = found.program
+            program, (transcript, fault) = found.program, found.fault
+
+            def alone(program: Program) -> tuple[Transcript, Fault] | None:
+                self.store.fresh_location()
+                return run(program)
+
             if not hung:
-                program, transcript, fault = self._trimmed(program, transcript, fault, run)
-            raise Broken(self._finding(transcript, fault, self._again(program, run, fault)))
+                if alone(program) is None:  # it failed by what programs before it left behind
+                    program, (transcript, fault) = found.first_program, found.first_fault
+                program, transcript, fault = self._trimmed(program, transcript, fault, alone)
+            raise Broken(self._finding(transcript, fault, self._again(program, alone, fault)))
 
     def _trimmed(
         self,
@@ -222,9 +236,15 @@ class Trial:
             transcript = execute(program, self.store, ids=ids)
             return transcript, check(transcript)
 
+        def failing(program: Program) -> tuple[Transcript, Fault] | None:
+            transcript, fault = once(program)
+            return None if fault is None else (transcript, fault)
+
         transcript, fault = once(program)
         if fault is not None:
-            again = self._again(program, lambda same: once(same)[1], fault)
+            if fault.anomaly != HANG:
+                program, transcript, fault = self._trimmed(program, transcript, fault, failing)
+            again = self._again(program, failing, fault)
             raise Broken(self._finding(transcript, fault, again, ids))
         self._examine(transcript, None if examined is None else lambda _: examined)
         return transcript
@@ -301,7 +321,10 @@ class Trial:
         ids: Mapping[str, str] | None = None,
     ) -> Finding:
         upto = transcript[: fault.index + 1]
-        named = [f"{name} = {shown_text(given)}" for name, given in (ids or {}).items()]
+        used = {session_of(done.operation) for done in upto}
+        named = [
+            f"{name} = {shown_text(given)}" for name, given in (ids or {}).items() if name in used
+        ]
         return Finding(
             anomaly=fault.anomaly,
             did=_did(upto),
