@@ -29,6 +29,7 @@ from sessionproof.contract.operations import (
     Read,
     Reopen,
     Replace,
+    session_of,
 )
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, Handle
 from sessionproof.workload.profiles import Deadlines
@@ -85,7 +86,10 @@ class StoreUnderTest:
     def reopen(self) -> Outcome:
         """Close the handle and open its location again; raises CannotOpen."""
         outcome = self.close()
-        self.handle()
+        if outcome.type == "ok":
+            self.handle()
+        else:  # the old location may still be held by what did not close
+            self.location = self._fresh_location()
         return outcome
 
     def close(self) -> Outcome:
@@ -97,7 +101,7 @@ class StoreUnderTest:
         """A prefix for the session ids of the next program; changes the location now and then."""
         self._served += 1
         if self._served > _FRESH_AFTER:
-            self._served = 0
+            self._served = 1
             self.close()
             self.location = self._fresh_location()
         return f"p{next(self._programs)}-"
@@ -126,6 +130,7 @@ def execute(
         _each(program, store, names, done)
     except CannotOpen as error:
         done.append(Completed(Reopen(), Outcome("info", failure=Failure("CannotOpen", str(error)))))
+        store.fresh_location()  # what this program did to its location is no matter of the next
     return tuple(done)
 
 
@@ -214,10 +219,10 @@ def _once(
     if isinstance(operation, List):
         outcome = handle.invoke(operation)
         if outcome.type == "ok":
-            sessions = {_session(item.operation) for item in done} - {""}
+            sessions = {session_of(item.operation) for item in done} - {""}
             outcome = replace(outcome, value=names.known(outcome.value, sessions))
         return Completed(operation, outcome)
-    session = _session(operation)
+    session = session_of(operation)
     if isinstance(operation, Create):
         requested = names.requested(session)
         outcome = handle.invoke(operation, requested)
@@ -245,7 +250,3 @@ def _on_message(
         done.append(Completed(operation, Outcome("info", failure=Failure(MALFORMED, text))))
         return False
     return _attempt(operation, store, names, done, message_id=chosen.id)
-
-
-def _session(operation: Operation) -> str:
-    return "" if isinstance(operation, List | Reopen) else operation.session
