@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.seed import generator
 from sessionproof.oracle.model import differing
 from sessionproof.workload.conversation import texts
+from sessionproof.workload.guard import outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,9 @@ def _timed(message: Message, claims: Claims) -> Message:
 
 def _within_limits(message: Message, claims: Claims) -> bool:
     """Whether the store documents that it takes so long a text, with room for a token."""
-    limit = claims.limits.content_bytes
+    limits = (claims.limits.content_bytes, claims.limits.batch_bytes)
     text = message.content if isinstance(message.content, str) else ""
-    return limit is None or len(text.encode()) + _TOKEN_BYTES <= limit
+    return all(limit is None or len(text.encode()) + _TOKEN_BYTES <= limit for limit in limits)
 
 
 # Stand for a time and an id that the place in a program decides.
@@ -126,10 +128,11 @@ def _problem(spec: StoreSpec, message: Message, keeps: Set[str]) -> str | None:
     if spec.encode is None or spec.decode is None:
         return None
     try:
-        back = spec.decode(spec.encode(message))
-    except Exception as error:  # noqa: BLE001 - the adapter's own code says no in its own way
-        return f"{type(error).__name__}: {error}"
-    if not isinstance(back, Message):
-        return "decode(encode(message)) is no Message"
-    changed = differing(message, replace(back), keeps)
+        back = spec.decode(spec.encode(deepcopy(message)))
+        if not isinstance(back, Message):
+            return "decode(encode(message)) is no Message"
+        changed = differing(message, back, keeps)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the adapter says no in its own way
+        failure = outcome_of(error).failure
+        return f"{failure.type}: {failure.text}" if failure else "it raised"
     return f"decode(encode(message)) changes {', '.join(changed)}" if changed else None
