@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from transcripts import h
 
-from sessionproof.checks.isolation import judge_isolation
+from sessionproof.checks.isolation import count_watched, judge_isolation
 from sessionproof.contract.anomalies import Anomaly
 
 KEEPS = frozenset({"role", "content"})
@@ -60,6 +60,26 @@ def test_a_read_that_is_tried_again_is_no_fault():
     again = replace(read, operation=conflict.operation)
     assert judge_isolation((first, second, conflict, again), KEEPS) is None
     assert judge_isolation((first, second, conflict), KEEPS) is not None
+
+
+@pytest.mark.parametrize(
+    ("lines", "watched"),
+    [
+        (("append s0 [a]", "read s0 [a]", "append s1 [b]", "delete s1", "read s0 [a]"), 2),
+        (("append s0 [a]", "read s0 [a]", "append s1 [b] fail", "read s0 [a]"), 0),
+        (("append s0 [a]", "read s0 [a]", "append s1 [b]"), 0),
+        (("append s0 [a]", "append s1 [b]", "read s0 [a]"), 0),
+        (("append s0 [a]", "read s0 [a]", "clear s1", "pop s0 a", "read s0 []"), 0),
+        (("read s0 []", "append s1 [b]", "read s0 []"), 0),
+        (("append s0 [a]", "read s0 [a]", "append s1 [b]", "read s0 fail"), 0),
+        (("append s0 [a]", "append s1 [b]", "read s0 [a]", "read s1 [b]", "append s2 [c]",
+          "read s0 [a]", "read s1 [b]"), 1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_only_what_was_watched_is_evidence(lines, watched):
+    """An operation counts when another session with messages was read before and after it."""
+    assert count_watched(h(*lines)) == watched
 
 
 def test_the_fault_names_what_lies_between():

@@ -76,6 +76,28 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
     return None
 
 
+def count_watched(transcript: Sequence[Completed]) -> int:
+    """How many operations took place between two reads of another session that has messages.
+
+    Only these are evidence: where nothing is read, or nothing is there, nothing can be disturbed.
+    """
+    watched: set[int] = set()
+    since: dict[str, list[int]] = {}  # by session: operations on others since it was read
+    for index, done in enumerate(transcript):
+        operation = done.operation
+        if isinstance(operation, List | Reopen):
+            continue
+        before = since.pop(operation.session, [])
+        if isinstance(operation, Read):
+            if done.outcome.type == "ok" and done.outcome.value:
+                watched.update(before)
+                since[operation.session] = []
+        elif done.outcome.type == "ok":
+            for operations in since.values():
+                operations.append(index)
+    return len(watched)
+
+
 def _leaked(
     seen: Sequence[Message], session: str, appended: dict[str, set[str]]
 ) -> tuple[str, str] | None:
