@@ -20,6 +20,8 @@ from sessionproof.contract.operations import (
     Read,
     ReadLast,
     ReadPages,
+    Reopen,
+    SetState,
 )
 from sessionproof.trials import batches, copies, inputs, reopening
 from sessionproof.trials.single import Trial
@@ -153,6 +155,19 @@ def test_the_whole_interface_agrees_with_the_oracle(trial: Trial) -> None:
         programs.swarm(trial.words, trial.capabilities, kinds, seed=trial.text_seed, sessions=2),
         lambda transcript: trial.against_oracle(transcript) or judge_receipts(transcript),
     )
+
+
+@guarantee("CORE-11")
+def test_each_change_has_its_effect_alone(trial: Trial) -> None:
+    """Each kind of change, once: all that can be asked then, and after reopening, is as told."""
+    kinds = programs.kinds_for(trial.capabilities, trial.claims)
+    changes = programs.changes(trial.capabilities, trial.claims)
+    asked = programs.observations(["s0"], kinds)
+    again = [Reopen(), *asked] if Reopen in kinds else []
+    state = [SetState("s0", "step", 2)] if SetState in kinds else []
+    filled = Append("s0", trial.several(3))
+    for change in programs.one_of_each(trial.words, changes, "s0", trial.text_seed):
+        trial.run(trial.program(filled, *state, change, *asked, *again))
 
 
 @guarantee("CORE-12")

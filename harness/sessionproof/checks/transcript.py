@@ -23,7 +23,6 @@ from sessionproof.contract.operations import (
     Failure,
     Get,
     List,
-    Operation,
     Outcome,
     PopLast,
     Read,
@@ -32,6 +31,7 @@ from sessionproof.contract.operations import (
     Reopen,
     Replace,
     method_of,
+    session_of,
 )
 from sessionproof.oracle.model import (
     EMPTY,
@@ -281,7 +281,7 @@ def _of_messages(
     world: World,
     claims: Claims,
 ) -> Difference:
-    session = _session(transcript[index].operation)
+    session = session_of(transcript[index].operation)
     elsewhere = _elsewhere(transcript[:index], world, session)
     difference = compare(want, have, claims.keeps, elsewhere)
     if difference is None:  # the oracle and the comparison disagree: never hide that
@@ -302,7 +302,9 @@ def _of_info(session: Session | None, info: Any, claims: Claims) -> Difference:
 def _of_listing(world: World, listed: Sequence[str], before: Sequence[Completed]) -> Difference:
     problems = listing_problems(world, listed)
     surplus = set(listed) - set(world)
-    deleted = {_session(done.operation) for done in before if method_of(done.operation) == "delete"}
+    deleted = {
+        session_of(done.operation) for done in before if method_of(done.operation) == "delete"
+    }
     anomaly = Anomaly.LOST_SESSION
     if surplus:
         anomaly = Anomaly.RESURRECTION if surplus <= deleted else Anomaly.PHANTOM_SESSION
@@ -323,14 +325,10 @@ def _elsewhere(before: Sequence[Completed], world: World, session: str) -> Elsew
         deleted=[
             message
             for done, messages in sent
-            if done.outcome.type == "ok" and _session(done.operation) == session
+            if done.outcome.type == "ok" and session_of(done.operation) == session
             for message in messages
             if id(message) not in living  # the oracle keeps the very objects that were sent
         ],
         refused=[m for done, messages in sent if done.outcome.type != "ok" for m in messages],
         batches=[messages for done, messages in sent if done.outcome.type == "ok"],
     )
-
-
-def _session(operation: Operation) -> str:
-    return "" if isinstance(operation, List | Reopen) else operation.session

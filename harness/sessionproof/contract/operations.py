@@ -194,6 +194,11 @@ def method_of(operation: Operation | type[Operation]) -> str:
     return _METHODS[kind]
 
 
+def session_of(operation: Operation) -> str:
+    """The logical name of the session that it is about; empty for those about none."""
+    return "" if isinstance(operation, List | Reopen) else operation.session
+
+
 def as_call(operation: Operation) -> str:
     """The operation as one line of Python against a store, for people to read and paste."""
     match operation:

@@ -38,7 +38,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(name="smoke", share_s=0.15, shrink_s=1.0),
+        Profile(name="smoke", share_s=0.15, shrink_s=0.5),
         Profile(name="gate", share_s=0.8, shrink_s=3.0),
         Profile(
             name="deep",
