@@ -31,7 +31,7 @@ from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.profiles import Profile
 from sessionproof.workload.search import search
-from sessionproof.workload.vocabulary import Vocabulary, vocabulary
+from sessionproof.workload.vocabulary import Vocabulary, timed, vocabulary
 
 E = TypeVar("E")
 Judge = Callable[[Transcript], Fault | None]
@@ -109,7 +109,7 @@ class Trial:
     def several(self, number: int) -> tuple[Message, ...]:
         """So many messages of the simplest kind; one where the store limits its batches."""
         most = number if self.claims.limits.batch_bytes is None else 1
-        return (self.words.samples[0],) * most
+        return (timed(self.words.samples[0], self.claims),) * most
 
     def count(self, unit: str, number: int = 1) -> None:
         """Add evidence."""

@@ -50,7 +50,7 @@ def made_messages(vocabulary: Vocabulary, seed: int, number: int = 160) -> tuple
     """The samples, then so many messages with realistic texts and the fields that are kept."""
     random = generator(seed, "messages")
     pool = texts(seed)
-    made = [_timed(sample, vocabulary.claims) for sample in vocabulary.samples]
+    made = [timed(sample, vocabulary.claims) for sample in vocabulary.samples]
     for at in range(number):
         sample = vocabulary.samples[at % len(vocabulary.samples)]
         message = _filled(sample, random.choice(pool), vocabulary.claims, random)
@@ -73,16 +73,16 @@ def _filled(sample: Message, text: str, claims: Claims, random: Random) -> Messa
     }
     if sample.kind == "tool_call":
         called = replace(sample, arguments={"text": text, "limit": random.randrange(9)})
-        return _timed(called, claims)
+        return timed(called, claims)
     kept = {name: value for name, value in extra.items() if name in keeps and random.random() < 0.5}
     if "created_at_us" in keeps and random.random() < 0.5:
         kept["created_at_us"] = MARK_US
     if "name" in keeps and sample.kind == "text" and random.random() < 0.2:
         kept["name"] = random.choice(("weather", "données"))
-    return _timed(replace(sample, content=text, **kept), claims)
+    return timed(replace(sample, content=text, **kept), claims)
 
 
-def _timed(message: Message, claims: Claims) -> Message:
+def timed(message: Message, claims: Claims) -> Message:
     """With a time in stores ordered by it: without one, it would have that of its append."""
     needed = claims.order == "timestamp" and "created_at_us" in claims.keeps
     return replace(message, created_at_us=MARK_US) if needed else message
