@@ -1,10 +1,12 @@
 """A trial's time and evidence, and what it says of a fault."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Limits
 from sessionproof.contract.operations import Append, Count, Failure, Outcome, Read
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.trials import single
@@ -169,6 +171,16 @@ def test_a_finding_names_the_given_ids(trial_of):
     with pytest.raises(Broken) as caught:
         trial.run((Append("s0", (sample,)), Read("s0")), ids={"s0": "the\nid"})
     assert caught.value.finding.program[0] == r"s0 = 'the\nid'"
+
+
+def test_several_messages_have_times_where_time_is_the_order(trial_of):
+    """A store that sorts by time is sent nothing that would take the time of its append."""
+    claims = MemoryStore.claims
+    assert {m.created_at_us for m in trial_of("CORE-01").several(3)} == {None}
+    by_time = trial_of("CORE-01", claims=replace(claims, order="timestamp"))
+    assert None not in {m.created_at_us for m in by_time.several(3)}
+    limited = trial_of("CORE-01", claims=replace(claims, limits=Limits(batch_bytes=100)))
+    assert len(limited.several(3)) == 1
 
 
 def test_nothing_to_say_is_no_verdict(trial_of):
