@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import strategies as st
 
-from sessionproof.checks.isolation import judge_isolation
+from sessionproof.checks.isolation import count_watched, judge_isolation
 from sessionproof.checks.transcript import Fault, judge_receipts, judge_repeats
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
@@ -94,11 +94,12 @@ def test_sessions_do_not_see_each_other(trial: Trial) -> None:
 
     filled = [Append(name, trial.several(2)) for name in names]
     for change in programs.one_of_each(trial.words, changes, "s", trial.text_seed):
-        trial.run(watched(trial.program(*filled, change, sessions=names)), apart)
+        seen = trial.run(watched(trial.program(*filled, change, sessions=names)), apart, examined=0)
+        trial.count("operations", count_watched(seen))
     drawn = programs.programs(
         trial.words, trial.capabilities, changes, seed=trial.text_seed, names=names, most=8
     )
-    trial.search(drawn.map(watched), apart)
+    trial.search(drawn.map(watched), apart, count=count_watched)
 
 
 @guarantee("CORE-06")
@@ -159,7 +160,7 @@ def test_the_whole_interface_agrees_with_the_oracle(trial: Trial) -> None:
 
 @guarantee("CORE-11")
 def test_each_change_has_its_effect_alone(trial: Trial) -> None:
-    """Each kind of change, once: all that can be asked then, and after reopening, is as told."""
+    """Each kind of change, on a filled and on an unknown session, leaves what the oracle says."""
     kinds = programs.kinds_for(trial.capabilities, trial.claims)
     changes = programs.changes(trial.capabilities, trial.claims)
     asked = programs.observations(["s0"], kinds)
@@ -168,6 +169,9 @@ def test_each_change_has_its_effect_alone(trial: Trial) -> None:
     filled = Append("s0", trial.several(3))
     for change in programs.one_of_each(trial.words, changes, "s0", trial.text_seed):
         trial.run(trial.program(filled, *state, change, *asked, *again))
+    unknown = programs.observations(["unknown"], kinds)
+    for change in programs.one_of_each(trial.words, changes, "unknown", trial.text_seed):
+        trial.run(trial.program(change, *unknown))
 
 
 @guarantee("CORE-12")

@@ -48,8 +48,7 @@ def test_the_same_seed_gives_the_same_finding(tmp_path):
     root = Path(__file__).parents[2]
     runs = [
         judge(
-            tmp_path, store, "--seed", 7, "--profile", "smoke", "-n", workers,
-            "--only", "CORE-01", cwd=root,
+            tmp_path, store, "--seed", 7, "-n", workers, "--only", "CORE-01", cwd=root,
         )
         for workers in (1, 2)
     ]  # fmt: skip

@@ -84,7 +84,7 @@ def merge(records: Iterable[Record], expected: Sequence[str] | None = None) -> t
     told, and those of the registry that are not expected were not run.
     """
     by_id: dict[str, list[Record]] = {}
-    for record in records:
+    for record in sorted(records, key=lambda record: record.test):
         by_id.setdefault(record.guarantee, []).append(record)
     wanted = set(GUARANTEES if expected is None else expected)
     return tuple(

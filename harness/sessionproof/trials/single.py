@@ -230,21 +230,20 @@ class Trial:
         """
         check = self._complete(check)
 
-        def once(program: Program) -> tuple[Transcript, Fault | None]:
-            if ids is not None:
-                self.store.fresh_location()
+        def alone(program: Program) -> tuple[Transcript, Fault] | None:
+            self.store.fresh_location()
             transcript = execute(program, self.store, ids=ids)
-            return transcript, check(transcript)
-
-        def failing(program: Program) -> tuple[Transcript, Fault] | None:
-            transcript, fault = once(program)
+            fault = check(transcript)
             return None if fault is None else (transcript, fault)
 
-        transcript, fault = once(program)
+        if ids is not None:
+            self.store.fresh_location()
+        transcript = execute(program, self.store, ids=ids)
+        fault = check(transcript)
         if fault is not None:
-            if fault.anomaly != HANG:
-                program, transcript, fault = self._trimmed(program, transcript, fault, failing)
-            again = self._again(program, failing, fault)
+            if fault.anomaly != HANG and alone(program) is not None:
+                program, transcript, fault = self._trimmed(program, transcript, fault, alone)
+            again = self._again(program, alone, fault)
             raise Broken(self._finding(transcript, fault, again, ids))
         self._examine(transcript, None if examined is None else lambda _: examined)
         return transcript
