@@ -13,6 +13,8 @@ from sessionproof.contract.operations import (
     Append,
     Completed,
     Count,
+    Create,
+    Delete,
     Get,
     List,
     Operation,
@@ -168,7 +170,11 @@ def test_each_change_has_its_effect_alone(trial: Trial) -> None:
     state = [SetState("s0", "step", 2)] if SetState in kinds else []
     filled = Append("s0", trial.several(3))
     for change in programs.one_of_each(trial.words, changes, "s0", trial.text_seed):
-        trial.run(trial.program(filled, *state, change, *asked, *again))
+        # Used again afterwards, as deleted and emptied sessions are.
+        made = type(change) is Delete and trial.claims.missing_session == "refuses"
+        anew = [Create("s0")] if made and Create in kinds else []
+        after = [*anew, Append("s0", trial.several(1)), *asked]
+        trial.run(trial.program(filled, *state, change, *asked, *after, *again))
     unknown = programs.observations(["unknown"], kinds)
     for change in programs.one_of_each(trial.words, changes, "unknown", trial.text_seed):
         trial.run(trial.program(change, *unknown))
