@@ -88,7 +88,7 @@ _ROWS = (
         id="CORE-05",
         promise="Sessions do not see each other: no operation on one changes another.",
         unit="operations",
-        least=100,
+        least=40,
     ),
     Guarantee(
         id="CORE-06",

@@ -82,8 +82,8 @@ def one_of_each(
         Delete: Delete(session),
         Clear: Clear(session),
         PopLast: PopLast(session),
-        DeleteMessage: DeleteMessage(session, 0),
-        EditMessage: EditMessage(session, 0, message),
+        DeleteMessage: DeleteMessage(session, 1),
+        EditMessage: EditMessage(session, 1, message),
         Replace: Replace(session, (message,)),
         SetState: SetState(session, _KEYS[0], 1),
     }

@@ -1,13 +1,14 @@
 """Looking for a program that shows a fault, within a budget; then shrinking it, within another.
 
-Hypothesis draws and shrinks. What a program showed is remembered by its text: a store that fails
-only now and then cannot make the search contradict itself, and past the budget of shrinking
-unseen programs count as valid, so a slow store ends in seconds.
+Hypothesis draws and shrinks. What a program showed is remembered by its text, so a store that
+fails only now and then cannot make the search contradict itself; past a budget the round is left
+at once, so a slow store ends in seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ class _Found(Exception):
     """Tells Hypothesis that a program fails."""
 
 
+class _Spent(BaseException):
+    """Ends a round at once: Hypothesis catches every Exception, and would go on drawing."""
+
+
 def search(
     strategy: SearchStrategy[P],
     judge: Callable[[P], F | None],
@@ -79,25 +84,27 @@ class _State(Generic[P, F]):
     def __init__(self, judge: Callable[[P], F | None], shrink_s: float) -> None:
         self._judge = judge
         self._shrink_s = shrink_s
-        self._remembered: dict[str, F | None] = {}
+        self._remembered: dict[bytes, F | None] = {}
         self._found_at = 0.0
         self.runs = 0
         self.first: tuple[P, F] | None = None
         self.smallest: tuple[P, F] | None = None
 
     def visit(self, program: P, stop: Callable[[], bool]) -> None:
-        """Run the program unless its verdict is known or the budget is spent."""
+        """Run the program unless its verdict is known; end the round when the budget is spent."""
+        key = hashlib.blake2b(
+            repr(program).encode("utf-8", "surrogatepass"), digest_size=16
+        ).digest()
         if self.first is None:
-            if self.runs and stop():
-                return  # the rest of the round is skipped, not judged
-            fault = self._run(program)
-        else:
-            key = repr(program)
-            if key not in self._remembered:
-                if monotonic_s() - self._found_at > self._shrink_s:
-                    return
-                self._remembered[key] = self._run(program)
-            fault = self._remembered[key]
+            if self.runs > 0 and stop():
+                raise _Spent
+            # Drawn again it runs again: a store may fail only now and then.
+            self._remembered[key] = self._run(program)
+        elif key not in self._remembered:
+            if monotonic_s() - self._found_at > self._shrink_s:
+                raise _Spent
+            self._remembered[key] = self._run(program)
+        fault = self._remembered[key]
         if fault is not None:
             self._fails(program, fault)
             raise _Found
@@ -110,7 +117,6 @@ class _State(Generic[P, F]):
         if self.first is None:
             self.first = (program, fault)
             self._found_at = monotonic_s()
-            self._remembered[repr(program)] = fault
         # Hypothesis may run a larger one after a smaller one; the smallest by its text counts.
         if self.smallest is None or len(repr(program)) <= len(repr(self.smallest[0])):
             self.smallest = (program, fault)
@@ -133,7 +139,7 @@ def _one_round(
     def attempt(program: P) -> None:
         state.visit(program, stop)
 
-    with _only_the_seed(), contextlib.suppress(_Found):
+    with _only_the_seed(), contextlib.suppress(_Found, _Spent):
         attempt()
 
 
