@@ -156,7 +156,6 @@ class Trial:
         transcript examined, where that is not its usual meaning.
         """
         check = self._complete(check)
-
         hung = False
 
         def run(program: Program) -> tuple[Transcript, Fault] | None:
@@ -299,10 +298,10 @@ class Trial:
         return self.store.handle()
 
     def _examine(self, transcript: Transcript, count: Callable[[Transcript], int] | None) -> None:
-        self.examined += evidence_of(transcript)
+        evidence = evidence_of(transcript)
         if count is not None:
-            unit = self.guarantee.unit
-            self.examined[unit] += count(transcript) - evidence_of(transcript)[unit]
+            evidence[self.guarantee.unit] = count(transcript)
+        self.examined += evidence
 
     def _again(
         self, program: Program, run: Callable[[Program], object | None], fault: Fault
