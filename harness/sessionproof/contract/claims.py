@@ -48,6 +48,10 @@ class Claims:
     ``consistency`` and ``durability``: levels, weakest first, as listed in this module.
     ``seq_start``: number of a session's first message, None when there are no numbers;
     ``seq_after_delete``: whether the numbers of deleted newest messages are given again.
+    ``ids_from_content``: ids that the store gives are made of the first messages, so equal
+    beginnings share a session. ``on_delete_in_use``: what removing an LLM's model does while
+    sessions name it: it is refused, or they name none afterwards.
+    ``private_files``: files that the store makes are readable by their owner alone.
     ``sources``: for each claim by name, the address of the sentence that makes it.
     """
 
@@ -69,6 +73,9 @@ class Claims:
     durability: Literal["none", "process", "power", "power-strict"] = "none"
     seq_start: int | None = None
     seq_after_delete: Literal["reuse", "never"] | None = None
+    ids_from_content: bool = False
+    on_delete_in_use: Literal["refuses", "cascades"] | None = None
+    private_files: bool = False
     limits: Limits = field(default_factory=Limits)
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -23,12 +23,15 @@ class Claim:
 class Guarantee:
     """One row. ``needs`` names capabilities, ``claim`` a claim: without them it is not claimed.
 
+    A need such as ``get|count`` is met by either. ``damage`` is an example of what a break does to
+    a user's chat, in a sentence.
     ``least`` is the least evidence, counted in ``unit``; below it the verdict is "could not tell".
     ``weight`` is its share of the profile's time.
     """
 
     id: str
     promise: str
+    damage: str
     unit: str
     least: int
     needs: tuple[str, ...] = ()
@@ -50,6 +53,11 @@ VALIDATES = Claim(words="validates", made=lambda claims: claims.validates)
 CALLER_IDS = Claim(words="session_ids=caller", made=lambda claims: claims.session_ids == "caller")
 RETENTION = Claim(words="limits.retention", made=lambda claims: claims.limits.retention is not None)
 NUMBERED = Claim(words="seq_start", made=lambda claims: claims.seq_start is not None)
+OWN_IDS = Claim(words="ids_from_content=false", made=lambda claims: not claims.ids_from_content)
+PRIVATE = Claim(words="private_files", made=lambda claims: claims.private_files)
+TOKENS = Claim(words="keeps tokens", made=lambda claims: "tokens" in claims.keeps)
+DURATIONS = Claim(words="keeps duration_us", made=lambda claims: "duration_us" in claims.keeps)
+ON_DELETE = Claim(words="on_delete_in_use", made=lambda claims: claims.on_delete_in_use is not None)
 RENUMBERS = Claim(words="seq_after_delete", made=lambda claims: claims.seq_after_delete is not None)
 
 _ROWS = (
@@ -57,6 +65,7 @@ _ROWS = (
         id="CORE-01",
         promise="What was appended is read back, equal in every field that the store keeps, "
         "in append order.",
+        damage="The assistant answers without the sentence that the user sent a minute ago.",
         unit="messages",
         least=50,
     ),
@@ -64,6 +73,8 @@ _ROWS = (
         id="CORE-02",
         promise="A batch keeps its inner order and lands whole or not at all, also when one of "
         "its elements is invalid.",
+        damage="A tool's result is stored without the call that asked for it, and the next "
+        "request to the model is refused.",
         unit="batches",
         least=10,
         claim=ATOMIC,
@@ -72,6 +83,8 @@ _ROWS = (
         id="CORE-03",
         promise="The newest n messages are answered, oldest first, for n = 0, 1, all, and more "
         "than all.",
+        damage="The last ten messages go to the model as its context; one of them is missing, or "
+        "they are in another order.",
         unit="reads",
         least=20,
         needs=("read_last",),
@@ -80,6 +93,8 @@ _ROWS = (
         id="CORE-04",
         promise="Paging by cursor gives every message once, in order, in pages of at most the "
         "limit.",
+        damage="A user scrolls back through a long chat and sees one message twice and another "
+        "never.",
         unit="reads",
         least=10,
         needs=("page",),
@@ -87,6 +102,7 @@ _ROWS = (
     Guarantee(
         id="CORE-05",
         promise="Sessions do not see each other: no operation on one changes another.",
+        damage="One user's message turns up in another user's chat.",
         unit="operations",
         least=40,
     ),
@@ -94,6 +110,8 @@ _ROWS = (
         id="CORE-06",
         promise="Each text is read back equal, or refused with an error and nothing is written; "
         "it is never changed.",
+        damage="A name, an emoji or a line of code comes back changed, or one character makes "
+        "the whole chat unreadable.",
         unit="texts",
         least=30,
     ),
@@ -101,6 +119,7 @@ _ROWS = (
         id="CORE-07",
         promise="Session ids are opaque: any two different ids are different sessions, or an id "
         "is refused.",
+        damage="Two users whose ids differ in case alone share one conversation.",
         unit="ids",
         least=30,
         claim=CALLER_IDS,
@@ -108,6 +127,7 @@ _ROWS = (
     Guarantee(
         id="CORE-08",
         promise="All is there after close and reopen, by another handle and by another process.",
+        damage="After a restart the conversation begins in the middle, or is gone.",
         unit="reopenings",
         least=3,
         claim=DURABLE,
@@ -116,6 +136,7 @@ _ROWS = (
         id="CORE-09",
         promise="Reading an unknown session is empty or a not-found error, the same each time, "
         "and creates nothing.",
+        damage="Looking at a chat that does not exist fills the list of chats with empty ones.",
         unit="reads",
         least=10,
     ),
@@ -123,6 +144,8 @@ _ROWS = (
         id="CORE-10",
         promise="An unknown role, a negative number and wrong types are refused, and nothing is "
         "written.",
+        damage="One message with a role that no model knows makes every later request of that "
+        "chat fail.",
         unit="messages",
         least=5,
         claim=VALIDATES,
@@ -130,6 +153,8 @@ _ROWS = (
     Guarantee(
         id="CORE-11",
         promise="The whole interface agrees with the oracle for any sequence of operations.",
+        damage="After an ordinary mix of edits, deletions and appends the chat is not what the "
+        "user made of it.",
         unit="operations",
         least=200,
         weight=3.0,
@@ -137,27 +162,165 @@ _ROWS = (
     Guarantee(
         id="CORE-12",
         promise="What is returned or passed is a copy: changing it changes nothing stored.",
+        damage="Code that shortens a list for display shortens the stored chat.",
         unit="reads",
         least=2,
+    ),
+    Guarantee(
+        id="CORE-13",
+        promise="A session created with its first messages is there with all of them, or not at "
+        "all.",
+        damage="A chat is opened with its system prompt; the prompt is lost, and the assistant "
+        "answers without its rules.",
+        unit="sessions",
+        least=10,
+        needs=("create",),
     ),
     Guarantee(
         id="CORE-14",
         promise="Repetition is data: n equal messages count n, and an equal batch sent twice "
         "counts twice.",
+        damage="The user says yes twice, and the second answer is taken for a copy and dropped.",
         unit="messages",
         least=30,
     ),
     Guarantee(
+        id="CORE-15",
+        promise="Replacing a history is all or nothing: when it fails, the old one is there.",
+        damage="A summary is to take the place of a long chat; it fails half-way, and both are "
+        "gone.",
+        unit="replacements",
+        least=10,
+        needs=("replace",),
+    ),
+    Guarantee(
+        id="CORE-16",
+        promise="An append that cannot be stored raises: a store never returns normally for what "
+        "it did not keep.",
+        damage="The database is locked for some seconds; the chat goes on as if nothing were, and "
+        "those messages are never seen again.",
+        unit="faults",
+        least=2,
+    ),
+    Guarantee(
         id="CORE-17",
         promise="What a retention limit drops is what the claim says, and nothing else.",
+        damage="The system prompt, or the newest message, is dropped when the chat reaches its "
+        "limit.",
         unit="messages",
         least=30,
         claim=RETENTION,
     ),
     Guarantee(
+        id="FK-01",
+        promise="An append to an unknown session is refused or creates it, as claimed: never a "
+        "message without its session.",
+        damage="A message is stored that belongs to no chat: nobody sees it, nobody can delete it.",
+        unit="appends",
+        least=10,
+        needs=("create|list|get",),
+    ),
+    Guarantee(
+        id="FK-02",
+        promise="After a session was deleted, no operation reaches anything of it.",
+        damage="A user deletes a chat, and its text still turns up in a search, a count or the "
+        "next export.",
+        unit="deletions",
+        least=10,
+        needs=("delete",),
+    ),
+    Guarantee(
+        id="FK-03",
+        promise="A deleted id that is used again starts empty: nothing rises from the dead.",
+        damage="A new chat under an old id begins with what its user had deleted.",
+        unit="deletions",
+        least=10,
+        needs=("delete",),
+    ),
+    Guarantee(
+        id="FK-04",
+        promise="No table of the store holds a row whose session, or whatever else it refers to, "
+        "is gone.",
+        damage="Deleted conversations go on living in the file, and grow it, until an audit or a "
+        "leak finds them.",
+        unit="rows",
+        least=20,
+        needs=("tables",),
+    ),
+    Guarantee(
+        id="FK-05",
+        promise="Every connection that the store hands out enforces the foreign keys that its "
+        "tables declare.",
+        damage="One connection of the pool forgets the pragma, and each delete through it leaves "
+        "the messages behind.",
+        unit="connections",
+        least=1,
+        needs=("tables",),
+    ),
+    Guarantee(
+        id="FK-07",
+        promise="Removing an LLM's model that is in use is refused or cascades, as claimed; no "
+        "reference dangles.",
+        damage="A retired model's name cannot be removed at all, or takes with it the record of "
+        "which model answered.",
+        unit="deletions",
+        least=2,
+        needs=("add_llm_model", "set_llm_model", "delete_llm_model", "get"),
+        claim=ON_DELETE,
+    ),
+    Guarantee(
+        id="CNT-01",
+        promise="The count of messages equals the messages that can be read, after any sequence of "
+        "operations.",
+        damage="The sidebar says 12 messages, the chat shows 11, and paging by the count never "
+        "ends.",
+        unit="counts",
+        least=20,
+        needs=("get|count",),
+    ),
+    Guarantee(
+        id="CNT-02",
+        promise="The total of tokens equals the sum over the messages, unknown ones as 0, after "
+        "appends, deletions and edits.",
+        damage="A chat that is charged or cut by its tokens is charged for messages that were "
+        "deleted, or cut too late for the model.",
+        unit="totals",
+        least=20,
+        needs=("get",),
+        claim=TOKENS,
+    ),
+    Guarantee(
+        id="CNT-03",
+        promise="The total of durations equals the sum over the messages, within one part in 10^9, "
+        "however many operations.",
+        damage="The time spent on an emptied chat is 1.1e-16 seconds, and an average over it "
+        "divides by nothing.",
+        unit="totals",
+        least=20,
+        needs=("get",),
+        claim=DURATIONS,
+    ),
+    Guarantee(
+        id="CNT-04",
+        promise="A write that failed leaves counts and totals as they were.",
+        damage="Each refused message is counted: the chat is full long before it is.",
+        unit="failed writes",
+        least=5,
+        needs=("get|count",),
+    ),
+    Guarantee(
+        id="CNT-08",
+        promise="Editing a message keeps the totals of its session and of every other right.",
+        damage="A corrected message keeps its old price: 20 tokens recorded, 510 used.",
+        unit="edits",
+        least=10,
+        needs=("edit_message", "get"),
+    ),
+    Guarantee(
         id="SEQ-01",
         promise="Sequence numbers rise by one from the declared start while nothing was deleted; "
         "afterwards they rise strictly.",
+        damage="A client asks for all after number 41, and is never given 42.",
         unit="numbers",
         least=50,
         claim=NUMBERED,
@@ -166,6 +329,8 @@ _ROWS = (
         id="SEQ-03",
         promise="Messages stay in append order when their times tie; in stores ordered by append, "
         "also when times step back or jump a day.",
+        damage="Question and answer change places, because both were stored in the same "
+        "millisecond.",
         unit="messages",
         least=50,
     ),
@@ -173,9 +338,43 @@ _ROWS = (
         id="SEQ-05",
         promise="After the newest messages are removed, the next number follows the declared "
         "rule and never repeats a living one.",
+        damage="An undone message's number is given to a new one, and a client that saw the old "
+        "one never fetches the new.",
         unit="numbers",
         least=20,
         claim=RENUMBERS,
+    ),
+    Guarantee(
+        id="SEC-01",
+        promise="No input is run as SQL, a path, a template or a format.",
+        damage="A user writes a quote and a semicolon, and every chat is gone.",
+        unit="inputs",
+        least=30,
+    ),
+    Guarantee(
+        id="SEC-02",
+        promise="A store that keeps files stays inside its directory, whatever the ids and texts.",
+        damage="A session named ../../etc/cron.d/job writes a file there.",
+        unit="inputs",
+        least=10,
+    ),
+    Guarantee(
+        id="SEC-03",
+        promise="Two sessions named by the store are two sessions, also when their first messages "
+        "are equal.",
+        damage="Two users who begin with hi read each other's chat.",
+        unit="sessions",
+        least=4,
+        needs=("create",),
+        claim=OWN_IDS,
+    ),
+    Guarantee(
+        id="SEC-05",
+        promise="New files are readable by their owner alone.",
+        damage="Everybody with an account on the machine reads every conversation.",
+        unit="files",
+        least=1,
+        claim=PRIVATE,
     ),
 )
 

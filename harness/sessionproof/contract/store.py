@@ -143,13 +143,40 @@ class SetsState(Protocol):
         ...
 
 
+class AddsLlmModels(Protocol):
+    """The models that sessions may name are kept."""
+
+    def add_llm_model(self, name: str) -> None:
+        """Make the model known; one that is known already stays as it is."""
+        ...
+
+
+class SetsLlmModel(Protocol):
+    """A session names the model that answers in it; ``get`` answers it as ``llm_model``."""
+
+    def set_llm_model(self, session_id: str, name: str | None) -> None:
+        """Let the session name this model, or none."""
+        ...
+
+
+class DeletesLlmModels(Protocol):
+    """Models can be forgotten."""
+
+    def delete_llm_model(self, name: str) -> None:
+        """Forget the model; what happens while sessions name it is a claim."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SqliteTables:
     """What lies behind a store on SQLite, for audits: the file, and the names that matter.
 
     ``message_session`` is the column of the messages table that refers to ``session_key`` of the
     sessions table (None when there is no such table); ``message_seq`` is the column of sequence
-    numbers (None when there is none).
+    numbers (None when there is none). ``children`` are further tables whose rows belong to a
+    session: table to the column that refers to ``session_key``. The rest are columns: of the
+    messages table those with tokens and duration, of the sessions table those that keep count and
+    totals.
     """
 
     path: str
@@ -158,6 +185,12 @@ class SqliteTables:
     message_seq: str | None = None
     sessions: str | None = None
     session_key: str | None = None
+    children: Mapping[str, str] | None = None
+    message_tokens: str | None = None
+    message_duration: str | None = None
+    session_count: str | None = None
+    session_tokens: str | None = None
+    session_duration: str | None = None
 
 
 class ShowsTables(Protocol):
@@ -189,7 +222,8 @@ def _methods(*protocols: type) -> Mapping[str, Capability]:
 CORE = _methods(SessionStore)
 CAPABILITIES = _methods(
     Creates, Gets, Lists, Deletes, Clears, ReadsLast, Pages, Counts, PopsLast, DeletesMessages,
-    EditsMessages, Replaces, GetsState, SetsState, ShowsTables,
+    EditsMessages, Replaces, GetsState, SetsState, AddsLlmModels, SetsLlmModel,
+    DeletesLlmModels, ShowsTables,
 )  # fmt: skip
 
 

@@ -26,6 +26,19 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reproducer:
+    """A script that shows a break without the harness, and what it did when it was run once.
+
+    ``file`` is its path below the report's folder. ``fails`` is None when it was not run. ``said``
+    is its last line, or why there is none.
+    """
+
+    file: str
+    fails: bool | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One break, with its evidence.
 
@@ -33,7 +46,9 @@ class Finding:
     program that shows it: one Python call on the store a line, in order, the last line being the
     one that went wrong. ``repeat`` is the command that runs it again. ``repeats`` says how often
     the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
-    name: a stack, what a process wrote to stderr.
+    name: a stack, what a process wrote to stderr. ``script`` is the same as ``program`` in lines of
+    Python that run: they use an open ``store``, and the last ones fail as long as it is broken.
+    Empty where it cannot be shown so. ``reproducer`` is the file that was made of it.
     """
 
     anomaly: Anomaly
@@ -44,6 +59,8 @@ class Finding:
     repeats: str | None = None
     repeat: str | None = None
     evidence: dict[str, str] = field(default_factory=dict)
+    script: tuple[str, ...] = ()
+    reproducer: Reproducer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +101,13 @@ def record_from_json(value: Mapping[str, Any]) -> Record:
 
 def finding_from_json(value: Mapping[str, Any]) -> Finding:
     """A finding from its JSON form."""
+    reproducer = value["reproducer"]
     return Finding(
-        **{**value, "anomaly": Anomaly(value["anomaly"]), "program": tuple(value["program"])}
+        **{
+            **value,
+            "anomaly": Anomaly(value["anomaly"]),
+            "program": tuple(value["program"]),
+            "script": tuple(value["script"]),
+            "reproducer": None if reproducer is None else Reproducer(**reproducer),
+        }
     )

@@ -180,6 +180,18 @@ class HostedStore:
         """Set one key; other keys stay."""
         self._call("set_state", session_id=session_id, key=key, value=value)
 
+    def add_llm_model(self, name: str) -> None:
+        """Make an LLM's model known."""
+        self._call("add_llm_model", name=name)
+
+    def set_llm_model(self, session_id: str, name: str | None) -> None:
+        """Let the session name this model, or none."""
+        self._call("set_llm_model", session_id=session_id, name=name)
+
+    def delete_llm_model(self, name: str) -> None:
+        """Forget the model."""
+        self._call("delete_llm_model", name=name)
+
     def tables(self) -> SqliteTables:
         """What lies behind the store, for audits."""
         return self._call("tables")  # type: ignore[no-any-return]

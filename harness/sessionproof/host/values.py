@@ -252,5 +252,8 @@ ANSWERS: dict[str, Answer] = {
     "replace": _NOTHING,
     "get_state": Answer(_plain, _plain),
     "set_state": _NOTHING,
+    "add_llm_model": _NOTHING,
+    "set_llm_model": _NOTHING,
+    "delete_llm_model": _NOTHING,
     "tables": Answer(_record_to_json(SqliteTables), _record_from_json(SqliteTables)),
 }

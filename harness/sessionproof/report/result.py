@@ -24,8 +24,26 @@ EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What a file of known breaks came to: ``mended`` and ``stale`` are ids.
+
+    ``mended`` are listed and hold now. ``stale`` are listed and can be no break of this store:
+    unknown ids, and what it does not claim. ``problems`` are sentences, one for each that fails
+    the run.
+    """
+
+    file: str
+    mended: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class GuaranteeResult:
-    """A guarantee with its verdict: all records of its tests, merged."""
+    """A guarantee with its verdict: all records of its tests, merged.
+
+    ``known`` is the reason that a baseline gives for a break; None when it is not listed there.
+    """
 
     id: str
     group: str
@@ -39,6 +57,7 @@ class GuaranteeResult:
     gated: bool = True
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    known: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +92,7 @@ class RunResult:
     exit_code: int = 0
     verdict: str = ""
     notes: tuple[str, ...] = ()
+    baseline: Baseline | None = None
 
 
 def merge(records: Iterable[Record], expected: Sequence[str] | None = None) -> tuple[

@@ -17,6 +17,7 @@ from sessionproof.report.plain import cut, shown
 from sessionproof.report.result import SCHEMA_VERSION, RunResult, to_json
 
 RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
+_ADDED = ("baseline", "known", "reproducer", "script")  # fields that older results do not have
 
 
 def write_report(result: RunResult, directory: Path) -> Path:
@@ -115,6 +116,8 @@ def _dataclass(hint: Any, value: dict[str, Any], where: str) -> Any:
     for item in dataclasses.fields(hint):
         inner = f"{where}.{item.name}".removeprefix(".")
         if item.name not in value:
+            if item.name in _ADDED:
+                continue
             raise ValueError(f"{inner} is missing")
         given[item.name] = _decoded(hints[item.name], value[item.name], inner)
     return hint(**given)

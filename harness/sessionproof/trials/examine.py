@@ -57,9 +57,9 @@ def examine(test: Callable[[Trial], object], trial: Trial, *, name: str, declare
 
 def unmet(row: Guarantee, capabilities: Collection[str], claims: Claims) -> str | None:
     """What the store lacks for this guarantee to apply, in words; None when nothing."""
-    missing = [need for need in row.needs if need not in capabilities]
+    missing = [need for need in row.needs if not {*need.split("|")} & {*capabilities}]
     if missing:
-        return f"the store has no {', no '.join(missing)}"
+        return f"the store has no {', no '.join(need.replace('|', ' or ') for need in missing)}"
     if row.claim is not None and not row.claim.made(claims):
         return f"the store does not claim {row.claim.words}"
     return None

@@ -271,11 +271,17 @@ class Trial:
         expected: str,
         seen: str,
         program: Sequence[str] = (),
+        script: Sequence[str] = (),
     ) -> None:
-        """Raise Broken with these words unless ``holds``."""
+        """Raise Broken with these words unless ``holds``; ``script`` as in ``Finding``."""
         if not holds:
             finding = Finding(
-                anomaly=anomaly, did=did, expected=expected, seen=seen, program=tuple(program)
+                anomaly=anomaly,
+                did=did,
+                expected=expected,
+                seen=seen,
+                program=tuple(program),
+                script=tuple(script),
             )
             raise Broken(finding)
 
