@@ -47,7 +47,8 @@ def test_silence_promises_nothing():
     needing = [row.id for row in GUARANTEES.values() if row.claim is not None]
     assert needing
     made = [name for name in needing if GUARANTEES[name].claim.made(silent)]
-    assert made == ["CORE-07"]  # who names a session is a fact, not a promise
+    # Who names a session, and by what, is a fact and no promise.
+    assert made == ["CORE-07", "SEC-03"]
     for name, levels in (("handles", HANDLES), ("durability", DURABILITY)):
         assert getattr(silent, name) == levels[0]
     assert silent.consistency == CONSISTENCY[0]

@@ -96,10 +96,11 @@ def test_a_row_of_the_registry_is_well_formed(name):
     assert re.fullmatch(r"[A-Z]+-\d\d", row.id)
     assert row.group == row.id[:-3]
     assert re.fullmatch(r"[A-Z].*[^ .]\.", row.promise)
-    assert row.unit.isalpha()
+    assert re.fullmatch(r"[A-Z].*[^ .]\.", row.damage)
+    assert re.fullmatch(r"[a-z]+( [a-z]+)*s", row.unit)
     assert row.least >= 1
     assert row.weight > 0
-    assert set(row.needs) <= set(CAPABILITIES)
+    assert {name for need in row.needs for name in need.split("|")} <= set(CAPABILITIES)
 
 
 def test_the_registry_is_in_order():

@@ -91,6 +91,15 @@ class Plain:
     def set_state(self, sid, key, value):
         self.state[sid, key] = value
 
+    def add_llm_model(self, model):
+        self.state["models", model] = True
+
+    def set_llm_model(self, sid, model):
+        self.state["model", sid] = model
+
+    def delete_llm_model(self, model):
+        del self.state["models", model]
+
     def tables(self):
         return SqliteTables(str(self.root / "x.db"), "messages", "session_id", sessions="sessions")
 

@@ -128,6 +128,10 @@ def exercised(store):
     store.get_state("t", "k")
     store.list()
     store.tables()
+    store.add_llm_model("large-1")
+    store.set_llm_model("t", "large-1")
+    store.set_llm_model("t", None)
+    store.delete_llm_model("large-1")
     store.replace("t", [Message(5, "a wrong role travels as it is")])
     store.read("t")
 

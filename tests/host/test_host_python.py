@@ -64,6 +64,8 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         ("delete_message", ("s", "m1"), {}), ("pop_last", ("s",), {}), ("pop_last", ("s",), {}),
         ("replace", ("s", [FULL]), {}), ("set_state", ("s", "k", {"deep": [1.0]}), {}),
         ("get_state", ("s", "k"), {}), ("get_state", ("s", "none"), {}), ("tables", (), {}),
+        ("add_llm_model", ("large-1",), {}), ("set_llm_model", ("s", "large-1"), {}),
+        ("set_llm_model", ("s", None), {}), ("delete_llm_model", ("large-1",), {}),
         ("clear", ("s",), {}), ("delete", ("t",), {}), ("list", (), {}), ("read", ("s",), {}),
     ]  # fmt: skip
     assert {name for name, _, _ in calls} >= set(CAPABILITIES)

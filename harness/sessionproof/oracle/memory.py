@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.errors import Conflict, NotFound
+from sessionproof.contract.errors import Conflict, NotFound, Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import (
     MESSAGE_FIELDS,
@@ -52,12 +52,15 @@ class MemoryStore:
         atomic_batches=True,
         seq_start=1,
         seq_after_delete="never",
+        on_delete_in_use="refuses",
     )
 
     def __init__(self, _location: Location) -> None:
         self.world: World = EMPTY[0]
         self.numbers: dict[str, int] = {}
         self.names = 0
+        self.models: set[str] = set()
+        self.named: dict[str, str] = {}  # session to LLM's model
 
     def _do(self, operation: Operation) -> Any:
         expected = expect(self.world, operation, self.claims)
@@ -106,6 +109,7 @@ class MemoryStore:
         if session is None:
             raise NotFound(f"no session {session_id!r}")
         return SessionInfo(
+            llm_model=self.named.get(session_id),
             session_id=session_id,
             message_count=len(session.messages),
             total_tokens=_total(session, "tokens"),
@@ -120,6 +124,7 @@ class MemoryStore:
         """Remove a session; an unknown one is no error."""
         self._do(Delete(session_id))
         self.numbers.pop(session_id, None)
+        self.named.pop(session_id, None)
 
     def clear(self, session_id: str) -> None:
         """Remove all messages; numbers go on."""
@@ -171,6 +176,26 @@ class MemoryStore:
     def set_state(self, session_id: str, key: str, value: Json) -> None:
         """Set one key."""
         self._do(SetState(session_id, key, deepcopy(value)))
+
+    def add_llm_model(self, name: str) -> None:
+        """Make a model known."""
+        self.models.add(name)
+
+    def set_llm_model(self, session_id: str, name: str | None) -> None:
+        """Let the session name a known model, or none."""
+        if session_id not in self.world:
+            raise NotFound(f"no session {session_id!r}")
+        if name is not None and name not in self.models:
+            raise NotFound(f"no model {name!r}")
+        self.named.pop(session_id, None)
+        if name is not None:
+            self.named[session_id] = name
+
+    def delete_llm_model(self, name: str) -> None:
+        """Forget a model that no session names."""
+        if name in self.named.values():
+            raise Refused(f"model {name!r} is in use")
+        self.models.discard(name)
 
 
 def _total(session: Session, field: str) -> int:
