@@ -55,7 +55,7 @@ def test_the_schema_is_a_schema():
 
 
 # Fields that came within the schema's version: older files lack them.
-ADDED = ("baseline", "known", "script", "reproducer")
+ADDED = ("baseline", "known", "script", "reproducer", "steps")
 
 
 @pytest.mark.parametrize("title", TABLES)

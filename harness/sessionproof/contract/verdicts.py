@@ -39,6 +39,25 @@ class Reproducer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step:
+    """One operation of a finding, for a picture of it.
+
+    ``call`` is the store's method, ``session`` the session's name in the program (empty where it
+    is about none), ``outcome`` is ok, fail or info. Labels stand for messages: ``sent`` for those
+    that it gave, ``got`` for those that it answered, and ``want`` for those that it should have;
+    None where it answers none, or where that is not known. ``said`` is any other answer, in short.
+    """
+
+    call: str
+    session: str = ""
+    outcome: str = "ok"
+    sent: tuple[str, ...] = ()
+    got: tuple[str, ...] | None = None
+    want: tuple[str, ...] | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One break, with its evidence.
 
@@ -48,7 +67,8 @@ class Finding:
     the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
     name: a stack, what a process wrote to stderr. ``script`` is the same as ``program`` in lines of
     Python that run: they use an open ``store``, and the last ones fail as long as it is broken.
-    Empty where it cannot be shown so. ``reproducer`` is the file that was made of it.
+    Empty where it cannot be shown so. ``reproducer`` is the file that was made of it. ``steps``
+    are the operations with what came of them; empty where they were not recorded.
     """
 
     anomaly: Anomaly
@@ -61,6 +81,7 @@ class Finding:
     evidence: dict[str, str] = field(default_factory=dict)
     script: tuple[str, ...] = ()
     reproducer: Reproducer | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,5 +130,14 @@ def finding_from_json(value: Mapping[str, Any]) -> Finding:
             "program": tuple(value["program"]),
             "script": tuple(value["script"]),
             "reproducer": None if reproducer is None else Reproducer(**reproducer),
+            "steps": tuple(map(_step_from_json, value["steps"])),
         }
     )
+
+
+def _step_from_json(value: Mapping[str, Any]) -> Step:
+    labels = {
+        name: None if value[name] is None else tuple(value[name])
+        for name in ("sent", "got", "want")
+    }
+    return Step(**{**value, **labels})

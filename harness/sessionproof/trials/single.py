@@ -26,6 +26,7 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding
+from sessionproof.trials.steps import steps_of
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import Handle
@@ -337,6 +338,7 @@ class Trial:
             program=(*named, *(as_call(done.operation) for done in upto)),
             repeats=repeats,
             evidence=dict(fault.evidence or {}),
+            steps=steps_of(upto, self.claims),
         )
 
 
