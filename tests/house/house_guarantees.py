@@ -1,0 +1,75 @@
+"""``docs/guarantees.md``, made of the registry and of the mutants.
+
+``python -m tests.house.house_guarantees --write`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fixtures.registry import Mutant, mutants
+from sessionproof.contract.guarantees import GUARANTEES, Guarantee
+
+PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
+
+TITLES = {
+    "CORE": "what every store owes",
+    "FK": "references",
+    "CNT": "counters and totals",
+    "SEQ": "order within a session",
+    "SEC": "hostile input and isolation",
+}
+
+_HEAD = """\
+# Guarantees
+
+What is checked, what a break does to a user's chat, and what it looks like in code. The page is generated from the registry (`contract/guarantees.py`) and from the mutants, the stores that each guarantee must catch.
+
+A guarantee applies to a store that has what stands under *needs*: a capability (an optional method), or a claim. Without it the verdict is "not claimed". With less than the *least evidence* it is "could not tell".
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    caught: dict[str, list[Mutant]] = {}
+    for mutant in mutants():
+        caught.setdefault(mutant.guarantee, []).append(mutant)
+    for group in dict.fromkeys(row.group for row in GUARANTEES.values()):
+        parts.append(f"## {group}: {TITLES[group]}\n")
+        rows = [row for row in GUARANTEES.values() if row.group == group]
+        parts += [_section(row, caught.get(row.id, [])) for row in rows]
+    return "\n".join(parts)
+
+
+def _section(row: Guarantee, caught: list[Mutant]) -> str:
+    needs = [" or ".join(f"`{name}`" for name in need.split("|")) for need in row.needs]
+    needs += [f"claim `{row.claim.words}`"] if row.claim else []
+    lines = [
+        f"### {row.id}",
+        "",
+        f"**{row.promise}**",
+        "",
+        f"*When it breaks:* {row.damage}",
+        "",
+        f"*Needs:* {', '.join(needs) or 'nothing beyond append, read and close'}. "
+        f"*Least evidence:* {row.least:,} {row.unit}.",
+        "",
+        "*Caught, among others:*",
+        "",
+        *(f"- {mutant.broken} (`{_name(mutant)}`)" for mutant in sorted(caught, key=_name)[:6]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _name(mutant: Mutant) -> str:
+    return mutant.store.rpartition(":")[2]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(page(), "utf-8")
+    else:
+        sys.stdout.write(page())
