@@ -24,9 +24,13 @@ TITLES = {
 _HEAD = """\
 # Guarantees
 
-What is checked, what a break does to a user's chat, and what it looks like in code. The page is generated from the registry (`contract/guarantees.py`) and from the mutants, the stores that each guarantee must catch.
+What is checked, what a break does to a user's chat, and what it looks like in code.
+The page is generated from the registry (`contract/guarantees.py`) and from the mutants, the \
+stores that each guarantee must catch.
 
-A guarantee applies to a store that has what stands under *needs*: a capability (an optional method), or a claim. Without it the verdict is "not claimed". With less than the *least evidence* it is "could not tell".
+A guarantee applies to a store that has what stands under *needs*: a capability (an optional \
+method), or a claim. Without it the verdict is "not claimed".
+With less than the *least evidence* it is "could not tell".
 """
 
 
