@@ -7,7 +7,6 @@ CREATE TABLE sessions (
     parent_message_id  TEXT,
     first_user_message TEXT NOT NULL,
     model              TEXT,
-    message_count      INTEGER DEFAULT 0,
     created_at         DATETIME DEFAULT CURRENT_TIMESTAMP,
     updated_at         DATETIME DEFAULT CURRENT_TIMESTAMP,
     expires_at         DATETIME NOT NULL,
