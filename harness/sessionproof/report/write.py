@@ -17,7 +17,7 @@ from sessionproof.report.plain import cut, shown
 from sessionproof.report.result import SCHEMA_VERSION, RunResult, to_json
 
 RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
-_ADDED = ("baseline", "known", "reproducer", "script", "steps")  # fields that older results do not have
+_ADDED = ("baseline", "known", "reproducer", "script", "steps")  # older results lack them
 
 
 def write_report(result: RunResult, directory: Path) -> Path:
