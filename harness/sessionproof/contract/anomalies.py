@@ -27,6 +27,9 @@ class Anomaly(StrEnum):
     UNEXPECTED_REFUSAL = "unexpected-refusal"
     ACCEPTED_INVALID = "accepted-invalid"
     ALIASING = "aliasing"
+    INJECTION = "injection"
+    ESCAPE = "outside-location"
+    EXPOSED = "exposed-file"
     MALFORMED = "malformed-answer"
     HANG = "hang"
     CRASH = "crash"
@@ -52,6 +55,9 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.UNEXPECTED_REFUSAL: "an operation that the store owes was refused",
     Anomaly.ACCEPTED_INVALID: "what the store claims to refuse was accepted",
     Anomaly.ALIASING: "changing a returned or passed object changes what is stored",
+    Anomaly.INJECTION: "an input was run as code, SQL, a pattern or a template",
+    Anomaly.ESCAPE: "something outside the location was read, written or removed",
+    Anomaly.EXPOSED: "a file of the store can be read by others than its owner",
     Anomaly.MALFORMED: "an answer has a type or shape that the contract does not allow",
     Anomaly.HANG: "an operation did not end within its deadline",
     Anomaly.CRASH: "the process of the store ended during an operation",

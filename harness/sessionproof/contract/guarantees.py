@@ -175,6 +175,7 @@ _ROWS = (
         unit="sessions",
         least=10,
         needs=("create",),
+        claim=ATOMIC,
     ),
     Guarantee(
         id="CORE-14",

@@ -71,6 +71,12 @@ class StoreUnderTest:
         """Whether the handle was lost to a hang or a crash."""
         return self._handle is not None and self._handle.dropped
 
+    def below(self, parent: Path) -> StoreUnderTest:
+        """The same store on locations of its own below another directory; the caller closes it."""
+        return StoreUnderTest(
+            self.spec, self.claims, parent=parent, deadlines=self.deadlines, recorder=self._recorder
+        )
+
     def handle(self) -> Handle:
         """The open handle; raises CannotOpen."""
         if self._handle is None or self._handle.dropped:
