@@ -36,7 +36,7 @@ def test_does_all_that_the_store_does(tmp_path: Path):
     async def main() -> None:
         async with AsyncReferenceStore(tmp_path, preset="cli", durability="process") as store:
             assert shape_problems(store) == []
-            assert len(capabilities_of(store)) == 15
+            assert len(capabilities_of(store)) == 18
             assert store.claims.durability == "process"
             assert await store.create("s", messages=say("a"), title="t") == "s"
             receipt = await store.append("s", say("b"))
@@ -54,6 +54,11 @@ def test_does_all_that_the_store_does(tmp_path: Path):
             await store.clear("s")
             await store.update("s", title="u")
             assert (await store.get("s")).title == "u"
+            await store.add_llm_model("m")
+            await store.set_llm_model("s", "m")
+            with pytest.raises(Refused):
+                await store.delete_llm_model("m")
+            assert (await store.get("s")).llm_model == "m"
             await store.set_state("s", "k", [1])
             assert await store.get_state("s", "k") == [1]
             assert (await store.tables()).messages == "messages"

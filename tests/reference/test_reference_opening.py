@@ -92,7 +92,7 @@ def test_settles_what_cannot_be_changed_later(tmp_path: Path):
         "auto_vacuum": 2,
         "page_size": 4096,
     }
-    assert {name for (name,) in strict} == {"sessions", "messages", "state"}
+    assert {name for (name,) in strict} == {"sessions", "messages", "state", "llm_models"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -220,10 +220,11 @@ def test_refuses_unknown_settings(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-# Upgrades, with a second step that does not exist yet.
+# Upgrades, with one step more than there are.
 
-SECOND = Step(
-    2,
+LAST = len(steps.shipped()) + 1
+NEXT = Step(
+    LAST,
     "notes",
     """
     ALTER TABLE sessions ADD COLUMN note TEXT;
@@ -236,37 +237,37 @@ SECOND = Step(
     UPDATE sessions SET note = 'upgraded';
     """,
 )
-BROKEN = Step(2, "broken", "CREATE TABLE half (x);\nINSERT INTO missing VALUES (1);")
+BROKEN = Step(LAST, "broken", "CREATE TABLE half (x);\nINSERT INTO missing VALUES (1);")
 DANGLING = Step(
-    2,
+    LAST,
     "dangling",
     "CREATE TABLE child (p INTEGER REFERENCES sessions (id));\nINSERT INTO child VALUES (99);",
 )
 
 
 def with_step(monkeypatch, step: Step) -> None:
-    both = (*steps.shipped(), step)
-    monkeypatch.setattr(steps, "shipped", lambda: both)
+    more = (*steps.shipped(), step)
+    monkeypatch.setattr(steps, "shipped", lambda: more)
 
 
 def test_an_older_file_is_upgraded(tmp_path: Path, monkeypatch):
     """Opening a file of an earlier schema brings it to the last step with all that it has."""
     path = make(tmp_path)
-    with_step(monkeypatch, SECOND)
+    with_step(monkeypatch, NEXT)
     for _ in range(2):  # the second time there is nothing to do
         with ReferenceStore(tmp_path) as store:
             assert [message.content for message in store.read("s")] == ["kept"]
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (LAST,)
         assert connection.execute("SELECT note FROM sessions").fetchall() == [("upgraded",)]
         assert connection.execute("SELECT count(*) FROM notes").fetchone() == (1,)
 
 
 def test_a_new_file_gets_all_steps(tmp_path: Path, monkeypatch):
     """A file made today equals one that was upgraded."""
-    with_step(monkeypatch, SECOND)
+    with_step(monkeypatch, NEXT)
     with closing(sqlite3.connect(make(tmp_path))) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (LAST,)
         assert steps.differences(connection, steps.shipped()) == []
 
 
@@ -279,7 +280,7 @@ def test_a_failed_upgrade_leaves_the_old_file(tmp_path: Path, monkeypatch, step:
         with pytest.raises(Refused):
             ReferenceStore(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (LAST - 1,)
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
         assert not names & {"half", "child"}
     with ReferenceStore(tmp_path) as store:
@@ -291,7 +292,7 @@ def test_an_upgrade_waits_for_writers(tmp_path: Path, monkeypatch):
     with ReferenceStore(tmp_path) as old:
         old.append("s", [Message("user", "a")])
         with monkeypatch.context() as patch:
-            with_step(patch, SECOND)
+            with_step(patch, NEXT)
             with ReferenceStore(tmp_path) as new:
                 new.append("s", [Message("user", "b")])
                 assert old.append("s", [Message("user", "c")]).seqs == (3,)
@@ -300,7 +301,7 @@ def test_an_upgrade_waits_for_writers(tmp_path: Path, monkeypatch):
 
 def test_statements_keep_triggers_whole():
     """A script is split at the ends of statements, not of the lines in a trigger's body."""
-    assert [one.split()[1] for one in steps.statements(SECOND.sql)] == [
+    assert [one.split()[1] for one in steps.statements(NEXT.sql)] == [
         "TABLE", "TABLE", "TRIGGER", "sessions",
     ]  # fmt: skip
     with pytest.raises(ValueError, match="unfinished"):

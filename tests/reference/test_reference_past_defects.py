@@ -40,6 +40,7 @@ def test_a_model_need_not_be_known_and_can_be_forgotten(store: ReferenceStore):
     store.create("s", llm_model="any-model")
     store.update("s", llm_model=None)
     assert store.get("s").llm_model is None
+    store.delete_llm_model("any-model")
 
 
 def test_no_session_without_an_id(store: ReferenceStore, foreign):

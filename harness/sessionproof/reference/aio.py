@@ -15,9 +15,10 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import SqliteTables
+from sessionproof.reference.arguments import SAME, Same
 from sessionproof.reference.connections import CLOSED
 from sessionproof.reference.presets import preset_named
-from sessionproof.reference.store import SAME, Durability, ReferenceStore, _Same
+from sessionproof.reference.store import Durability, ReferenceStore
 
 T = TypeVar("T")
 
@@ -144,10 +145,10 @@ class AsyncReferenceStore:
         self,
         session_id: str,
         *,
-        owner: str | _Same | None = SAME,
-        title: str | _Same | None = SAME,
-        llm_model: str | _Same | None = SAME,
-        metadata: Mapping[str, Json] | _Same | None = SAME,
+        owner: str | Same | None = SAME,
+        title: str | Same | None = SAME,
+        llm_model: str | Same | None = SAME,
+        metadata: Mapping[str, Json] | Same | None = SAME,
     ) -> None:
         """See ``ReferenceStore.update``."""
         await self._run(
@@ -172,6 +173,18 @@ class AsyncReferenceStore:
     async def set_state(self, session_id: str, key: str, value: Json) -> None:
         """See ``ReferenceStore.set_state``."""
         await self._run(self._writes, lambda: self._store.set_state(session_id, key, value))
+
+    async def add_llm_model(self, name: str) -> None:
+        """See ``ReferenceStore.add_llm_model``."""
+        await self._run(self._writes, lambda: self._store.add_llm_model(name))
+
+    async def set_llm_model(self, session_id: str, name: str | None) -> None:
+        """See ``ReferenceStore.set_llm_model``."""
+        await self._run(self._writes, lambda: self._store.set_llm_model(session_id, name))
+
+    async def delete_llm_model(self, name: str) -> None:
+        """See ``ReferenceStore.delete_llm_model``."""
+        await self._run(self._writes, lambda: self._store.delete_llm_model(name))
 
     async def tables(self) -> SqliteTables:
         """See ``ReferenceStore.tables``."""

@@ -9,6 +9,9 @@ from sessionproof.contract.errors import Conflict, Indefinite, Refused, StoreErr
 # A constraint or trigger of the schema that two clients can run into, and what it means to them.
 _CONFLICTS = ("message id is taken", "session exists")
 
+# One that says no for a reason that lasts.
+_REFUSALS = ("sessions name this model",)
+
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _CLEAR = {
@@ -48,6 +51,8 @@ def as_store_error(error: sqlite3.Error, *, path: object, writes: bool) -> Store
     text = str(error)
     if text in _CONFLICTS:
         return Conflict(f"{text}; nothing was stored")
+    if text in _REFUSALS:
+        return Refused(f"{text}; nothing was changed")
     if code in _BUSY:
         return Refused(f"{path} is locked by another connection; nothing was stored, try again")
     if code == sqlite3.SQLITE_TOOBIG or isinstance(error, sqlite3.DataError):

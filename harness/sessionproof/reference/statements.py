@@ -39,6 +39,8 @@ CLEAR = "DELETE FROM messages WHERE sid = (SELECT id FROM sessions WHERE session
 GET_STATE = (
     "SELECT value FROM state WHERE sid = (SELECT id FROM sessions WHERE session_id = ?) AND key = ?"
 )
+ADD_LLM_MODEL = "INSERT INTO llm_models (name) VALUES (?) ON CONFLICT DO NOTHING"
+DELETE_LLM_MODEL = "DELETE FROM llm_models WHERE name = ?"
 
 _STATUS = "SELECT status FROM sessions WHERE session_id = ?"
 _SET_STATE = (

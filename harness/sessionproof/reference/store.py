@@ -12,12 +12,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sessionproof
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import Clock, SystemClock
-from sessionproof.contract.errors import NotFound, Refused
+from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import (
     MESSAGE_FIELDS,
@@ -29,9 +29,9 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.store import SqliteTables
 from sessionproof.reference import opening, statements, steps
+from sessionproof.reference.arguments import SAME, Same, facts, no_message, no_session, whole
 from sessionproof.reference.codec import (
     KINDS,
-    MOST,
     ROLES,
     checked_json,
     checked_text,
@@ -51,15 +51,6 @@ Durability = Literal["power", "process"]
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
 
-
-class _Same:
-    """The value of an argument that was not given: what is stored stays."""
-
-    def __repr__(self) -> str:
-        return "SAME"
-
-
-SAME: Final = _Same()
 
 _open_stores: weakref.WeakSet[ReferenceStore] = weakref.WeakSet()
 
@@ -89,6 +80,7 @@ class ReferenceStore:
         durability="power",
         seq_start=1,
         seq_after_delete="never",
+        on_delete_in_use="refuses",
     )
     version = sessionproof.__version__
 
@@ -162,7 +154,7 @@ class ReferenceStore:
     def read_last(self, session_id: str, n: int) -> builtins.list[Message]:
         """The newest ``n`` messages, oldest first; empty for an unknown session."""
         key = checked_text(session_id, "session_id")
-        messages = self._messages(statements.READ_LAST, (key, _whole(n, "n", least=0)))
+        messages = self._messages(statements.READ_LAST, (key, whole(n, "n", least=0)))
         messages.reverse()
         return messages
 
@@ -173,7 +165,7 @@ class ReferenceStore:
         session that was deleted since.
         """
         key = checked_text(session_id, "session_id")
-        _whole(limit, "limit", least=1)
+        whole(limit, "limit", least=1)
         tag, after = statements.split_id(cursor) if type(cursor) is str else (None, 0)
         if cursor is not None and tag is None:
             raise Refused(f"page takes the cursor of an earlier page of it, not {cursor!r}")
@@ -203,7 +195,7 @@ class ReferenceStore:
         key = checked_text(session_id, "session_id")
         name = checked_text(message_id, "message_id")
         if not self._write(lambda db: statements.delete_message(db, key, name)):
-            raise _no_message(session_id, message_id)
+            raise no_message(session_id, message_id)
 
     def edit_message(self, session_id: str, message_id: str, message: Message) -> None:
         """Put ``message`` in the place of one; it keeps its number, and its id unless given anew.
@@ -215,7 +207,7 @@ class ReferenceStore:
         name = checked_text(message_id, "message_id")
         row = encode(message)
         if not self._write(lambda db: statements.edit_message(db, key, name, row)):
-            raise _no_message(session_id, message_id)
+            raise no_message(session_id, message_id)
 
     def replace(self, session_id: str, messages: Sequence[Message]) -> None:
         """Put these messages in the place of all, all or nothing; raises as ``append`` does.
@@ -245,14 +237,14 @@ class ReferenceStore:
     ) -> str:
         """Make a session with its first messages, all or nothing; answers its id.
 
-        Without an id it gets a random one. Raises ``Conflict`` when the id is taken, and as
-        ``append`` does.
+        Without an id it gets a random one. To name an ``llm_model`` makes it known. Raises
+        ``Conflict`` when the id is taken, and as ``append`` does.
         """
         name: str = secrets.token_hex(16) if session_id is None else session_id
         key = checked_text(name, "session_id")
         rows = encode_all(messages)
-        facts = _facts({"owner": owner, "title": title, "llm_model": llm_model}, metadata)
-        self._write(lambda db: statements.create(db, key, facts, rows, self._clock.now_us()))
+        known = facts({"owner": owner, "title": title, "llm_model": llm_model}, metadata)
+        self._write(lambda db: statements.create(db, key, known, rows, self._clock.now_us()))
         return name
 
     def get(self, session_id: str) -> SessionInfo | None:
@@ -276,22 +268,22 @@ class ReferenceStore:
         self,
         session_id: str,
         *,
-        owner: str | _Same | None = SAME,
-        title: str | _Same | None = SAME,
-        llm_model: str | _Same | None = SAME,
-        metadata: Mapping[str, Json] | _Same | None = SAME,
+        owner: str | Same | None = SAME,
+        title: str | Same | None = SAME,
+        llm_model: str | Same | None = SAME,
+        metadata: Mapping[str, Json] | Same | None = SAME,
     ) -> None:
         """Set facts of a session; those not given stay. Raises ``NotFound``.
 
-        ``metadata`` is set as a whole. This is no activity.
+        ``metadata`` is set as a whole; to name an ``llm_model`` makes it known. This is no
+        activity.
         """
         key = checked_text(session_id, "session_id")
         given = {"owner": owner, "title": title, "llm_model": llm_model}
-        facts = _facts(
-            {name: value for name, value in given.items() if value is not SAME}, metadata
-        )
-        if not self._write(lambda db: statements.update(db, key, facts)):
-            raise NotFound(f"there is no session {_short(session_id)}")
+        texts = {name: value for name, value in given.items() if value is not SAME}
+        changed = facts(texts, metadata)
+        if not self._write(lambda db: statements.update(db, key, changed)):
+            raise no_session(session_id)
 
     def list(self) -> builtins.list[str]:
         """The ids of all sessions."""
@@ -321,6 +313,22 @@ class ReferenceStore:
         pair = (checked_text(key, "key"), checked_json(value, "value"))
         self._write(lambda db: statements.set_state(db, name, pair, self._clock.now_us()))
 
+    # The models that sessions name
+
+    def add_llm_model(self, name: str) -> None:
+        """Make an LLM's model known; one that is known stays as it is."""
+        model = checked_text(name, "name")
+        self._write(lambda db: statements.change(db, statements.ADD_LLM_MODEL, (model,)))
+
+    def set_llm_model(self, session_id: str, name: str | None) -> None:
+        """Let the session name this model, which makes it known, or none. Raises ``NotFound``."""
+        self.update(session_id, llm_model=name)
+
+    def delete_llm_model(self, name: str) -> None:
+        """Forget a model, known or not; raises ``Refused`` while sessions name it."""
+        model = checked_text(name, "name")
+        self._write(lambda db: statements.change(db, statements.DELETE_LLM_MODEL, (model,)))
+
     def tables(self) -> SqliteTables:
         """The file and the names of its tables."""
         return SqliteTables(
@@ -330,6 +338,12 @@ class ReferenceStore:
             message_seq="seq",
             sessions="sessions",
             session_key="id",
+            children={"state": "sid"},
+            message_tokens="tokens",
+            message_duration="duration_us",
+            session_count="message_count",
+            session_tokens="total_tokens",
+            session_duration="total_duration_us",
         )
 
     def _messages(self, sql: str, values: tuple[Any, ...]) -> builtins.list[Message]:
@@ -350,33 +364,6 @@ class ReferenceStore:
     def _forget(self) -> None:
         self._writer.forget()
         self._readers.forget()
-
-
-def _facts(texts: Mapping[str, Any], metadata: object) -> dict[str, Any]:
-    """The columns to set: texts that were checked, metadata as JSON text when it was given."""
-    facts = {name: checked_text(value, name, optional=True) for name, value in texts.items()}
-    if metadata is None:
-        return facts | {"metadata": None}
-    if metadata is not SAME:
-        if type(metadata) is not dict:
-            raise Refused(f"metadata must be a dict or None, not {type(metadata).__name__}")
-        facts["metadata"] = checked_json(metadata, "metadata")
-    return facts
-
-
-def _whole(value: object, what: str, *, least: int) -> int:
-    if type(value) is not int or not least <= value < MOST:
-        raise Refused(f"{what} must be an integer of at least {least}")
-    return value
-
-
-def _no_message(session_id: str, message_id: str) -> NotFound:
-    return NotFound(f"session {_short(session_id)} has no message {_short(message_id)}")
-
-
-def _short(text: str) -> str:
-    shown = ascii(text)
-    return shown if len(shown) <= 80 else f"{shown[:80]}…"
 
 
 def _forget_in_child() -> None:
