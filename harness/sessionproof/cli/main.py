@@ -54,6 +54,11 @@ def main() -> None:
     "--accept-unknown", multiple=True, help='A group or id whose "could not tell" is accepted.'
 )
 @click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    help="TOML file of known breaks with their reasons: they do not fail the run.",
+)
+@click.option(
     "--location",
     type=click.Path(path_type=Path),
     help="Existing folder below which the store's data is put.  [default: memory, else temporary]",
@@ -74,14 +79,16 @@ def run(
     only: tuple[str, ...],
     require: tuple[str, ...],
     accept_unknown: tuple[str, ...],
+    baseline: Path | None,
     location: Path | None,
     operation_deadline: float | None,
     test_deadline: float | None,
 ) -> None:
     """Judge STORE: reference, module:attr, the name of a known store, or cmd:COMMAND.
 
-    Exit codes: 0 all claimed guarantees hold, 1 one is broken, 2 bad usage or the store cannot be
-    opened, 4 one could not be judged, 5 nothing was examined, 130 interrupted.
+    Exit codes: 0 all claimed guarantees hold, or their breaks are in the baseline, 1 one is broken,
+    or the baseline has a stale entry, 2 bad usage or the store cannot be opened, 4 one could not
+    be judged, 5 nothing was examined, 130 interrupted.
     """
     from sessionproof.cli.run import judge
 
@@ -94,6 +101,7 @@ def run(
         only=only,
         require=require,
         accept_unknown=accept_unknown,
+        baseline=baseline,
         location=location,
         operation_s=operation_deadline,
         test_s=test_deadline,

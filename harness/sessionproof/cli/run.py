@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.engine.assemble import assemble
+from sessionproof.engine.judge import LOG
+from sessionproof.engine.judge import judge as run_plan
+from sessionproof.engine.machine import check_location, cores, fast_folder, make_report_folder
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
-from sessionproof.engine.records import read_notes, read_records
-from sessionproof.engine.supervise import Supervised, supervise
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 from sessionproof.report.terminal import print_summary
-from sessionproof.report.write import write_report
-
-_ROOM_BYTES = 512 * 1024 * 1024
 
 
 def judge(
@@ -39,6 +33,7 @@ def judge(
     only: Sequence[str],
     require: Sequence[str],
     accept_unknown: Sequence[str],
+    baseline: Path | None,
     location: Path | None,
     operation_s: float | None,
     test_s: float | None,
@@ -49,8 +44,10 @@ def judge(
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _check_folders(report, location)
-        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=location or _fast_folder()))
+        if location is not None:
+            check_location(location)
+        make_report_folder(report)
+        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=location or fast_folder()))
         # On a terminal alone: elsewhere a mistake stays one line.
         waiting = console.status("opening the store") if console.is_terminal else nullcontext()
         with waiting:
@@ -61,10 +58,11 @@ def judge(
                 directory=directory,
                 require=require,
                 only=only,
+                baseline=baseline,
                 operation_s=operation_s,
                 test_s=test_s,
             )
-        return _run(plan, workers or _cores(), report, accept_unknown, console)
+        return _run(plan, workers or cores(), report, accept_unknown, console)
     except BadUsage as error:
         _say(console, f"sessionproof: {error}")
         return EXIT_USAGE
@@ -79,72 +77,21 @@ def judge(
 def _run(
     plan: Plan, workers: int, report: Path, accept_unknown: Sequence[str], console: Console
 ) -> int:
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    start = monotonic_s()
     version = f" (version {plan.version})" if plan.version else ""
     _say(console, f"judging {plan.store}{version}: profile {plan.profile.name}, seed {plan.seed}")
     with _Watch(console) as watch:
-        ended = supervise(plan, workers=workers, follow=watch.follow)
-    result = assemble(
-        plan,
-        read_records(plan.directory),
-        workers=workers,
-        started_at=started_at,
-        duration_s=monotonic_s() - start,
-        complete=ended.finished,
-        interrupted=ended.interrupted,
-        accept_unknown=accept_unknown,
-        notes=(*ended.problems, *read_notes(plan.directory)),
-    )
-    page = write_report(result, report)
-    _keep_logs(plan.directory, report)
+        judged = run_plan(
+            plan, report, workers=workers, follow=watch.follow, accept_unknown=accept_unknown
+        )
     out = Console()
-    print_summary(result, out)
-    _say(out, f"report: {page}")
-    for problem in ended.problems:
+    print_summary(judged.result, out)
+    _say(out, f"report: {judged.page}")
+    for problem in judged.problems:
         _say(console, f"sessionproof: {problem}")
-    if _never_started(ended, plan):
-        _say(console, f"sessionproof: no test ran; what pytest said is in {report / 'run.log'}")
+    if judged.never_started:
+        _say(console, f"sessionproof: no test ran; what pytest said is in {report / LOG}")
         return EXIT_USAGE
-    return result.exit_code
-
-
-def _keep_logs(directory: Path, report: Path) -> None:
-    """What pytest printed, for whoever must look behind the report."""
-    logs = [path.read_bytes() for path in sorted(directory.glob("finished*.log"))]
-    (report / "run.log").write_bytes(b"\n".join(logs))
-
-
-def _never_started(ended: Supervised, plan: Plan) -> bool:
-    """Whether the engine itself failed: without any record nothing can be said."""
-    return not ended.interrupted and not read_records(plan.directory)
-
-
-def _check_folders(report: Path, location: Path | None) -> None:
-    if location is not None:
-        if not location.is_dir():
-            what = "is a file" if location.exists() else "does not exist"
-            raise BadUsage(f"--location {location} {what}: name an existing folder")
-        if not os.access(location, os.W_OK | os.X_OK):
-            raise BadUsage(f"--location {location} is not writable")
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadUsage(f"--report {report} cannot be made: {error.strerror}") from None
-    if not os.access(report, os.W_OK | os.X_OK):
-        raise BadUsage(f"--report {report} is not writable")
-
-
-def _fast_folder() -> Path | None:
-    """A file system in memory where there is room: what is judged here does not need a disk."""
-    memory = Path("/dev/shm")  # noqa: S108 - the run's own folder in it is private
-    if not memory.is_dir() or not os.access(memory, os.W_OK | os.X_OK):
-        return None
-    return memory if shutil.disk_usage(memory).free >= _ROOM_BYTES else None
-
-
-def _cores() -> int:
-    return max(1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2))
+    return judged.result.exit_code
 
 
 def _say(console: Console, text: str) -> None:

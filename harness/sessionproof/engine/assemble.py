@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import sessionproof
 from sessionproof.contract.claims import Claims, as_python, claims_to_json
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Record, Verdict
+from sessionproof.engine.baseline import compared
 from sessionproof.engine.plan import Plan
 from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
 from sessionproof.trials.examine import unmet
@@ -31,6 +33,9 @@ def assemble(
     """The result of a run with its verdict and exit code."""
     made = list(map(_with_repeat(plan), records))
     guarantees = merge([*made, *_unmet(plan, made)], plan.only)
+    baseline = None
+    if plan.baseline is not None:
+        guarantees, baseline = compared(guarantees, plan.baseline)
     result = RunResult(
         store=plan.store,
         store_version=plan.version,
@@ -52,6 +57,7 @@ def assemble(
         interrupted=interrupted,
         accepted_unknown=tuple(name.upper() for name in accept_unknown),
         notes=(*plan.notes, *notes),
+        baseline=baseline,
     )
     return concluded(result)
 
@@ -90,9 +96,10 @@ def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:
 
 
 def _again(plan: Plan) -> str:
-    if set(plan.only) == set(GUARANTEES):
-        return plan.command
-    return plan.command + "".join(f" --only {name}" for name in plan.only)
+    all_of_them = set(plan.only) == set(GUARANTEES)
+    words = [] if all_of_them else [word for name in plan.only for word in ("--only", name)]
+    words += [] if plan.baseline is None else ["--baseline", plan.baseline.file]
+    return " ".join([plan.command, shlex.join(words)]).rstrip()
 
 
 def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:

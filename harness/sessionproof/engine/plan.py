@@ -19,6 +19,7 @@ from typing import Any
 
 from sessionproof.contract.claims import Claims, claims_from_json, claims_to_json, required
 from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.engine.baseline import KnownBreaks, read_baseline
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
 DEFAULT_PROFILE = "gate"
@@ -48,6 +49,7 @@ class Plan:
     command: str
     not_representable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    baseline: KnownBreaks | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -57,7 +59,7 @@ class Plan:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Plan:
         """The inverse of ``to_json``."""
-        profile = value["profile"]
+        profile, baseline = value["profile"], value["baseline"]
         tuples = {
             name: tuple(value[name])
             for name in ("capabilities", "only", "not_representable", "notes")
@@ -69,6 +71,7 @@ class Plan:
                 "claims": claims_from_json(value["claims"]),
                 "profile": Profile(**{**profile, "deadlines": Deadlines(**profile["deadlines"])}),
                 "directory": Path(value["directory"]),
+                "baseline": None if baseline is None else KnownBreaks(**baseline),
             }
         )
 
@@ -81,12 +84,17 @@ def make_plan(
     directory: Path,
     require: Sequence[str] = (),
     only: Sequence[str] = (),
+    baseline: Path | None = None,
     operation_s: float | None = None,
     test_s: float | None = None,
 ) -> Plan:
     """Look at the store in a child process and plan its run; raises BadUsage."""
     chosen = _profile(profile, operation_s, test_s)
     wanted = _wanted(only)
+    try:
+        known = None if baseline is None else read_baseline(baseline)
+    except ValueError as error:
+        raise BadUsage(str(error)) from None
     seen = _described(store, chosen, directory)
     claims = claims_from_json(seen["claims"])
     try:
@@ -108,6 +116,7 @@ def make_plan(
         command=_command(store, chosen.name, seed, require),
         not_representable=tuple(seen["not_representable"]),
         notes=tuple(seen["notes"]),
+        baseline=known,
     )
 
 

@@ -9,7 +9,7 @@ from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report import words
 from sessionproof.report.plain import cut, short_program, shown
-from sessionproof.report.result import EXIT_HOLDS, GuaranteeResult, RunResult
+from sessionproof.report.result import EXIT_HOLDS, GuaranteeResult, RunResult, is_new_break
 
 TEXT_CHARACTERS_MAX = 4_000
 PROGRAM_LINES_MAX = 100
@@ -19,9 +19,9 @@ FINDINGS_MAX = 5
 def render_junit(result: RunResult) -> str:
     """One testcase a guarantee, and one for the run itself.
 
-    Broken is a failure and could not tell an error, as far as they decide; accepted, not gated,
-    not claimed and not run are skipped. The run's own case is an error when no guarantee explains
-    an exit code other than 0, or when the run did not end by itself.
+    Broken is a failure and could not tell an error, as far as they decide; accepted, known, not
+    gated, not claimed and not run are skipped. The run's own case is an error when no guarantee
+    explains an exit code other than 0, or when the run did not end by itself.
     """
     suites = Element("testsuites", name="sessionproof")
     suite = SubElement(suites, "testsuite", name="sessionproof")
@@ -73,7 +73,7 @@ def _guarantee(suite: Element, result: RunResult, row: GuaranteeResult) -> None:
 def _outcome(result: RunResult, row: GuaranteeResult) -> str | None:
     if row.verdict is Verdict.HOLDS:
         return None
-    if row.gated and row.verdict is Verdict.BROKEN:
+    if row.gated and is_new_break(row):
         return "failure"
     if row.gated and row.verdict is Verdict.UNKNOWN and not words.accepted(result, row):
         return "error"

@@ -27,9 +27,8 @@ EXIT_INTERRUPTED = 130
 class Baseline:
     """What a file of known breaks came to: ``mended`` and ``stale`` are ids.
 
-    ``mended`` are listed and hold now. ``stale`` are listed and can be no break of this store:
-    unknown ids, and what it does not claim. ``problems`` are sentences, one for each that fails
-    the run.
+    ``mended`` are listed and hold now. ``stale`` are listed and can be no break of this store, as
+    it does not claim them. ``problems`` are sentences, one for each that fails the run.
     """
 
     file: str
@@ -152,7 +151,10 @@ def concluded(result: RunResult) -> RunResult:
 
 
 def exit_code(result: RunResult) -> int:
-    """The first that applies: interrupted, broken, nothing examined, could not tell, holds."""
+    """The first that applies: interrupted, broken, nothing examined, could not tell, holds.
+
+    A known break does not count; a stale entry of the baseline counts like a break.
+    """
     examined = [one for one in result.guarantees if one.verdict in (Verdict.HOLDS, Verdict.BROKEN)]
     unknown = [
         one
@@ -161,7 +163,9 @@ def exit_code(result: RunResult) -> int:
     ]
     if result.interrupted:
         return EXIT_INTERRUPTED
-    if any(one.gated and one.verdict is Verdict.BROKEN for one in result.guarantees):
+    if any(one.gated and is_new_break(one) for one in result.guarantees):
+        return EXIT_BROKEN
+    if result.baseline is not None and result.baseline.problems:
         return EXIT_BROKEN
     if not examined and not unknown:
         return EXIT_NOTHING
@@ -175,6 +179,11 @@ def is_accepted(result: RunResult, one: GuaranteeResult) -> bool:
     return bool({one.id, one.group} & set(result.accepted_unknown))
 
 
+def is_new_break(one: GuaranteeResult) -> bool:
+    """Whether it is broken and no baseline lists it."""
+    return one.verdict is Verdict.BROKEN and one.known is None
+
+
 def counts(result: RunResult) -> dict[Verdict, int]:
     """How many guarantees have each verdict."""
     return {
@@ -183,30 +192,48 @@ def counts(result: RunResult) -> dict[Verdict, int]:
 
 
 def _sentence(result: RunResult, code: int) -> str:
-    number = counts(result)
-    of = {verdict: _guarantees(number[verdict]) for verdict in Verdict}
-    match code:
-        case 130:
-            head = f"Interrupted: {of[Verdict.HOLDS]} held so far, {number[Verdict.BROKEN]} broken."
-        case 1:
-            head = f"{of[Verdict.BROKEN]} broken; {number[Verdict.HOLDS]} hold."
-        case 5:
-            head = "Nothing was examined."
-        case 4 if number[Verdict.UNKNOWN]:
-            head = f"Could not tell of {of[Verdict.UNKNOWN]}; {number[Verdict.HOLDS]} hold."
-        case 4:
-            head = f"The run was cut short; {of[Verdict.HOLDS]} held so far."
-        case _:
-            head = _all_hold(number[Verdict.HOLDS])
-            accepted = sum(
-                one.verdict is Verdict.UNKNOWN and is_accepted(result, one)
-                for one in result.guarantees
-            )
-            if accepted:
-                head += f" Could not tell of {_guarantees(accepted)} (accepted)."
+    head = _head(result, code)
     if not result.claims_declared:
         return f"No claims: concurrency and durability not gated. {head}"
     return head
+
+
+def _head(result: RunResult, code: int) -> str:
+    number = counts(result)
+    holds, unknown = number[Verdict.HOLDS], number[Verdict.UNKNOWN]
+    new = sum(map(is_new_break, result.guarantees))
+    known = _known(number[Verdict.BROKEN] - new)
+    also = f"; {known}" if known else ""
+    match code:
+        case 130:
+            return f"Interrupted: {_guarantees(holds)} held so far, {new} broken{also}."
+        case 1 if new:
+            return f"{_guarantees(new)} broken{also}; {holds} hold."
+        case 1:
+            stale = len(result.baseline.stale) if result.baseline else 0
+            entries = "entry" if stale == 1 else "entries"
+            return f"{stale} stale {entries} in the baseline{also}; {holds} hold."
+        case 5:
+            return "Nothing was examined."
+        case 4 if unknown:
+            return f"Could not tell of {_guarantees(unknown)}{also}; {holds} hold."
+        case 4:
+            return f"The run was cut short; {_guarantees(holds)} held so far{also}."
+        case _:
+            return (f"{known}; {holds} hold." if known else _all_hold(holds)) + _accepted(result)
+
+
+def _known(number: int) -> str:
+    if not number:
+        return ""
+    return f"{number} known break{'' if number == 1 else 's'} (baseline)"
+
+
+def _accepted(result: RunResult) -> str:
+    accepted = sum(
+        one.verdict is Verdict.UNKNOWN and is_accepted(result, one) for one in result.guarantees
+    )
+    return f" Could not tell of {_guarantees(accepted)} (accepted)." if accepted else ""
 
 
 def _all_hold(number: int) -> str:

@@ -104,6 +104,8 @@ def _print_broken(result: RunResult, row: GuaranteeResult, console: Console) -> 
     _print(console, f"{_symbol(row.verdict, console)} ", title, style="bold" if row.gated else "")
     if row.reason:
         _field(console, "reason", cut(row.reason, TEXT_CHARACTERS_MAX))
+    if row.known is not None:
+        _field(console, "known", cut(row.known, TEXT_CHARACTERS_MAX))
     for finding in row.findings[:FINDINGS_MAX]:
         _print(console, "", "")
         _print_finding(finding, console)

@@ -26,10 +26,12 @@ JUDGED = (Verdict.HOLDS, Verdict.BROKEN, Verdict.UNKNOWN)
 def overall(result: RunResult) -> Verdict:
     """The verdict whose colour and symbol the whole run wears.
 
-    It looks good for exit code 0 alone, and not when something was seen broken that is not claimed.
+    It looks good for exit code 0 alone, and not when something was seen broken that is not claimed
+    or is known.
     """
     if result.exit_code == EXIT_HOLDS:
-        return Verdict.NOT_CLAIMED if of(result, Verdict.BROKEN, gated=False) else Verdict.HOLDS
+        broken = any(one.verdict is Verdict.BROKEN for one in result.guarantees)
+        return Verdict.NOT_CLAIMED if broken else Verdict.HOLDS
     if result.exit_code in (EXIT_BROKEN, EXIT_REGRESSION):
         return Verdict.BROKEN
     return Verdict.UNKNOWN
@@ -44,6 +46,12 @@ def warnings(result: RunResult) -> tuple[str, ...]:
         out.append("This run is incomplete: it was cut short before all was judged.")
     if not result.claims_declared:
         out.append("This store declares no claims: concurrency and durability are not gated.")
+    if result.baseline is not None:
+        out += result.baseline.problems
+        out += [
+            f"{name} is listed as broken in {result.baseline.file}, and holds now: strike it there."
+            for name in result.baseline.mended
+        ]
     return tuple(out)
 
 
@@ -80,12 +88,18 @@ def marks(result: RunResult, row: GuaranteeResult) -> tuple[str, ...]:
         out.append("not claimed" if row.verdict is Verdict.UNKNOWN else "seen, not claimed")
     if row.verdict is Verdict.UNKNOWN and accepted(result, row):
         out.append("accepted")
+    if row.known is not None:
+        out.append("known")
     return tuple(out)
 
 
 def reason(row: GuaranteeResult) -> str:
-    """Why the verdict is what it is; a break without a reason is named by its anomalies."""
-    return row.reason or ", ".join(dict.fromkeys(one.anomaly.value for one in row.findings))
+    """Why the verdict is what it is; a break without a reason is named by its anomalies.
+
+    A known break has the reason of the baseline, too.
+    """
+    why = row.reason or ", ".join(dict.fromkeys(one.anomaly.value for one in row.findings))
+    return "; ".join(filter(None, (why, row.known)))
 
 
 def grouped(result: RunResult) -> dict[str, list[GuaranteeResult]]:

@@ -1,0 +1,79 @@
+"""One run from its plan to its report: supervise, assemble, write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.verdicts import Record
+from sessionproof.engine.assemble import assemble
+from sessionproof.engine.plan import Plan
+from sessionproof.engine.records import read_notes, read_records
+from sessionproof.engine.supervise import Follow, supervise
+from sessionproof.report.result import RunResult
+from sessionproof.report.write import write_report
+
+LOG = "run.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a run came to. ``page`` is the written report's; ``problems`` are sentences.
+
+    ``records`` are those of the single tests. Without any the engine itself failed, unless the
+    run was interrupted.
+    """
+
+    result: RunResult
+    records: tuple[Record, ...]
+    page: Path
+    problems: tuple[str, ...] = ()
+
+    @property
+    def never_started(self) -> bool:
+        """Whether nothing can be said, and the log beside the report tells why."""
+        return not self.records and not self.result.interrupted
+
+
+def judge(
+    plan: Plan,
+    report: Path,
+    *,
+    workers: int,
+    follow: Follow,
+    accept_unknown: Iterable[str] = (),
+) -> Judgement:
+    """Run the suites as planned and write the report into its folder.
+
+    ``follow`` gets every line that a worker writes. An interruption ends the run and is told in
+    the result; it is not raised.
+    """
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    start = monotonic_s()
+    ended = supervise(plan, workers=workers, follow=follow)
+    records = read_records(plan.directory)
+    result = assemble(
+        plan,
+        records,
+        workers=workers,
+        started_at=started_at,
+        duration_s=monotonic_s() - start,
+        complete=ended.finished,
+        interrupted=ended.interrupted,
+        accept_unknown=accept_unknown,
+        notes=(*ended.problems, *read_notes(plan.directory)),
+    )
+    page = write_report(result, report)
+    _keep_logs(plan.directory, report)
+    return Judgement(
+        result=result, records=tuple(records), page=page, problems=tuple(ended.problems)
+    )
+
+
+def _keep_logs(directory: Path, report: Path) -> None:
+    """What pytest printed, for whoever must look behind the report."""
+    logs = [path.read_bytes() for path in sorted(directory.glob("finished*.log"))]
+    (report / LOG).write_bytes(b"\n".join(logs))
