@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 
 from sessionproof.checks.messages import compare
+from sessionproof.checks.rules import SameAs, Without
 from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
@@ -29,6 +30,7 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
     no read may show a text that was only ever appended to other sessions.
     """
     last: dict[str, Sequence[Message]] = {}
+    read_at: dict[str, int] = {}
     appended: dict[str, set[str]] = {}
     between: list[str] = []
     for index, done in enumerate(transcript):
@@ -61,6 +63,7 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
                 anomaly=Anomaly.LEAK,
                 expected=f"only messages of {session}",
                 seen=f"a message that was appended to {leak[0]} alone: {leak[1]!r}",
+                rule=Without(leak[1]),
             )
         before = last.get(session)
         difference = None if before is None else compare(before, seen, keeps)
@@ -71,8 +74,10 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
                 expected=f"what {session} had before {'; '.join(between[-3:])}: "
                 f"{difference.expected}",
                 seen=difference.seen,
+                rule=SameAs(read_at[session]),
             )
         last[session] = seen
+        read_at[session] = index
     return None
 
 

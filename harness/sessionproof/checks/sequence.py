@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sessionproof.checks.rules import Numbers
 from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
@@ -75,17 +76,19 @@ def count_numbers(transcript: Sequence[Completed]) -> int:
 
 def _append_fault(index: int, done: Completed, numbers: _Numbers, claims: Claims) -> Fault | None:
     receipt = done.outcome.value
+    first, words = _first_expected(numbers, claims)
+    exact = words.startswith("exactly")
+    rule = Numbers(first, exact, gapless=not numbers.shrunk)
     if receipt is None or receipt.seqs is None:
         return Fault(
             index=index,
             anomaly=Anomaly.MALFORMED,
             expected="sequence numbers in the receipt, as seq_start claims",
             seen="the append answered none",
+            rule=rule,
         )
     given = list(receipt.seqs)
     rises = all(one < other for one, other in itertools.pairwise(given))
-    first, words = _first_expected(numbers, claims)
-    exact = words.startswith("exactly")
     in_place = given[0] == first if exact else given[0] >= first
     gapless = given == list(range(given[0], given[0] + len(given)))
     if in_place and rises and (gapless or numbers.shrunk):
@@ -95,6 +98,7 @@ def _append_fault(index: int, done: Completed, numbers: _Numbers, claims: Claims
         anomaly=_anomaly(given, numbers, rises=rises),
         expected=f"{len(given)} rising numbers from {words} {first}",
         seen=f"{given} after {numbers.living[-5:]} (highest ever {numbers.highest})",
+        rule=rule,
     )
 
 

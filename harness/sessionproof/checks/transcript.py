@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sessionproof.checks.messages import Difference, Elsewhere, compare
+from sessionproof.checks.rules import IdsOf, OneManner, Rule
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
@@ -23,6 +24,7 @@ from sessionproof.contract.operations import (
     Failure,
     Get,
     List,
+    Operation,
     Outcome,
     PopLast,
     Read,
@@ -47,27 +49,56 @@ from sessionproof.oracle.model import (
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """The operation at ``index`` went wrong: the anomaly, and what was expected and seen."""
+    """The operation at ``index`` went wrong: the anomaly, and what was expected and seen.
+
+    ``rule`` is what it broke; None when that is the oracle's word. ``refusable`` are the indexes of
+    operations before it that a store may also refuse.
+    """
 
     index: int
     anomaly: Anomaly
     expected: str
     seen: str
     evidence: dict[str, str] | None = None
+    rule: Rule | None = None
+    refusable: tuple[int, ...] = ()
 
 
 _REFUSED = Outcome("fail")
 
 
+Refusable = Callable[[Operation], bool]
+
+
 def judge(
-    transcript: Sequence[Completed], claims: Claims, *, refusable: bool = False
+    transcript: Sequence[Completed], claims: Claims, *, refusable: bool | Refusable = False
 ) -> Fault | None:
     """The first operation whose outcome the oracle does not accept, or None.
 
     Without faults injected, every operation that the contract owes must succeed: a refusal or an
-    open outcome of one is a fault by itself. ``refusable`` lets appends be refused (for inputs
-    that a store may decline), and then nothing of them may be seen.
+    open outcome of one is a fault by itself. ``refusable`` says which may be refused all the same
+    (True: appends and creations), for inputs that a store may decline; then nothing of them may
+    be seen.
     """
+    may = refusable if callable(refusable) else _appends if refusable else _nothing
+    fault = _first_fault(transcript, claims, may)
+    if fault is None:
+        return None
+    before = enumerate(transcript[: fault.index])
+    return replace(fault, refusable=tuple(at for at, done in before if may(done.operation)))
+
+
+def _appends(operation: Operation) -> bool:
+    return isinstance(operation, Append | Create)
+
+
+def _nothing(_operation: Operation) -> bool:
+    return False
+
+
+def _first_fault(
+    transcript: Sequence[Completed], claims: Claims, may_refuse: Refusable
+) -> Fault | None:
     worlds: Worlds = EMPTY
     for index, done in enumerate(transcript):
         fault = _own_fault(index, done)
@@ -79,9 +110,7 @@ def judge(
             refused = step(worlds, replace(done, outcome=_REFUSED), claims)
             if refused.accepted:
                 worlds = refused.worlds
-            elif not (refusable and isinstance(done.operation, Append | Create)) and not _retried(
-                transcript, index
-            ):
+            elif not may_refuse(done.operation) and not _retried(transcript, index):
                 return _refused(index, done, failure)
             continue
         judged = step(worlds, done, claims)
@@ -100,11 +129,13 @@ def judge_answers(transcript: Sequence[Completed]) -> Fault | None:
 def judge_receipts(transcript: Sequence[Completed]) -> Fault | None:
     """The first read whose message ids are not those that the append before it answered."""
     answered: dict[str, Sequence[str]] = {}
+    by: dict[str, int] = {}
     for index, done in enumerate(transcript):
         match done.operation:
             case Append(session, messages) if messages:
                 receipt = done.outcome.value
                 answered[session] = (receipt.ids if receipt is not None else None) or ()
+                by[session] = index
             case Read(session) if done.outcome.type == "ok":
                 ids = answered.get(session, ())
                 seen = [message.id for message in done.outcome.value[-len(ids) or None :]]
@@ -114,6 +145,7 @@ def judge_receipts(transcript: Sequence[Completed]) -> Fault | None:
                         anomaly=Anomaly.WRONG_ANSWER,
                         expected=f"the ids {list(ids)} of the receipt",
                         seen=f"the ids {seen}",
+                        rule=IdsOf(by[session]),
                     )
             case List() | Reopen() | Get() | Count() | ReadLast() | ReadPages():
                 pass
@@ -134,6 +166,7 @@ def judge_repeats(transcript: Sequence[Completed]) -> Fault | None:
                 anomaly=Anomaly.WRONG_ANSWER,
                 expected=f"the same answer as a moment before: {first}",
                 seen=second,
+                rule=OneManner(),
             )
     return None
 
