@@ -23,6 +23,7 @@ from sessionproof.contract.operations import (
     ReadLast,
     ReadPages,
     Reopen,
+    Replace,
     SetState,
 )
 from sessionproof.trials import batches, copies, inputs, reopening
@@ -186,6 +187,18 @@ def test_nothing_is_shared_with_the_caller(trial: Trial) -> None:
     copies.nothing_shared(trial)
 
 
+@guarantee("CORE-13")
+def test_first_messages_are_there(trial: Trial) -> None:
+    """A session created with its first messages has all of them, in order."""
+    batches.created_whole(trial)
+
+
+@guarantee("CORE-13")
+def test_a_creation_is_whole_or_not_at_all(trial: Trial) -> None:
+    """A creation with a message that cannot be stored leaves all of it, or no session."""
+    batches.whole_or_not_at_all(trial, batches.CREATE)
+
+
 @guarantee("CORE-14")
 def test_repetition_is_data(trial: Trial) -> None:
     """N equal messages count n, and an equal batch sent twice counts twice."""
@@ -198,6 +211,24 @@ def test_repetition_is_data(trial: Trial) -> None:
         return (*start, *appends, Read("s0"), Read("s1"))
 
     trial.search(st.builds(repeated, one, st.integers(1, 4), st.integers(1, 3)))
+
+
+@guarantee("CORE-15")
+def test_a_new_history_takes_the_place_of_the_old(trial: Trial) -> None:
+    """A replacement that succeeds leaves the new history, and nothing of the old one."""
+    observed = [Count, Get, ReadLast]
+    kinds = programs.kinds_for(trial.capabilities, trial.claims)
+    asked = programs.observations(["s0"], [kind for kind in observed if kind in kinds])
+    trial.search(
+        trial.strategy(Append, Replace, Replace, most=10).map(lambda program: (*program, *asked)),
+        count=_counted(Replace),
+    )
+
+
+@guarantee("CORE-15")
+def test_a_replacement_is_whole_or_not_at_all(trial: Trial) -> None:
+    """A replacement that fails leaves the old history: messages, order, counters."""
+    batches.whole_or_not_at_all(trial, batches.REPLACE)
 
 
 @guarantee("CORE-17")

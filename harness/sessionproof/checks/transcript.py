@@ -105,6 +105,10 @@ def _first_fault(
         if fault:
             return fault
         failure = done.outcome.failure
+        if failure is not None and index in disturbed:
+            if done.outcome.type == "info":
+                worlds = step(worlds, done, claims).worlds
+            continue
         if failure is not None:
             # A refusal that is allowed changes nothing, whatever its class.
             refused = step(worlds, replace(done, outcome=_REFUSED), claims)

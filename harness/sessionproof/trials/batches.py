@@ -1,93 +1,318 @@
-"""Batches that cannot be stored whole: all of each is there, or nothing, and life goes on."""
+"""Several messages written at once that cannot all be stored: all of them are there, or nothing.
+
+An append, a replacement and a creation owe the same, so they share one experiment: a batch with
+one element that is invalid, hard to store, or refused by the database itself, in each place.
+"""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.message import Message
-from sessionproof.contract.operations import Append, Read, as_call, shown_text
-from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.message import Message, SessionInfo
+from sessionproof.contract.operations import (
+    Append,
+    Count,
+    Create,
+    Get,
+    List,
+    Operation,
+    Outcome,
+    Replace,
+    as_call,
+    shown_text,
+)
+from sessionproof.trials import literals
 from sessionproof.trials.inputs import good_message, invalid_messages
-from sessionproof.trials.single import Trial
+from sessionproof.trials.outsider import CannotMeddle, Manner, Outsider
+from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.workload import programs
 
 _POISON = "poison-7f3a"
+_MANNERS: tuple[Manner, ...] = ("ABORT", "ROLLBACK")
+_COUNTED = ("message_count", "total_tokens", "total_duration_us")
 
 
-def whole_or_not_at_all(trial: Trial) -> None:
-    """A batch with one invalid element in each place: all of it is there, or nothing."""
-    wrong = [*invalid_messages(trial), *_hard_to_store(trial)]
-    for number, (words, bad) in enumerate(trial.within_time([*wrong, *poisoned(trial)])):
+@dataclass(frozen=True)
+class _Kind:
+    """One way to write several messages at once. ``before``: messages that are there already."""
+
+    operation: Callable[[str, tuple[Message, ...]], Operation]
+    unit: str
+    words: str
+    before: int
+
+
+APPEND = _Kind(Append, "batches", "appended", 1)
+REPLACE = _Kind(Replace, "replacements", "replaced 3 messages by", 3)
+CREATE = _Kind(Create, "sessions", "created a session with", 0)
+
+
+def whole_or_not_at_all(trial: Trial, kind: _Kind = APPEND) -> None:
+    """A batch with one bad element in each place: all of it is there, or nothing, and life goes on.
+
+    What was refused (``fail``) must not be there, what raised otherwise may be there whole.
+    """
+    if good_message(trial, "x").content != "x":
+        raise CouldNotTell("the store takes no texts")
+    wrong = [*invalid_messages(trial), *_hard_to_store(trial), *poisoned(trial)]
+    for number, (words, bad) in enumerate(trial.within_time(wrong)):
         place = number % 4
         good = [good_message(trial, f"batch {number} element {at}") for at in range(3)]
-        batch = (*good[:place], bad, *good[place:])
-        start = trial.run(trial.program(Append("s0", (good_message(trial, "before"),))), examined=0)
-        handle, session = trial.handle(), start[-1].session_id or ""
-        operation = Append("s0", batch)
-        outcome = handle.invoke(operation, session)
-        # Contents are looked at raw: a store that does not validate may give back what it got.
-        read = handle.perform("read", partial(_read_texts, session=session))
-        did = f"appended a batch of 4 with {words} at place {place + 1} to a session with 1 message"
-        trial.require_ok(read, f"{did}, then read")
-        batch_texts = [None if one is bad else _text_of(one) for one in batch]
-        before: list[str | None] = ["before #0"]
-        expected = [*before, *batch_texts] if outcome.type == "ok" else before
-        _require_texts(
-            trial,
-            expected,
-            read.value,
-            did=f"{did}; the append {_ended(outcome.type)}",
-            words="the whole batch" if outcome.type == "ok" else "nothing of the batch",
-            program=[as_call(operation), as_call(Read("s0"))],
+        _Attempt(trial, kind, words, bad, place, (*good[:place], bad, *good[place:])).judge()
+        trial.count(kind.unit)
+
+
+def created_whole(trial: Trial) -> None:
+    """Sessions with first messages, as many as there is time for: the oracle's word.
+
+    Raises NotClaimed when the store takes no messages at a creation.
+    """
+    message = good_message(trial, "first #0")
+    session = None if trial.claims.session_ids == "store" else trial.store.next_program() + "s0"
+    outcome = trial.handle().invoke(Create("s0", (message,)), session)
+    if outcome.type == "fail" and outcome.failure is not None:
+        raise NotClaimed(f"a creation takes no messages: {outcome.failure.text}")
+    one = programs.messages(trial.words, trial.text_seed)
+    most = 4 if trial.claims.limits.batch_bytes is None else 1
+    kinds = programs.kinds_for(trial.capabilities, trial.claims)
+    asked = programs.observations(["s0"], kinds)
+    trial.search(
+        programs.batches(one, most).map(
+            lambda batch: programs.tokened([Create("s0", batch), *asked])
+        ),
+        count=lambda done: sum(
+            isinstance(one.operation, Create) and one.outcome.type == "ok" for one in done
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One batch, with ``bad`` at ``place``, and what may follow it."""
+
+    trial: Trial
+    kind: _Kind
+    words: str
+    bad: Message
+    place: int
+    batch: tuple[Message, ...]
+
+    @property
+    def _old(self) -> list[Message]:
+        return [good_message(self.trial, f"before #{at}") for at in range(self.kind.before)]
+
+    def judge(self) -> None:
+        """Carry it out and look."""
+        session = self._started()
+        counted, listed = self._counted(session), self._listed()
+        operation = self.kind.operation("s0", self.batch)
+        created = isinstance(operation, Create)
+        outcome = self.trial.handle().invoke(operation, session)
+        if created and outcome.type == "ok":
+            session = outcome.value
+        old = [_text_of(message) for message in self._old]
+        new = [None if one is self.bad else _text_of(one) for one in self.batch]
+        whole = [*old, *new] if isinstance(operation, Append) else new
+        seen: list[str] = []
+        if session is not None:
+            seen = self._read(session, owed=not created or outcome.type == "ok")
+        if outcome.type == "ok" or (outcome.type == "info" and self._fits(whole, seen)):
+            self._require(whole, seen, outcome, f"the whole batch: {len(new)} messages")
+        else:
+            self._require(old, seen, outcome, f"{'no session' if created else 'what was there'}")
+            self._nothing_left(session, counted, listed, outcome)
+            if created:
+                session = self._created_again(session)
+                seen = [*old, "again"]
+        if session is not None:
+            self._goes_on(session, seen)
+
+    def _started(self) -> str | None:
+        """The session as it is before, by its id; for a creation the id that is asked for."""
+        trial = self.trial
+        if self.kind is CREATE:
+            named = trial.claims.session_ids == "caller"
+            return trial.store.next_program() + "s0" if named else None
+        plain = Append("s0", (good_message(trial, "before"),))  # a program numbers its messages
+        program = trial.program(*[plain] * self.kind.before)
+        return trial.run(program, examined=0)[-1].session_id
+
+    def _read(self, session: str, *, owed: bool) -> list[str]:
+        """The session's texts, raw: a store that does not validate may give back what it got."""
+        read = self.trial.handle().perform("read", partial(_read_texts, session=session))
+        if owed or read.type == "ok":
+            self.trial.require_ok(read, f"{self._did}, then read")
+            texts: list[str] = read.value
+            return texts
+        return []
+
+    def _counted(self, session: str | None) -> tuple[object, ...]:
+        """What the store says of the session's number of messages and totals, if it says any."""
+        if session is None:
+            return ()
+        facts: list[object] = []
+        for name, operation in (("get", Get("s0")), ("count", Count("s0"))):
+            if name in self.trial.capabilities:
+                outcome = self.trial.handle().invoke(operation, session)
+                facts += _facts(outcome)
+        return tuple(facts)
+
+    def _listed(self) -> frozenset[str]:
+        if "list" not in self.trial.capabilities:
+            return frozenset()
+        listed = self.trial.handle().invoke(List())
+        self.trial.require_ok(listed, "listed the sessions")
+        return frozenset(listed.value)
+
+    def _nothing_left(
+        self,
+        session: str | None,
+        counted: tuple[object, ...],
+        listed: frozenset[str],
+        outcome: Outcome,
+    ) -> None:
+        """Counters and listing are as they were before."""
+        now = self._counted(session)
+        self.trial.require(
+            now == counted,
+            Anomaly.PHANTOM_SESSION if self.kind is CREATE else Anomaly.COUNTER_DRIFT,
+            did=f"{self._did}; it {_ended(outcome)}; then asked for its facts",
+            expected=f"the facts from before: {counted}",
+            seen=str(now),
+            program=self._program(),
+            script=self._script(
+                "info = None", "try:", "    info = store.get('s0')",
+                "except Exception: pass  # not found", "assert not raised or info is None, info",
+            ) if self.kind is CREATE and "get" in self.trial.capabilities else (),
+        )  # fmt: skip
+        surplus = sorted(self._listed() - listed)
+        self.trial.require(
+            not surplus,
+            Anomaly.PHANTOM_SESSION,
+            did=f"{self._did}; it {_ended(outcome)}; then listed the sessions",
+            expected="no session more than before",
+            seen=f"also {', '.join(map(shown_text, surplus))}",
+            program=self._program(),
+            script=self._script("assert not raised or 's0' not in store.list(), store.list()")
+            if self.trial.claims.session_ids == "caller"
+            else (),
         )
-        _goes_on(trial, session, expected)
-        trial.count("batches")
+
+    def _created_again(self, session: str | None) -> str | None:
+        """The id of a creation that failed can still be used."""
+        good = (good_message(self.trial, "again"),)
+        again = self.trial.handle().invoke(Create("s0", good), session)
+        failure = again.failure
+        self.trial.require(
+            failure is None,
+            Anomaly.UNEXPECTED_REFUSAL,
+            did=f"{self._did}; it raised, and nothing was there; then created it with one message",
+            expected="it succeeds: there is no such session",
+            seen="" if failure is None else f"it raised {failure.type}: {failure.text}",
+            program=[*self._program(), as_call(Create("s0", good))],
+            script=self._script(
+                literals.call("create", "s0", messages=good), literals.texts_of("s0"),
+                "assert texts == ['again'], texts",
+            ) if session is not None else (),
+        )  # fmt: skip
+        made: str = again.value
+        self._require(["again"], self._read(made, owed=True), again, "the one message")
+        return made
+
+    def _goes_on(self, session: str, seen: Sequence[str | None]) -> None:
+        """The next append adds itself alone: nothing of a failed batch was waiting for it."""
+        after = self.trial.handle().invoke(
+            Append("s0", (good_message(self.trial, "after"),)), session
+        )
+        self.trial.require_ok(after, f"{self._did}, then appended a plain message")
+        self._require(
+            [*seen, "after"],
+            self._read(session, owed=True),
+            after,
+            "what was there, and the plain message",
+            then="; then appended a plain message",
+        )
+
+    def _fits(self, expected: Sequence[str | None], seen: Sequence[str]) -> bool:
+        kept = self._kept(expected)
+        return len(kept) == len(seen) and all(
+            want in (None, have) for want, have in zip(kept, seen, strict=True)
+        )
+
+    def _kept(self, texts: Sequence[str | None]) -> Sequence[str | None]:
+        limit = self.trial.claims.limits.retention
+        return texts if limit is None else texts[max(0, len(texts) - limit) :]
+
+    def _require(
+        self,
+        expected: Sequence[str | None],
+        seen: Sequence[str],
+        outcome: Outcome,
+        words: str,
+        *,
+        then: str = "",
+    ) -> None:
+        """Raise Broken unless these texts were read; None stands for any text."""
+        kept = self._kept(expected)
+        fewer = len(seen) < len(kept)
+        fits = [literals.literal(None if text is None else text) for text in kept]
+        plain = not then and self.kind.before <= (self.trial.claims.limits.retention or 99)
+        self.trial.require(
+            self._fits(expected, seen),
+            Anomaly.LOST_MESSAGE if fewer else Anomaly.TORN_BATCH,
+            did=f"{self._did}; it {_ended(outcome)}{then}",
+            expected=f"{len(kept)} message{'s' * (len(kept) != 1)}: {words}",
+            seen=f"{len(seen)} messages: " + ", ".join(shown_text(text, 40) for text in seen),
+            program=self._program(),
+            script=self._script(
+                *self._reading(),
+                f"fits = [{', '.join(fits)}]  # None stands for any text",
+                "assert len(texts) == len(fits), texts",
+                "assert all(want in (None, text) for want, text in zip(fits, texts)), texts",
+            ) if plain else (),
+        )  # fmt: skip
+
+    def _reading(self) -> tuple[str, ...]:
+        session = literals.session_of(self.trial.claims, "s0")
+        if self.kind is not CREATE:
+            return (literals.texts_of(session),)
+        inside = literals.texts_of(session)
+        return ("texts = []", "try:", f"    {inside}", "except Exception: pass  # not found")
+
+    @property
+    def _did(self) -> str:
+        return f"{self.kind.words} a batch of 4 with {self.words} at place {self.place + 1}"
+
+    def _program(self) -> tuple[str, ...]:
+        before = [as_call(Append("s0", (message,))) for message in self._old]
+        return (*before, as_call(self.kind.operation("s0", self.batch)), "store.read('s0')")
+
+    def _script(self, *ending: str) -> Sequence[str]:
+        """The attempt as lines that run; none where the database was poisoned or must name it."""
+        claims = self.trial.claims
+        if _POISON in _text_of(self.bad) or (self.kind is CREATE and claims.session_ids == "store"):
+            return ()
+        session = literals.session_of(claims, "s0")
+        begun = () if self.kind is CREATE else literals.beginning(claims, "s0")
+        old = [literals.call("append", session, [message]) for message in self._old]
+        write = {
+            APPEND: literals.call("append", session, self.batch),
+            REPLACE: literals.call("replace", session, self.batch),
+            CREATE: literals.call("create", session, messages=self.batch),
+        }[self.kind]
+        return literals.readable([*begun, *old, *literals.attempt(write), *ending])
 
 
-def _goes_on(trial: Trial, session: str, before: list[str | None]) -> None:
-    """The next append adds itself alone: nothing of a failed batch was waiting for it."""
-    after = trial.handle().invoke(Append("s0", (good_message(trial, "after"),)), session)
-    trial.require_ok(after, "appended a plain message after a batch that could not be stored")
-    read = trial.handle().perform("read", partial(_read_texts, session=session))
-    trial.require_ok(read, "read after a batch that could not be stored")
-    _require_texts(
-        trial,
-        [*before, "after"],
-        read.value,
-        did="appended a batch that could not be stored, then a plain message",
-        words="what was there, and the plain message",
-        program=(),
-    )
-
-
-def _require_texts(
-    trial: Trial,
-    expected: list[str | None],
-    seen: list[str],
-    *,
-    did: str,
-    words: str,
-    program: Sequence[str],
-) -> None:
-    """Raise Broken unless these texts were read; None stands for any text."""
-    limit = trial.claims.limits.retention
-    kept = expected if limit is None else expected[-limit:]
-    same = len(kept) == len(seen) and all(
-        want in (None, have) for want, have in zip(kept, seen, strict=True)
-    )
-    trial.require(
-        same,
-        Anomaly.LOST_MESSAGE if len(seen) < len(kept) else Anomaly.TORN_BATCH,
-        did=did,
-        expected=f"{len(kept)} message{'s' * (len(kept) > 1)}: {words}",
-        seen=f"{len(seen)} messages: " + ", ".join(shown_text(text, 40) for text in seen),
-        program=program,
-    )
+def _facts(outcome: Outcome) -> list[object]:
+    if outcome.type != "ok":
+        return ["not found"]
+    if isinstance(outcome.value, SessionInfo):
+        return [getattr(outcome.value, name) for name in _COUNTED]
+    return ["not found" if outcome.value is None else outcome.value]
 
 
 def _text_of(message: Message) -> str:
@@ -101,35 +326,34 @@ def _read_texts(call: Callable[..., Any], *, session: str) -> list[str]:
 
 
 def poisoned(trial: Trial) -> list[tuple[str, Message]]:
-    """A message that the store's own database refuses, where the store shows its tables.
+    """Messages that the store's own database refuses, where it is SQLite and their text shows.
 
-    A trigger aborts the insertion of any row that holds the poison: the error comes from SQLite,
-    in the middle of a batch, as it does for a full disk or a broken index. The location is the
-    test's own, so the trigger stays.
+    Triggers abort the insertion of any row that holds the poison: the error comes from SQLite,
+    in the middle of a batch, as it does for a full disk or a broken index; once it undoes the
+    statement, once the whole transaction. The location is the test's own, so the triggers stay.
     """
-    tables = _tables(trial)
-    if tables is None:
-        return []
+    mark = "message-c41d"
+    trial.run(trial.program(Append("s0", (good_message(trial, mark),))), examined=0)
+    tables = 0
     try:
-        with closing(sqlite3.connect(tables.path, timeout=10)) as connection:
-            described = connection.execute(f'PRAGMA table_info("{tables.messages}")')
-            holds = " OR ".join(f"instr(NEW.\"{row[1]}\", '{_POISON}')" for row in described)
-            connection.execute(
-                f'CREATE TRIGGER sessionproof_poison BEFORE INSERT ON "{tables.messages}" '
-                f"WHEN {holds} BEGIN SELECT RAISE(ABORT, 'poisoned by sessionproof'); END"
-            )
-    except (sqlite3.Error, TypeError, ValueError) as error:
+        with Outsider() as outsider:
+            for found in outsider.databases(trial.store.location.root):
+                for manner in _MANNERS:
+                    text = f"{_POISON}-{manner.lower()}"
+                    tables += outsider.poison(found.path, token=mark, text=text, manner=manner)
+    except CannotMeddle as error:
         trial.notes.append(f"no fault could be put into the tables: {error}")
         return []
-    return [("a message that the database refuses", good_message(trial, f"with {_POISON}"))] * 4
-
-
-def _tables(trial: Trial) -> SqliteTables | None:
-    if "tables" not in trial.capabilities:
-        return None
-    trial.run(trial.program(Append("s0", (good_message(trial, "before"),))), examined=0)
-    outcome = trial.handle().perform("tables()", lambda call: call("tables"))
-    return outcome.value if isinstance(outcome.value, SqliteTables) else None
+    if not tables:
+        return []
+    return [
+        (
+            f"a message that the database refuses ({manner.lower()})",
+            good_message(trial, f"with {_POISON}-{manner.lower()}"),
+        )
+        for manner in _MANNERS
+        for _ in range(4)
+    ]
 
 
 def _hard_to_store(trial: Trial) -> Iterator[tuple[str, Message]]:
@@ -141,5 +365,7 @@ def _hard_to_store(trial: Trial) -> Iterator[tuple[str, Message]]:
         yield "a token count above 64 bits", replace(good, tokens=2**70)
 
 
-def _ended(kind: str) -> str:
-    return "returned normally" if kind == "ok" else "raised"
+def _ended(outcome: Outcome) -> str:
+    if outcome.failure is None:
+        return "returned normally"
+    return f"raised {outcome.failure.type}"

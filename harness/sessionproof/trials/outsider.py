@@ -1,0 +1,90 @@
+"""Somebody else at the store's files: another process that locks databases and breaks tables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+_PROGRAM = Path(__file__).with_name("outsider_main.py")
+
+Manner = Literal["ABORT", "FAIL", "ROLLBACK"]
+
+
+class CannotMeddle(Exception):
+    """The outsider could not do it: the store keeps the file locked, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An SQLite file below a location, and whether it has a write-ahead log."""
+
+    path: Path
+    wal: bool
+
+
+class Outsider:
+    """A process that opens the store's SQLite files, as a backup or another program would.
+
+    It sees the store as a black box: databases are found by their headers, tables by the text of
+    a message that lies in them. To be used in a ``with`` block, on absolute paths.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_PROGRAM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def __enter__(self) -> Outsider:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def databases(self, root: Path) -> list[Database]:
+        """Every SQLite file below the directory."""
+        found = self._ask("databases", root=str(root))
+        return [Database(Path(one["path"]), bool(one["wal"])) for one in found]
+
+    def poison(self, path: Path, *, token: str, text: str, manner: Manner) -> int:
+        """Let SQLite refuse each row with ``text`` in every table that holds ``token``.
+
+        Answers how many tables those are. ``manner`` is what SQLite undoes: the statement, the
+        rest of it alone, or the whole transaction.
+        """
+        return int(self._ask("poison", path=str(path), token=token, text=text, manner=manner))
+
+    def mend(self, path: Path) -> None:
+        """Undo ``poison``."""
+        self._ask("mend", path=str(path))
+
+    def hold(self, paths: list[Path], how: Literal["write", "read"], *, for_s: float) -> int:
+        """Lock these databases for so long, or until ``release``; answers how many are locked."""
+        return int(self._ask("hold", paths=[*map(str, paths)], how=how, for_s=for_s))
+
+    def release(self) -> bool:
+        """Let the locks go; answers whether they were still held."""
+        return bool(self._ask("release"))
+
+    def _ask(self, do: str, **arguments: Any) -> Any:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("started with pipes")
+        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline() or '{"error": "the outsider ended"}')
+        if "error" in answer:
+            raise CannotMeddle(answer["error"])
+        return answer["ok"]
