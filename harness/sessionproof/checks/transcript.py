@@ -71,17 +71,22 @@ Refusable = Callable[[Operation], bool]
 
 
 def judge(
-    transcript: Sequence[Completed], claims: Claims, *, refusable: bool | Refusable = False
+    transcript: Sequence[Completed],
+    claims: Claims,
+    *,
+    refusable: bool | Refusable = False,
+    disturbed: Collection[int] = (),
 ) -> Fault | None:
     """The first operation whose outcome the oracle does not accept, or None.
 
     Without faults injected, every operation that the contract owes must succeed: a refusal or an
     open outcome of one is a fault by itself. ``refusable`` says which may be refused all the same
     (True: appends and creations), for inputs that a store may decline; then nothing of them may
-    be seen.
+    be seen. ``disturbed`` are the places of operations that met an injected fault: they may fail,
+    and where one left it open whether it took effect, both is right.
     """
     may = refusable if callable(refusable) else _appends if refusable else _nothing
-    fault = _first_fault(transcript, claims, may)
+    fault = _first_fault(transcript, claims, may, disturbed)
     if fault is None:
         return None
     before = enumerate(transcript[: fault.index])
@@ -97,7 +102,10 @@ def _nothing(_operation: Operation) -> bool:
 
 
 def _first_fault(
-    transcript: Sequence[Completed], claims: Claims, may_refuse: Refusable
+    transcript: Sequence[Completed],
+    claims: Claims,
+    may_refuse: Refusable,
+    disturbed: Collection[int],
 ) -> Fault | None:
     worlds: Worlds = EMPTY
     for index, done in enumerate(transcript):
