@@ -19,6 +19,7 @@ class Anomaly(StrEnum):
     RESURRECTION = "resurrection"
     PHANTOM_SESSION = "phantom-session"
     LOST_SESSION = "lost-session"
+    ORPHAN = "orphan"
     COUNTER_DRIFT = "counter-drift"
     SEQUENCE_GAP = "sequence-gap"
     DUPLICATE_SEQUENCE = "duplicate-sequence"
@@ -47,6 +48,7 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.RESURRECTION: "what was deleted is back",
     Anomaly.PHANTOM_SESSION: "a session exists that nobody created",
     Anomaly.LOST_SESSION: "a session that was created is not there",
+    Anomaly.ORPHAN: "a row is there whose session, or whatever else it refers to, is gone",
     Anomaly.COUNTER_DRIFT: "a counter disagrees with the messages that it counts",
     Anomaly.SEQUENCE_GAP: "a sequence number is missing although nothing was deleted",
     Anomaly.DUPLICATE_SEQUENCE: "two messages carry one sequence number",
