@@ -44,7 +44,8 @@ class StoreUnderTest:
     """The store, opened on a private location when it is needed.
 
     One location serves many programs, each with session ids of its own. After a hang the handle
-    and the location are dropped, and the next program gets fresh ones.
+    and the location are dropped, and the next program gets fresh ones. ``awaited`` are the methods
+    that were seen to answer awaitables; ``open`` stands for opening.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class StoreUnderTest:
         self.claims = claims
         self.deadlines = deadlines
         self._parent = parent
+        self.awaited: set[str] = set()
         self._recorder = recorder
         self._handle: Handle | None = None
         self._programs = itertools.count(1)
@@ -73,9 +75,11 @@ class StoreUnderTest:
 
     def below(self, parent: Path) -> StoreUnderTest:
         """The same store on locations of its own below another directory; the caller closes it."""
-        return StoreUnderTest(
+        other = StoreUnderTest(
             self.spec, self.claims, parent=parent, deadlines=self.deadlines, recorder=self._recorder
         )
+        other.awaited = self.awaited
+        return other
 
     def handle(self) -> Handle:
         """The open handle; raises CannotOpen."""
@@ -87,7 +91,10 @@ class StoreUnderTest:
 
     def another_handle(self) -> Handle:
         """A further handle on the same location; the caller closes it. Raises CannotOpen."""
-        return Handle(self.spec, self.location, deadlines=self.deadlines, recorder=self._recorder)
+        return Handle(
+            self.spec, self.location, deadlines=self.deadlines, recorder=self._recorder,
+            awaited=self.awaited,
+        )  # fmt: skip
 
     def reopen(self) -> Outcome:
         """Close the handle and open its location again; raises CannotOpen."""

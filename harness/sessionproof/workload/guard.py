@@ -102,9 +102,12 @@ class Handle:
         *,
         deadlines: Deadlines,
         recorder: FlightRecorder | None = None,
+        awaited: set[str] | None = None,
     ) -> None:
+        """Open it; ``awaited`` takes the names of what answers awaitables, opening as ``open``."""
         self._deadlines = deadlines
         self._recorder = recorder
+        self._awaited = set() if awaited is None else awaited
         self._requests: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
         self._answers: SimpleQueue[Outcome] = SimpleQueue()
         self._store: Any = None
@@ -203,7 +206,7 @@ class Handle:
             self._loop.close()
 
     def _open(self, spec: StoreSpec, location: Location) -> Outcome:
-        self._store = self._await(spec.open(location))
+        self._store = self._await("open", spec.open(location))
         problems = shape_problems(self._store)
         claims = getattr(self._store, "claims", None) or spec.claims
         if claims is not None and not isinstance(claims, Claims):
@@ -218,11 +221,12 @@ class Handle:
         return Outcome("ok", facts)
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        return self._await(getattr(self._store, method)(*arguments, **options))
+        return self._await(method, getattr(self._store, method)(*arguments, **options))
 
-    def _await(self, value: Any) -> Any:
+    def _await(self, method: str, value: Any) -> Any:
         if not inspect.isawaitable(value):
             return value
+        self._awaited.add(method)
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
 
