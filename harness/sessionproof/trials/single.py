@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hypothesis.strategies import SearchStrategy
@@ -25,7 +25,9 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.seed import derive
-from sessionproof.contract.verdicts import Finding
+from sessionproof.contract.verdicts import Finding, Reproducer
+from sessionproof.trials.expressions import Unwritable
+from sessionproof.trials.script import script_of, whole
 from sessionproof.trials.steps import steps_of
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
@@ -37,6 +39,7 @@ from sessionproof.workload.vocabulary import Vocabulary, timed, vocabulary
 E = TypeVar("E")
 Judge = Callable[[Transcript], Fault | None]
 _AGAIN = 3  # times that a counterexample is run again
+_ANSWER_S = 20.0  # what a script waits at most for a call that hung
 
 
 class Broken(AssertionError):
@@ -53,6 +56,16 @@ class CouldNotTell(Exception):
 
 class NotClaimed(Exception):
     """The store does not make this promise; the text names what it lacks."""
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A program that shows a fault. ``ids`` are those that its logical sessions were given."""
+
+    program: Program
+    transcript: Transcript
+    fault: Fault
+    ids: Mapping[str, str] | None = None
 
 
 @dataclass
@@ -156,20 +169,19 @@ class Trial:
         ``check`` is the oracle unless given. ``count`` says how much of the guarantee's unit a
         transcript examined, where that is not its usual meaning.
         """
-        check = self._complete(check)
+        judged = self._judging(check)
         hung = False
 
-        def run(program: Program) -> tuple[Transcript, Fault] | None:
+        def run(program: Program) -> _Shown | None:
             nonlocal hung
             if hung:
                 return None  # shrinking would wait out the deadline with every program
-            transcript = execute(program, self.store)
-            fault = check(transcript)
-            if fault is None:
+            transcript, shown = judged(program)
+            if shown is None:
                 self._examine(transcript, count)
                 return None
-            hung = fault.anomaly == HANG
-            return transcript, fault
+            hung = shown.fault.anomaly == HANG
+            return shown
 
         searched = search(
             strategy,
@@ -181,39 +193,7 @@ class Trial:
         self.count("programs", searched.programs)
         found = searched.counterexample
         if found is not None:
-            program, (transcript, fault) = found.program, found.fault
-
-            def alone(program: Program) -> tuple[Transcript, Fault] | None:
-                self.store.fresh_location()
-                return run(program)
-
-            if not hung:
-                if alone(program) is None:  # it failed by what programs before it left behind
-                    program, (transcript, fault) = found.first_program, found.first_fault
-                program, transcript, fault = self._trimmed(program, transcript, fault, alone)
-            raise Broken(self._finding(transcript, fault, self._again(program, alone, fault)))
-
-    def _trimmed(
-        self,
-        program: Program,
-        transcript: Transcript,
-        fault: Fault,
-        run: Callable[[Program], tuple[Transcript, Fault] | None],
-    ) -> tuple[Program, Transcript, Fault]:
-        """The program without each step that the fault does not need, tried from the end.
-
-        Shrinking draws whole programs again, so what is always added to them stays in; this
-        takes single steps out. It has the time of shrinking, once more.
-        """
-        start = monotonic_s()
-        for at in reversed(range(len(program))):
-            if monotonic_s() - start > self.profile.shrink_s:
-                break
-            shorter = program[:at] + program[at + 1 :]
-            shown = run(shorter)
-            if shown is not None and shown[1].anomaly == fault.anomaly:
-                program, (transcript, fault) = shorter, shown
-        return program, transcript, fault
+            raise self._broken(found.fault, judged, first=found.first_fault)
 
     def run(
         self,
@@ -228,25 +208,67 @@ class Trial:
         ``examined`` says how much of the guarantee's unit it is worth, where that is not the
         usual count. ``ids`` gives logical sessions their ids, on an empty location.
         """
-        check = self._complete(check)
-
-        def alone(program: Program) -> tuple[Transcript, Fault] | None:
-            self.store.fresh_location()
-            transcript = execute(program, self.store, ids=ids)
-            fault = check(transcript)
-            return None if fault is None else (transcript, fault)
-
+        judged = self._judging(check, ids)
         if ids is not None:
             self.store.fresh_location()
-        transcript = execute(program, self.store, ids=ids)
-        fault = check(transcript)
-        if fault is not None:
-            if fault.anomaly != HANG and alone(program) is not None:
-                program, transcript, fault = self._trimmed(program, transcript, fault, alone)
-            again = self._again(program, alone, fault)
-            raise Broken(self._finding(transcript, fault, again, ids))
+        transcript, shown = judged(program)
+        if shown is not None:
+            raise self._broken(shown, judged)
         self._examine(transcript, None if examined is None else lambda _: examined)
         return transcript
+
+    def _judging(
+        self, check: Judge | None, ids: Mapping[str, str] | None = None
+    ) -> Callable[[Program], tuple[Transcript, _Shown | None]]:
+        """What runs a program and judges its transcript by the check, the oracle unless given."""
+        complete = self._complete(check)
+
+        def judged(program: Program) -> tuple[Transcript, _Shown | None]:
+            transcript = execute(program, self.store, ids=ids)
+            fault = complete(transcript)
+            return transcript, None if fault is None else _Shown(program, transcript, fault, ids)
+
+        return judged
+
+    def _broken(
+        self,
+        shown: _Shown,
+        judged: Callable[[Program], tuple[Transcript, _Shown | None]],
+        *,
+        first: _Shown | None = None,
+    ) -> Broken:
+        """The finding: confirmed on an empty location, without needless steps, run again.
+
+        ``first`` is what a search saw before it shrank: it stands where the smaller program failed
+        by what programs before it had left behind.
+        """
+
+        def alone(program: Program) -> _Shown | None:
+            self.store.fresh_location()
+            return judged(program)[1]
+
+        if shown.fault.anomaly == HANG:
+            return Broken(self._finding(shown, None))  # each time costs the whole deadline
+        if alone(shown.program) is None:
+            shown = first or shown
+        shown = self._trimmed(shown, alone)
+        failed = sum(alone(shown.program) is not None for _ in range(_AGAIN))
+        return Broken(self._finding(shown, f"{failed} of {_AGAIN}"))
+
+    def _trimmed(self, shown: _Shown, alone: Callable[[Program], _Shown | None]) -> _Shown:
+        """The program without each step that the fault does not need, tried from the end.
+
+        Shrinking draws whole programs again, so what is always added to them stays in; this
+        takes single steps out. It has the time of shrinking, once more.
+        """
+        start = monotonic_s()
+        for at in reversed(range(len(shown.program))):
+            if monotonic_s() - start > self.profile.shrink_s:
+                break
+            shorter = alone(shown.program[:at] + shown.program[at + 1 :])
+            if shorter is not None and shorter.fault.anomaly == shown.fault.anomaly:
+                shown = shorter
+        return shown
 
     def _complete(self, check: Judge | None) -> Judge:
         """The check, after the one that every transcript owes: all operations have answered."""
@@ -254,10 +276,16 @@ class Trial:
             return self.against_oracle  # which begins with that
         return lambda transcript: judge_answers(transcript) or check(transcript)
 
-    def conclude(self, transcript: Transcript, fault: Fault | None) -> None:
-        """Raise Broken with a transcript that was made elsewhere, if it shows a fault."""
+    def conclude(
+        self, transcript: Transcript, fault: Fault | None, script: Sequence[str] = ()
+    ) -> None:
+        """Raise Broken with a transcript that was made elsewhere, if it shows a fault.
+
+        ``script`` is what shows it, where that is not the transcript's own calls.
+        """
         if fault is not None:
-            raise Broken(self._finding(transcript, fault, None))
+            shown = _Shown((), transcript, fault)
+            raise Broken(self._finding(shown, None, script))
 
     def against_oracle(self, transcript: Transcript) -> Fault | None:
         """The first step that the oracle does not accept."""
@@ -282,11 +310,10 @@ class Trial:
                 expected=expected,
                 seen=seen,
                 program=tuple(program),
-                script=tuple(script),
             )
-            raise Broken(finding)
+            raise Broken(self._with_script(finding, lambda: script))
 
-    def require_ok(self, outcome: Outcome, did: str) -> None:
+    def require_ok(self, outcome: Outcome, did: str, script: Sequence[str] = ()) -> None:
         """Raise Broken unless an operation that the store owes succeeded."""
         failure = outcome.failure
         if failure is not None:
@@ -298,7 +325,7 @@ class Trial:
                 seen=failure.text if special else f"it raised {failure.type}: {failure.text}",
                 evidence=dict(failure.evidence),
             )
-            raise Broken(finding)
+            raise Broken(self._with_script(finding, lambda: script))
 
     def handle(self) -> Handle:
         """The open handle, for checks below the level of programs."""
@@ -310,27 +337,12 @@ class Trial:
             evidence[self.guarantee.unit] = count(transcript)
         self.examined += evidence
 
-    def _again(
-        self, program: Program, run: Callable[[Program], object | None], fault: Fault
-    ) -> str | None:
-        if fault.anomaly == HANG:
-            return None  # each time costs the whole deadline
-        failed = sum(run(program) is not None for _ in range(_AGAIN))
-        return f"{failed} of {_AGAIN}"
-
-    def _finding(
-        self,
-        transcript: Transcript,
-        fault: Fault,
-        repeats: str | None,
-        ids: Mapping[str, str] | None = None,
-    ) -> Finding:
-        upto = transcript[: fault.index + 1]
+    def _finding(self, shown: _Shown, repeats: str | None, script: Sequence[str] = ()) -> Finding:
+        fault, ids = shown.fault, shown.ids or {}
+        upto = shown.transcript[: fault.index + 1]
         used = {session_of(done.operation) for done in upto}
-        named = [
-            f"{name} = {shown_text(given)}" for name, given in (ids or {}).items() if name in used
-        ]
-        return Finding(
+        named = [f"{name} = {shown_text(given)}" for name, given in ids.items() if name in used]
+        finding = Finding(
             anomaly=fault.anomaly,
             did=_did(upto),
             expected=fault.expected,
@@ -340,6 +352,20 @@ class Trial:
             evidence=dict(fault.evidence or {}),
             steps=steps_of(upto, self.claims),
         )
+        answer_s = min(_ANSWER_S, self.store.deadlines.operation_s)
+        return self._with_script(
+            finding,
+            lambda: script or script_of(upto, fault, self.claims, ids=ids, answer_s=answer_s),
+        )
+
+    def _with_script(self, finding: Finding, lines: Callable[[], Sequence[str]]) -> Finding:
+        """The finding with these lines as its script, or with the reason why there are none."""
+        self.store.close()  # what closing answers is known only then
+        try:
+            made = lines()
+            return replace(finding, script=whole(made, self.store.awaited)) if made else finding
+        except Unwritable as why:
+            return replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}"))
 
 
 def told(finding: Finding) -> str:
