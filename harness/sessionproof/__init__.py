@@ -1,7 +1,13 @@
 """Test and verification harness for LLM chat-session stores.
 
-These are the names that an adapter needs; everything else lives in the rooms below.
+These are the names that an adapter needs, and ``SessionStoreSuite`` for a user's own tests;
+everything else lives in the rooms below.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.errors import (
@@ -17,6 +23,9 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import SessionStore, SqliteTables
 
+if TYPE_CHECKING:
+    from sessionproof_suites.subclass import SessionStoreSuite as SessionStoreSuite
+
 __version__ = "0.1.0.dev0"
 
 __all__ = [
@@ -24,3 +33,10 @@ __all__ = [
     "NotFound", "NotRepresentable", "Page", "Receipt", "Refused", "SessionInfo", "SessionStore",
     "SqliteTables", "TooLarge", "__version__",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    # What needs pytest is imported when it is asked for: adapters import this module, too.
+    if name == "SessionStoreSuite":
+        return importlib.import_module("sessionproof_suites.subclass").SessionStoreSuite
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,8 +15,7 @@ import shutil
 import sys
 import tempfile
 import threading
-import tomllib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +31,9 @@ from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_to_json
 from sessionproof.engine.assemble import assemble
 from sessionproof.engine.crashes import crash_record
-from sessionproof.engine.plan import BadUsage, Plan, make_plan
+from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events, read_notes, read_records
+from sessionproof.engine.settings import Settings, read_settings
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.write import write_report
@@ -42,6 +42,7 @@ from sessionproof.trials.single import Trial, told
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import FlightRecorder
 
+pytest_plugins = ["sessionproof.classes"]
 LIFELINE = "SESSIONPROOF_LIFELINE"
 _SUITES = "sessionproof_suites"
 _HANGS_MOST = 2  # after so many, further tests would only wait out their deadlines
@@ -52,8 +53,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of a plain pytest run, and the one by which ``sessionproof run`` hands a plan."""
     group = parser.getgroup("sessionproof", "judging a chat-session store")
     group.addoption("--store", help="the store under test: module:attr, a known name, cmd:COMMAND")
-    group.addoption("--store-profile", default="gate", help="smoke, gate or deep")
+    group.addoption("--store-profile", help="smoke, gate (the default) or deep")
     group.addoption("--store-seed", type=int, help="the seed that repeats a run")
+    group.addoption("--store-baseline", help="TOML file of known breaks with their reasons")
     group.addoption("--store-report", default="sessionproof-report", help="folder of the report")
     group.addoption("--store-plan", help="a plan made by sessionproof run")
     group.addoption("--store-timed", action="store_true", help="run timed tests, and only those")
@@ -62,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """Make sure that there are workers: a store may end the process that runs it."""
-    if _store_named(config) and not _is_worker(config) and not _runs_here(config):
+    if not _is_worker(config) and not _runs_here(config) and _chosen(config).store:
         if not hasattr(config.option, "numprocesses"):
             raise pytest.UsageError("stores are run in workers of pytest-xdist: drop -p no:xdist")
         if not config.option.numprocesses:
@@ -94,30 +96,40 @@ def pytest_configure(config: pytest.Config) -> None:
 def _plan(config: pytest.Config) -> Plan | None:
     if config.option.store_plan:
         return Plan.from_json(json.loads(Path(config.option.store_plan).read_text("utf-8")))
-    store = _store_named(config)
-    if not store or config.option.collectonly:
+    chosen = _chosen(config)
+    if not chosen.store or config.option.collectonly:
         return None
     directory = Path(tempfile.mkdtemp(prefix="sessionproof-"))
     seed = config.option.store_seed
     try:
         return make_plan(
-            store,
-            profile=config.option.store_profile,
+            chosen.store,
+            profile=config.option.store_profile or DEFAULT_PROFILE,
             seed=fresh_seed() if seed is None else seed,
             directory=directory,
+            baseline=chosen.baseline,
         )
     except BadUsage as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _store_named(config: pytest.Config) -> str | None:
-    """The store of the command line, or the one of pyproject.toml where the suites are run."""
-    if config.option.store or config.option.store_plan:
-        return str(config.option.store or config.option.store_plan)
-    named = _store_of_pyproject(config.rootpath / "pyproject.toml")
+def _chosen(config: pytest.Config) -> Settings:
+    """What the command line names, or pyproject.toml where the suites are run."""
+    option = config.option
+    given = None if option.store_baseline is None else Path(option.store_baseline)
+    if option.store or option.store_plan:
+        return Settings(store=option.store or option.store_plan, baseline=given)
     everything = config.args_source is not pytest.Config.ArgsSource.ARGS
     suites = any(_SUITES in argument for argument in config.args)
-    return named if everything or suites else None
+    settings = Settings()
+    if everything or suites:
+        try:
+            settings = read_settings(config.rootpath / "pyproject.toml")
+        except BadUsage as error:
+            raise pytest.UsageError(str(error)) from None
+    if given is not None and settings.store is None:
+        raise pytest.UsageError("--store-baseline lists breaks of one store: name it by --store")
+    return replace(settings, baseline=given or settings.baseline)
 
 
 def _suites_of_pyproject(config: pytest.Config) -> list[str]:
@@ -129,15 +141,6 @@ def _suites_of_pyproject(config: pytest.Config) -> list[str]:
         return []
     found = importlib.util.find_spec(_SUITES)
     return list(found.submodule_search_locations or []) if found else []
-
-
-def _store_of_pyproject(file: Path) -> str | None:
-    try:
-        table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("sessionproof", {})
-    except (OSError, tomllib.TOMLDecodeError):
-        return None
-    store = table.get("store")
-    return store if isinstance(store, str) else None
 
 
 def _is_worker(config: pytest.Config) -> bool:
@@ -196,6 +199,8 @@ class _Controller:
         record = crash_record(begun[-1], self._plan)
         self._log.write(record_to_json(record))
         report.longrepr = told(record.findings[0])
+        if record.guarantee in _known(self._plan):
+            report.outcome, report.wasxfail = "skipped", _known(self._plan)[record.guarantee]
         self._crashes += 1
         if self._crashes > _RESTARTS:
             text = f"the store ended its process {self._crashes} times: the rest was not examined"
@@ -312,6 +317,8 @@ class _Runner:
         self._log.write(record_to_json(record))
         pyfuncitem.user_properties.append(("sessionproof", json.dumps(record_to_json(record))))
         if record.verdict is Verdict.BROKEN:
+            if record.guarantee in _known(self._plan):
+                pytest.xfail(f"known: {_known(self._plan)[record.guarantee]}")
             pytest.fail("\n".join(map(told, record.findings)), pytrace=False)
         if record.verdict is not Verdict.HOLDS:
             pytest.skip(f"{record.verdict.shown}: {record.reason}")
@@ -352,6 +359,11 @@ class _Runner:
         faulthandler.disable()
         self._recorder.close()
         self._stack.close()
+
+
+def _known(plan: Plan) -> Mapping[str, str]:
+    """The reasons of known breaks by their guarantee."""
+    return {} if plan.baseline is None else plan.baseline.reasons
 
 
 def _because(record: Record, reason: str) -> Record:
