@@ -26,7 +26,7 @@ from sessionproof.contract.operations import (
     Replace,
     SetState,
 )
-from sessionproof.trials import batches, copies, inputs, reopening
+from sessionproof.trials import batches, copies, faults, inputs, reopening
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript
@@ -229,6 +229,12 @@ def test_a_new_history_takes_the_place_of_the_old(trial: Trial) -> None:
 def test_a_replacement_is_whole_or_not_at_all(trial: Trial) -> None:
     """A replacement that fails leaves the old history: messages, order, counters."""
     batches.whole_or_not_at_all(trial, batches.REPLACE)
+
+
+@guarantee("CORE-16")
+def test_what_cannot_be_stored_raises(trial: Trial) -> None:
+    """An append under a lock, into a broken table or onto a full disk is kept, or raises."""
+    faults.kept_or_refused(trial)
 
 
 @guarantee("CORE-17")

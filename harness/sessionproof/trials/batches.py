@@ -334,17 +334,17 @@ def poisoned(trial: Trial) -> list[tuple[str, Message]]:
     """
     mark = "message-c41d"
     trial.run(trial.program(Append("s0", (good_message(trial, mark),))), examined=0)
-    tables = 0
+    made: list[str] = []
     try:
         with Outsider() as outsider:
             for found in outsider.databases(trial.store.location.root):
                 for manner in _MANNERS:
                     text = f"{_POISON}-{manner.lower()}"
-                    tables += outsider.poison(found.path, token=mark, text=text, manner=manner)
+                    made += outsider.poison(found.path, token=mark, text=text, manner=manner)
     except CannotMeddle as error:
         trial.notes.append(f"no fault could be put into the tables: {error}")
         return []
-    if not tables:
+    if not made:
         return []
     return [
         (

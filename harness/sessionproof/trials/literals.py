@@ -64,13 +64,12 @@ def beginning(claims: Claims, *names: str) -> tuple[str, ...]:
     return ()
 
 
-def attempt(*lines: str) -> tuple[str, ...]:
+def attempt(*lines: str, quiet: bool = False) -> tuple[str, ...]:
     """The lines in a ``try`` block; ``raised`` says afterwards whether they raised."""
     inside = [f"    {line}" for line in lines]
-    return (
-        "raised = False", "try:", *inside, "except Exception as error:",
-        "    raised = True", "    print(type(error).__name__, error)",
-    )  # fmt: skip
+    shown = [] if quiet else ["    print(type(error).__name__, error)"]
+    caught = f"except Exception{'' if quiet else ' as error'}:"
+    return ("raised = False", "try:", *inside, caught, "    raised = True", *shown)
 
 
 def texts_of(session: str, *, into: str = "texts") -> str:

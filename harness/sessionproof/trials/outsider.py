@@ -59,13 +59,14 @@ class Outsider:
         found = self._ask("databases", root=str(root))
         return [Database(Path(one["path"]), bool(one["wal"])) for one in found]
 
-    def poison(self, path: Path, *, token: str, text: str, manner: Manner) -> int:
+    def poison(self, path: Path, *, token: str, text: str, manner: Manner) -> list[str]:
         """Let SQLite refuse each row with ``text`` in every table that holds ``token``.
 
-        Answers how many tables those are. ``manner`` is what SQLite undoes: the statement, the
-        rest of it alone, or the whole transaction.
+        Answers the statements that do it, none where there is no such table. ``manner`` is what
+        SQLite undoes: the statement, nothing of it, or the whole transaction.
         """
-        return int(self._ask("poison", path=str(path), token=token, text=text, manner=manner))
+        made = self._ask("poison", path=str(path), token=token, text=text, manner=manner)
+        return [str(sql) for sql in made]
 
     def mend(self, path: Path) -> None:
         """Undo ``poison``."""

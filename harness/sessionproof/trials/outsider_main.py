@@ -58,29 +58,29 @@ def _holds(db: sqlite3.Connection, table: str, token: str) -> bool:
         return False
 
 
-def poison(path: str, token: str, text: str, manner: str) -> int:
-    """Let no row with ``text`` into the tables that hold the token; answers how many tables.
+def poison(path: str, token: str, text: str, manner: str) -> list[str]:
+    """Let no row with ``text`` into the tables that hold the token; answers the SQL that does it.
 
     ``manner`` is ABORT, FAIL or ROLLBACK: how SQLite undoes the statement.
     """
     tables = holders(path, token)
-    made = 0
+    made = []
     with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
         for number, table in enumerate(tables):
             where = _anywhere(db, table, "NEW").replace(":token", "'" + text + "'")
             for event in ("INSERT", "UPDATE"):
                 name = f"{_TRIGGER}_{manner}_{number}_{event}".lower()
+                sql = (
+                    f"CREATE TRIGGER {name} BEFORE {event} ON {_quoted(table)} WHEN {where} "
+                    f"BEGIN SELECT RAISE({manner}, 'refused by sessionproof'); END"
+                )
                 try:
-                    db.execute(
-                        f"CREATE TRIGGER {name} BEFORE {event} ON {_quoted(table)} WHEN {where} "
-                        f"BEGIN SELECT RAISE({manner}, 'refused by sessionproof'); END"
-                    )
+                    db.execute(sql)
                 except sqlite3.OperationalError as error:
                     if "locked" in str(error):
                         raise
                     break  # virtual and shadow tables take no triggers
-            else:
-                made += 1
+                made.append(sql)
     return made
 
 

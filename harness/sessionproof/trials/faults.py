@@ -1,0 +1,242 @@
+"""Appends that cannot be stored: the database is locked, its table is broken, the disk is full.
+
+Each fault is fair: it happens to users, ends by itself, and leaves the store's data as they were.
+Not tried, as a correct store may be harmed by it: files that are removed, replaced or cut.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sessionproof.checks.transcript import Fault, judge
+from sessionproof.contract.operations import (
+    Append,
+    Completed,
+    Operation,
+    Outcome,
+    Read,
+    Reopen,
+    as_call,
+)
+from sessionproof.trials import literals
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.outsider import CannotMeddle, Manner, Outsider
+from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.workload.execute import Transcript, execute
+
+_BEFORE, _DISTURBED, _AFTER = "before-93ab", "disturbed-93ab", "after-93ab"
+_LONGEST_HOLD_S = 8.0  # longer than the five seconds that most stores wait
+_HOLD_SHARES = 2.5
+
+
+@dataclass(frozen=True)
+class _Met:
+    """An append under a fault: its outcome, and the lines of a script before and after it."""
+
+    outcome: Outcome
+    met: bool
+    script: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+Meets = Callable[[Trial, Outsider, Append, str], _Met | None]
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """``words`` say what is wrong while the append to ``session`` runs; ``meet`` does it."""
+
+    words: str
+    meet: Meets
+    session: str = "s0"
+
+
+def kept_or_refused(trial: Trial) -> None:
+    """One append under each fault: when it returns normally it is kept, and life goes on.
+
+    A definite refusal must leave nothing behind; after any other error the message may be there.
+    An append is evidence when it raised, or when it ended after a lock was let go. Raises
+    NotClaimed when no append of the store could be disturbed.
+    """
+    met: list[str] = []
+    with Outsider() as outsider:
+        for fault in trial.within_time(list(_faults())):
+            if _one(trial, outsider, fault):
+                met.append(fault.words)
+                trial.count("faults")
+    if not met:
+        raise NotClaimed("nothing of the store's could be made to fail")
+    trial.notes.append(f"appends met: {'; '.join(dict.fromkeys(met))}")
+
+
+def _faults() -> Iterator[_Fault]:
+    for manner, words in (
+        ("ABORT", "the database refused the row"),
+        ("FAIL", "the database refused the row, and kept the statement's other effects"),
+        ("ROLLBACK", "the database refused the row, and rolled the transaction back"),
+    ):
+        yield _Fault(words, _poisoned(manner))  # type: ignore[arg-type]
+    for session in ("s0", "s1"):  # one with messages, a new one
+        yield _Fault("no file could grow or change, as on a full disk", _on_a_full_disk, session)
+    yield _Fault("another process held the write lock", _locked("write"))
+    yield _Fault("another process was reading, so nothing could be committed", _locked("read"))
+
+
+def _one(trial: Trial, outsider: Outsider, fault: _Fault) -> bool:
+    """Whether an append met the fault; raises Broken."""
+    trial.store.fresh_location()
+    start = trial.program(Append("s0", (good_message(trial, _BEFORE),)), sessions=("s0", "s1"))
+    before = trial.run(start, examined=0)
+    ids = {done.operation.session: done.session_id or "" for done in before}  # type: ignore[union-attr]
+    disturbed = Append(fault.session, (good_message(trial, _DISTURBED),))
+    try:
+        met = fault.meet(trial, outsider, disturbed, ids[fault.session])
+    except CannotMeddle:  # the store keeps its files to itself
+        return False
+    if met is None:
+        return False
+    transcript = (*before, Completed(disturbed, met.outcome, ids[fault.session]))
+    if not trial.store.dropped:
+        durable = trial.claims.at_least("durability", "process")
+        again: list[Operation] = [Reopen(), Read(fault.session)] if durable else []
+        after = Append(fault.session, (good_message(trial, _AFTER),))
+        transcript += execute((after, Read(fault.session), *again), trial.store, ids=ids)
+    found = judge(transcript, trial.claims, disturbed={len(before)})
+    if found is not None:
+        _tell(trial, fault, met, transcript, found)
+    return met.met
+
+
+def _poisoned(manner: Manner) -> Meets:
+    def meet(trial: Trial, outsider: Outsider, append: Append, session: str) -> _Met | None:
+        root = trial.store.location.root
+        made = [
+            (found.path.relative_to(root), sql)
+            for found in outsider.databases(root)
+            for sql in outsider.poison(
+                found.path, token=_BEFORE, text=_DISTURBED, manner=manner
+            )
+        ]  # fmt: skip
+        if not made:
+            return None
+        outcome = trial.handle().invoke(append, session)
+        paths = dict.fromkeys(path for path, _ in made)
+        for path in paths:
+            outsider.mend(root / path)
+        begin = ["import sqlite3"]
+        for path in paths:
+            begin.append(f"db = sqlite3.connect(directory / {str(path)!r}, isolation_level=None)")
+            begin += [f"db.execute({sql!r})" for where, sql in made if where == path]
+            begin.append("db.close()")
+        return _Met(outcome, outcome.type != "ok", (tuple(begin), ()))
+
+    return meet
+
+
+def _locked(how: Literal["write", "read"]) -> Meets:
+    def meet(trial: Trial, outsider: Outsider, append: Append, session: str) -> _Met | None:
+        root = trial.store.location.root
+        # Who reads a database with a write-ahead log is in nobody's way.
+        found = [one.path for one in outsider.databases(root) if how == "write" or not one.wal]
+        if not found or not outsider.hold(found, how, for_s=_hold_s(trial)):
+            return None
+        outcome = trial.handle().invoke(append, session)
+        waited = not outsider.release()
+        paths = ", ".join(f"directory / {str(path.relative_to(root))!r}" for path in found)
+        begin = [
+            "import sqlite3",
+            f"locks = [sqlite3.connect(path, isolation_level=None) for path in [{paths}]]",
+            "for lock in locks:",
+        ]
+        if how == "write":
+            begin.append("    lock.execute('BEGIN IMMEDIATE')")
+        else:
+            reads = "('BEGIN', 'SELECT COUNT(*) FROM sqlite_schema')"
+            begin += [f"    for sql in {reads}:", "        lock.execute(sql).fetchall()"]
+        end = ("for lock in locks:", "    lock.close()")
+        return _Met(outcome, outcome.type != "ok" or waited, (tuple(begin), end))
+
+    return meet
+
+
+def _hold_s(trial: Trial) -> float:
+    """Short in short profiles: a store that waits longer then shows that its wait ends well."""
+    return min(_LONGEST_HOLD_S, trial.profile.share_s * _HOLD_SHARES)
+
+
+def _on_a_full_disk(trial: Trial, _outsider: Outsider, append: Append, session: str) -> _Met | None:
+    """No process limit binds root as permissions would; it holds for this process alone.
+
+    Writing fails with EFBIG, which stands for ENOSPC. Nothing else writes meanwhile: the test
+    waits for the answer.
+    """
+    if signal.getsignal(signal.SIGXFSZ) is not signal.SIG_IGN:  # as Python has it from the start
+        return None
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(call: Callable[..., Any]) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            call("append", session, [*append.messages])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    try:
+        outcome = trial.handle().perform("append on a full disk", fill)
+    finally:  # also after a hang
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    begin = (
+        "import resource",
+        "limits = resource.getrlimit(resource.RLIMIT_FSIZE)",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))",
+    )
+    end = ("resource.setrlimit(resource.RLIMIT_FSIZE, limits)",)
+    return _Met(outcome, outcome.type != "ok", (begin, end))
+
+
+def _tell(trial: Trial, fault: _Fault, met: _Met, transcript: Transcript, found: Fault) -> None:
+    """Raise Broken with the fault in the words of this experiment."""
+    upto = transcript[: found.index + 1]
+    failure = met.outcome.failure
+    ended = "returned normally" if failure is None else f"raised {failure.type}"
+    last = as_call(upto[-1].operation)
+    trial.require(
+        False,
+        found.anomaly,
+        did=f"appended a message while {fault.words}; the append {ended}; afterwards: {last}",
+        expected=found.expected,
+        seen=found.seen,
+        program=[as_call(done.operation) for done in upto],
+        script=_script(trial, fault, met, upto),
+    )
+
+
+def _script(trial: Trial, fault: _Fault, met: _Met, upto: Transcript) -> tuple[str, ...]:
+    """The experiment as lines that run; none where it takes a reopening or a hang to show it."""
+    operations = [type(done.operation) for done in upto]
+    if Reopen in operations or trial.store.dropped:
+        return ()
+    session = literals.session_of(trial.claims, fault.session)
+
+    def append(text: str, to: str = session) -> str:
+        return literals.call("append", to, [good_message(trial, text)])
+
+    begin, end = met.script
+    lines = [
+        *literals.beginning(trial.claims, "s0", "s1"),
+        append(_BEFORE, literals.session_of(trial.claims, "s0")),
+        *begin,
+        *literals.attempt(append(_DISTURBED), quiet=True),
+        *end,
+    ]
+    if upto[-1].outcome.type != "ok":
+        again = append(_AFTER)
+        return (*lines, *literals.attempt(again), "assert not raised, 'it works again'")
+    if met.outcome.type == "info":
+        return ()  # the append left it open, and only what was read in between decides
+    there = f"({_DISTURBED!r} in texts)"
+    right = f"raised or {there}" if met.outcome.type == "ok" else f"not raised or not {there}"
+    return (*lines, append(_AFTER), literals.texts_of(session), f"assert {right}, texts")
