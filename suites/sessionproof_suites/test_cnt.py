@@ -1,0 +1,44 @@
+"""CNT: counts and totals."""
+
+import pytest
+
+from sessionproof.trials import counters
+from sessionproof.trials.single import Trial
+
+guarantee = pytest.mark.guarantee
+
+
+@guarantee("CNT-01")
+def test_the_count_is_that_of_the_messages(trial: Trial) -> None:
+    """After any sequence of operations, the count is that of the messages that can be read."""
+    counters.agree(trial, "message_count")
+
+
+@guarantee("CNT-02")
+def test_the_total_of_tokens_is_the_sum(trial: Trial) -> None:
+    """After any sequence of operations, the total of tokens is the sum over the messages."""
+    counters.agree(trial, "total_tokens")
+
+
+@guarantee("CNT-03")
+def test_the_total_of_durations_is_the_sum(trial: Trial) -> None:
+    """After any sequence of operations, the total of durations is the sum over the messages."""
+    counters.agree(trial, "total_duration_us")
+
+
+@guarantee("CNT-03")
+def test_the_total_of_durations_does_not_drift(trial: Trial) -> None:
+    """Thousands of appends and removals leave no residue in the total of durations."""
+    counters.for_long(trial)
+
+
+@guarantee("CNT-04")
+def test_a_failed_write_leaves_the_counters(trial: Trial) -> None:
+    """A write that failed leaves counts and totals as the messages give them."""
+    counters.after_failures(trial)
+
+
+@guarantee("CNT-08")
+def test_edits_keep_the_totals(trial: Trial) -> None:
+    """Editing messages keeps the totals of their session and of every other right."""
+    counters.edits_keep_totals(trial)

@@ -1,0 +1,38 @@
+"""FK: references between sessions, messages, and all that belongs to them."""
+
+import pytest
+
+from sessionproof.trials import references
+from sessionproof.trials.single import Trial
+
+guarantee = pytest.mark.guarantee
+
+
+@guarantee("FK-01")
+def test_no_message_without_its_session(trial: Trial) -> None:
+    """An append to an unknown session is refused or creates it, as claimed."""
+    references.appended_to_unknown(trial)
+
+
+@guarantee("FK-02")
+def test_nothing_of_a_deleted_session_is_answered(trial: Trial) -> None:
+    """After a session was deleted, no operation answers anything of it."""
+    references.deleted_and_asked(trial)
+
+
+@guarantee("FK-02")
+def test_nothing_leads_back_to_a_deleted_session(trial: Trial) -> None:
+    """Ids and cursors from before a deletion lead nowhere, and no table holds remains."""
+    references.nothing_is_left(trial)
+
+
+@guarantee("FK-03")
+def test_a_deleted_id_starts_empty(trial: Trial) -> None:
+    """A deleted id that is used again shows only what was put in since."""
+    references.deleted_and_used_again(trial)
+
+
+@guarantee("FK-04")
+def test_no_row_is_an_orphan(trial: Trial) -> None:
+    """After any sequence of operations, every row refers to rows that are there."""
+    references.no_orphans(trial)
