@@ -33,6 +33,7 @@ from sessionproof.engine.assemble import assemble
 from sessionproof.engine.crashes import crash_record
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events, read_notes, read_records
+from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.settings import Settings, read_settings
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
@@ -215,17 +216,23 @@ class _Controller:
             return
         directory = self._plan.directory
         chosen = {name for one in read_events(directory) for name in one.get("guarantees", ())}
+        report = Path(self._config.option.store_report)
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        workers = self._config.option.numprocesses
         result = assemble(
             replace(self._plan, only=tuple(name for name in self._plan.only if name in chosen)),
-            read_records(directory),
-            workers=self._config.option.numprocesses,
+            reproduce(
+                self._plan.store, read_records(directory), report,
+                directory=directory, workers=workers, run=not interrupted,
+            ),
+            workers=workers,
             started_at=self._started_at,
             duration_s=monotonic_s() - self._started,
-            interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
+            interrupted=interrupted,
             notes=read_notes(directory),
-        )
+        )  # fmt: skip
         self._result = result
-        self._report = write_report(result, Path(self._config.option.store_report))
+        self._report = write_report(result, report)
         shutil.rmtree(directory, ignore_errors=True)
         if session.exitstatus == pytest.ExitCode.OK and result.exit_code != EXIT_HOLDS:
             session.exitstatus = result.exit_code

@@ -12,6 +12,7 @@ from sessionproof.contract.verdicts import Record
 from sessionproof.engine.assemble import assemble
 from sessionproof.engine.plan import Plan
 from sessionproof.engine.records import read_notes, read_records
+from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.supervise import Follow, supervise
 from sessionproof.report.result import RunResult
 from sessionproof.report.write import write_report
@@ -54,7 +55,14 @@ def judge(
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     start = monotonic_s()
     ended = supervise(plan, workers=workers, follow=follow)
-    records = read_records(plan.directory)
+    records = reproduce(
+        plan.store,
+        read_records(plan.directory),
+        report,
+        directory=plan.directory,
+        workers=workers,
+        run=not ended.interrupted,
+    )
     result = assemble(
         plan,
         records,

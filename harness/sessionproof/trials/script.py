@@ -28,7 +28,7 @@ from sessionproof.contract.operations import (
     Reopen,
     session_of,
 )
-from sessionproof.oracle.model import EMPTY, Worlds, expect
+from sessionproof.oracle.model import EMPTY, Worlds, answers, expect
 from sessionproof.trials import assertions
 from sessionproof.trials.expressions import TEXT_MOST, Unwritable, call, expression, loop
 from sessionproof.trials.wellformed import well_formed
@@ -266,6 +266,8 @@ def _answered(scene: _Scene, lines: list[str]) -> list[str]:
     worlds = _worlds(scene)
     operation = scene.last.operation
     expected = [expect(world, operation, scene.claims) for world in worlds]
+    if any(one.refusal != "must" and answers(scene.last, one, scene.claims) for one in expected):
+        raise Unwritable("what is wrong does not show in the answers alone")
     if expected[0].refusal == "must" and isinstance(operation, Append | Create):
         return must_refuse(lines[-1], "it was accepted, and must be refused")
     conditions: dict[int, str] = {}

@@ -1,0 +1,229 @@
+"""Findings as files that show them without the harness: ``repro/CORE-06.py`` below the report.
+
+Each is written and run once, in a process of its own: what it did is part of the finding. A script
+that does not fail says so there; it is never left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.verdicts import Finding, Record, Reproducer, Verdict
+from sessionproof.engine.plan import child_environment
+from sessionproof.engine.scripts import HOLDS, source_of
+from sessionproof.report.plain import cut, shown
+
+FOLDER = "repro"
+_OURS = re.compile(r"[A-Z]+-\d+(-\d+)?\.py")
+_ONE_S = 30.0  # a script that has not ended by then is ended; one that shows a hang ends before
+_ALL_S = 60.0  # for all scripts together
+_RUNS_MOST = 40
+_LOOK_S = 0.05
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_RAISED = re.compile(r"[\w.]+(: |$)")
+_SAID_MOST = 300
+_OUTPUT_BYTES = 64 * 1024
+_NO_SCRIPT = "no script: no few calls in a single process show it"
+_HELD = "the script did not fail: the break needs the harness's conditions"
+# Breaks that show as an exception of the store, and not as an answer that an assertion refuses.
+_RAISING = (Anomaly.UNEXPECTED_REFUSAL, Anomaly.MALFORMED, Anomaly.HANG, Anomaly.CRASH)
+
+
+@dataclass(frozen=True)
+class _Script:
+    """A reproducer's file, and the anomaly that it must show."""
+
+    path: Path
+    anomaly: Anomaly
+
+
+def reproduce(
+    store: str,
+    records: Sequence[Record],
+    report: Path,
+    *,
+    directory: Path,
+    workers: int = 1,
+    run: bool = True,
+    all_s: float = _ALL_S,
+) -> list[Record]:
+    """The records with a reproducer in each finding of a break, its file below ``report``.
+
+    ``store`` is the store's name, ``directory`` a place for what the scripts write. Files of
+    earlier runs are removed. Scripts beyond the first 40 or ``all_s`` seconds are written and not
+    run, and none is without ``run``.
+    """
+    folder = report / FOLDER
+    _clear(folder)
+    paths = _paths_of_this_process()
+    scripts: dict[tuple[int, int], _Script] = {}
+    made: dict[tuple[int, int], Reproducer] = {}
+    for place, name, finding, guarantee in _broken(records):
+        if not finding.script:
+            made[place] = finding.reproducer or Reproducer(file="", said=_NO_SCRIPT)
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        source = source_of(store, GUARANTEES[guarantee], finding, path, paths)
+        path.write_text(source, "utf-8", errors="backslashreplace")
+        scripts[place] = _Script(path, finding.anomaly)
+    ran = _run_all([*scripts.values()], directory, workers=workers, all_s=all_s if run else 0.0)
+    made |= zip(scripts, ran, strict=True)
+    return [_with(record, at, made) for at, record in enumerate(records)]
+
+
+def run_script(
+    path: Path, anomaly: Anomaly, *, directory: Path, until_s: float, stop: threading.Event
+) -> Reproducer:
+    """Run a script once, as a person would: whether it shows the anomaly, and what it said.
+
+    It is ended, with its process group, at ``until_s`` of the monotonic clock or by ``stop``.
+    """
+    file = f"{FOLDER}/{path.name}"
+    environment = {**child_environment(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    with (
+        tempfile.TemporaryDirectory(dir=directory, ignore_cleanup_errors=True) as temporary,
+        tempfile.TemporaryFile(dir=directory) as output,
+    ):
+        process = subprocess.Popen(
+            [sys.executable, str(path)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env={**environment, "TMPDIR": temporary}, start_new_session=True,
+        )  # fmt: skip
+        code = _ended(process, until_s, stop)
+        size = output.seek(0, os.SEEK_END)
+        output.seek(max(0, size - _OUTPUT_BYTES))
+        printed = output.read().decode("utf-8", "replace")
+    if code is None:
+        why = "interrupted" if stop.is_set() else "it did not end in time"
+        return Reproducer(file=file, said=f"ended from outside: {why}")
+    return _told(path, anomaly, code, printed)
+
+
+def _broken(records: Sequence[Record]) -> Iterator[tuple[tuple[int, int], str, Finding, str]]:
+    """Each finding of a broken guarantee: its place, the name of its file, itself, its id."""
+    numbers: Counter[str] = Counter()
+    for at, record in enumerate(records):
+        if record.verdict is not Verdict.BROKEN:
+            continue
+        for number, finding in enumerate(record.findings):
+            row = record.guarantee
+            numbers[row] += 1
+            name = f"{row}.py" if numbers[row] == 1 else f"{row}-{numbers[row]}.py"
+            yield (at, number), name, finding, row
+
+
+def _with(record: Record, at: int, made: dict[tuple[int, int], Reproducer]) -> Record:
+    findings = tuple(
+        replace(finding, reproducer=made.get((at, number), finding.reproducer))
+        for number, finding in enumerate(record.findings)
+    )
+    return replace(record, findings=findings)
+
+
+def _run_all(
+    scripts: Sequence[_Script], directory: Path, *, workers: int, all_s: float
+) -> list[Reproducer]:
+    """Run the scripts, some at a time; an interruption ends those that run, and starts no more."""
+    until = monotonic_s() + all_s
+    stop = threading.Event()
+
+    def one(number: int, script: _Script) -> Reproducer:
+        file = f"{FOLDER}/{script.path.name}"
+        if all_s <= 0 or stop.is_set():
+            return Reproducer(file=file, said="not run: the run was interrupted")
+        if number >= _RUNS_MOST or monotonic_s() > until:
+            why = f"{_RUNS_MOST} scripts or {all_s:g} s were over"
+            return Reproducer(file=file, said=f"not run: {why}")
+        until_s = min(until, monotonic_s() + _ONE_S)
+        return run_script(
+            script.path, script.anomaly, directory=directory, until_s=until_s, stop=stop
+        )
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        waiting = [pool.submit(one, number, script) for number, script in enumerate(scripts)]
+        try:
+            return [future.result() for future in waiting]
+        except KeyboardInterrupt:
+            stop.set()
+            return [future.result() for future in waiting]
+
+
+def _ended(process: subprocess.Popen[bytes], until_s: float, stop: threading.Event) -> int | None:
+    """The exit code, None when it had to be ended; nothing of its process group is left."""
+    code: int | None = None
+    while code is None and monotonic_s() < until_s and not stop.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(_LOOK_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return code
+
+
+def _told(path: Path, anomaly: Anomaly, code: int, printed: str) -> Reproducer:
+    """What a script that ended says of the break."""
+    name = f"{FOLDER}/{path.name}"
+    lines = [line for line in printed.splitlines() if line.strip()]
+    last = cut(shown(lines[-1]), _SAID_MOST) if lines else "it said nothing"
+    if code == 0:
+        if lines and lines[-1].startswith(HOLDS):
+            return Reproducer(file=name, fails=False, said=f"{_HELD} ({last})")
+        fails = True if anomaly is Anomaly.CRASH else None
+        return Reproducer(file=name, fails=fails, said=f"it ended before its end: {last}")
+    if anomaly is Anomaly.HANG and any(line.startswith("Timeout (") for line in lines):
+        return Reproducer(file=name, fails=True, said="a call did not return")
+    if code < 0:
+        fails = True if anomaly is Anomaly.CRASH else None
+        return Reproducer(file=name, fails=fails, said=f"it was ended by signal {-code}: {last}")
+    raised = [line for line in lines if _RAISED.match(line)]
+    last = cut(shown(raised[-1]), _SAID_MOST) if raised else last
+    frames = [(file, int(line)) for file, line in _FRAME.findall(printed)]
+    own = [line for file, line in frames if file == str(path)]
+    asserted = last.startswith("AssertionError") and frames[-1][0] == str(path)
+    if asserted or (anomaly in _RAISING and own and own[-1] > _opening(path)):
+        return Reproducer(file=name, fails=True, said=last)
+    return Reproducer(file=name, said=f"it ended otherwise: {last}")
+
+
+def _opening(path: Path) -> int:
+    """The number of the line behind the imports of a script."""
+    lines = path.read_text("utf-8").split("\n")
+    return next(at for at, line in enumerate(lines, 1) if line.startswith("location = "))
+
+
+def _paths_of_this_process() -> list[str]:
+    """Entries of our import path that a new interpreter would not have by itself."""
+    asked = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.path, sep='\\0')"],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    known = {Path(entry) for entry in os.fsdecode(asked.stdout.rstrip(b"\n")).split("\0")}
+    known |= {Path.cwd(), Path(sysconfig.get_path("scripts"))}
+    return [entry for entry in sys.path if entry and Path(entry) not in known]
+
+
+def _clear(folder: Path) -> None:
+    """Remove the files that an earlier run made, and the folder when nothing else is in it."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -1,0 +1,135 @@
+"""The text of a reproducer: a finding's script, with the imports and the opening that it needs."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import inspect
+import keyword
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import sessionproof
+from sessionproof.contract.guarantees import Guarantee
+from sessionproof.contract.lookup import SCHEMES, STORES
+from sessionproof.contract.verdicts import Finding
+from sessionproof.report.plain import cut, shown
+
+HOLDS = "holds now"  # what a script says last when the store is mended
+_WIDTH = 100
+_TOLD_MOST = 300
+_FROM = {"Path": "pathlib", "Sequence": "collections.abc", "closing": "contextlib",
+         "suppress": "contextlib"}  # fmt: skip
+
+
+def source_of(
+    store: str, guarantee: Guarantee, finding: Finding, file: Path, paths: Sequence[str] = ()
+) -> str:
+    """The file that shows the finding against the store of this name.
+
+    ``file`` is where it will lie, by the path that a person types. ``paths`` are entries of the
+    import path beside the folder from which it is started.
+    """
+    body = "\n".join(finding.script)
+    is_async = _awaits(body)
+    location = "tempfile.mkdtemp()"
+    if "sys.argv" in body:  # it starts itself again on the same data
+        location = f"sys.argv[1] if sys.argv[1:] else {location}"
+    script = f"{body}\nprint({HOLDS!r})"
+    if is_async:
+        script = f"async def main():\n{textwrap.indent(script, '    ')}\n\n\nasyncio.run(main())"
+    opening = f"location = Location(Path({location}))"
+    needed = f"{opening}\n{script}"
+    return "\n".join(
+        [
+            *_head(guarantee, finding, file),
+            *_standard(needed),
+            "",
+            f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run",
+            *_store(store),
+            f"from sessionproof import {', '.join(_of_the_contract(needed))}",
+            "",
+            opening,
+            *(["", ""] if is_async else []),
+            script,
+            "",
+        ]
+    )
+
+
+def _head(guarantee: Guarantee, finding: Finding, file: Path) -> Iterator[str]:
+    def told(text: str, start: str = "", indent: str = "          ") -> str:
+        harmless = shown(text).replace("\\", "\\\\").replace('"""', "'''")
+        return textwrap.fill(
+            harmless, _WIDTH, initial_indent=start, subsequent_indent=indent,
+            break_on_hyphens=False,
+        )  # fmt: skip
+
+    yield told(f"{guarantee.id}: {guarantee.promise}", '"""', "")
+    yield ""
+    yield told(f"expected: {cut(finding.expected, _TOLD_MOST)}")
+    yield told(f"seen:     {cut(finding.seen, _TOLD_MOST)}")
+    yield ""
+    yield f"It fails as long as the store does that, and says {HOLDS!r} once it is mended:"
+    yield ""
+    yield f"    python {shown(str(file))}".replace("\\", "\\\\")
+    yield '"""'
+    yield ""
+
+
+def _standard(source: str) -> list[str]:
+    """The imports from the standard library that the source needs."""
+    tree = ast.parse(source)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    set_here = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    modules = {"sys"} | {
+        node.value.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in sys.stdlib_module_names - set_here
+    }
+    parts = {name: _FROM[name] for name in names & _FROM.keys()}
+    lines = [f"import {name}" for name in sorted(modules)]
+    for module in sorted(set(parts.values())):
+        listed = ", ".join(sorted(name for name, home in parts.items() if home == module))
+        lines.append(f"from {module} import {listed}")
+    return lines
+
+
+def _of_the_contract(source: str) -> list[str]:
+    names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    return sorted(names & set(sessionproof.__all__))
+
+
+def _store(name: str) -> list[str]:
+    """The lines that name the store's factory ``open_store``, as the lookup finds it."""
+    scheme, colon, rest = name.partition(":")
+    schemes = {point.name: point for point in importlib.metadata.entry_points(group=SCHEMES)}
+    if colon and scheme in schemes:
+        point = schemes[scheme]
+        return [
+            f"from {point.module} import {point.attr}",
+            f"open_store = {point.attr}({rest!r})",
+        ]
+    registered = {point.name: point for point in importlib.metadata.entry_points(group=STORES)}
+    module, attribute = scheme, rest
+    if name in registered:
+        module, attribute = registered[name].module, registered[name].attr
+    if all(part.isidentifier() and not keyword.iskeyword(part) for part in module.split(".")):
+        if "." not in attribute:
+            return [f"from {module} import {attribute} as open_store"]
+        return [f"import {module}", f"open_store = {module}.{attribute}"]
+    return ["import importlib", f"open_store = importlib.import_module({module!r}).{attribute}"]
+
+
+def _awaits(body: str) -> bool:
+    """Whether the lines await anything, outside of a function of their own."""
+    code = compile(body, "script", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return bool(code.co_flags & inspect.CO_COROUTINE)
