@@ -1,0 +1,55 @@
+"""The text of CREATE statements, compared by what it says and not by how it is set."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
+    |(?P<text>'(?:[^']|'')*')
+    |(?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])
+    |(?P<word>\w+)
+    |(?P<mark>\|\||<>|<=|>=|!=|==|.)""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def tokens(sql: str) -> tuple[str, ...]:
+    """What the statement says: without comments, blanks, quotes around names, and case."""
+    found = []
+    for match in _TOKEN.finditer(sql):
+        if match["name"]:
+            found.append(match["name"][1:-1].lower())
+        elif not match["blank"]:
+            found.append(match[0] if match["text"] else match[0].lower())
+    return tuple(word for word in found if word != ";")
+
+
+def parts(sql: str) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
+    """The columns and constraints of a CREATE TABLE, and the words after them, as STRICT."""
+    words = tokens(sql)
+    if "(" not in words:
+        return frozenset(), words
+    depth, current, found, start = 0, list[str](), set[tuple[str, ...]](), words.index("(")
+    for place, word in enumerate(words[start:], start):
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if depth == 0 or (depth == 1 and word == ","):
+            found.add(tuple(current))
+            current = []
+        elif place > start:
+            current.append(word)
+        if depth == 0:
+            return frozenset(found), words[place + 1 :]
+    return frozenset(found), ()
+
+
+def statements(sql: str) -> Iterator[str]:
+    """The statements of a script; the bodies of triggers stay whole."""
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending.strip()
+            pending = ""
