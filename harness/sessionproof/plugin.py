@@ -37,7 +37,7 @@ from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.settings import Settings, read_settings
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
-from sessionproof.report.write import write_report
+from sessionproof.report.write import append_step_summary, write_report
 from sessionproof.trials.examine import examine, unmet
 from sessionproof.trials.single import Trial, told
 from sessionproof.workload.execute import StoreUnderTest
@@ -245,6 +245,8 @@ class _Controller:
             terminalreporter.section("sessionproof")
             print_summary(self._result, Console())
             terminalreporter.line(f"report: {self._report}")
+            if unsaid := append_step_summary(self._result, os.environ):
+                terminalreporter.line(f"sessionproof: {unsaid}")
 
 
 class _Runner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -21,6 +22,7 @@ from sessionproof.engine.machine import check_location, cores, fast_folder, make
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 from sessionproof.report.terminal import print_summary
+from sessionproof.report.write import append_step_summary
 
 
 def judge(
@@ -86,7 +88,8 @@ def _run(
     out = Console()
     print_summary(judged.result, out)
     _say(out, f"report: {judged.page}")
-    for problem in judged.problems:
+    unsaid = append_step_summary(judged.result, os.environ)
+    for problem in (*judged.problems, *filter(None, [unsaid])):
         _say(console, f"sessionproof: {problem}")
     if judged.never_started:
         _say(console, f"sessionproof: no test ran; what pytest said is in {report / LOG}")

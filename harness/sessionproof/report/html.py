@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,9 +10,9 @@ from markupsafe import Markup
 
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.report import words
+from sessionproof.report import pictures, words
 from sessionproof.report.plain import cut, short_program, shown
-from sessionproof.report.result import RunResult, counts
+from sessionproof.report.result import GuaranteeResult, RunResult, counts
 
 # Limits that keep the page small however much a store says; result.json has it all.
 FINDINGS_MAX = 5  # per guarantee, and at least one
@@ -23,22 +24,35 @@ COMMAND_CHARACTERS_MAX = 20_000  # commands are there to be copied
 EVIDENCE_CHARACTERS_MAX = 4_000
 EVIDENCE_PARTS_MAX = 4
 
+_BESIDE = re.compile(r"[A-Za-z0-9_][\w-]*(/[A-Za-z0-9_][\w-]*)*\.py", re.ASCII)
+
 
 def render_html(result: RunResult) -> str:
     """The page of a concluded result; it can always be encoded as UTF-8."""
+    judged, tried = words.judged(result), words.tried(result)
+    detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
+    number = counts(result)
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             result=result,
-            counts=counts(result),
+            counts=number,
             overall=words.overall(result),
             command=result.command,
             warnings=words.warnings(result),
             seen_broken=words.seen_broken(result),
             groups=words.grouped(result),
+            broken=words.new_breaks(result),
+            known=words.known_breaks(result),
+            tried=tried,
+            detailed=detailed,
+            judged=judged,
+            not_examined=words.not_examined(result),
+            highest=pictures.evidence_top(judged),
+            longest_s=max((row.duration_s for row in judged), default=0.0),
             claims=words.claim_rows(result.claims or {}),
-            findings_max=_findings_max(counts(result)[Verdict.BROKEN]),
+            findings_max=_findings_max(number[Verdict.BROKEN]),
             evidence_max=EVIDENCE_PARTS_MAX,
         )
     )
@@ -65,11 +79,20 @@ def _environment() -> Environment:
         "amount": words.amount,
         "seconds": words.seconds,
         "program": _program,
+        "damage": words.damage,
+        "reproduced": words.reproduced,
+        "is_beside": _is_beside,
+        "number_of": _number_of,
+        "steps_picture": pictures.steps_picture,
+        "evidence_bar": pictures.evidence_bar,
+        "evidence_axis": pictures.evidence_axis,
+        "time_bar": pictures.time_bar,
     }
     environment.filters |= {
         "text": _text,
         "evidence": _evidence,
         "command": _command,
+        "script": _script,
         "tone": _tone,
     }
     return environment
@@ -100,6 +123,21 @@ def _command(text: str) -> Markup:
 
 def _program(lines: tuple[str, ...]) -> list[str]:
     return [cut(line, LINE_CHARACTERS_MAX) for line in short_program(lines, PROGRAM_LINES_MAX)]
+
+
+def _script(lines: tuple[str, ...]) -> Markup:
+    """A script whole, so that it can be copied; one that is too long for the page is cut."""
+    return _text("\n".join(lines), COMMAND_CHARACTERS_MAX)
+
+
+def _is_beside(file: str) -> bool:
+    """Whether a path leads to a file below the page's own folder, and so may be a link."""
+    return _BESIDE.fullmatch(file) is not None
+
+
+def _number_of(row: GuaranteeResult) -> str:
+    """The part of the id that differs within its group."""
+    return row.id.removeprefix(f"{row.group}-")
 
 
 def _tone(verdict: Verdict) -> str:

@@ -111,6 +111,10 @@ def _finding(finding: Finding) -> str:
         lines += ["program:", *(f"    {cut(line, TEXT_CHARACTERS_MAX)}" for line in program)]
     if finding.repeats is not None:
         lines.append(f"failed again: {finding.repeats}")
+    if finding.reproducer is not None:
+        one = finding.reproducer
+        said = f"; it said: {cut(one.said, TEXT_CHARACTERS_MAX)}" if one.said else ""
+        lines.append(f"reproducer: {one.file}: {words.reproduced(one)}{said}")
     if finding.repeat is not None:
         lines.append(f"repeat: {finding.repeat}")
     return "\n".join(lines)

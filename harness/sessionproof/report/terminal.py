@@ -126,6 +126,10 @@ def _print_finding(finding: Finding, console: Console) -> None:
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
     if finding.repeats is not None:
         _field(console, "failed", f"{cut(finding.repeats, 40)} times when run again")
+    if finding.reproducer is not None:
+        one = finding.reproducer
+        said = f"; it said: {cut(one.said, LINE_CHARACTERS_MAX)}" if one.said else ""
+        _field(console, "script", f"{cut(one.file, 200)}: {words.reproduced(one)}{said}")
     if finding.repeat is not None:
         _field(console, "run again", finding.repeat, fold=False)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sessionproof.contract.verdicts import Verdict
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.verdicts import Reproducer, Verdict
 from sessionproof.report.result import (
     EXIT_BROKEN,
     EXIT_HOLDS,
     EXIT_REGRESSION,
     GuaranteeResult,
     RunResult,
+    counts,
+    is_new_break,
 )
 
 SYMBOLS: dict[Verdict, str] = {
@@ -58,6 +61,60 @@ def warnings(result: RunResult) -> tuple[str, ...]:
 def of(result: RunResult, verdict: Verdict, *, gated: bool) -> tuple[GuaranteeResult, ...]:
     """The guarantees with this verdict that are gated, or those that are not."""
     return tuple(one for one in result.guarantees if one.verdict is verdict and one.gated is gated)
+
+
+def new_breaks(result: RunResult) -> tuple[GuaranteeResult, ...]:
+    """The broken guarantees that fail the run."""
+    return tuple(one for one in result.guarantees if one.gated and is_new_break(one))
+
+
+def known_breaks(result: RunResult) -> tuple[GuaranteeResult, ...]:
+    """The broken guarantees that would fail the run, if no baseline listed them."""
+    broken = of(result, Verdict.BROKEN, gated=True)
+    return tuple(one for one in broken if not is_new_break(one))
+
+
+def tried(result: RunResult) -> tuple[GuaranteeResult, ...]:
+    """What was seen broken, and is not claimed: it decides nothing, and has its evidence too."""
+    return tuple(
+        one
+        for one in result.guarantees
+        if (one.verdict is Verdict.BROKEN and not one.gated)
+        or (one.verdict is Verdict.NOT_CLAIMED and one.findings)
+    )
+
+
+def judged(result: RunResult) -> tuple[GuaranteeResult, ...]:
+    """The guarantees that were examined, or should have been."""
+    return tuple(one for one in result.guarantees if one.verdict in JUDGED)
+
+
+def not_examined(result: RunResult) -> str:
+    """What has no evidence, in a sentence, so that nobody takes it for holding; most often some."""
+    number = counts(result)
+    parts = [
+        f"{number[verdict]} {verdict.shown}"
+        for verdict in (Verdict.NOT_CLAIMED, Verdict.NOT_RUN)
+        if number[verdict]
+    ]
+    return f"No evidence was gathered for the others: {', '.join(parts)}." if parts else ""
+
+
+def damage(row: GuaranteeResult) -> str:
+    """An example of what a break does to a user's chat; empty for an id that is not known."""
+    known = GUARANTEES.get(row.id)
+    return known.damage if known is not None else ""
+
+
+def reproduced(reproducer: Reproducer) -> str:
+    """Whether the script showed the break by itself, in a clause."""
+    match reproducer.fails:
+        case True:
+            return "it failed when it was run alone"
+        case False:
+            return "it did not fail when it was run alone"
+        case None:
+            return "it was not run"
 
 
 def seen_broken(result: RunResult) -> str:

@@ -11,17 +11,21 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from sessionproof.report.badge import badge
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
 from sessionproof.report.plain import cut, shown
 from sessionproof.report.result import SCHEMA_VERSION, RunResult, to_json
+from sessionproof.report.summary import render_summary
 
 RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
+SUMMARY, BADGE = "summary.md", "badge.json"
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file whose text a CI job shows on its page
 _ADDED = ("baseline", "known", "reproducer", "script", "steps")  # older results lack them
 
 
 def write_report(result: RunResult, directory: Path) -> Path:
-    """Write the three forms of a concluded result below ``directory``; the path of the page.
+    """Write the forms of a concluded result below ``directory``; the path of the page.
 
     The directory is made when it is missing, and older files are replaced one by one, each in one
     step. ``result.json`` comes first: it is what all else can be made from.
@@ -30,8 +34,27 @@ def write_report(result: RunResult, directory: Path) -> Path:
     values = json.dumps(to_json(result), indent=1, allow_nan=False)  # ASCII: surrogates stay
     _write(directory / RESULT, values + "\n")
     _write(directory / JUNIT, render_junit(result))
+    _write(directory / SUMMARY, render_summary(result))
+    _write(directory / BADGE, json.dumps(badge(result)) + "\n")
     _write(directory / PAGE, render_html(result))
     return directory / PAGE
+
+
+def append_step_summary(result: RunResult, environment: Mapping[str, str]) -> str | None:
+    """Append the summary to the file that ``GITHUB_STEP_SUMMARY`` names, if it names one.
+
+    Answers what went wrong, in a sentence; that is no reason to fail a run.
+    """
+    name = environment.get(STEP_SUMMARY)
+    if not name:
+        return None
+    try:
+        with Path(name).open("ab") as file:
+            file.write(f"\n{render_summary(result)}".encode())
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return f"the summary could not be appended to {STEP_SUMMARY}={shown(name)}: {why}"
+    return None
 
 
 def read_result(path: Path) -> RunResult:
