@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import references
+from sessionproof.trials import models, references
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -36,3 +36,9 @@ def test_a_deleted_id_starts_empty(trial: Trial) -> None:
 def test_no_row_is_an_orphan(trial: Trial) -> None:
     """After any sequence of operations, every row refers to rows that are there."""
     references.no_orphans(trial)
+
+
+@guarantee("FK-07")
+def test_a_model_in_use(trial: Trial) -> None:
+    """Removing a model that sessions name is refused or cascades, as claimed; nothing dangles."""
+    models.removed_in_use(trial)

@@ -59,11 +59,27 @@ def agree(trial: Trial, *facts: str) -> None:
     kinds = programs.changes(trial.capabilities, trial.claims)
     reopen = [kind for kind in programs.kinds_for(trial.capabilities, trial.claims)
               if kind is Reopen]  # fmt: skip
+    check = _and_in_the_tables(trial, facts, partial(_judged, trial, facts))
+    filled = Append("s0", _weighed(trial))
+    for change in programs.one_of_each(trial.words, kinds, "s0", trial.text_seed):
+        program = _watched(trial, trial.program(filled, change, filled))
+        trial.count(
+            trial.guarantee.unit, _counted(trial, facts, trial.run(program, check, examined=0))
+        )
     drawn = trial.strategy(Append, Append, *kinds, *reopen, sessions=2, most=10)
-    trial.search(
-        drawn.map(partial(_watched, trial)),
-        _and_in_the_tables(trial, facts, partial(_judged, trial, facts)),
-        count=partial(_counted, trial, facts),
+    trial.search(drawn.map(partial(_watched, trial)), check, count=partial(_counted, trial, facts))
+
+
+def _weighed(trial: Trial) -> tuple[Message, ...]:
+    """Some messages with tokens and durations, and one without, as far as they are kept."""
+    given = {"tokens": 7, "duration_us": 1_100_000}
+    kept = {name: value for name, value in given.items() if name in trial.claims.keeps}
+    plain, *_ = trial.several(1)
+    heavy = replace(plain, **kept)
+    return (
+        (heavy, plain, heavy)[: len(trial.several(3))]
+        if trial.words.representable(heavy)
+        else (trial.several(3))
     )
 
 
@@ -75,7 +91,7 @@ def edits_keep_totals(trial: Trial) -> None:
     one = programs.operation_strategy(
         trial.words, [EditMessage, EditMessage, Append], names, trial.text_seed
     )
-    filled = [Append(name, trial.several(3)) for name in names]
+    filled = [Append(name, _weighed(trial)) for name in names]
 
     def edited(steps: list[Operation]) -> Program:
         return _watched(trial, trial.program(*filled, *steps, sessions=names))
@@ -156,7 +172,8 @@ def for_long(trial: Trial) -> None:
     _answered(trial, fact)
     start = trial.run(trial.program(Append("s0", trial.several(1))), lambda _: None, examined=0)
     session, began, rounds = start[-1].session_id or "", monotonic_s(), 0
-    emptying = next((name for name in ("clear", "pop_last") if name in trial.capabilities), None)
+    ways = ("clear", "pop_last", "delete_message", "replace")
+    emptying = next((name for name in ways if name in trial.capabilities), None)
     _carry_out(trial, partial(_emptied, session, emptying))
     while rounds < (_ROUNDS_MOST if emptying else _BLOCK * 10):
         for number in range(rounds, rounds + _BLOCK):
@@ -188,8 +205,24 @@ def _round(trial: Trial, session: str, number: int, call: Callable[..., Any]) ->
 def _emptied(session: str, emptying: str | None, call: Callable[..., Any]) -> None:
     if emptying == "clear":
         call("clear", session)
+    elif emptying == "replace":
+        call("replace", session, [])
+    elif emptying == "delete_message":
+        for message in call("read", session):
+            call("delete_message", session, message.id)
     while emptying == "pop_last" and call("pop_last", session) is not None:
         pass
+
+
+_EMPTYING = {
+    None: (),
+    "clear": ("store.clear(s0)",),
+    "replace": ("store.replace(s0, [])",),
+    "pop_last": ("while store.pop_last(s0):", "    pass"),
+    "delete_message": (
+        "for message in store.read(s0):", "    store.delete_message(s0, message.id)",
+    ),
+}  # fmt: skip
 
 
 def _no_drift(trial: Trial, session: str, rounds: int, *, emptied: str | None) -> None:
@@ -218,8 +251,7 @@ def _long_script(trial: Trial, rounds: int, emptied: str | None) -> list[str]:
         f"    store.append(s0, [{message}, duration_us=n * 7_919_017 % 90_000_001)])",
         f"    store.append(s0, [{message}, duration_us=n * 104_729_003 % 1_000_003)])",
         *popped,
-        *(["store.clear(s0)"] if emptied == "clear" else []),
-        *(["while store.pop_last(s0): pass"] if emptied == "pop_last" else []),
+        *_EMPTYING[emptied],
         *facts_hold(trial, "total_duration_us"),
     ]
 

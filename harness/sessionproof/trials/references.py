@@ -130,10 +130,15 @@ def deleted_and_used_again(trial: Trial) -> None:
             steps += [*asked, Delete("s0"), *between, *begun, *body, *asked]
         return programs.tokened(steps)
 
+    check = lambda transcript: judge_deleted(transcript, trial.claims.keeps)  # noqa: E731
+    for reopen in (False, True):
+        program = lives([[first]], reopen, create=False)
+        again = trial.run(program, check, examined=0)
+        trial.count("deletions", count_deletions(again, reused=True))
     bodies = st.lists(st.lists(one, min_size=1, max_size=3), min_size=1, max_size=3)
     trial.search(
         st.builds(lives, bodies, st.booleans(), st.booleans()),
-        lambda transcript: judge_deleted(transcript, trial.claims.keeps),
+        check,
         count=lambda transcript: count_deletions(transcript, reused=True),
     )
 
@@ -145,6 +150,11 @@ def no_orphans(trial: Trial) -> None:
         raise NotClaimed("no row of the store's tables refers to another table")
     kinds = programs.changes(trial.capabilities, trial.claims)
     removals = [kind for kind in kinds if kind in (Delete, Clear, Replace)]
+    check = _and_no_orphans(trial, lambda _: None)
+    state = [SetState("s0", "step", 2)] if SetState in kinds else []
+    filled = [Append("s0", trial.several(3)), *state]
+    for change in programs.one_of_each(trial.words, kinds, "s0", trial.text_seed):
+        trial.run(trial.program(*filled, change), check, examined=0)
     seen = 0
 
     def examined(_transcript: Transcript) -> int:
@@ -154,7 +164,7 @@ def no_orphans(trial: Trial) -> None:
         return max(0, seen - before)
 
     drawn = trial.strategy(Append, Append, *removals, *kinds, sessions=3, most=16)
-    trial.search(drawn, _and_no_orphans(trial, lambda _: None), count=examined)
+    trial.search(drawn, check, count=examined)
 
 
 def _and_no_orphans(trial: Trial, check: Judge) -> Judge:
