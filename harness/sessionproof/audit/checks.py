@@ -42,7 +42,7 @@ def integrity_problems(connection: sqlite3.Connection) -> Iterator[Problem]:
             table=name if kind == "broken-constraint" else None,
             what=f"integrity_check names {least}{len(said)} faults"
             + (f" of the index {name}" if kind == "damaged-index" else ""),
-            mend=f"REINDEX {quoted(str(name))}" if kind == "damaged-index" else None,
+            sql=f"REINDEX {quoted(str(name))}" if kind == "damaged-index" else None,
         )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def orphan_problems(
                 what=f"{number} rows of {one.table} belong to rows of {one.parent} "
                 "that are not there",
                 examples=tuple(_joined(row) for row in some.fetchall()),
-                mend=f"DELETE {rows}",
+                sql=f"SELECT * {rows}",
             )  # fmt: skip
 
 

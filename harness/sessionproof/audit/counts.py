@@ -76,14 +76,14 @@ def _told(
                 f"{column} is wrong in {group.count} sessions", _recount(sessions, column),
             )  # fmt: skip
     if beyond.count:
-        mend = (
+        repair = (
             f"UPDATE {quoted(sessions.table)} SET {quoted(str(sessions.next))} = 1 + "
             f"{_of_messages(sessions, f'MAX({quoted(str(sessions.number))})')} "
             f"WHERE {quoted(str(sessions.next))} <= "
             f"{_of_messages(sessions, f'MAX({quoted(str(sessions.number))})')}"
         )
         what = f"{sessions.next} is not above the numbers of {beyond.count} sessions"
-        yield _problem("number-beyond-next", sessions.table, sessions.next, beyond, what, mend)
+        yield _problem("number-beyond-next", sessions.table, sessions.next, beyond, what, repair)
     if gaps.count:
         yield _problem(
             "gap", sessions.messages, sessions.number, gaps,
@@ -92,12 +92,12 @@ def _told(
 
 
 def _problem(
-    kind: str, table: str, column: str | None, group: _Group, what: str, mend: str | None
+    kind: str, table: str, column: str | None, group: _Group, what: str, sql: str | None
 ) -> Problem:
     examples = tuple(group.examples)
     return Problem(
         kind=kind, table=table, column=column, count=group.count, what=what, examples=examples,
-        mend=mend,
+        sql=repair,
     )  # fmt: skip
 
 

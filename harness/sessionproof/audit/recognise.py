@@ -42,7 +42,7 @@ def header_problems(known: Known, settings: Mapping[str, int | str]) -> Iterator
         if seen != value and not newer:
             yield Problem(
                 kind="altered-header", count=1, what=f"{name} is {seen}, the schema has {value}",
-                mend=f"PRAGMA {name} = {value}",
+                sql=f"PRAGMA {name} = {value}",
             )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def schema_problems(found: Catalog, known: Known) -> Iterator[Problem]:
         yield Problem(
             kind=kind, table=table, count=len(names), examples=tuple(names[:EXAMPLES_MAX]),
             what=f"of the {what}s of {table}, {how}: {', '.join(names)}",
-            mend="\n".join(sql for _, sql in objects),
+            sql="\n".join(sql for _, sql in objects),
         )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "orphan": Kind(
         "rows belong to something that is not there: no chat shows them, and they stay for ever",
-        "put them aside, then delete them",
+        "look at them with the SQL; put back what they belong to, or put them aside and delete them",
     ),
     "wrong-counter": Kind(
         "a kept count or total is not that of the messages: lists and limits show wrong numbers",
@@ -121,7 +121,7 @@ class Problem:
 
     ``count`` is a number of rows, of sessions for counters and gaps, of objects for schemas.
     ``examples`` are at most ``EXAMPLES_MAX`` keys or values, as text of the database: hostile.
-    ``mend`` is SQL that mends it, where such a statement is known.
+    ``sql`` mends it, or shows all rows of it, where such a statement is known.
     """
 
     kind: str
@@ -130,7 +130,7 @@ class Problem:
     table: str | None = None
     column: str | None = None
     examples: tuple[str, ...] = ()
-    mend: str | None = None
+    sql: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

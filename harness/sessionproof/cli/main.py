@@ -107,3 +107,17 @@ def run(
         test_s=test_deadline,
     )
     click.get_current_context().exit(code)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON, for programs.")
+def audit(file: Path, *, as_json: bool) -> None:
+    """Audit FILE, an SQLite database of chat sessions, without changing it.
+
+    Exit codes: 0 nothing is wrong, 1 something is, 2 bad usage or the file cannot be read,
+    130 interrupted.
+    """
+    from sessionproof.cli.audit import examine_file
+
+    click.get_current_context().exit(examine_file(file, as_json=as_json))
