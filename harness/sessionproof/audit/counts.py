@@ -97,7 +97,7 @@ def _problem(
     examples = tuple(group.examples)
     return Problem(
         kind=kind, table=table, column=column, count=group.count, what=what, examples=examples,
-        sql=repair,
+        sql=sql,
     )  # fmt: skip
 
 

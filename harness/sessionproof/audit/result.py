@@ -35,7 +35,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "orphan": Kind(
         "rows belong to something that is not there: no chat shows them, and they stay for ever",
-        "look at them with the SQL; put back what they belong to, or put them aside and delete them",
+        "look at them with the SQL; put back what they belong to, or move them elsewhere",
     ),
     "wrong-counter": Kind(
         "a kept count or total is not that of the messages: lists and limits show wrong numbers",
