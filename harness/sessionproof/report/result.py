@@ -201,8 +201,8 @@ def _sentence(result: RunResult, code: int) -> str:
 def _head(result: RunResult, code: int) -> str:
     number = counts(result)
     holds, unknown = number[Verdict.HOLDS], number[Verdict.UNKNOWN]
-    new = sum(map(is_new_break, result.guarantees))
-    known = _known(number[Verdict.BROKEN] - new)
+    new = sum(one.gated and is_new_break(one) for one in result.guarantees)
+    known = _known(sum(one.known is not None for one in result.guarantees))
     also = f"; {known}" if known else ""
     match code:
         case 130:
