@@ -116,9 +116,12 @@ def run_script(
 
 
 def _broken(records: Sequence[Record]) -> Iterator[tuple[tuple[int, int], str, Finding, str]]:
-    """Each finding of a broken guarantee: its place, the name of its file, itself, its id."""
+    """Each finding of a broken guarantee: its place, the name of its file, itself, its id.
+
+    In the order of the result, so that a run repeated by its seed gives the same names.
+    """
     numbers: Counter[str] = Counter()
-    for at, record in enumerate(records):
+    for at, record in sorted(enumerate(records), key=lambda item: item[1].test):
         if record.verdict is not Verdict.BROKEN:
             continue
         for number, finding in enumerate(record.findings):
