@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from fixtures.legacy import FOLDER, build, damaged
+from sessionproof.audit.result import KINDS
 
 
 @pytest.mark.parametrize("one", damaged(), ids=lambda one: one.name)
@@ -28,3 +29,8 @@ def test_the_manifest_names_each_problem_once():
         places = [(problem.kind, problem.table, problem.column) for problem in one.problems]
         assert len(places) == len(set(places)), one.name
         assert all(problem.count > 0 for problem in one.problems), one.name
+
+
+def test_the_manifest_speaks_the_audit_s_words():
+    """Every kind of problem in it is one that the audit knows."""
+    assert {problem.kind for one in damaged() for problem in one.problems} <= set(KINDS)
