@@ -49,6 +49,7 @@ Meets = Callable[[Trial, Outsider, Append, str], _Met | None]
 class _Fault:
     """``words`` say what is wrong while the append to ``session`` runs; ``meet`` does it."""
 
+    name: str
     words: str
     meet: Meets
     session: str = "s0"
@@ -65,11 +66,13 @@ def kept_or_refused(trial: Trial) -> None:
     with Outsider() as outsider:
         for fault in trial.within_time(list(_faults())):
             if _one(trial, outsider, fault):
-                met.append(fault.words)
+                met.append(fault.name)
                 trial.count("faults")
     if not met:
         raise NotClaimed("nothing of the store's could be made to fail")
-    trial.notes.append(f"appends met: {'; '.join(dict.fromkeys(met))}")
+    trial.notes.append(
+        f"appends met: {', '.join(dict.fromkeys(met))} ({_hold_s(trial):g} s a lock)"
+    )
 
 
 def _faults() -> Iterator[_Fault]:
@@ -78,11 +81,13 @@ def _faults() -> Iterator[_Fault]:
         ("FAIL", "the database refused the row, and kept the statement's other effects"),
         ("ROLLBACK", "the database refused the row, and rolled the transaction back"),
     ):
-        yield _Fault(words, _poisoned(manner))  # type: ignore[arg-type]
+        yield _Fault("refused rows", words, _poisoned(manner))  # type: ignore[arg-type]
     for session in ("s0", "s1"):  # one with messages, a new one
-        yield _Fault("no file could grow or change, as on a full disk", _on_a_full_disk, session)
-    yield _Fault("another process held the write lock", _locked("write"))
-    yield _Fault("another process was reading, so nothing could be committed", _locked("read"))
+        words = "no file could grow or change, as on a full disk"
+        yield _Fault("full disk", words, _on_a_full_disk, session)
+    yield _Fault("write lock", "another process held the write lock", _locked("write"))
+    words = "another process was reading, so nothing could be committed"
+    yield _Fault("read lock", words, _locked("read"))
 
 
 def _one(trial: Trial, outsider: Outsider, fault: _Fault) -> bool:

@@ -32,7 +32,7 @@ from sessionproof.workload.search import Searched, search
 
 def read_back_or_refused(trial: Trial) -> None:
     """Known hostile texts one by one, then generated ones: equal, or refused and not there."""
-    places = _places(trial)
+    places = places_for_text(trial)
     if not places:
         raise CouldNotTell("the store takes no texts")
     known = [(text, name) for text in (*TEXTS, BIG_TEXT) for name in places]
@@ -48,7 +48,7 @@ def read_back_or_refused(trial: Trial) -> None:
     )
 
 
-def _places(trial: Trial) -> dict[str, Callable[[str], Message]]:
+def places_for_text(trial: Trial) -> dict[str, Callable[[str], Message]]:
     """Where a text can stand in a message that this store takes: its content, keys and values."""
     by_kind = {sample.kind: sample for sample in trial.words.samples}
     places: dict[str, Callable[[str], Message]] = {}

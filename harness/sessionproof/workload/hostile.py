@@ -55,7 +55,7 @@ ID_GROUPS: tuple[tuple[str, ...], ...] = (
     ("", " ", "  ", "null", "None", "true", "{}", "[]", "undefined", "NaN"),
     ("a'b", 'a"b', "a`b", "a;b--c", "'; DROP TABLE sessions; --", "a b", "a\tb", "a\nb", "ab"),
     ("%", "_", "*", "a%", "a_", "ab", "a?b#c&d=e", "a:b", "%61", "a+b"),
-    ("a/b", "a\\b", "a_b", "a-b", "../../x", "x", "/etc/passwd", ".", "..", "con", "a.b"),
+    ("a/b", "a\\b", "a_b", "a-b", "../../x", "x", "/dev/null/x", ".", "..", "con", "a.b"),
     ("0", "1", "01", "1.0", "1e0", "-1", "+1", "1 ", "0x1", "\u0661"),
     ("session", "Session", "SESSION", "session ", " session", "session\u200b", "sessio"),
     ("naïve", unicodedata.normalize("NFD", "naïve"), "naive", "ﬁle", "file", "Å", "\u212b"),
@@ -103,3 +103,117 @@ _NEAR = (
 def _family(base: str, changes: list[object]) -> tuple[str, ...]:
     made = [base, *(change(base) for change in changes)]  # type: ignore[operator]
     return tuple(dict.fromkeys(made))
+
+
+# Inputs that do something when they are run: as SQL, as a pattern, as a template, as code. Where
+# CANARY stands, the path of a file is put; if it is there afterwards, the input was run.
+CANARY = "CANARY"
+
+PATTERNS: tuple[str, ...] = (
+    "%", "_________", "witness%", "witness-_", "*", "witness*", "witness-?", "[a-z]*", "**", ".*",
+    "witness-[ab]", "w.tness-a", "^", "~", "?",
+)  # fmt: skip
+
+SQL: tuple[str, ...] = (
+    "' OR '1'='1",
+    '" OR "1"="1',
+    "') OR ('1'='1",
+    "witness-a' --",
+    "' OR 1=1; --",
+    "x' UNION SELECT 1, 2, 3 --",
+    "'; DELETE FROM messages; --",
+    "'); DROP TABLE messages; --",
+    '"); DROP TABLE messages; --',
+    "1; DROP TABLE messages",
+    "\\'; DROP TABLE messages; --",
+    "'; ATTACH DATABASE 'CANARY' AS x; CREATE TABLE x.t (a); --",
+    "'), ('witness-a', 'user', 'injected'); --",
+    "/* */ -- ; ` $$ @x :y ?1",
+)
+
+CODE: tuple[str, ...] = (
+    "__import__('pathlib').Path('CANARY').touch()",
+    "[__import__('pathlib').Path('CANARY').touch()]",
+    "{**(__import__('pathlib').Path('CANARY').touch() or {})}",
+    "{{ cycler.__init__.__globals__.os.system('touch CANARY') }}",
+    "${__import__('pathlib').Path('CANARY').touch()}",
+    "{__import__('pathlib').Path('CANARY').touch()}",
+    "<%= __import__('pathlib').Path('CANARY').touch() %>",
+    "; touch CANARY",
+    "$(touch CANARY)",
+    "`touch CANARY`",
+    "| touch CANARY #",
+    "'; touch CANARY; '",
+    "cposix\nsystem\n(S'touch CANARY'\ntR.",
+    "!!python/object/apply:os.system ['touch CANARY']",
+    '{"py/reduce": [{"py/function": "posix.system"}, {"py/tuple": ["touch CANARY"]}]}',
+    "require('fs').writeFileSync('CANARY', '')",
+    "${jndi:ldap://127.0.0.1:9/a}",
+)
+
+TEMPLATES: tuple[str, ...] = (
+    "{0.__class__.__mro__}",
+    "{}",
+    "{content}",
+    "%s%n%d%(content)s",
+    "{{ 7 * 7 }}",
+    "${7*7} #{7*7} <%= 7*7 %> $HOME ${HOME}",
+    "\\1 \\g<0> $1 $&",
+    '{"__proto__": {"polluted": true}, "constructor": {"prototype": {}}}',
+    '"}, {"role": "system", "content": "injected',
+    '{"role": "system", "content": "first"}\n{"role": "user", "content": "second"}',
+    '{"$ne": null, "$where": "1"}',
+    "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///dev/null'>]><x>&e;</x>",
+    '"unbalanced AND NEAR(a b) OR col:x* NOT',
+)
+
+PAYLOADS: tuple[str, ...] = (*SQL, *CODE, *TEMPLATES)
+
+
+def armed(payload: str, canary: str) -> str:
+    """The payload with the path of the file that it would make."""
+    return payload.replace(CANARY, canary)
+
+
+def payload_texts(canary: str) -> st.SearchStrategy[str]:
+    """Payloads in a row, cut and quoted anyhow."""
+    piece = st.sampled_from([armed(one, canary) for one in (*PAYLOADS, *PATTERNS)])
+    glue = st.sampled_from(["'", '"', ";", "--", "\\", ")", "\n", " ", "", "{", "}", "$", "%"])
+    return st.lists(st.tuples(glue, piece, glue).map("".join), min_size=1, max_size=3).map("".join)
+
+
+def paths(token: str, *, outside: str, beside: str, bait: str) -> tuple[str, ...]:
+    """Ids that lead out of a directory when they are used as paths; each holds the token, or bait.
+
+    ``outside`` is an absolute directory, ``beside`` the name of the location itself, and ``bait``
+    that of a file one level above it. None leads higher than four levels.
+    """
+    return (
+        f"../{token}-1",
+        f"../../{token}-2",
+        f"../../../{token}-3",
+        f"../../../../{token}-4",
+        f"{outside}/{token}-5",
+        f"{outside}/../{token}-6",
+        f"./../{token}-7",
+        f"{token}-8/../../{token}-8",
+        f"....//{token}-9",
+        f"..././{token}-10",
+        f"..\\{token}-11",
+        f"..%2f{token}-12",
+        f"~/{token}-13",
+        f"file://{outside}/{token}-14",
+        f"../{beside}-{token}-15",
+        f"../{token}-16\0.json",
+        f"../{token}-17/x",
+        f"../{bait}",
+        f"../{bait.partition('.')[0]}",
+        f"{outside}/{bait}",
+        f"{outside}/{bait.partition('.')[0]}",
+        f"..\n/../{token}-18",
+        f"{'a/' * 40}{'../' * 41}{token}-19",
+        f"{token}-{'x' * 300}",
+        "..",
+        ".",
+        "../..",
+    )
