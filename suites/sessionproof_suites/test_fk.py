@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import models, references
+from sessionproof.trials import connections, models, references
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -36,6 +36,12 @@ def test_a_deleted_id_starts_empty(trial: Trial) -> None:
 def test_no_row_is_an_orphan(trial: Trial) -> None:
     """After any sequence of operations, every row refers to rows that are there."""
     references.no_orphans(trial)
+
+
+@guarantee("FK-05")
+def test_connections_enforce_foreign_keys(trial: Trial) -> None:
+    """Every connection that writes enforces the foreign keys that the tables declare."""
+    connections.keys_are_enforced(trial)
 
 
 @guarantee("FK-07")

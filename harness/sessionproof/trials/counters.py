@@ -71,16 +71,14 @@ def agree(trial: Trial, *facts: str) -> None:
 
 
 def _weighed(trial: Trial) -> tuple[Message, ...]:
-    """Some messages with tokens and durations, and one without, as far as they are kept."""
-    given = {"tokens": 7, "duration_us": 1_100_000}
-    kept = {name: value for name, value in given.items() if name in trial.claims.keeps}
-    plain, *_ = trial.several(1)
-    heavy = replace(plain, **kept)
-    return (
-        (heavy, plain, heavy)[: len(trial.several(3))]
-        if trial.words.representable(heavy)
-        else (trial.several(3))
-    )
+    """Some messages with tokens and durations as far as they are kept, and one without."""
+    plain = trial.several(3)
+    heavy = plain[0]
+    if "tokens" in trial.claims.keeps:
+        heavy = replace(heavy, tokens=7)
+    if "duration_us" in trial.claims.keeps:
+        heavy = replace(heavy, duration_us=1_100_000)
+    return (heavy, *plain[1:]) if trial.words.representable(heavy) else plain
 
 
 def edits_keep_totals(trial: Trial) -> None:

@@ -17,7 +17,8 @@ from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.workload.search import Searched, search
 
-Step: TypeAlias = tuple[Literal["add", "name", "unname", "remove", "delete", "reopen"], int, int]
+What: TypeAlias = Literal["add", "name", "unname", "remove", "delete", "reopen"]
+Step: TypeAlias = tuple[What, int, int]
 """What is done, and the numbers of a session and a model; 0 where it is about none."""
 
 _SESSIONS = ("s0", "s1")
@@ -51,8 +52,9 @@ def removed_in_use(trial: Trial) -> None:
         finding = _carried_out(trial, steps)
         if finding is not None:
             raise Broken(finding)
+    whats: tuple[What, ...] = ("add", "name", "name", "remove", "unname", "delete", "reopen")
     one = st.tuples(
-        st.sampled_from(("add", "name", "name", "remove", "unname", "delete", "reopen")),
+        st.sampled_from(whats),
         st.integers(0, len(_SESSIONS) - 1),
         st.integers(0, _MODELS - 1),
     )

@@ -59,7 +59,7 @@ def appended_to_unknown(trial: Trial) -> None:
     made = [Create("s0"), *asked] if Create in kinds else []
     for size in (1, 3):
         batch = Append("s0", trial.several(size))
-        steps = [batch, *asked, *again, batch, *made, *asked]
+        steps: list[Operation] = [batch, *asked, *again, batch, *made, *asked]
         transcript = trial.run(trial.program(*steps, sessions=()), check, examined=0)
         trial.count("appends", count_unknown(transcript))
     names = ["s0", "s1", "s2"]
@@ -151,7 +151,7 @@ def no_orphans(trial: Trial) -> None:
     kinds = programs.changes(trial.capabilities, trial.claims)
     removals = [kind for kind in kinds if kind in (Delete, Clear, Replace)]
     check = _and_no_orphans(trial, lambda _: None)
-    state = [SetState("s0", "step", 2)] if SetState in kinds else []
+    state: list[Operation] = [SetState("s0", "step", 2)] if SetState in kinds else []
     filled = [Append("s0", trial.several(3)), *state]
     for change in programs.one_of_each(trial.words, kinds, "s0", trial.text_seed):
         trial.run(trial.program(*filled, change), check, examined=0)
