@@ -41,6 +41,8 @@ def source_of(
     if is_async:
         script = f"async def main():\n{textwrap.indent(script, '    ')}\n\n\nasyncio.run(main())"
     opening = f"location = Location(Path({location}))"
+    if "directory" in body:
+        opening += "\ndirectory = location.root"
     needed = f"{opening}\n{script}"
     return "\n".join(
         [

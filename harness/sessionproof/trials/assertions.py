@@ -33,6 +33,7 @@ from sessionproof.oracle.model import (
 )
 from sessionproof.trials.expressions import Unwritable, expression, values
 
+_OF_PAGES = "[m for page in pages for m in page]"
 _SHOWN_MOST = 2_000  # characters of an answer that a failing assertion shows
 _UNSAID = "no assertion of a few lines says what was expected"
 
@@ -141,7 +142,7 @@ def by_the_oracle(
             flat = [message for page in value for message in page]
             if may_refuse:
                 lines = ["with suppress(Exception):", *(f"    {line}" for line in lines)]
-            return [*lines, *_messages("page for m in page", answer, flat, claims, conditions)]
+            return [*lines, *_messages(_OF_PAGES, answer, flat, claims, conditions)]
         case PopLast():
             return _popped(lines[0], answer, value, claims)
         case Count():

@@ -33,7 +33,7 @@ from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.profiles import Profile
-from sessionproof.workload.search import search
+from sessionproof.workload.search import Counterexample, search
 from sessionproof.workload.vocabulary import Vocabulary, timed, vocabulary
 
 E = TypeVar("E")
@@ -66,6 +66,9 @@ class _Shown:
     transcript: Transcript
     fault: Fault
     ids: Mapping[str, str] | None = None
+
+
+Judged = Callable[[Program], tuple[Transcript, _Shown | None]]
 
 
 @dataclass
@@ -193,7 +196,7 @@ class Trial:
         self.count("programs", searched.programs)
         found = searched.counterexample
         if found is not None:
-            raise self._broken(found.fault, judged, first=found.first_fault)
+            raise self._broken(self._lasting(found, strategy, judged), judged)
 
     def run(
         self,
@@ -217,9 +220,7 @@ class Trial:
         self._examine(transcript, None if examined is None else lambda _: examined)
         return transcript
 
-    def _judging(
-        self, check: Judge | None, ids: Mapping[str, str] | None = None
-    ) -> Callable[[Program], tuple[Transcript, _Shown | None]]:
+    def _judging(self, check: Judge | None, ids: Mapping[str, str] | None = None) -> Judged:
         """What runs a program and judges its transcript by the check, the oracle unless given."""
         complete = self._complete(check)
 
@@ -230,32 +231,42 @@ class Trial:
 
         return judged
 
-    def _broken(
+    def _lasting(
         self,
-        shown: _Shown,
-        judged: Callable[[Program], tuple[Transcript, _Shown | None]],
-        *,
-        first: _Shown | None = None,
-    ) -> Broken:
-        """The finding: confirmed on an empty location, without needless steps, run again.
+        found: Counterexample[Program, _Shown],
+        strategy: SearchStrategy[Program],
+        judged: Judged,
+    ) -> _Shown:
+        """A program that fails on an empty location too, the one that was found first otherwise.
 
-        ``first`` is what a search saw before it shrank: it stands where the smaller program failed
-        by what programs before it had left behind.
+        What programs before it left behind may have made it fail, and the smaller one all the more.
         """
+        for shown in (found.fault, found.first_fault):
+            if shown.fault.anomaly == HANG or self._alone(judged, shown.program) is not None:
+                return shown
+        searched = search(
+            strategy,
+            lambda program: self._alone(judged, program),
+            seed=self.seed,
+            enough=lambda seconds: seconds > self.profile.shrink_s,
+            shrink_s=self.profile.shrink_s,
+        )
+        again = searched.counterexample
+        return found.first_fault if again is None else again.fault
 
-        def alone(program: Program) -> _Shown | None:
-            self.store.fresh_location()
-            return judged(program)[1]
+    def _alone(self, judged: Judged, program: Program) -> _Shown | None:
+        self.store.fresh_location()
+        return judged(program)[1]
 
+    def _broken(self, shown: _Shown, judged: Judged) -> Broken:
+        """The finding: without needless steps, and run again."""
         if shown.fault.anomaly == HANG:
             return Broken(self._finding(shown, None))  # each time costs the whole deadline
-        if alone(shown.program) is None:
-            shown = first or shown
-        shown = self._trimmed(shown, alone)
-        failed = sum(alone(shown.program) is not None for _ in range(_AGAIN))
+        shown = self._trimmed(shown, judged)
+        failed = sum(self._alone(judged, shown.program) is not None for _ in range(_AGAIN))
         return Broken(self._finding(shown, f"{failed} of {_AGAIN}"))
 
-    def _trimmed(self, shown: _Shown, alone: Callable[[Program], _Shown | None]) -> _Shown:
+    def _trimmed(self, shown: _Shown, judged: Judged) -> _Shown:
         """The program without each step that the fault does not need, tried from the end.
 
         Shrinking draws whole programs again, so what is always added to them stays in; this
@@ -265,7 +276,7 @@ class Trial:
         for at in reversed(range(len(shown.program))):
             if monotonic_s() - start > self.profile.shrink_s:
                 break
-            shorter = alone(shown.program[:at] + shown.program[at + 1 :])
+            shorter = self._alone(judged, shown.program[:at] + shown.program[at + 1 :])
             if shorter is not None and shorter.fault.anomaly == shown.fault.anomaly:
                 shown = shorter
         return shown
