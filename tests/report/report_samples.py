@@ -7,8 +7,8 @@ from dataclasses import replace
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, Limits, as_python, claims_to_json
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.verdicts import Finding, Record, Verdict
-from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
+from sessionproof.contract.verdicts import Finding, Record, Reproducer, Step, Verdict
+from sessionproof.report.result import Baseline, GuaranteeResult, RunResult, concluded, merge
 
 CLAIMS = Claims(
     keeps=frozenset({"role", "content", "name", "metadata"}),
@@ -40,6 +40,17 @@ LOST = Finding(
         "KeyError: 'm3'",
         "stderr": "shop.chat: WARNING checkpoint skipped\n",
     },
+    script=(
+        "store.append('s1', [Message('user', 'm1')])",
+        "store = store.again()",
+        "assert len(store.read('s1')) == 1, 'a message is lost'",
+    ),
+    reproducer=Reproducer(file="repro/CORE-08.py", fails=True, said="AssertionError: m3 is lost"),
+    steps=(
+        Step(call="append", session="s1", sent=("m1", "m2", "m3")),
+        Step(call="close"),
+        Step(call="read", session="s1", got=("m1", "m2"), want=("m1", "m2", "m3")),
+    ),
 )
 CHANGED = Finding(
     anomaly=Anomaly.CHANGED,
@@ -48,6 +59,7 @@ CHANGED = Finding(
     seen="'two blanks'",
     program=("store.append('a', [Message('user', 'two blanks  ')])", "store.read('a')"),
     repeats="3 of 3",
+    reproducer=Reproducer(file="repro/CORE-06.py", fails=False),
 )
 REORDER = Finding(
     anomaly=Anomaly.REORDER,
@@ -161,6 +173,20 @@ unclaimed = run(
 interrupted = run(merge(records()[:4], expected=list(GUARANTEES)), complete=False, interrupted=True)
 cut_short = run(merge(records(), expected=list(GUARANTEES)), complete=False)
 nothing = run(merge([], expected=[]))
+known = run(
+    tuple(
+        replace(row, known="lost after a crash, see the tracker") if row.id == "CORE-08" else row
+        for row in merge(records(broken("CORE-08", LOST)))
+    ),
+    baseline=Baseline(file="known-breaks.toml", mended=("CORE-06",)),
+)
+stale = run(
+    merge(records()),
+    baseline=Baseline(
+        file="known-breaks.toml", stale=("CORE-10",),
+        problems=("known-breaks.toml lists CORE-10, which the store does not claim: strike it.",),
+    ),
+)  # fmt: skip
 no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
 
 HOSTILE = (
@@ -181,6 +207,12 @@ def _everywhere() -> RunResult:
         repeats=HOSTILE,
         repeat=HOSTILE,
         evidence={HOSTILE: HOSTILE},
+        script=(HOSTILE, HOSTILE),
+        reproducer=Reproducer(file=HOSTILE, fails=False, said=HOSTILE),
+        steps=(
+            Step(call=HOSTILE, session=HOSTILE, outcome="fail", sent=(HOSTILE,), said=HOSTILE),
+            Step(call="read", session="other", got=(HOSTILE,), want=(), said=HOSTILE),
+        ),
     )
     rows = tuple(
         GuaranteeResult(
@@ -190,6 +222,8 @@ def _everywhere() -> RunResult:
         for verdict in Verdict
         for gated in (True, False)
     )  # fmt: skip
+    rows += (replace(rows[2], known=HOSTILE),)
+    assert rows[-1].verdict is Verdict.BROKEN
     return run(
         rows,
         store=HOSTILE,
@@ -205,6 +239,7 @@ def _everywhere() -> RunResult:
         started_at=HOSTILE,
         accepted_unknown=(HOSTILE,),
         notes=(HOSTILE,),
+        baseline=Baseline(file=HOSTILE, mended=(HOSTILE,), stale=(HOSTILE,), problems=(HOSTILE,)),
     )
 
 
@@ -220,6 +255,8 @@ SAMPLES: dict[str, RunResult] = {
     "interrupted": interrupted,
     "cut_short": cut_short,
     "nothing": nothing,
+    "known": known,
+    "stale": stale,
     "no_findings": no_findings,
     "hostile": hostile,
 }

@@ -85,6 +85,10 @@ def test_a_failure_tells_its_findings():
     text = case_of(suite_of(three_broken), "CORE-08").find("failure").text
     for part in (LOST.did, LOST.expected, LOST.seen, LOST.repeat, *LOST.program):
         assert part in text
+    said = "it failed when it was run alone; it said: AssertionError: m3 is lost"
+    assert f"reproducer: repro/CORE-08.py: {said}" in text
+    text = case_of(suite_of(three_broken), "CORE-06").find("failure").text
+    assert "reproducer: repro/CORE-06.py: it did not fail when it was run alone" in text
 
 
 def test_what_was_seen_but_decides_nothing_is_told_too():

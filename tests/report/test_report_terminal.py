@@ -58,6 +58,8 @@ def test_findings_are_told_in_brief():
         assert part in text
     assert f"> {LOST.program[-1]}" in text
     assert "3 of 3 times when run again" in text
+    assert "repro/CORE-08.py: it failed when it was run alone; it said: AssertionError: m3" in text
+    assert "repro/CORE-06.py: it did not fail when it was run alone" in text
     assert three_broken.command in text
 
 

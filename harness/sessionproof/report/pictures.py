@@ -180,10 +180,16 @@ def _words(steps: Sequence[Step]) -> str:
     """The picture in a sentence, for those who do not see it; the program stands beside it."""
     last = steps[-1]
     sessions = len({step.session for step in steps if step.session})
-    what = f"{len(steps)} operations on {sessions} sessions; the last, {_title(last)}"
+    what = f"{_number(len(steps), 'operation')} on {_number(sessions, 'session')}"
+    what = f"{what}; the last, {_title(last)}"
     if last.want is None or last.got is None or last.want == last.got:
         return f"{what}, went wrong"
-    return f"{what}, answered {len(last.got)} messages and should have answered {len(last.want)}"
+    got = _number(len(last.got), "message")
+    return f"{what}, answered {got} and should have answered {len(last.want)}"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _name(text: str) -> str:

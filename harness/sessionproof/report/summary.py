@@ -17,8 +17,8 @@ SUMMARY_BYTES_MAX = 60_000
 FINDINGS_MAX = 2  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 30
 WARNINGS_MAX = 8
+NOTE_CHARACTERS_MAX = 120
 _LEFT_OUT_BYTES_MAX = 1_500  # room that is kept for saying what is left out
-_NAMES_MAX = 40
 
 
 def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
@@ -43,7 +43,7 @@ def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
     if whole:
         kept.append(table)
     else:
-        left_out.append("the table")
+        left_out.insert(0, "the table")
     return "\n\n".join([head, *kept, *_said(left_out)]) + "\n"
 
 
@@ -60,12 +60,19 @@ def _fitting(sections: list[tuple[str, str]], room: int) -> tuple[list[str], lis
 
 
 def _said(left_out: list[str]) -> list[str]:
-    if not left_out:
-        return []
-    names = ", ".join(plain(name, 20) for name in left_out[:_NAMES_MAX])
-    more = len(left_out) - _NAMES_MAX
-    also = f" and {more} more" if more > 0 else ""
-    return [f"Left out here, and told in the report's index.html: {names}{also}."]
+    """A sentence that names what is left out, as far as there is room for names."""
+    names: list[str] = []
+    room = _LEFT_OUT_BYTES_MAX - 200
+    for name in left_out:
+        names.append(plain(name, 40))
+        room -= _size(names[-1])
+        if room < 0:
+            names.pop()
+            break
+    more = len(left_out) - len(names)
+    also = f" and {more} more" if more else ""
+    said = f"Left out here, and told in the report's index.html: {', '.join(names)}{also}."
+    return [said] if left_out else []
 
 
 def _size(text: str) -> int:
@@ -138,7 +145,7 @@ def _table(result: RunResult) -> str:
     lines = [
         f"| {plain(row.id, 40)} | {words.SYMBOLS[row.verdict]} {row.verdict.shown} "
         f"| {plain(words.amount(row.examined, row.unit), 60) if row.examined else ''} "
-        f"| {plain(_note(result, row), 200)} |"
+        f"| {plain(_note(result, row), NOTE_CHARACTERS_MAX)} |"
         for row in rows
     ]
     not_run = len(result.guarantees) - len(rows)
