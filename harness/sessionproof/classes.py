@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from sessionproof.engine.machine import cores, fast_folder, make_report_folder
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, make_plan
 from sessionproof.report.result import EXIT_HOLDS, RunResult
 from sessionproof.report.terminal import print_summary
-from sessionproof.report.write import RESULT, read_result
+from sessionproof.report.write import PAGE, RESULT, append_step_summary, read_result
 from sessionproof.trials.single import told
 
 _PROPERTY = "sessionproof_report"
@@ -195,7 +196,9 @@ class Classes:
         for folder, result in self._results.items():
             terminalreporter.section(f"sessionproof {Path(folder).name}")
             print_summary(result, Console())
-            terminalreporter.line(f"report: {Path(folder) / 'index.html'}")
+            terminalreporter.line(f"report: {Path(folder) / PAGE}")
+            if unsaid := append_step_summary(result, os.environ):
+                terminalreporter.line(f"sessionproof: {unsaid}")
 
 
 def store_name(kind: type) -> str:

@@ -17,27 +17,24 @@ import tempfile
 import threading
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_to_json
-from sessionproof.engine.assemble import assemble
 from sessionproof.engine.crashes import crash_record
+from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
-from sessionproof.engine.records import Log, read_events, read_notes, read_records
-from sessionproof.engine.reproduce import reproduce
+from sessionproof.engine.records import Log, read_events
 from sessionproof.engine.settings import Settings, read_settings
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
-from sessionproof.report.write import append_step_summary, write_report
+from sessionproof.report.write import append_step_summary
 from sessionproof.trials.examine import examine, unmet
 from sessionproof.trials.single import Trial, told
 from sessionproof.workload.execute import StoreUnderTest
@@ -179,8 +176,7 @@ class _Controller:
     def __init__(self, config: pytest.Config, plan: Plan) -> None:
         self._config = config
         self._plan = plan
-        self._started = monotonic_s()
-        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._started = started()
         self._log = Log(plan.directory, "controller")
         self._crashes = 0
 
@@ -216,26 +212,16 @@ class _Controller:
             return
         directory = self._plan.directory
         chosen = {name for one in read_events(directory) for name in one.get("guarantees", ())}
-        report = Path(self._config.option.store_report)
-        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-        workers = self._config.option.numprocesses
-        result = assemble(
+        self._result, self._report = conclude(
             replace(self._plan, only=tuple(name for name in self._plan.only if name in chosen)),
-            reproduce(
-                self._plan.store, read_records(directory), report,
-                directory=directory, workers=workers, run=not interrupted,
-            ),
-            workers=workers,
-            started_at=self._started_at,
-            duration_s=monotonic_s() - self._started,
-            interrupted=interrupted,
-            notes=read_notes(directory),
-        )  # fmt: skip
-        self._result = result
-        self._report = write_report(result, report)
+            Path(self._config.option.store_report),
+            self._started,
+            workers=self._config.option.numprocesses,
+            interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
+        )
         shutil.rmtree(directory, ignore_errors=True)
-        if session.exitstatus == pytest.ExitCode.OK and result.exit_code != EXIT_HOLDS:
-            session.exitstatus = result.exit_code
+        if session.exitstatus == pytest.ExitCode.OK and self._result.exit_code != EXIT_HOLDS:
+            session.exitstatus = self._result.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The table of guarantees, after a plain pytest run."""

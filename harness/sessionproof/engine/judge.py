@@ -52,33 +52,75 @@ def judge(
     ``follow`` gets every line that a worker writes. An interruption ends the run and is told in
     the result; it is not raised.
     """
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    start = monotonic_s()
+    clock = started()
     ended = supervise(plan, workers=workers, follow=follow)
+    result, page = conclude(
+        plan,
+        report,
+        clock,
+        workers=workers,
+        complete=ended.finished,
+        interrupted=ended.interrupted,
+        accept_unknown=accept_unknown,
+        notes=ended.problems,
+    )
+    _keep_logs(plan.directory, report)
+    return Judgement(
+        result=result,
+        records=tuple(read_records(plan.directory)),
+        page=page,
+        problems=tuple(ended.problems),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """When a run started: by the calendar (UTC, ISO 8601), and by the monotonic clock."""
+
+    at: str
+    at_s: float
+
+
+def started() -> Started:
+    """Now."""
+    return Started(at=datetime.now(UTC).isoformat(timespec="seconds"), at_s=monotonic_s())
+
+
+def conclude(
+    plan: Plan,
+    report: Path,
+    start: Started,
+    *,
+    workers: int,
+    complete: bool = True,
+    interrupted: bool = False,
+    accept_unknown: Iterable[str] = (),
+    notes: Iterable[str] = (),
+) -> tuple[RunResult, Path]:
+    """The result of what the workers recorded, and the page of the report that is written.
+
+    Reproducers come first, so that the findings name them. An interrupted run does not try them.
+    """
     records = reproduce(
         plan.store,
         read_records(plan.directory),
         report,
         directory=plan.directory,
         workers=workers,
-        run=not ended.interrupted,
+        run=not interrupted,
     )
     result = assemble(
         plan,
         records,
         workers=workers,
-        started_at=started_at,
-        duration_s=monotonic_s() - start,
-        complete=ended.finished,
-        interrupted=ended.interrupted,
+        started_at=start.at,
+        duration_s=monotonic_s() - start.at_s,
+        complete=complete,
+        interrupted=interrupted,
         accept_unknown=accept_unknown,
-        notes=(*ended.problems, *read_notes(plan.directory)),
+        notes=(*notes, *read_notes(plan.directory)),
     )
-    page = write_report(result, report)
-    _keep_logs(plan.directory, report)
-    return Judgement(
-        result=result, records=tuple(records), page=page, problems=tuple(ended.problems)
-    )
+    return result, write_report(result, report)
 
 
 def _keep_logs(directory: Path, report: Path) -> None:
