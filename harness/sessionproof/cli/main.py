@@ -109,6 +109,24 @@ def run(
     click.get_current_context().exit(code)
 
 
+@main.command("new-adapter")
+@click.argument("name", default="mystore")
+@click.option("--async", "asynchronous", is_flag=True, help="Write one with async methods.")
+def new_adapter(name: str, *, asynchronous: bool) -> None:
+    """Write an adapter that runs at once to NAME, a file or a module, and print what to run next.
+
+    An existing file is never changed. Exit codes: 0 written, 2 bad usage.
+    """
+    from sessionproof.cli.new_adapter import write_adapter
+    from sessionproof.engine.plan import BadUsage
+
+    try:
+        command = write_adapter(name, asynchronous=asynchronous)
+    except BadUsage as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(command)
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON, for programs.")

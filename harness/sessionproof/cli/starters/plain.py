@@ -1,0 +1,61 @@
+"""An adapter for sessionproof: it runs as it is. Replace what is marked, a method at a time."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from sessionproof import Claims, Location, Message
+
+
+class Store:
+    """Chat sessions in one SQLite file."""
+
+    # Replace: the version of your store. The report shows what was tested.
+    version = "0.1"
+
+    # Replace: what your store promises beyond append and read, no more than its documents say.
+    # Each claim is judged; what is not claimed cannot be broken.
+    claims = Claims(
+        keeps={"role", "content"},  # fields that come back equal
+        roles={"user", "assistant", "system"},
+        atomic_batches=True,  # an append lands whole or not at all
+        durability="process",  # all is there after close and reopen, also in another process
+    )
+
+    def __init__(self, location: Location) -> None:
+        # Replace: open your store. The location is a private directory, and everything that the
+        # store writes must lie below it. The same location opened again is the same data.
+        self._db = sqlite3.connect(location.path("chat.db"), timeout=20)
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS messages "
+            "(number INTEGER PRIMARY KEY, session TEXT, role TEXT, content TEXT)"
+        )
+
+    def append(self, session_id: str, messages: Sequence[Message]) -> None:
+        """Replace: store the batch, or raise. Never swallow an error of your store."""
+        rows = [(session_id, message.role, message.content) for message in messages]
+        with self._db:
+            self._db.executemany(
+                "INSERT INTO messages (session, role, content) VALUES (?, ?, ?)", rows
+            )
+
+    def read(self, session_id: str) -> list[Message]:
+        """Replace: all messages of the session, the oldest first; none when it is unknown."""
+        rows = self._db.execute(
+            "SELECT role, content FROM messages WHERE session = ? ORDER BY number", [session_id]
+        )
+        return [Message(role, content) for role, content in rows]
+
+    def read_last(self, session_id: str, n: int) -> list[Message]:
+        """Replace, or delete: optional, as are list, delete, count and others.
+
+        A method that is there is judged. Offer only what your store does itself.
+        """
+        rows = self._db.execute(
+            "SELECT role, content FROM messages WHERE session = ? ORDER BY number DESC LIMIT ?",
+            [session_id, n],
+        )
+        return [Message(role, content) for role, content in rows][::-1]
+
+    def close(self) -> None:
+        """Replace: give back what was opened."""
+        self._db.close()
