@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import injection
+from sessionproof.trials import confinement, identity, injection
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -12,3 +12,21 @@ guarantee = pytest.mark.guarantee
 def test_no_input_is_run(trial: Trial) -> None:
     """No text, id or key is run as SQL, a pattern, a template or code."""
     injection.nothing_is_run(trial)
+
+
+@guarantee("SEC-02")
+def test_files_stay_inside_the_directory(trial: Trial) -> None:
+    """Whatever the ids and texts, nothing outside the location is read, written or removed."""
+    confinement.stays_inside(trial)
+
+
+@guarantee("SEC-03")
+def test_equal_beginnings_are_two_sessions(trial: Trial) -> None:
+    """Sessions that the store names differ, also when their first messages are equal."""
+    identity.never_shared(trial)
+
+
+@guarantee("SEC-05")
+def test_new_files_are_their_owners_alone(trial: Trial) -> None:
+    """Group and others may not read what the store writes."""
+    confinement.files_are_private(trial)

@@ -80,6 +80,7 @@ class ReferenceStore:
         durability="power",
         seq_start=1,
         seq_after_delete="never",
+        private_files=True,
         on_delete_in_use="refuses",
     )
     version = sessionproof.__version__

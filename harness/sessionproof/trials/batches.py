@@ -58,6 +58,8 @@ def whole_or_not_at_all(trial: Trial, kind: _Kind = APPEND) -> None:
     """
     if good_message(trial, "x").content != "x":
         raise CouldNotTell("the store takes no texts")
+    if kind is CREATE:
+        _needs_first_messages(trial)
     wrong = [*invalid_messages(trial), *_hard_to_store(trial), *poisoned(trial)]
     for number, (words, bad) in enumerate(trial.within_time(wrong)):
         place = number % 4
@@ -71,11 +73,7 @@ def created_whole(trial: Trial) -> None:
 
     Raises NotClaimed when the store takes no messages at a creation.
     """
-    message = good_message(trial, "first #0")
-    session = None if trial.claims.session_ids == "store" else trial.store.next_program() + "s0"
-    outcome = trial.handle().invoke(Create("s0", (message,)), session)
-    if outcome.type == "fail" and outcome.failure is not None:
-        raise NotClaimed(f"a creation takes no messages: {outcome.failure.text}")
+    _needs_first_messages(trial)
     one = programs.messages(trial.words, trial.text_seed)
     most = 4 if trial.claims.limits.batch_bytes is None else 1
     kinds = programs.kinds_for(trial.capabilities, trial.claims)
@@ -88,6 +86,14 @@ def created_whole(trial: Trial) -> None:
             isinstance(one.operation, Create) and one.outcome.type == "ok" for one in done
         ),
     )
+
+
+def _needs_first_messages(trial: Trial) -> None:
+    message = good_message(trial, "first #0")
+    session = None if trial.claims.session_ids == "store" else trial.store.next_program() + "s0"
+    outcome = trial.handle().invoke(Create("s0", (message,)), session)
+    if outcome.type == "fail" and outcome.failure is not None:
+        raise NotClaimed(f"a creation takes no messages: {outcome.failure.text}")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from contextlib import closing
 from typing import Any
 
 _MAGIC = b"SQLite format 3\0"
-_WAIT_S = 0.5  # a store that keeps its file locked does so for longer
+_WAIT_S = 0.3  # a store that keeps its file locked does so for longer
 _TRIGGER = "sessionproof_fault"
 _BEGIN = {
     "write": ("BEGIN IMMEDIATE",),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sessionproof.checks.transcript import judge
+from sessionproof.checks.transcript import Fault, judge
+from sessionproof.contract.claims import Claims
 from sessionproof.contract.operations import Append, Completed, Read, Reopen
 from sessionproof.host.client import open_hosted
+from sessionproof.trials import script
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.guard import CannotOpen, Handle
@@ -19,13 +22,18 @@ def still_there(trial: Trial) -> None:
     program = trial.program(Append("s0", (sample,) * 3), Reopen(), Append("s0", (sample,)))
     transcript = trial.run(program, examined=1)
     if trial.claims.at_least("handles", "threads"):
-        _read_elsewhere(trial, transcript, trial.store.another_handle())
+        _read_elsewhere(trial, transcript, trial.store.another_handle(), _by_another_handle)
     trial.store.close()
-    _read_elsewhere(trial, transcript, _in_another_process(trial))
+    _read_elsewhere(trial, transcript, in_another_process(trial), script.in_another_process)
 
 
-def _read_elsewhere(trial: Trial, transcript: Transcript, other: Handle) -> None:
-    """Read through another handle what the transcript's last read saw."""
+def _read_elsewhere(
+    trial: Trial,
+    transcript: Transcript,
+    other: Handle,
+    lines: Callable[[Transcript, Fault, Claims], Sequence[str]],
+) -> None:
+    """Read through another handle what the transcript's last read saw; ``lines`` show it again."""
     try:
         session = transcript[-1].session_id or ""
         read = Read("s0")
@@ -33,11 +41,18 @@ def _read_elsewhere(trial: Trial, transcript: Transcript, other: Handle) -> None
     finally:
         other.close()
     whole = (*transcript, seen)
-    trial.conclude(whole, judge(whole, trial.claims))
+    fault = judge(whole, trial.claims)
+    if fault is not None:
+        trial.conclude(whole, fault, lambda: lines(whole, fault, trial.claims))
     trial.count("reopenings")
 
 
-def _in_another_process(trial: Trial) -> Handle:
+def _by_another_handle(transcript: Transcript, fault: Fault, claims: Claims) -> list[str]:
+    before, last = script.script_of(transcript, fault, claims, other=True)
+    return [*before, "other = open_store(location)", *last, "other.close()"]
+
+
+def in_another_process(trial: Trial) -> Handle:
     """A handle on the same location in a process of its own; raises CannotOpen."""
     spec = trial.store.spec
     if not spec.name.startswith("cmd:"):  # a command is a process of its own already

@@ -1,0 +1,115 @@
+"""Sessions that the store names: as many as were asked for, each with its own messages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+from sessionproof.checks.transcript import judge
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.operations import Append, Completed, Create, Read, as_call, shown_text
+from sessionproof.trials import literals
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.reopening import in_another_process
+from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.workload.guard import Handle
+
+_MANY = 64  # ids of one byte, say, repeat almost surely among so many
+
+
+def never_shared(trial: Trial) -> None:
+    """Equal beginnings one after the other, from several handles at once, and after reopening.
+
+    Raises NotClaimed when the store does not name sessions.
+    """
+    first = _beginning(trial)
+    trial.store.fresh_location()
+    known = _told_apart(trial, [trial.handle()], first, 3)
+    with _users(trial) as handles:
+        known += _told_apart(trial, handles, first, 2)
+    if trial.claims.at_least("durability", "process"):
+        trial.store.reopen()
+        known += _told_apart(trial, [trial.handle()], first, 2)
+    _require_different(known + _made(trial, [trial.handle()], first, _MANY), trial, first)
+
+
+def _beginning(trial: Trial) -> Create:
+    """A creation that the store takes: with a first message, or without."""
+    with_message = Create("s0", (good_message(trial, "hi"),))
+    if trial.handle().invoke(with_message, None).type == "ok":
+        return with_message
+    failure = trial.handle().invoke(Create("s0"), None).failure
+    if failure is not None:
+        reason = f"{failure.type}: {failure.text}"[:120]
+        raise NotClaimed(f"the store does not name sessions: {reason}")
+    return Create("s0")
+
+
+@contextmanager
+def _users(trial: Trial) -> Iterator[list[Handle]]:
+    """Handles of several users on one location: threads and another program, as claimed."""
+    with ExitStack() as stack:
+        handles = [trial.handle()]
+        if trial.claims.at_least("handles", "threads"):
+            handles.append(trial.store.another_handle())
+            stack.callback(handles[-1].close)
+        if trial.claims.at_least("handles", "processes"):
+            handles.append(in_another_process(trial))
+            stack.callback(handles[-1].close)
+        yield handles
+
+
+def _told_apart(
+    trial: Trial, handles: Sequence[Handle], first: Create, each: int
+) -> list[Completed]:
+    """New sessions differ by their ids, and what is appended to one is read of it alone."""
+    made = _made(trial, handles, first, each)
+    _require_different(made, trial, first)
+    transcript = list(made)
+    handle = trial.handle()
+    for number, done in enumerate(made):
+        own = Append(f"s{number}", (good_message(trial, f"of user {number}"),))
+        transcript.append(Completed(own, handle.invoke(own, done.session_id), done.session_id))
+    for number, done in enumerate(made):
+        read = Read(f"s{number}")
+        transcript.append(Completed(read, handle.invoke(read, done.session_id), done.session_id))
+    trial.conclude(tuple(transcript), judge(transcript, trial.claims))
+    trial.count("sessions", len(made))
+    return made
+
+
+def _made(trial: Trial, handles: Sequence[Handle], first: Create, each: int) -> list[Completed]:
+    """So many new sessions from every handle, made at the same time."""
+
+    def create(handle: Handle) -> list[Completed]:
+        outcomes = [handle.invoke(first, None) for _ in range(each)]
+        return [Completed(first, outcome, outcome.value) for outcome in outcomes]
+
+    with ThreadPoolExecutor(len(handles)) as pool:
+        made = [done for some in pool.map(create, handles) for done in some]
+    for done in made:
+        trial.require_ok(done.outcome, f"asked for a new session: {as_call(first)} without an id")
+    return [
+        Completed(Create(f"s{number}", first.messages), done.outcome, done.session_id)
+        for number, done in enumerate(made)
+    ]
+
+
+def _require_different(made: Sequence[Completed], trial: Trial, first: Create) -> None:
+    times = Counter(str(done.session_id) for done in made)
+    shared = [f"{shown_text(name, 60)} ({many} times)" for name, many in times.items() if many > 1]
+    options = {"messages": first.messages} if first.messages else {}
+    trial.require(
+        not shared,
+        Anomaly.LEAK,
+        did=f"asked for {len(made)} new sessions that begin alike",
+        expected=f"{len(made)} different ids",
+        seen=f"{len(times)} ids; {', '.join(shared[:3])}",
+        program=["store.create(None, …)"] * 2,
+        script=[
+            f"ids = [{literals.call('create', **options)} for _ in range({len(made)})]",
+            "assert len(set(ids)) == len(ids), ids",
+        ],
+    )
