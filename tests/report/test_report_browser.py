@@ -1,38 +1,53 @@
-"""A real browser shows the page, runs nothing in it, and needs no sideways scrolling."""
+"""A real browser shows the page, runs and loads nothing, and needs no sideways scrolling."""
 
 from __future__ import annotations
 
 import html
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
+import threading
 
 import pytest
-from report_samples import SAMPLES, three_broken
+from report_samples import LOST, SAMPLES, three_broken
 
 from sessionproof.report.write import write_report
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = (
-    "--headless", "--disable-gpu", "--disable-background-networking",
+    "--headless", "--disable-gpu", "--disable-background-networking", "--enable-logging=stderr",
     "--disable-component-update", "--disable-sync", "--no-first-run",
-    "--allow-file-access-from-files", "--virtual-time-budget=3000", "--dump-dom",
+    "--allow-file-access-from-files", "--virtual-time-budget=3000",
 )  # fmt: skip
+DARK = "--blink-settings=preferredColorScheme=0"
+WIDTHS = (360, 390, 1280)
+SHOWN = ("three_broken", "unclaimed", "interrupted", "all_hold", "hostile")
 WRAPPER = """<!doctype html><body><script>
-const names = NAMES, seen = {};
+const names = NAMES, widths = WIDTHS, seen = {};
 window.addEventListener("message", () => { seen.message = true; });
-for (const name of names) {
+for (const name of names) for (const width of widths) {
   const frame = document.createElement("iframe");
-  frame.style.cssText = "width:360px;height:640px;border:0";
+  frame.style.cssText = `width:${width}px;height:640px;border:0`;
   frame.onload = () => {
     const page = frame.contentDocument, root = page.documentElement;
-    seen[name] = {
+    const style = (one) => frame.contentWindow.getComputedStyle(page.querySelector(one));
+    const broken = page.querySelector("#show-broken");
+    const before = root.scrollHeight;
+    if (broken) broken.checked = true;
+    seen[name + " " + width] = {
       width: root.scrollWidth, visible: root.clientWidth, h1: page.querySelector("h1").innerText,
-      scripts: page.scripts.length, images: page.images.length, height: root.scrollHeight,
-      surface: frame.contentWindow.getComputedStyle(page.querySelector("header")).borderTopWidth,
+      scripts: page.scripts.length, images: page.images.length, height: before,
+      surface: style("header").borderTopWidth, ground: style("body").backgroundColor,
+      filtered: [...page.querySelectorAll("tr.row, .cell")].filter(
+        (one) => one.checkVisibility() && !one.classList.contains("broken")).length,
+      left: [...page.querySelectorAll("tr.row.broken")].filter(
+        (one) => one.checkVisibility()).length,
+      boxes: [...page.querySelectorAll("pre, .scroll, .drawn")].filter((one) =>
+        one.checkVisibility() && one.scrollWidth > one.clientWidth && one.tabIndex < 0).length,
     };
     document.body.dataset.seen = JSON.stringify(seen);
   };
@@ -41,28 +56,141 @@ for (const name of names) {
 }
 </script>"""
 
+# What the browser asks its maker for by itself; that no page does is seen by its text.
+ERRANDS = re.compile(r"^(http://)?[\w.-]+\.(google|googleapis|gvt1)\.com[:/]")
 
-@pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)} is installed")
-def test_a_browser_shows_the_pages_on_a_phone(tmp_path):
-    """At 360 pixels the pages render with style, scroll down only, and run no script."""
-    names = ["three_broken", "unclaimed", "hostile"]
-    for name in names:
-        write_report(SAMPLES[name], tmp_path / name)
-    (tmp_path / "wrapper.html").write_text(WRAPPER.replace("NAMES", json.dumps(names)), "utf-8")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None, reason=f"no browser: none of {', '.join(NAMES)} is installed"
+)
+
+
+def browse(tmp_path, url, *flags):
+    """What the browser writes to stdout, and to its console, when it opens the address."""
     root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
-    answer = subprocess.run(
-        [BROWSER, *FLAGS, *root, f"--user-data-dir={tmp_path / 'profile'}",
-         (tmp_path / "wrapper.html").as_uri()],
-        capture_output=True, timeout=60, check=True,
+    ended = subprocess.run(
+        [BROWSER, *FLAGS, *flags, *root, f"--user-data-dir={tmp_path / 'profile'}", url],
+        capture_output=True, timeout=120, check=True,
     )  # fmt: skip
-    found = re.search(r'data-seen="([^"]*)"', answer.stdout.decode("utf-8"))
+    said = re.findall(r"CONSOLE[^\n]*", ended.stderr.decode("utf-8", "replace"))
+    return ended.stdout.decode("utf-8"), said
+
+
+def look(tmp_path, *flags):
+    """What a script sees that opens the pages in frames of each width."""
+    for name in SHOWN:
+        write_report(SAMPLES[name], tmp_path / name)
+    page = WRAPPER.replace("NAMES", json.dumps(SHOWN)).replace("WIDTHS", json.dumps(WIDTHS))
+    (tmp_path / "wrapper.html").write_text(page, "utf-8")
+    out, said = browse(tmp_path, (tmp_path / "wrapper.html").as_uri(), "--dump-dom", *flags)
+    assert not said
+    found = re.search(r'data-seen="([^"]*)"', out)
     assert found is not None
     seen = json.loads(html.unescape(found[1]))
-    assert set(seen) == set(names)
-    for name in names:
-        assert seen[name]["visible"] <= 360
-        assert seen[name]["width"] <= seen[name]["visible"], f"{name} scrolls sideways"
-        assert seen[name]["scripts"] == seen[name]["images"] == 0
-        assert seen[name]["surface"] == "4px"  # the style sheet is in force
-        assert seen[name]["height"] > 1_000
-    assert three_broken.verdict in seen["three_broken"]["h1"]
+    assert set(seen) == {f"{name} {width}" for name in SHOWN for width in WIDTHS}
+    return seen
+
+
+def test_a_browser_shows_the_pages_on_phones_and_screens(tmp_path):
+    """At each width the pages render with style, scroll down only, and run no script."""
+    seen = look(tmp_path)
+    for name, one in seen.items():
+        assert one["visible"] <= int(name.split()[1])
+        assert one["width"] <= one["visible"], f"{name} scrolls sideways"
+        assert one["scripts"] == one["images"] == 0
+        assert one["surface"] == "4px"  # the style sheet is in force
+        assert one["ground"] == "rgb(247, 247, 245)"
+        assert one["height"] > 1_000
+        assert one["boxes"] == 0, f"{name} has a box that scrolls and takes no focus"
+    assert three_broken.verdict in seen["three_broken 390"]["h1"]
+
+
+def test_the_filter_shows_only_what_is_broken(tmp_path):
+    """With the choice "only broken" no other row and no other cell is there, without a script."""
+    seen = look(tmp_path, DARK)
+    for width in WIDTHS:
+        assert seen[f"three_broken {width}"]["filtered"] == 0
+        assert seen[f"three_broken {width}"]["left"] == 2 * 3  # in two tables
+        assert seen[f"all_hold {width}"]["filtered"] > 0
+        assert seen[f"all_hold {width}"]["ground"] == "rgb(20, 23, 26)"  # it is dark, too
+        assert seen[f"all_hold {width}"]["width"] <= seen[f"all_hold {width}"]["visible"]
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """Serves a folder, is the proxy for all else, and keeps what was asked for."""
+
+    def __init__(self, folder):
+        self.asked = set()
+        self.folder = folder
+        super().__init__(("127.0.0.1", 0), Answer)
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    """Answers a page of the folder, and nothing else."""
+
+    def do_GET(self):
+        self.server.asked.add(self.path)
+        name = self.path.partition("http://page.test/")[2]
+        file = self.server.folder / name if name else None
+        found = file is not None and file.is_file()
+        body = file.read_bytes() if found else b""
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_CONNECT(self):
+        self.server.asked.add(self.path)
+        self.send_error(502)
+
+    def log_message(self, *_):
+        """Nothing goes to stderr."""
+
+
+def asked_for(tmp_path, name):
+    """All that the browser asks for, of any host, when it opens a page of the folder."""
+    with Listener(tmp_path) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        try:
+            proxy = f"--proxy-server=http://127.0.0.1:{listener.server_port}"
+            _, said = browse(tmp_path, f"http://page.test/{name}", "--dump-dom", proxy)
+        finally:
+            listener.shutdown()
+            thread.join()
+    return {one for one in listener.asked if not ERRANDS.search(one)}, said
+
+
+def test_a_page_loads_nothing(tmp_path):
+    """The browser asks for the page and nothing else, of its own host or another's."""
+    (tmp_path / "loads.html").write_text(
+        '<link rel="icon" href="data:,"><img src="a.png"><img src="http://other.test/b.png">'
+        "<script>console.error('a word')</script>",
+        "utf-8",
+    )
+    control, said = asked_for(tmp_path, "loads.html")
+    assert {"http://page.test/a.png", "http://other.test/b.png"} <= control
+    assert any("a word" in line for line in said)
+    for name in ("three_broken", "hostile"):
+        write_report(SAMPLES[name], tmp_path / name)
+        asked, said = asked_for(tmp_path, f"{name}/index.html")
+        assert asked == {f"http://page.test/{name}/index.html"}
+        assert not said
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext to read the print with")
+def test_print_has_what_is_folded_away(tmp_path):
+    """On paper the evidence is open, the filter and the ways through the page are gone."""
+    page = write_report(three_broken, tmp_path / "report")
+    browse(tmp_path, page.as_uri(), f"--print-to-pdf={tmp_path / 'out.pdf'}")
+    ended = subprocess.run(
+        ["pdftotext", "-layout", tmp_path / "out.pdf", "-"], capture_output=True, check=True,
+        encoding="utf-8",
+    )  # fmt: skip
+    text = " ".join(ended.stdout.split())
+    assert three_broken.verdict in text
+    assert "KeyError: 'm3'" in text
+    assert "should answer" in text
+    assert LOST.script[-1] in text
+    assert "only broken" not in text
+    assert "Skip to the results" not in text
