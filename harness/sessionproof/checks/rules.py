@@ -41,4 +41,16 @@ class Numbers:
     gapless: bool
 
 
-Rule: TypeAlias = SameAs | Without | IdsOf | OneManner | Numbers
+@dataclass(frozen=True, slots=True)
+class Asserts:
+    """What these lines of Python assert, after the last operation of the transcript."""
+
+    lines: tuple[str, ...]
+
+
+Rule: TypeAlias = SameAs | Without | IdsOf | OneManner | Numbers | Asserts
+
+
+def asserts_none(problems: str) -> Asserts:
+    """That this expression answers no problem."""
+    return Asserts((f"problems = {problems}", "assert not problems, problems"))

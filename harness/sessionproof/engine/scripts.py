@@ -20,6 +20,11 @@ from sessionproof.report.plain import cut, shown
 HOLDS = "holds now"  # what a script says last when the store is mended
 _WIDTH = 100
 _TOLD_MOST = 300
+_AUDITS = {
+    "counter_problems": "sessionproof.audit.tables",
+    "orphan_problems": "sessionproof.audit.tables",
+    "sequence_problems": "sessionproof.audit.sequence",
+}  # SQL that reads the store's own tables
 _FROM = {"Path": "pathlib", "Sequence": "collections.abc", "closing": "contextlib",
          "suppress": "contextlib"}  # fmt: skip
 
@@ -52,6 +57,10 @@ def source_of(
             f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run",
             *_store(store),
             f"from sessionproof import {', '.join(_of_the_contract(needed))}",
+            *(
+                f"from {_AUDITS[name]} import {name}"
+                for name in sorted(_names(needed) & {*_AUDITS})
+            ),
             "",
             opening,
             *(["", ""] if is_async else []),
@@ -84,7 +93,7 @@ def _head(guarantee: Guarantee, finding: Finding, file: Path) -> Iterator[str]:
 def _standard(source: str) -> list[str]:
     """The imports from the standard library that the source needs."""
     tree = ast.parse(source)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = _names(source)
     set_here = {
         node.id
         for node in ast.walk(tree)
@@ -106,8 +115,11 @@ def _standard(source: str) -> list[str]:
 
 
 def _of_the_contract(source: str) -> list[str]:
-    names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    return sorted(names & set(sessionproof.__all__))
+    return sorted(_names(source) & set(sessionproof.__all__))
+
+
+def _names(source: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
 
 
 def _store(name: str) -> list[str]:

@@ -9,9 +9,12 @@ from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import Append, Read, as_call
+from sessionproof.contract.operations import Append, Create, Read, as_call
 from sessionproof.oracle.model import same_messages
+from sessionproof.trials.expressions import messages
+from sessionproof.trials.script import lines_of, suppressed
 from sessionproof.trials.single import Trial
+from sessionproof.workload.execute import Transcript
 
 Call = Callable[..., Any]
 
@@ -25,30 +28,37 @@ def nothing_shared(trial: Trial) -> None:
     passed = _with_insides(trial)
     _unchanged(
         trial,
-        session,
+        start,
         [*want, *_with_insides(trial)],
         "changed the list and the messages after passing them to append",
         lambda call: _pass_and_change(call, session, passed),
+        "passed",
     )
     want = [*want, *_with_insides(trial)]
     _unchanged(
-        trial, session, want, "changed the list that read returned",
-        lambda call: _change(call("read", session)),
+        trial, start, want, "changed the list that read returned",
+        lambda call: _change(call("read", session)), "store.read({})",
     )  # fmt: skip
     if "read_last" in trial.capabilities:
         _unchanged(
-            trial, session, want, "changed the list that read_last returned",
-            lambda call: _change(call("read_last", session, 2)),
+            trial, start, want, "changed the list that read_last returned",
+            lambda call: _change(call("read_last", session, 2)), "store.read_last({}, 2)",
         )  # fmt: skip
 
 
 def _unchanged(
-    trial: Trial, session: str, want: list[Message], did: str, action: Callable[[Call], object]
+    trial: Trial,
+    start: Transcript,
+    want: list[Message],
+    did: str,
+    action: Callable[[Call], object],
+    changed: str,
 ) -> None:
+    """Require that the session that ``start`` filled is the same after the action."""
     want = want[-(trial.claims.limits.retention or len(want)) :]
     outcome = trial.handle().perform(did, action)
     trial.require_ok(outcome, did)
-    again = trial.handle().invoke(Read("s0"), session)
+    again = trial.handle().invoke(Read("s0"), start[-1].session_id or "")
     trial.require_ok(again, f"{did}, then read")
     trial.require(
         same_messages(want, again.value, trial.claims.keeps),
@@ -58,8 +68,34 @@ def _unchanged(
         seen=f"{len(again.value)} messages: "
         + ", ".join(repr(message.content)[:40] for message in again.value),
         program=[as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))],
+        script=_script(trial, start, changed),
     )
     trial.count("reads")
+
+
+def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
+    """The lines that change what the expression ``changed`` answers, or the list ``passed``."""
+    begun = [done for done in start if isinstance(done.operation, Create)]
+    lines, names = lines_of(begun, trial.claims)
+    session, most = names.get("s0", "'s0'"), trial.claims.limits.retention
+    fields = [name for name in ("content", "call_id", "metadata") if name in trial.claims.keeps]
+    seen = "[({}) for m in {}]".format(", ".join(f"m.{name}" for name in fields) + ",", "{}")
+    parts = [
+        "for m in changed:",
+        "    if type(m.metadata) is dict:",
+        "        m.metadata['changed'] = True",
+    ]
+    return [
+        *lines,
+        f"passed = {messages(_with_insides(trial))}",
+        f"want = copy.deepcopy({seen.format('passed')})",
+        f"store.append({session}, passed)",
+        f"changed = {changed.format(session)}",
+        *(parts if "metadata" in fields else []),
+        *suppressed(["changed.reverse()", "changed.pop()"], "a tuple stays as it is"),
+        f"seen = {seen.format(f'store.read({session})')}",
+        f"assert seen == want{f'[-{most}:]' if most else ''}, seen",
+    ]
 
 
 def _pass_and_change(call: Call, session: str, passed: list[Message]) -> None:

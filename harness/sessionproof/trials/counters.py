@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sessionproof.audit.tables import counter_problems
 from sessionproof.checks.counters import FACTS, count_counters, judge_counters, kept_facts
+from sessionproof.checks.rules import asserts_none
 from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -156,6 +157,7 @@ def _and_in_the_tables(trial: Trial, facts: Collection[str], check: Judge) -> Ju
             anomaly=Anomaly.COUNTER_DRIFT,
             expected="each counter in the tables is that of the session's rows",
             seen="; ".join(problems[:5]),
+            rule=asserts_none(f"counter_problems(store.tables(), {sorted(facts)})"),
         )
 
     return both

@@ -123,17 +123,19 @@ def values(listed: Sequence[Any]) -> str:
     return expression(list(listed))
 
 
-def call(operation: Operation, session: str | None = None, *, at: int = 0) -> str:
-    """The call that carries the operation out, against ``store``.
+def call(
+    operation: Operation, session: str | None = None, *, at: int = 0, store: str = "store"
+) -> str:
+    """The call that carries the operation out, against the variable ``store``.
 
     ``session`` is the expression of the session's id, its name in the program by default; ``at``
     is the place of a message that is deleted or edited. Not for pages, which take a loop.
     """
-    method = f"store.{method_of(operation)}"
+    method = f"{store}.{method_of(operation)}"
     where = expression(session_of(operation)) if session is None else session
     match operation:
         case List():
-            return "store.list()"
+            return f"{method}()"
         case Append(_, sent) | Replace(_, sent):
             return f"{method}({where}, {messages(sent)})"
         case Create(_, sent):

@@ -13,7 +13,6 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     Append,
-    Completed,
     Create,
     List,
     Operation,
@@ -23,11 +22,15 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.verdicts import Finding
+from sessionproof.trials.expressions import call
+from sessionproof.trials.script import lines_of, must_refuse, suppressed
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.hostile import BIG_TEXT, ID_GROUPS, TEXTS, hostile_ids, hostile_texts
 from sessionproof.workload.programs import beginnings
 from sessionproof.workload.search import Searched, search
+
+_BEFORE, _AFTER = "before #0", "after #1"  # the texts around a hostile one
 
 
 def read_back_or_refused(trial: Trial) -> None:
@@ -75,21 +78,23 @@ def _around(trial: Trial, hostile: Message, name: str) -> Program | None:
         return None
     return (
         *beginnings(["s0"], trial.words, trial.capabilities),
-        Append("s0", (_said(sample, "before #0"),)),
+        Append("s0", (_said(sample, _BEFORE),)),
         Append("s0", (hostile,)),
-        Append("s0", (_said(sample, "after #1"),)),
+        Append("s0", (_said(sample, _AFTER),)),
         Read("s0"),
     )
 
 
 def _judge_refusable(trial: Trial, transcript: Transcript) -> Fault | None:
-    """Only the hostile append (the second) may be refused; its neighbours are owed."""
-    # By operation, so that of several attempts the last one counts.
-    last = {id(done.operation): done for done in transcript if isinstance(done.operation, Append)}
-    before, _, *after = [*last.values(), None, None]
-    owed = [done for done in (before, *after) if done is not None]
-    refusable = all(done.outcome.type == "ok" for done in owed)
-    return judge(transcript, trial.claims, refusable=refusable)
+    """Only the hostile append may be refused; its neighbours are owed."""
+    return judge(transcript, trial.claims, refusable=_is_hostile)
+
+
+def _is_hostile(operation: Operation) -> bool:
+    """Whether it appends something else than the plain messages around the hostile one."""
+    if not isinstance(operation, Append):
+        return isinstance(operation, Create)
+    return not {_BEFORE, _AFTER} & {operation.messages[0].content, operation.messages[0].call_id}
 
 
 def distinct_sessions(trial: Trial) -> None:
@@ -128,27 +133,32 @@ def _one_group(trial: Trial, ids: Sequence[str]) -> None:
     steps += [Read(name) for name in names]
     if "list" in trial.capabilities:
         steps.append(List())
-    check = lambda done: judge(_without_refused(done), trial.claims, refusable=True)  # noqa: E731
-    transcript = trial.run(tuple(steps), check, examined=0, ids=names)
+    transcript = trial.run(
+        tuple(steps), lambda done: _judge_taken(trial, done), examined=0, ids=names
+    )
     taken = (isinstance(one.operation, Append) and one.outcome.type == "ok" for one in transcript)
     trial.count("ids", sum(taken))
 
 
-def _without_refused(transcript: Transcript) -> Transcript:
-    """The transcript without sessions whose id was refused: a refused id need not be readable."""
+def _judge_taken(trial: Trial, transcript: Transcript) -> Fault | None:
+    """The oracle, without reads of sessions whose id was refused: those need not be readable."""
     refused = {
         done.operation.session
         for done in transcript
         if isinstance(done.operation, Create | Append) and done.outcome.type != "ok"
     }
-    kept: list[Completed] = [
-        done
-        for done in transcript
-        if isinstance(done.operation, List | Create | Append)
-        or not (isinstance(done.operation, Read) and done.operation.session in refused)
+    kept = [
+        at
+        for at, done in enumerate(transcript)
+        if not (isinstance(done.operation, Read) and done.operation.session in refused)
         or done.outcome.type == "ok"
     ]
-    return tuple(kept)
+    fault = judge([transcript[at] for at in kept], trial.claims, refusable=True)
+    if fault is None:
+        return None
+    return replace(
+        fault, index=kept[fault.index], refusable=tuple(kept[at] for at in fault.refusable)
+    )
 
 
 def invalid_messages(trial: Trial) -> Iterator[tuple[str, Message]]:
@@ -183,6 +193,8 @@ def refused_and_unwritten(trial: Trial) -> None:
         handle, session = trial.handle(), start[-1].session_id or ""
         operation = Append("s0", (message,))
         outcome = handle.invoke(operation, session)
+        lines, names = lines_of(start, trial.claims)
+        appends = call(operation, names["s0"])
         did = f"appended {words} to a session with one message"
         trial.require(
             outcome.type != "ok",
@@ -191,6 +203,7 @@ def refused_and_unwritten(trial: Trial) -> None:
             expected="a refusal: the store claims to validate",
             seen="it was accepted",
             program=[as_call(operation)],
+            script=[*lines, *must_refuse(appends, f"accepted: {words}")],
         )
         again = handle.invoke(Read("s0"), session)
         trial.require_ok(again, f"{did}, then read")
@@ -201,6 +214,12 @@ def refused_and_unwritten(trial: Trial) -> None:
             expected="the one message from before",
             seen=f"{len(again.value)} messages",
             program=[as_call(operation), as_call(Read("s0"))],
+            script=[
+                *lines,
+                *suppressed([appends]),
+                f"seen = [m.content for m in {call(Read('s0'), names['s0'])}]",
+                "assert len(seen) == 1, seen",
+            ],
         )
         trial.count("messages")
 

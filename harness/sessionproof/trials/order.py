@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 from sessionproof.audit.sequence import numbers_in, sequence_problems
+from sessionproof.checks.rules import asserts_none
 from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import MICROSECONDS
 from sessionproof.contract.operations import Append, Operation
 from sessionproof.contract.store import SqliteTables
+from sessionproof.trials.script import lines_of
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.shapes import kind
@@ -65,7 +67,8 @@ def tables_agree(trial: Trial) -> None:
     if trial.claims.limits.retention is not None:
         raise NotClaimed("the store drops old messages, so its tables begin with any number")
     sample = trial.words.samples[0]
-    trial.run(trial.program(*[Append("s0", (sample,) * size) for size in (1, 3, 2)]), examined=0)
+    appends = [Append("s0", (sample,) * size) for size in (1, 3, 2)]
+    lines, _ = lines_of(trial.run(trial.program(*appends), examined=0), trial.claims)
     start = trial.claims.seq_start or 0
     # Under the guard: what is audited, and where it lies, is the store's word.
     outcome = trial.handle().perform("tables()", lambda call: _audited(call("tables"), start))
@@ -79,6 +82,7 @@ def tables_agree(trial: Trial) -> None:
         did="asked for the tables, then read them",
         expected="sessionproof.SqliteTables, naming tables that are there",
         seen=str(audit.malformed),
+        script=[*lines, "assert isinstance(store.tables(), SqliteTables), store.tables()"],
     )
     trial.require(
         not audit.problems,
@@ -86,6 +90,7 @@ def tables_agree(trial: Trial) -> None:
         did="appended 1, 3 and 2 messages, then read the tables",
         expected="each session's numbers from the declared start, without gap or repeat",
         seen="; ".join(audit.problems[:5]),
+        script=[*lines, *asserts_none(f"sequence_problems(store.tables(), start={start})").lines],
     )
     if audit.numbers < 6:
         raise CouldNotTell(f"6 messages were appended, the tables show {audit.numbers} numbers")

@@ -14,6 +14,7 @@ from sessionproof.audit.tables import (
     virtual_tables,
 )
 from sessionproof.checks.deletion import count_deletions, judge_deleted
+from sessionproof.checks.rules import asserts_none
 from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
@@ -101,7 +102,7 @@ def deleted_and_asked(trial: Trial) -> None:
     again = [Reopen(), *asked] if Reopen in kinds else []
     popped = [PopLast("s0"), *asked] if PopLast in kinds else []
     fills = [kind for kind in (SetState, EditMessage, Clear, Replace) if kind in kinds]
-    ended = (Delete("s0"), *asked, *popped, *again)
+    ended = (*asked, Delete("s0"), *asked, *popped, *again)  # asked before: caches are filled
     trial.search(
         trial.strategy(Append, Append, *fills, sessions=2, most=10).map(lambda p: (*p, *ended)),
         lambda transcript: judge_deleted(transcript, trial.claims.keeps),
@@ -183,6 +184,7 @@ def _and_no_orphans(trial: Trial, check: Judge) -> Judge:
             anomaly=Anomaly.ORPHAN,
             expected="every row of the store's tables refers to rows that are there",
             seen="; ".join(problems[:5]),
+            rule=asserts_none("orphan_problems(store.tables())"),
         )
 
     return both

@@ -22,9 +22,9 @@ def still_there(trial: Trial) -> None:
     program = trial.program(Append("s0", (sample,) * 3), Reopen(), Append("s0", (sample,)))
     transcript = trial.run(program, examined=1)
     if trial.claims.at_least("handles", "threads"):
-        _read_elsewhere(trial, transcript, trial.store.another_handle(), _by_another_handle)
+        _read_elsewhere(trial, transcript, trial.store.another_handle(), script.by_another_handle)
     trial.store.close()
-    _read_elsewhere(trial, transcript, in_another_process(trial), script.in_another_process)
+    _read_elsewhere(trial, transcript, in_another_process(trial), script.by_another_process)
 
 
 def _read_elsewhere(
@@ -45,11 +45,6 @@ def _read_elsewhere(
     if fault is not None:
         trial.conclude(whole, fault, lambda: lines(whole, fault, trial.claims))
     trial.count("reopenings")
-
-
-def _by_another_handle(transcript: Transcript, fault: Fault, claims: Claims) -> list[str]:
-    before, last = script.script_of(transcript, fault, claims, other=True)
-    return [*before, "other = open_store(location)", *last, "other.close()"]
 
 
 def in_another_process(trial: Trial) -> Handle:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sessionproof.checks.rules import IdsOf, Numbers, OneManner, SameAs
+from sessionproof.checks.rules import Asserts, IdsOf, Numbers, OneManner, SameAs
 from sessionproof.checks.transcript import Fault
+from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.operations import (
     HANG,
@@ -35,6 +36,7 @@ from sessionproof.trials.wellformed import well_formed
 
 OPEN, CLOSE = "store = open_store(location)", "store.close()"
 _RAISED_MOST = 120
+_VARIABLE = "id_of_"  # of a session that the store names
 _STORES = ("store", "other")  # the names by which lines call an open store
 
 
@@ -46,7 +48,8 @@ class _Scene:
     fault: Fault
     claims: Claims
     names: Mapping[str, str]
-    answer_s: float
+    answer_s: float = 0.0
+    last_store: str = "store"
 
     @property
     def last(self) -> Completed:
@@ -69,6 +72,39 @@ def script_of(
     """
     scene = _Scene(transcript, fault, claims, _names(transcript, claims, ids or {}), answer_s)
     return [*_before(scene), *_last(scene)]
+
+
+def by_another_handle(transcript: Sequence[Completed], fault: Fault, claims: Claims) -> list[str]:
+    """The lines where the last operation is that of another handle on the same location."""
+    names = _names(transcript, claims, {})
+    scene = _Scene(transcript, fault, claims, names, last_store="other")
+    return [*_before(scene), "other = open_store(location)", *_last(scene), "other.close()"]
+
+
+def by_another_process(transcript: Sequence[Completed], fault: Fault, claims: Claims) -> list[str]:
+    """The lines where the last operation is that of another process, after the store was closed.
+
+    The script starts itself again, with the location as its argument.
+    """
+    scene = _Scene(transcript, fault, claims, _names(transcript, claims, {}))
+    made = sorted(name for name in {*scene.names.values()} if name.startswith(_VARIABLE))
+    handed = ", ".join(["sys.executable", "__file__", "location.root", *made])
+    again = f"sys.exit(subprocess.run([{handed}]).returncode)"
+    return [
+        "if not sys.argv[1:]:  # written here, read in a process of its own",
+        *_indented([*_before(scene), CLOSE, again]),
+        *(f"{name} = sys.argv[{at}]" for at, name in enumerate(made, 2)),
+        *_last(scene),
+    ]
+
+
+def lines_of(
+    transcript: Sequence[Completed], claims: Claims
+) -> tuple[list[str], Mapping[str, str]]:
+    """A transcript in which nothing went wrong as lines, and its sessions' ids as expressions."""
+    names = _names(transcript, claims, {})
+    nothing = Fault(index=len(transcript), anomaly=Anomaly.WRONG_ANSWER, expected="", seen="")
+    return [*_before(_Scene(transcript, nothing, claims, names))], names
 
 
 def whole(lines: Sequence[str], awaited: Collection[str]) -> tuple[str, ...]:
@@ -95,6 +131,11 @@ def must_refuse(called: str, message: str) -> list[str]:
     ]
 
 
+def suppressed(lines: Sequence[str], why: str = "") -> list[str]:
+    """The lines, where an error is right, too."""
+    return [f"with suppress(Exception):{why and '  # '}{why}", *_indented(lines)]
+
+
 def pages(session: str, limit: int) -> list[str]:
     """All pages of a session, in ``pages``."""
     return [
@@ -118,7 +159,7 @@ def _names(
         if isinstance(done.operation, Create) and done.outcome.type == "ok":
             asked = ids.get(session, f"-{session}")
             if claims.session_ids == "store" or not str(done.outcome.value).endswith(asked):
-                names[session] = f"id_of_{session}"
+                names[session] = f"{_VARIABLE}{session}"
     return names
 
 
@@ -154,6 +195,8 @@ def _batch_key(scene: _Scene, at: int) -> str | None:
 
 def _is_part_of_the_next(scene: _Scene, at: int) -> bool:
     """Whether a read is the one that names the message which is deleted or edited next."""
+    if at + 1 == len(scene.transcript):
+        return False
     one, other = scene.transcript[at].operation, scene.transcript[at + 1].operation
     return (
         isinstance(one, Read)
@@ -179,23 +222,23 @@ def _step(scene: _Scene, at: int) -> list[str]:
     if at in scene.fault.refusable:
         return _refusable(scene, at, lines)
     if done.outcome.failure is not None:
-        return ["with suppress(Exception):", *_indented(lines)]
+        return suppressed(lines)
     return lines
 
 
 def _refusable(scene: _Scene, at: int, lines: list[str]) -> list[str]:
     """An operation that a store may also refuse: what is right afterwards depends on it."""
     if scene.last.outcome.failure is not None:
-        return ["with suppress(Exception):  # it may be refused", *_indented(lines)]
+        return suppressed(lines, "it may be refused")
     if _in_one_session(scene):
         return [
             f"{_taken(at)} = False",
-            "with suppress(Exception):  # it may be refused, and then nothing is written",
-            *_indented(lines),
-            f"    {_taken(at)} = True",
+            *suppressed(
+                [*lines, f"{_taken(at)} = True"], "it may be refused, and then nothing is written"
+            ),
         ]
     if scene.transcript[at].outcome.failure is not None:
-        return ["with suppress(Exception):", *_indented(lines)]
+        return suppressed(lines)
     return [
         "try:",
         *_indented(lines),
@@ -222,13 +265,14 @@ def _calls(scene: _Scene, at: int) -> list[str]:
             return [CLOSE, OPEN]
         case ReadPages(_, limit):
             return pages(session, limit)
-        case Create(name, _) if session == f"id_of_{name}":
+        case Create(name, _) if session == f"{_VARIABLE}{name}":
             asked = "" if scene.claims.session_ids == "store" else expression(name)
             return [f"{session} = {call(operation, asked)}"]
         case DeleteMessage(_, index) | EditMessage(_, index, _):
             return [call(operation, session, at=_place(scene, at, index))]
         case _:
-            return [call(operation, session)]
+            store = scene.last_store if at == scene.fault.index else "store"
+            return [call(operation, session, store=store)]
 
 
 def _place(scene: _Scene, at: int, index: int) -> int:
@@ -248,6 +292,8 @@ def _last(scene: _Scene) -> list[str]:
     if isinstance(fault.rule, OneManner):
         return assertions.one_manner(lines)
     failure = done.outcome.failure
+    if isinstance(fault.rule, Asserts):
+        return [*lines, *fault.rule.lines]
     if failure is None:
         return _answered(scene, lines)
     if failure.type == HANG:

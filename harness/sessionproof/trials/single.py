@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from hypothesis.strategies import SearchStrategy
@@ -68,6 +69,7 @@ class _Shown:
     ids: Mapping[str, str] | None = None
 
 
+Lines = Callable[[], Sequence[str]]
 Judged = Callable[[Program], tuple[Transcript, _Shown | None]]
 
 
@@ -288,11 +290,11 @@ class Trial:
         return lambda transcript: judge_answers(transcript) or check(transcript)
 
     def conclude(
-        self, transcript: Transcript, fault: Fault | None, script: Sequence[str] = ()
+        self, transcript: Transcript, fault: Fault | None, script: Lines | None = None
     ) -> None:
         """Raise Broken with a transcript that was made elsewhere, if it shows a fault.
 
-        ``script`` is what shows it, where that is not the transcript's own calls.
+        ``script`` makes the lines that show it, where those of the transcript do not.
         """
         if fault is not None:
             shown = _Shown((), transcript, fault)
@@ -348,11 +350,12 @@ class Trial:
             evidence[self.guarantee.unit] = count(transcript)
         self.examined += evidence
 
-    def _finding(self, shown: _Shown, repeats: str | None, script: Sequence[str] = ()) -> Finding:
+    def _finding(self, shown: _Shown, repeats: str | None, script: Lines | None = None) -> Finding:
         fault, ids = shown.fault, shown.ids or {}
         upto = shown.transcript[: fault.index + 1]
         used = {session_of(done.operation) for done in upto}
         named = [f"{name} = {shown_text(given)}" for name, given in ids.items() if name in used]
+        answer_s = min(_ANSWER_S, self.store.deadlines.operation_s)
         finding = Finding(
             anomaly=fault.anomaly,
             did=_did(upto),
@@ -363,13 +366,10 @@ class Trial:
             evidence=dict(fault.evidence or {}),
             steps=steps_of(upto, self.claims),
         )
-        answer_s = min(_ANSWER_S, self.store.deadlines.operation_s)
-        return self._with_script(
-            finding,
-            lambda: script or script_of(upto, fault, self.claims, ids=ids, answer_s=answer_s),
-        )
+        own = partial(script_of, upto, fault, self.claims, ids=ids, answer_s=answer_s)
+        return self._with_script(finding, script or own)
 
-    def _with_script(self, finding: Finding, lines: Callable[[], Sequence[str]]) -> Finding:
+    def _with_script(self, finding: Finding, lines: Lines) -> Finding:
         """The finding with these lines as its script, or with the reason why there are none."""
         self.store.close()  # what closing answers is known only then
         try:
