@@ -189,8 +189,9 @@ def _missing(
 
 def _recount(sessions: Sessions, column: str) -> str:
     source = sessions.counters[column]
-    real = "COUNT(*)" if source is None else f"coalesce(SUM({quoted(source)}), 0)"
-    return f"UPDATE {quoted(sessions.table)} SET {quoted(column)} = {_of_messages(sessions, real)}"
+    add = "COUNT(*)" if source is None else f"coalesce(SUM({quoted(source)}), 0)"
+    real, kept = _of_messages(sessions, add), quoted(column)
+    return f"UPDATE {quoted(sessions.table)} SET {kept} = {real} WHERE {kept} IS NOT {real}"
 
 
 def _of_messages(sessions: Sessions, value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -9,7 +10,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sessionproof.audit.catalog import Catalog, catalog
-from sessionproof.audit.checks import integrity_problems, key_problems, orphan_problems
+from sessionproof.audit.checks import (
+    constraint_problems,
+    integrity_problems,
+    key_problems,
+    orphan_problems,
+)
 from sessionproof.audit.counts import session_problems
 from sessionproof.audit.file import Unreadable, on_committed_state
 from sessionproof.audit.known import KNOWN
@@ -27,6 +33,7 @@ from sessionproof.audit.tables import quoted
 Progress: TypeAlias = Callable[[str], None]
 """Told what is looked at, again and again."""
 
+_OF_THE_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 _TICK_OPERATIONS = 500_000  # of SQLite's machine, a few milliseconds
 _SETTINGS = (
     "application_id", "user_version", "journal_mode", "encoding", "page_size", "page_count",
@@ -34,13 +41,14 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-def audit(path: Path, *, progress: Progress | None = None) -> Audit:
+def audit(path: os.PathLike[str] | str, *, progress: Progress | None = None) -> Audit:
     """Audit an SQLite file; it is never changed, and no file is made beside it.
 
     Raises ``Unreadable`` in one line when nothing can be said of it, ``KeyboardInterrupt`` when
     ``progress`` raises it. Call it in a process that has the file not open otherwise.
     """
     told = progress or (lambda _: None)
+    path = Path(path)
     return on_committed_state(path, lambda found, read: _Examination(found, path, told).run(read))
 
 
@@ -53,6 +61,7 @@ class _Examination:
         self._progress = progress
         self._problems: list[Problem] = []
         self._notes: list[str] = []
+        self._unchecked: list[str] = []
         self._stopped: BaseException | None = None
         self._step = ""
 
@@ -76,6 +85,7 @@ class _Examination:
             version=known.version if known else None,
             problems=_merged(self._problems),
             notes=tuple(self._notes),
+            unchecked=tuple(self._unchecked),
             rows=rows,
             settings=settings,
             read=read,
@@ -112,7 +122,8 @@ class _Examination:
     ) -> None:
         db = self._connection
         self._ask("integrity", lambda: integrity_problems(db))
-        sound = not self._problems
+        sound = not self._problems and not self._unchecked
+        self._ask("constraints", lambda: constraint_problems(db, tables))
         implied = known.references if known else ()
         self._ask("references", lambda: orphan_problems(db, tables, implied))
         self._ask("keys", lambda: key_problems(db, tables))
@@ -120,8 +131,7 @@ class _Examination:
             return
         self._ask("schema", lambda: _schema(tables, known, settings))
         self._ask("counters and numbers", lambda: session_problems(db, tables, known))
-        altered = {one.table for one in self._problems if one.kind == "altered-table"}
-        held = set(known.tables) - altered if sound and known.strict else set[str]()
+        held = self._held(known) if sound and known.strict else frozenset[str]()
         self._ask("values", lambda: row_problems(db, tables, known, held=held))
         self._ask("repeats", lambda: repeat_problems(db, tables, known, trusted=sound))
         self._ask("times", lambda: time_problems(db, tables, known))
@@ -134,9 +144,18 @@ class _Examination:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             if self._stopped is not None:
                 raise self._stopped from None
-            what = f"{step} cannot be checked"
-            unread = Problem(kind="corrupt-file", count=1, what=what, examples=(str(error),))
-            self._problems.append(unread)
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OF_THE_FILE:
+                what = f"{step} cannot be checked"
+                unread = Problem(kind="corrupt-file", count=1, what=what, examples=(str(error),))
+                self._problems.append(unread)
+            else:
+                self._unchecked.append(f"{step}: {error}")
+
+    def _held(self, known: Known) -> frozenset[str]:
+        """The tables that were shown to keep their own rules, and have all of them."""
+        kinds = ("altered-table", "missing-table", "broken-constraint")
+        wrong = {one.table for one in self._problems if one.kind in kinds}
+        return frozenset(known.tables) - wrong
 
     def _tick(self) -> int:
         """Called by SQLite within a long query, so that Ctrl-C and progress need not wait."""
@@ -207,5 +226,5 @@ def _merged(problems: list[Problem]) -> tuple[Problem, ...]:
 
 _OF_ROWS = frozenset({
     "null-key", "null-value", "bad-role", "bad-status", "bad-number", "invalid-json",
-    "wrong-counter",
+    "wrong-counter", "number-beyond-next",
 })  # fmt: skip

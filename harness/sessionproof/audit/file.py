@@ -146,7 +146,9 @@ def _connected(path: Path, query: str) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN").close()
             connection.execute("PRAGMA schema_version").fetchall()  # begins to read
         except sqlite3.Error as error:
-            raise _opening_error(error, path) from None
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise _opening_error(error, path) from None
+            # The schema is damaged: whoever asks for it will be told, and say so.
         yield connection
 
 

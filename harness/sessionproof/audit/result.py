@@ -137,9 +137,10 @@ class Problem:
 class Audit:
     """All that an audit says of one file.
 
-    ``schema`` and ``version`` are None when the schema is not known. ``rows`` is how many rows
-    each table holds. ``read`` says how the file was read: in place, or as a copy. ``settings``
-    are values of the file's header by the names of their pragmas.
+    ``schema`` and ``version`` are None when the schema is not known. ``unchecked`` says which
+    checks were not possible here, as for want of a function that only the file's own program has.
+    ``rows`` is how many rows each table holds. ``settings`` are values of the file's header by the
+    names of their pragmas. ``read`` says how the file was read: in place, or as a copy.
     """
 
     file: str
@@ -147,14 +148,15 @@ class Audit:
     version: str | None
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
+    unchecked: tuple[str, ...]
     rows: Mapping[str, int]
     settings: Mapping[str, int | str]
     read: str
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
+        """Whether nothing is wrong, and nothing was left out."""
+        return not self.problems and not self.unchecked
 
 
 def audit_to_json(audit: Audit) -> dict[str, Any]:
@@ -176,6 +178,7 @@ def audit_to_json(audit: Audit) -> dict[str, Any]:
             for problem in audit.problems
         ],
         "notes": list(audit.notes),
+        "unchecked": list(audit.unchecked),
         "rows": dict(audit.rows),
         "settings": dict(audit.settings),
         "read": audit.read,

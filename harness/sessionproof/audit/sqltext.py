@@ -45,6 +45,24 @@ def parts(sql: str) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
     return frozenset(found), ()
 
 
+def checks(sql: str) -> list[str]:
+    """The conditions of all CHECKs in a CREATE TABLE, as they are written."""
+    found, depth, start = list[str](), 0, -1
+    last = ""
+    for match in _TOKEN.finditer(sql):
+        if match["blank"]:
+            continue
+        if start < 0 and last == "check" and match[0] == "(":
+            start, depth = match.end(), 0
+        elif start >= 0 and match["mark"]:
+            depth += {"(": 1, ")": -1}.get(match[0], 0)
+            if depth < 0:
+                found.append(sql[start : match.start()].strip())
+                start = -1
+        last = match[0].lower() if match["word"] else ""
+    return found
+
+
 def statements(sql: str) -> Iterator[str]:
     """The statements of a script; the bodies of triggers stay whole."""
     pending = ""

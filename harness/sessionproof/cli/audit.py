@@ -50,7 +50,9 @@ def examine_file(file: Path, *, as_json: bool) -> int:
         print(json.dumps(audit_to_json(found), indent=2))  # noqa: T201 - ASCII, for a program
     else:
         print_audit(found, Console())
-    return EXIT_HOLDS if found.ok else EXIT_BROKEN
+    if found.problems:
+        return EXIT_BROKEN
+    return EXIT_USAGE if found.unchecked else EXIT_HOLDS
 
 
 def print_audit(found: Audit, console: Console) -> None:
@@ -65,6 +67,8 @@ def print_audit(found: Audit, console: Console) -> None:
         console.print(_table(found, console))
         for kind in dict.fromkeys(problem.kind for problem in found.problems):
             _explain(kind, [one for one in found.problems if one.kind == kind], console)
+    for one in found.unchecked:
+        _field(console, "unchecked", one)
     for note in found.notes[:_NOTES_MAX]:
         _field(console, "note", note)
     if len(found.notes) > _NOTES_MAX:
@@ -77,6 +81,8 @@ def _verdict(found: Audit) -> tuple[str, str]:
     number = len(found.problems)
     if number:
         return f"{number} problem{'s' if number > 1 else ''}", "bold red"
+    if found.unchecked:
+        return "nothing wrong was seen, but not all could be checked", "bold yellow"
     if found.schema is None:
         return "nothing wrong, as far as can be said without knowing the schema", "bold"
     return "nothing wrong", "bold green"
