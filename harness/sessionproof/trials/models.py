@@ -45,6 +45,7 @@ def removed_in_use(trial: Trial) -> None:
     """Models made known, named by sessions and removed, in any order."""
     certain: list[list[Step]] = [
         [("add", 0, 0), ("name", 0, 0), ("name", 1, 0), ("remove", 0, 0), ("reopen", 0, 0)],
+        [("add", 0, 0), ("name", 0, 0), ("reopen", 0, 0), ("remove", 0, 0), ("reopen", 0, 0)],
         [("add", 0, 0), ("add", 0, 1), ("name", 0, 0), ("name", 1, 1), ("remove", 0, 0),
          ("unname", 0, 0), ("remove", 0, 0), ("delete", 1, 0), ("remove", 0, 1)],
     ]  # fmt: skip
