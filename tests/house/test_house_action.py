@@ -1,0 +1,221 @@
+"""The GitHub action: its form, and its steps run here as GitHub would run them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from house_pages import ROOT
+from ruamel.yaml import YAML
+
+ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text("utf-8"))
+STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
+SHELL = [step for step in STEPS.values() if "run" in step]
+STORE = """
+from sessionproof import Claims, Message
+
+class Good:
+    claims = Claims()
+
+    def __init__(self, location):
+        self.sessions = {}
+
+    def append(self, session_id, messages):
+        self.sessions.setdefault(session_id, []).extend(messages)
+
+    def read(self, session_id):
+        return list(self.sessions.get(session_id, []))
+
+    def close(self):
+        pass
+
+class Bad(Good):
+    def append(self, session_id, messages):
+        super().append(session_id, messages[:2])
+"""
+
+
+def filled(text, values):
+    """A text of the action with its expressions replaced; an unknown one is an error."""
+    return re.sub(r"\$\{\{ ([\w.-]+) \}\}", lambda found: values[found[1]], text)
+
+
+def run_action(folder, **given):
+    """Run the action's own steps; the exit code, what was printed, outputs, and the summary."""
+    inputs = {name: one.get("default", "") for name, one in ACTION["inputs"].items()}
+    inputs |= {"python": sys.executable, "version": "installed", "profile": "smoke", **given}
+    values = {f"inputs.{name}": value for name, value in inputs.items()}
+    values["github.action_path"] = str(ROOT)
+    output, summary = folder / "output", folder / "summary"
+    summary.touch()
+    printed = ""
+    for step in SHELL:
+        output.write_text("")
+        script = folder / "step.sh"
+        script.write_text(step["run"], "utf-8")
+        environment = {name: filled(value, values) for name, value in step["env"].items()}
+        ended = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script],
+            cwd=folder / filled(step.get("working-directory", "."), values), check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=120,
+            env={**os.environ, **environment, "GITHUB_OUTPUT": str(output),
+                 "GITHUB_STEP_SUMMARY": str(summary)},
+        )  # fmt: skip
+        printed += ended.stdout
+        for line in output.read_text("utf-8").splitlines():
+            name, _, value = line.partition("=")
+            values[f"steps.{step['id']}.outputs.{name}"] = value
+        if ended.returncode:
+            break
+    outputs = {
+        name: filled(one["value"], values)
+        for name, one in ACTION["outputs"].items()
+        if f"steps.judge.outputs.{name}" in values
+    }
+    return ended.returncode, printed, outputs, summary.read_text("utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A user's folder with a good and a bad store."""
+    (tmp_path / "mystore.py").write_text(STORE)
+    return tmp_path
+
+
+def test_it_fits_githubs_schemas():
+    """The action, and the workflow of the sample consumer, are what GitHub reads."""
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    workflow = ROOT / "examples" / "consumer" / ".github" / "workflows" / "sessionproof.yml"
+    subprocess.run([*check, "vendor.github-actions", ROOT / "action.yml"], check=True, timeout=60)
+    subprocess.run([*check, "vendor.github-workflows", workflow], check=True, timeout=60)
+
+
+def test_nothing_of_a_workflow_is_run_as_code():
+    """Expressions stand in variables and options, never in a script."""
+    for step in SHELL:
+        assert "${{" not in step["run"], step["name"]
+        assert step["shell"] == "bash"
+
+
+def test_every_input_is_used_and_explained():
+    """No input does nothing; each has a description, and the page names it."""
+    text = (ROOT / "action.yml").read_text("utf-8")
+    page = (ROOT / "docs" / "gate.md").read_text("utf-8")
+    for name, one in {**ACTION["inputs"], **ACTION["outputs"]}.items():
+        assert one["description"], name
+        assert f"`{name}`" in page, name
+    for name in ACTION["inputs"]:
+        assert f"${{{{ inputs.{name} }}}}" in text, name
+
+
+def test_the_workflow_of_the_consumer_gives_inputs_that_exist():
+    """What the sample workflow hands over are inputs of the action."""
+    file = ROOT / "examples" / "consumer" / ".github" / "workflows" / "sessionproof.yml"
+    jobs = YAML(typ="safe").load(file.read_text("utf-8"))["jobs"]
+    used = [
+        step
+        for job in jobs.values()
+        for step in job["steps"]
+        if "sessionproof@" in step.get("uses", "")
+    ]
+    assert used
+    for step in used:
+        assert set(step["with"]) <= set(ACTION["inputs"])
+        assert "store" in step["with"]
+
+
+def test_the_report_is_uploaded_before_the_exit():
+    """A red run has its report: the code comes last, and the upload does not wait for green."""
+    names = list(STEPS)
+    assert names[-2:] == ["Upload the report", "Exit as the judge did"]
+    assert STEPS["Upload the report"]["if"].startswith("always()")
+
+
+def test_a_good_store_is_green(folder):
+    """The verdict, an empty list and the report's folder come out; the job's page has a summary."""
+    code, printed, outputs, summary = run_action(folder, store="mystore:Good")
+    assert code == 0, printed
+    assert outputs["exit-code"] == "0"
+    assert outputs["broken"] == ""
+    assert "hold" in outputs["verdict"]
+    assert outputs["report-path"] == str(folder / "sessionproof-report")
+    assert (folder / "sessionproof-report" / "index.html").exists()
+    assert outputs["verdict"] in summary
+
+
+def test_a_bad_store_is_red_and_a_baseline_makes_it_green(folder):
+    """The ids that are broken come out; listed with reasons they do not fail the job."""
+    where = {"working-directory": ".", "report": "out/report"}
+    code, printed, outputs, _ = run_action(folder, store="mystore:Bad", **where)
+    assert code == 1, printed
+    broken = outputs["broken"].split()
+    assert "CORE-01" in broken
+    lines = [f'{name} = "ticket 1"\n' for name in [*broken, "SEC-01"]]
+    (folder / "known.toml").write_text("[broken]\n" + "".join(lines))
+    code, printed, outputs, _ = run_action(
+        folder, store="mystore:Bad", baseline="known.toml", **where
+    )
+    assert code == 0, printed
+    assert outputs["broken"] == ""
+    assert "::warning title=sessionproof::SEC-01 holds now" in printed
+
+
+def test_a_store_that_cannot_be_opened_is_red(folder):
+    """An older result is not taken for this run's, and the job's page says what happened."""
+    report = folder / "sessionproof-report"
+    report.mkdir()
+    (report / "result.json").write_text(json.dumps({"verdict": "All hold."}))
+    code, printed, outputs, summary = run_action(folder, store="mystore:Nope")
+    assert code == 2
+    assert "no attribute 'Nope'" in printed
+    assert outputs["verdict"] == "Not judged (exit code 2): the job's log says why."
+    assert outputs["verdict"] in summary
+
+
+@pytest.mark.parametrize(
+    "store", ["$(touch pwned)", "`touch pwned`", '"; touch pwned; "', "--help", "a\nexit-code=0"]
+)
+def test_a_hostile_input_is_a_name_and_no_more(store, folder):
+    """Whatever a workflow hands over is taken for the name of a store."""
+    code, printed, outputs, _ = run_action(folder, store=store)
+    assert code == 2, printed
+    assert not (folder / "pwned").exists()
+    assert outputs["exit-code"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("version", "installed"),
+    [
+        ("", str(ROOT)),
+        ("0.1.0", "sessionproof==0.1.0"),
+        ("../sp[x]", "../sp[x]"),
+        ("installed", ""),
+    ],
+)
+def test_what_is_installed(version, installed, folder):
+    """A version, a path, the action's own source, or nothing; and the packages of the user."""
+    fake = folder / "python"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >calls\nexit 7\n')
+    fake.chmod(0o700)
+    code, _, _, _ = run_action(
+        folder, store="mystore:Good", python=str(fake), version=version, packages=". -r a.txt\n*"
+    )
+    assert code == 7
+    calls = (folder / "calls").read_text().split("\n")[:-1]
+    assert calls[:3] == ["-m", "pip", "install"]
+    assert calls[5:] == [".", "-r", "a.txt", "*", *([installed] if installed else [])]
+
+
+def test_claims_and_acceptance_are_handed_on(folder):
+    """Words of require and accept-unknown become options, one each."""
+    code, printed, _, _ = run_action(
+        folder, store="mystore:Good", require="durability=process\n validates=true",
+        **{"accept-unknown": "SEC CORE-16"},
+    )  # fmt: skip
+    assert code == 1, printed
+    result = json.loads((folder / "sessionproof-report" / "result.json").read_text())
+    assert result["claims"]["durability"] == "process"
+    assert result["claims"]["validates"] is True
+    assert result["accepted_unknown"] == ["SEC", "CORE-16"]
