@@ -25,7 +25,7 @@ from report_samples import (
 
 import sessionproof.report.html as page_module
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.verdicts import Verdict
+from sessionproof.contract.verdicts import Reproducer, Step, Verdict
 from sessionproof.report.html import render_html
 from sessionproof.report.plain import shown
 from sessionproof.report.result import merge
@@ -289,6 +289,27 @@ def test_long_texts_are_cut_with_their_length():
     assert re.search(r"2\d more findings are in result.json", source)
     assert "16 more pieces of evidence are in result.json" in source
     assert "store.append(&#39;s&#39;, [&#39;9999yyy" in source
+
+
+def test_a_page_is_never_too_large():
+    """Whatever a store says, and however it grows by being escaped, the page keeps its size."""
+    text = "'\x1b" * 50_000
+    finding = replace(
+        LOST, did=text, expected=text, seen=text, program=(text,) * 99, repeat=text, repeats=text,
+        script=(text,) * 99, evidence={f"{n}{text}": text for n in range(9)},
+        reproducer=Reproducer(file=text, fails=True, said=text),
+        steps=(Step(call=text, session=text, sent=(text,) * 99, said=text),) * 99,
+    )  # fmt: skip
+    changes = {"reason": text, "notes": (text,) * 99}
+    rows = merge(records(*(broken(row, *[finding] * 9, **changes) for row in GUARANTEES)))
+    result = run(
+        rows, store=text, command=text, notes=(text,) * 99, capabilities=(text,) * 99,
+        environment={f"{n}{text}": text for n in range(99)}, profile=text,
+        claims={f"{n}{text}": text for n in range(99)},
+    )  # fmt: skip
+    source = render_html(replace(result, verdict=text))
+    assert len(source.encode("utf-8")) <= page_module.PAGE_BYTES_MAX
+    assert re.search(r"\d more findings are in result.json", source)
 
 
 def test_a_break_without_findings_is_told():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
+from itertools import islice
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,7 +18,7 @@ from sessionproof.report.plain import cut, short_program, shown
 from sessionproof.report.result import GuaranteeResult, RunResult, counts
 
 # Limits that keep the page small however much a store says; result.json has it all.
-FINDINGS_MAX = 5  # per guarantee, and at least one
+FINDINGS_MAX = 5  # per guarantee
 FINDINGS_OF_PAGE = 60
 PROGRAM_LINES_MAX = 40
 LINE_CHARACTERS_MAX = 200
@@ -23,38 +26,50 @@ TEXT_CHARACTERS_MAX = 1_000
 COMMAND_CHARACTERS_MAX = 20_000  # commands are there to be copied
 EVIDENCE_CHARACTERS_MAX = 4_000
 EVIDENCE_PARTS_MAX = 4
+ITEMS_MAX = 40  # notes, claims, facts in a list; a run has far fewer
+PAGE_BYTES_MAX = 2 * 1024 * 1024
 
 _BESIDE = re.compile(r"[A-Za-z0-9_][\w-]*(/[A-Za-z0-9_][\w-]*)*\.py", re.ASCII)
 
 
 def render_html(result: RunResult) -> str:
-    """The page of a concluded result; it can always be encoded as UTF-8."""
+    """The page of a concluded result; it can always be encoded as UTF-8.
+
+    Findings that would make it larger than ``PAGE_BYTES_MAX`` are left to result.json, and the
+    page says so.
+    """
+    for findings in (FINDINGS_OF_PAGE, FINDINGS_OF_PAGE // 4, 0):
+        page = _rendered(result, findings)
+        if len(page.encode("utf-8")) <= PAGE_BYTES_MAX:
+            break
+    return page
+
+
+def _rendered(result: RunResult, findings: int) -> str:
+    """The page with about so many findings."""
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number = counts(result)
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            result=result,
-            counts=number,
-            overall=words.overall(result),
-            command=result.command,
-            warnings=words.warnings(result),
-            seen_broken=words.seen_broken(result),
-            groups=words.grouped(result),
-            broken=words.new_breaks(result),
-            known=words.known_breaks(result),
-            tried=tried,
-            detailed=detailed,
-            judged=judged,
-            not_examined=words.not_examined(result),
-            highest=pictures.evidence_top(judged),
-            longest_s=max((row.duration_s for row in judged), default=0.0),
-            claims=words.claim_rows(result.claims or {}),
-            findings_max=_findings_max(number[Verdict.BROKEN]),
-            evidence_max=EVIDENCE_PARTS_MAX,
-        )
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        result=result,
+        counts=number,
+        overall=words.overall(result),
+        command=result.command,
+        warnings=words.warnings(result),
+        seen_broken=words.seen_broken(result),
+        groups=words.grouped(result),
+        broken=words.new_breaks(result),
+        known=words.known_breaks(result),
+        tried=tried,
+        detailed=detailed,
+        judged=judged,
+        not_examined=words.not_examined(result),
+        highest=pictures.evidence_top(judged),
+        longest_s=max((row.duration_s for row in judged), default=0.0),
+        claims=words.claim_rows(result.claims or {}),
+        findings_max=_findings_max(number[Verdict.BROKEN], findings),
+        evidence_max=EVIDENCE_PARTS_MAX,
     )
 
 
@@ -93,14 +108,20 @@ def _environment() -> Environment:
         "evidence": _evidence,
         "command": _command,
         "script": _script,
+        "some": _some,
         "tone": _tone,
     }
     return environment
 
 
-def _findings_max(broken: int) -> int:
-    """How many findings a guarantee may show when so many are broken."""
-    return max(1, min(FINDINGS_MAX, FINDINGS_OF_PAGE // max(broken, 1)))
+def _findings_max(broken: int, of_page: int) -> int:
+    """How many findings a guarantee may show when so many are broken: one, where there is room."""
+    return max(min(of_page, 1), min(FINDINGS_MAX, of_page // max(broken, 1)))
+
+
+def _some(items: Iterable[Any]) -> list[Any]:
+    """The first of many."""
+    return list(islice(items, ITEMS_MAX))
 
 
 def _finalize(value: object) -> str:

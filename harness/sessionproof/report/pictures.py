@@ -156,16 +156,14 @@ def _chips(
     labels: Sequence[str], marked: Sequence[bool], class_: str = "chip wrong"
 ) -> tuple[Chip, ...]:
     """The labels as chips; of a long run of one kind the first, the last, and their number."""
-    chips = [
-        Chip(label=_name(label), class_=class_ if mark else "chip")
-        for label, mark in zip(labels, marked, strict=True)
-    ]
     out: list[Chip] = []
-    for kind, group in groupby(chips, key=lambda chip: chip.class_):
-        run = list(group)
+    for wrong, group in groupby(zip(labels, marked, strict=True), key=lambda pair: pair[1]):
+        run = [label for label, _ in group]
+        kind = class_ if wrong else "chip"
+        names = [_name(label) for label in (run if len(run) <= RUN_MOST else (run[0], run[-1]))]
         if len(run) > RUN_MOST:
-            run = [run[0], Chip(label=f"{len(run) - 2} more", class_=kind), run[-1]]
-        out += run
+            names.insert(1, f"{len(run) - 2} more")
+        out += [Chip(label=name, class_=kind) for name in names]
     return tuple(out)
 
 

@@ -9,6 +9,7 @@ characters, blanks that look like a space, lone surrogates, and all that XML for
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 
 def shown(text: str, *, lines: bool = False) -> str:
@@ -58,5 +59,6 @@ def for_terminal(text: str, encoding: str, *, lines: bool = False) -> str:
 _PLAINER = str.maketrans({"…": "...", "–": "-", "’": "'", "“": '"', "”": '"'})
 
 
+@lru_cache(4096)
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
