@@ -25,6 +25,7 @@ from sessionproof.workload.guard import Handle
 
 _THREADS, _TURNS = 8, 3
 _THREADS_S = 2.0  # no turn of a thread begins later
+_HELD_S = 0.15
 _WAIT_S = 2.0
 _NOTES = "sessionproof_connections"
 _NOTE = f"INSERT INTO {_NOTES} SELECT foreign_keys FROM pragma_foreign_keys;"
@@ -132,26 +133,31 @@ def _threads_may_share(trial: Trial) -> bool:
 
 
 def _by_threads(trial: Trial, session: str, call: Callable[..., Any]) -> None:
-    """Threads that append and read at once, so that a pool needs more than one connection."""
-    together = threading.Barrier(_THREADS)
+    """Threads that append at once, so that a pool needs more than one connection.
+
+    The file is locked while they begin: each then waits with a connection in hand.
+    """
     stop = threading.Event()
     message = good_message(trial, "at once")
 
     def turns() -> None:
-        together.wait(_THREADS_S)
         for _ in range(_TURNS):
             if not stop.is_set():
                 with suppress(Exception):  # whether all succeed is no matter of references
                     call("append", session, [message])
-                    call("read", session)
 
     threads = [threading.Thread(target=turns, daemon=True) for _ in range(_THREADS)]
     timer = threading.Timer(_THREADS_S, stop.set)
     timer.start()
+    with _writable(call("tables")) as db, suppress(sqlite3.Error):
+        db.execute("BEGIN IMMEDIATE")
+        for thread in threads:
+            thread.start()
+        stop.wait(_HELD_S)
+        db.execute("ROLLBACK")
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        if thread.ident is not None:  # none was begun where the lock could not be had
+            thread.join()
     timer.cancel()
     timer.join()
 

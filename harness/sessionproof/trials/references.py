@@ -120,13 +120,14 @@ def deleted_and_used_again(trial: Trial) -> None:
         trial.words, [Append, Append, *fills], ["s0"], trial.text_seed
     )
     asked = programs.observations(["s0"], kinds)
+    state = [SetState("s0", "step", 2)] if SetState in kinds else []
     first = Append("s0", trial.several(2))
     must_create = programs.beginnings(["s0"], trial.words, trial.capabilities)
 
     def lives(bodies: list[list[Operation]], reopen: bool, create: bool) -> Program:
         begun = [Create("s0", trial.several(1))] if create and Create in kinds else must_create
         between = [Reopen()] if reopen and Reopen in kinds else []
-        steps: list[Operation] = [*must_create, first]
+        steps: list[Operation] = [*must_create, first, *state]
         for body in bodies:
             steps += [*asked, Delete("s0"), *between, *begun, *body, *asked]
         return programs.tokened(steps)
