@@ -30,6 +30,9 @@ from sessionproof.contract.operations import (
     session_of,
 )
 
+# What answers something of a session; pop_last changes it as well.
+_LOOKS = (Read, ReadLast, ReadPages, Count, Get, GetState, List, PopLast)
+
 
 @dataclass
 class _Life:
@@ -94,7 +97,7 @@ def count_deletions(transcript: Sequence[Completed], *, reused: bool) -> int:
 
 def _asked(done: Completed, lives: dict[str, _Life]) -> list[str]:
     """The deleted sessions that an answered operation could show something of."""
-    if done.outcome.type != "ok":
+    if done.outcome.type != "ok" or not isinstance(done.operation, _LOOKS):
         return []
     names = [*lives] if isinstance(done.operation, List) else [session_of(done.operation)]
     return [name for name in names if name in lives and lives[name].after_deletion]
@@ -103,8 +106,8 @@ def _asked(done: Completed, lives: dict[str, _Life]) -> list[str]:
 def _follow(done: Completed, lives: dict[str, _Life]) -> None:
     """Note what the operation put into its session; what surely did not happen put in nothing."""
     operation = done.operation
-    looks = Read | ReadLast | ReadPages | Count | Get | GetState | List | Reopen
-    if isinstance(operation, looks) or done.outcome.type == "fail":
+    asks = isinstance(operation, (*_LOOKS, Reopen)) and not isinstance(operation, PopLast)
+    if asks or done.outcome.type == "fail":
         return
     name = session_of(operation)
     life = lives.setdefault(name, _Life())
