@@ -214,7 +214,7 @@ def test_a_copy_does_not_stay(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(place))
     assert audit(tmp_path / "a.db").read == "as a copy"
     with pytest.raises(ZeroDivisionError):
-        file.on_committed_state(tmp_path / "a.db", lambda *_: 1 / 0)
+        file.on_committed_state(tmp_path / "a.db", lambda _: 1 / 0)
     assert list(place.iterdir()) == []
 
 
@@ -228,12 +228,12 @@ def test_a_writer_that_comes_meanwhile_starts_the_audit_again(tmp_path):
     )
     seen, writers = [], []
 
-    def work(connection, _):
+    def work(reading):
         if not seen:
             command = [sys.executable, "-c", script, str(path)]
             writers.append(subprocess.Popen(command, stdin=-1, stdout=-1))
             assert writers[0].stdout.readline() == b"there\n"
-        seen.append(connection.execute("SELECT COUNT(*) FROM c").fetchone()[0])
+        seen.append(reading.connection.execute("SELECT COUNT(*) FROM c").fetchone()[0])
         return seen[-1]
 
     try:
@@ -259,7 +259,7 @@ def test_a_log_that_begins_anew_while_it_is_copied_is_copied_again(tmp_path, mon
             log.write_bytes(later)
 
     monkeypatch.setattr(file.shutil, "copyfileobj", disturbed)
-    assert file.on_committed_state(path, lambda _, read: read) == "as a copy"
+    assert file.on_committed_state(path, lambda reading: reading.read) == "as a copy"
     assert len(count) == 2
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +18,7 @@ from sessionproof.audit.checks import (
     orphan_problems,
 )
 from sessionproof.audit.counts import session_problems
-from sessionproof.audit.file import Unreadable, on_committed_state
+from sessionproof.audit.file import Reading, Unreadable, on_committed_state
 from sessionproof.audit.known import KNOWN
 from sessionproof.audit.recognise import (
     header_problems,
@@ -34,6 +35,7 @@ Progress: TypeAlias = Callable[[str], None]
 """Told what is looked at, again and again."""
 
 _OF_THE_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+_LOOK_S = 0.1
 _TICK_OPERATIONS = 500_000  # of SQLite's machine, a few milliseconds
 _SETTINGS = (
     "application_id", "user_version", "journal_mode", "encoding", "page_size", "page_count",
@@ -49,14 +51,15 @@ def audit(path: os.PathLike[str] | str, *, progress: Progress | None = None) -> 
     """
     told = progress or (lambda _: None)
     path = Path(path)
-    return on_committed_state(path, lambda found, read: _Examination(found, path, told).run(read))
+    return on_committed_state(path, lambda reading: _Examination(reading, path, told).run())
 
 
 class _Examination:
     """One pass over a file; what cannot be read is a problem of its own."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, progress: Progress) -> None:
-        self._connection = connection
+    def __init__(self, reading: Reading, path: Path, progress: Progress) -> None:
+        self._reading = reading
+        self._connection = reading.connection
         self._path = path
         self._progress = progress
         self._problems: list[Problem] = []
@@ -65,7 +68,7 @@ class _Examination:
         self._stopped: BaseException | None = None
         self._step = ""
 
-    def run(self, read: str) -> Audit:
+    def run(self) -> Audit:
         """Ask everything."""
         self._connection.set_progress_handler(self._tick, _TICK_OPERATIONS)
         settings = _settings(self._connection)
@@ -88,7 +91,7 @@ class _Examination:
             unchecked=tuple(self._unchecked),
             rows=rows,
             settings=settings,
-            read=read,
+            read=self._reading.read,
         )
 
     def _catalog(self) -> Catalog | None:
@@ -121,20 +124,54 @@ class _Examination:
         self, tables: Catalog, known: Known | None, settings: dict[str, int | str]
     ) -> None:
         db = self._connection
-        self._ask("integrity", lambda: integrity_problems(db))
-        sound = not self._problems and not self._unchecked
-        self._ask("constraints", lambda: constraint_problems(db, tables))
         implied = known.references if known else ()
-        self._ask("references", lambda: orphan_problems(db, tables, implied))
-        self._ask("keys", lambda: key_problems(db, tables))
-        if known is None:
-            return
-        self._ask("schema", lambda: _schema(tables, known, settings))
-        self._ask("counters and numbers", lambda: session_problems(db, tables, known))
-        held = self._held(known) if sound and known.strict else frozenset[str]()
-        self._ask("values", lambda: row_problems(db, tables, known, held=held))
-        self._ask("repeats", lambda: repeat_problems(db, tables, known, trusted=sound))
-        self._ask("times", lambda: time_problems(db, tables, known))
+        with self._integrity() as sound:
+            self._ask("constraints", lambda: constraint_problems(db, tables))
+            self._ask("references", lambda: orphan_problems(db, tables, implied))
+            self._ask("keys", lambda: key_problems(db, tables))
+            if known is None:
+                return
+            self._ask("schema", lambda: _schema(tables, known, settings))
+            self._ask("counters and numbers", lambda: session_problems(db, tables, known))
+            trusted = sound()
+            held = self._held(known) if trusted and known.strict else frozenset[str]()
+            self._ask("values", lambda: row_problems(db, tables, known, held=held))
+            self._ask("repeats", lambda: repeat_problems(db, tables, known, trusted=trusted))
+            self._ask("times", lambda: time_problems(db, tables, known))
+
+    @contextmanager
+    def _integrity(self) -> Iterator[Callable[[], bool]]:
+        """``integrity_check`` in a thread of its own, as it takes as long as all the rest.
+
+        The answer waits for it, and says whether nothing is wrong.
+        """
+        found: list[Problem] = []
+        failed: list[Exception] = []
+
+        def look() -> None:
+            try:
+                found.extend(integrity_problems(self._reading.second))
+            except sqlite3.Error as error:
+                failed.append(error)
+
+        def sound() -> bool:
+            self._step = "integrity"
+            while thread.is_alive():
+                self._progress(self._step)
+                thread.join(_LOOK_S)
+            return not found and not failed
+
+        thread = threading.Thread(target=look, name="integrity_check")
+        thread.start()
+        try:
+            yield sound
+            sound()
+        finally:
+            self._reading.second.interrupt()  # what is done already heeds it no more
+            thread.join()
+        self._problems[:0] = found
+        for error in failed:
+            self._failed("integrity", error)
 
     def _ask(self, step: str, check: Callable[[], Iterable[Problem]]) -> None:
         self._step = step
@@ -144,12 +181,17 @@ class _Examination:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             if self._stopped is not None:
                 raise self._stopped from None
-            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OF_THE_FILE:
-                what = f"{step} cannot be checked"
-                unread = Problem(kind="corrupt-file", count=1, what=what, examples=(str(error),))
-                self._problems.append(unread)
-            else:
-                self._unchecked.append(f"{step}: {error}")
+            self._failed(step, error)
+
+    def _failed(self, step: str, error: Exception) -> None:
+        """A check that could not end: the file's fault, or this machine's."""
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OF_THE_FILE:
+            what = f"{step} cannot be checked"
+            self._problems.append(
+                Problem(kind="corrupt-file", count=1, what=what, examples=(str(error),))
+            )
+        else:
+            self._unchecked.append(f"{step}: {error}")
 
     def _held(self, known: Known) -> frozenset[str]:
         """The tables that were shown to keep their own rules, and have all of them."""

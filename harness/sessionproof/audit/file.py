@@ -26,8 +26,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 try:
     import fcntl
@@ -47,6 +48,18 @@ _CACHE_KIB = 65_536
 _LOG_HEADER_BYTES = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Two connections to the committed state, ``second`` for another thread; how it is read.
+
+    Beside a writer with a log, ``second`` may see a commit more.
+    """
+
+    connection: sqlite3.Connection
+    second: sqlite3.Connection
+    read: str
+
+
 class Unreadable(Exception):
     """Nothing can be said of the file; the text is one line that names it and the remedy."""
 
@@ -55,8 +68,8 @@ class _Again(Exception):
     """Another process got in the way; the text says how."""
 
 
-def on_committed_state(path: Path, work: Callable[[sqlite3.Connection, str], T]) -> T:
-    """The answer of ``work`` for a connection to the committed state, and how the file is read.
+def on_committed_state(path: Path, work: Callable[[Reading], T]) -> T:
+    """The answer of ``work`` for the committed state of the file.
 
     ``work`` is called again when the file changed meanwhile. Raises ``Unreadable``. Call it in a
     process that has the file not open otherwise: closing a file gives back all of its locks.
@@ -67,8 +80,8 @@ def on_committed_state(path: Path, work: Callable[[sqlite3.Connection, str], T])
     reason = ""
     for attempt in range(_ATTEMPTS):
         try:
-            with _snapshot(file) as (connection, read):
-                return work(connection, read)
+            with _snapshot(file) as reading:
+                return work(reading)
         except _Again as again:
             reason = str(again)
         except OSError as error:
@@ -99,14 +112,14 @@ def _found(path: Path) -> Path:
 
 
 @contextmanager
-def _snapshot(file: Path) -> Iterator[tuple[sqlite3.Connection, str]]:
+def _snapshot(file: Path) -> Iterator[Reading]:
     log, shared = Path(f"{file}-wal"), Path(f"{file}-shm")
     with file.open("rb") as held:
         _lock(held)
         logged = _logged(held) or _size(log) > 0
         if logged and not shared.exists() and _size(log) == 0:
-            with _connected(file, "mode=ro&immutable=1") as connection:
-                yield connection, IN_PLACE
+            with _twice(file, "mode=ro&immutable=1") as (one, other):
+                yield Reading(one, other, IN_PLACE)
                 # Nobody writes to the file without -shm, and while the lock is held it stays.
                 if shared.exists() or _size(log) > 0:
                     raise _Again("changes all the time: stop its writers, or audit a backup")
@@ -114,18 +127,27 @@ def _snapshot(file: Path) -> Iterator[tuple[sqlite3.Connection, str]]:
         if not logged or (log.exists() and shared.exists()):
             query = "mode=ro&readonly_shm=1" if logged else "mode=ro"
             try:
-                with _connected(file, query) as connection:
-                    yield connection, IN_PLACE
+                with _twice(file, query) as (one, other):
+                    yield Reading(one, other, IN_PLACE)
             except _NotInPlace:
                 _lock(held)  # closing the connection gave the lock back
             else:
                 return
-        with _copy(file, held, log if logged else Path(f"{file}-journal")) as connection:
-            yield connection, AS_COPY
+        with _copy(file, held, log if logged else Path(f"{file}-journal")) as (one, other):
+            yield Reading(one, other, AS_COPY)
 
 
 class _NotInPlace(Exception):
     """The file must be recovered before it can be read."""
+
+
+_Pair: TypeAlias = tuple[sqlite3.Connection, sqlite3.Connection]
+
+
+@contextmanager
+def _twice(path: Path, query: str) -> Iterator[_Pair]:
+    with _connected(path, query) as one, _connected(path, query) as other:
+        yield one, other
 
 
 @contextmanager
@@ -133,7 +155,11 @@ def _connected(path: Path, query: str) -> Iterator[sqlite3.Connection]:
     """A connection in a read transaction, so that all its answers are of one state."""
     try:
         connection = sqlite3.connect(
-            f"{path.as_uri()}?{query}", uri=True, isolation_level=None, timeout=_PAUSE_S
+            f"{path.as_uri()}?{query}",
+            uri=True,
+            isolation_level=None,
+            timeout=_PAUSE_S,
+            check_same_thread=False,
         )
     except sqlite3.Error as error:
         raise Unreadable(f"{path} cannot be opened: {error}") from None
@@ -193,8 +219,8 @@ def _size(path: Path) -> int:
 
 
 @contextmanager
-def _copy(file: Path, held: BinaryIO, log: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a private copy, recovered by SQLite.
+def _copy(file: Path, held: BinaryIO, log: Path) -> Iterator[_Pair]:
+    """Connections to a private copy, recovered by SQLite.
 
     The file is copied before its log: what was moved from log to file meanwhile is in both, as long
     as the log was not begun anew, and that its header shows.
@@ -220,8 +246,8 @@ def _copy(file: Path, held: BinaryIO, log: Path) -> Iterator[sqlite3.Connection]
         if fcntl is not None:
             fcntl.lockf(held, fcntl.LOCK_UN)  # writers need not wait for the audit
         try:
-            with _connected(copy, "mode=rw") as connection:
-                yield connection
+            with _twice(copy, "mode=rw") as pair:
+                yield pair
         except _NotInPlace:
             raise Unreadable(f"{file} cannot be recovered: restore a backup") from None
 
