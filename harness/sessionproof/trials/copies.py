@@ -11,6 +11,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append, Create, Read, as_call
 from sessionproof.oracle.model import same_messages
+from sessionproof.trials.assertions import values_of
 from sessionproof.trials.expressions import messages
 from sessionproof.trials.script import lines_of, suppressed
 from sessionproof.trials.single import Trial
@@ -78,8 +79,9 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     begun = [done for done in start if isinstance(done.operation, Create)]
     lines, names = lines_of(begun, trial.claims)
     session, most = names.get("s0", "'s0'"), trial.claims.limits.retention
-    fields = [name for name in ("content", "call_id", "metadata") if name in trial.claims.keeps]
-    seen = "[({}) for m in {}]".format(", ".join(f"m.{name}" for name in fields) + ",", "{}")
+    sent = _with_insides(trial)
+    kept = [name for name in ("content", "call_id", "metadata") if name in trial.claims.keeps]
+    fields = tuple(name for name in kept if any(getattr(one, name) is not None for one in sent))
     parts = [
         "for m in changed:",
         "    if type(m.metadata) is dict:",
@@ -87,13 +89,13 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     ]
     return [
         *lines,
-        f"passed = {messages(_with_insides(trial))}",
-        f"want = copy.deepcopy({seen.format('passed')})",
+        f"passed = {messages(sent)}",
+        f"want = copy.deepcopy({values_of('passed', fields)})",
         f"store.append({session}, passed)",
         f"changed = {changed.format(session)}",
         *(parts if "metadata" in fields else []),
         *suppressed(["changed.reverse()", "changed.pop()"], "a tuple stays as it is"),
-        f"seen = {seen.format(f'store.read({session})')}",
+        f"seen = {values_of(f'store.read({session})', fields)}",
         f"assert seen == want{f'[-{most}:]' if most else ''}, seen",
     ]
 

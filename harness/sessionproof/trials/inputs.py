@@ -193,7 +193,7 @@ def refused_and_unwritten(trial: Trial) -> None:
         handle, session = trial.handle(), start[-1].session_id or ""
         operation = Append("s0", (message,))
         outcome = handle.invoke(operation, session)
-        lines, names = lines_of(start, trial.claims)
+        lines, names = lines_of(start[:-1], trial.claims)
         appends = call(operation, names["s0"])
         did = f"appended {words} to a session with one message"
         trial.require(
@@ -206,7 +206,13 @@ def refused_and_unwritten(trial: Trial) -> None:
             script=[*lines, *must_refuse(appends, f"accepted: {words}")],
         )
         again = handle.invoke(Read("s0"), session)
-        trial.require_ok(again, f"{did}, then read")
+        unwritten = [
+            *lines,
+            *suppressed([appends]),
+            f"seen = [m.content for m in {call(Read('s0'), names['s0'])}]",
+            "assert len(seen) == 1, seen",
+        ]
+        trial.require_ok(again, f"{did}, then read", unwritten)
         trial.require(
             len(again.value) == 1,
             Anomaly.ABORTED_READ,
@@ -214,12 +220,7 @@ def refused_and_unwritten(trial: Trial) -> None:
             expected="the one message from before",
             seen=f"{len(again.value)} messages",
             program=[as_call(operation), as_call(Read("s0"))],
-            script=[
-                *lines,
-                *suppressed([appends]),
-                f"seen = [m.content for m in {call(Read('s0'), names['s0'])}]",
-                "assert len(seen) == 1, seen",
-            ],
+            script=unwritten,
         )
         trial.count("messages")
 
