@@ -6,8 +6,8 @@ one element that is invalid, hard to store, or refused by the database itself, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,14 +25,14 @@ from sessionproof.contract.operations import (
     as_call,
     shown_text,
 )
-from sessionproof.trials import literals
-from sessionproof.trials.inputs import good_message, invalid_messages
-from sessionproof.trials.outsider import CannotMeddle, Manner, Outsider
+from sessionproof.trials.attempts import attempt, texts_of
+from sessionproof.trials.expressions import call, expression
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.lines import made
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.trials.unstorable import Unstorable, unstorable
 from sessionproof.workload import programs
 
-_POISON = "poison-7f3a"
-_MANNERS: tuple[Manner, ...] = ("ABORT", "ROLLBACK")
 _COUNTED = ("message_count", "total_tokens", "total_duration_us")
 
 
@@ -60,11 +60,11 @@ def whole_or_not_at_all(trial: Trial, kind: _Kind = APPEND) -> None:
         raise CouldNotTell("the store takes no texts")
     if kind is CREATE:
         _needs_first_messages(trial)
-    wrong = [*invalid_messages(trial), *_hard_to_store(trial), *poisoned(trial)]
-    for number, (words, bad) in enumerate(trial.within_time(wrong)):
+    for number, bad in enumerate(trial.within_time(list(unstorable(trial)))):
         place = number % 4
         good = [good_message(trial, f"batch {number} element {at}") for at in range(3)]
-        _Attempt(trial, kind, words, bad, place, (*good[:place], bad, *good[place:])).judge()
+        batch = (*good[:place], bad.message, *good[place:])
+        _Attempt(trial, kind, bad, place, batch).judge()
         trial.count(kind.unit)
 
 
@@ -92,24 +92,33 @@ def _needs_first_messages(trial: Trial) -> None:
     message = good_message(trial, "first #0")
     session = None if trial.claims.session_ids == "store" else trial.store.next_program() + "s0"
     outcome = trial.handle().invoke(Create("s0", (message,)), session)
-    if outcome.type == "fail" and outcome.failure is not None:
-        raise NotClaimed(f"a creation takes no messages: {outcome.failure.text}")
+    if outcome.type != "fail" or outcome.failure is None:
+        return
+    plain = trial.handle().invoke(Create("s0"), session)
+    trial.require_ok(plain, "created a session, with a message and without")
+    raise NotClaimed(f"a creation takes no messages: {outcome.failure.text}")
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One batch, with ``bad`` at ``place``, and what may follow it."""
+    """One batch, with a bad message at ``place``, and what may follow it."""
 
     trial: Trial
     kind: _Kind
-    words: str
-    bad: Message
+    bad: Unstorable
     place: int
     batch: tuple[Message, ...]
 
     @property
     def _old(self) -> list[Message]:
         return [good_message(self.trial, f"before #{at}") for at in range(self.kind.before)]
+
+    def _texts(self) -> tuple[list[str | None], list[str | None]]:
+        """The texts of the session without the batch, and with it; None stands for any."""
+        old: list[str | None] = [_text_of(message) for message in self._old]
+        new = [None if one is self.bad.message else _text_of(one) for one in self.batch]
+        batch: list[str | None] = [*new]
+        return old, [*old, *batch] if self.kind is APPEND else batch
 
     def judge(self) -> None:
         """Carry it out and look."""
@@ -120,20 +129,18 @@ class _Attempt:
         outcome = self.trial.handle().invoke(operation, session)
         if created and outcome.type == "ok":
             session = outcome.value
-        old = [_text_of(message) for message in self._old]
-        new = [None if one is self.bad else _text_of(one) for one in self.batch]
-        whole = [*old, *new] if isinstance(operation, Append) else new
+        old, whole = self._texts()
         seen: list[str] = []
         if session is not None:
             seen = self._read(session, owed=not created or outcome.type == "ok")
         if outcome.type == "ok" or (outcome.type == "info" and self._fits(whole, seen)):
-            self._require(whole, seen, outcome, f"the whole batch: {len(new)} messages")
+            self._require(whole, seen, outcome, "the whole batch")
         else:
             self._require(old, seen, outcome, f"{'no session' if created else 'what was there'}")
             self._nothing_left(session, counted, listed, outcome)
             if created:
                 session = self._created_again(session)
-                seen = [*old, "again"]
+                seen = ["again"]
         if session is not None:
             self._goes_on(session, seen)
 
@@ -190,11 +197,8 @@ class _Attempt:
             expected=f"the facts from before: {counted}",
             seen=str(now),
             program=self._program(),
-            script=self._script(
-                "info = None", "try:", "    info = store.get('s0')",
-                "except Exception: pass  # not found", "assert not raised or info is None, info",
-            ) if self.kind is CREATE and "get" in self.trial.capabilities else (),
-        )  # fmt: skip
+            script=self._facts_script() if now != counted else (),
+        )
         surplus = sorted(self._listed() - listed)
         self.trial.require(
             not surplus,
@@ -203,9 +207,19 @@ class _Attempt:
             expected="no session more than before",
             seen=f"also {', '.join(map(shown_text, surplus))}",
             program=self._program(),
-            script=self._script("assert not raised or 's0' not in store.list(), store.list()")
-            if self.trial.claims.session_ids == "caller"
+            script=self._script("assert not raised or s0 not in store.list(), store.list()")
+            if surplus
             else (),
+        )
+
+    def _facts_script(self) -> Sequence[str]:
+        if self.kind is not CREATE or "get" not in self.trial.capabilities:
+            return ()
+        return self._script(
+            "info = None",
+            "with suppress(Exception):  # not found",
+            "    info = store.get(s0)",
+            "assert not raised or info is None, info",
         )
 
     def _created_again(self, session: str | None) -> str | None:
@@ -221,13 +235,14 @@ class _Attempt:
             seen="" if failure is None else f"it raised {failure.type}: {failure.text}",
             program=[*self._program(), as_call(Create("s0", good))],
             script=self._script(
-                literals.call("create", "s0", messages=good), literals.texts_of("s0"),
+                call(Create("s0", good), "s0"),
+                texts_of("s0"),
                 "assert texts == ['again'], texts",
-            ) if session is not None else (),
-        )  # fmt: skip
-        made: str = again.value
-        self._require(["again"], self._read(made, owed=True), again, "the one message")
-        return made
+            ),
+        )
+        name: str = again.value
+        self._require(["again"], self._read(name, owed=True), again, "the one message")
+        return name
 
     def _goes_on(self, session: str, seen: Sequence[str | None]) -> None:
         """The next append adds itself alone: nothing of a failed batch was waiting for it."""
@@ -263,54 +278,56 @@ class _Attempt:
         then: str = "",
     ) -> None:
         """Raise Broken unless these texts were read; None stands for any text."""
+        if self._fits(expected, seen):
+            return
         kept = self._kept(expected)
         fewer = len(seen) < len(kept)
-        fits = [literals.literal(None if text is None else text) for text in kept]
-        plain = not then and self.kind.before <= (self.trial.claims.limits.retention or 99)
         self.trial.require(
-            self._fits(expected, seen),
+            False,
             Anomaly.LOST_MESSAGE if fewer else Anomaly.TORN_BATCH,
             did=f"{self._did}; it {_ended(outcome)}{then}",
             expected=f"{len(kept)} message{'s' * (len(kept) != 1)}: {words}",
             seen=f"{len(seen)} messages: " + ", ".join(shown_text(text, 40) for text in seen),
             program=self._program(),
-            script=self._script(
-                *self._reading(),
-                f"fits = [{', '.join(fits)}]  # None stands for any text",
-                "assert len(texts) == len(fits), texts",
-                "assert all(want in (None, text) for want, text in zip(fits, texts)), texts",
-            ) if plain else (),
-        )  # fmt: skip
+            script=() if then else self._texts_script(refused=outcome.type == "fail"),
+        )
 
-    def _reading(self) -> tuple[str, ...]:
-        session = literals.session_of(self.trial.claims, "s0")
-        if self.kind is not CREATE:
-            return (literals.texts_of(session),)
-        inside = literals.texts_of(session)
-        return ("texts = []", "try:", f"    {inside}", "except Exception: pass  # not found")
+    def _texts_script(self, *, refused: bool) -> Sequence[str]:
+        """Lines that read the session; nothing or all is right once it raised, unless refused."""
+        old, whole = (expression(list(self._kept(texts))) for texts in self._texts())
+        reading = [texts_of("s0")]
+        if self.kind is CREATE:
+            reading = [
+                "texts = []",
+                "with suppress(Exception):  # not found",
+                f"    {texts_of('s0')}",
+            ]
+        return self._script(
+            *reading,
+            f"old, whole = {old}, {whole}  # None stands for any text",
+            f"rights = [old{'' if refused else ', whole'}] if raised else [whole]",
+            "masked = [[want and text for want, text in zip(one, texts)] for one in rights]",
+            "lengths = [len(one) for one in rights]",
+            "assert len(texts) in lengths and any(a == b for a, b in zip(masked, rights)), texts",
+        )
 
     @property
     def _did(self) -> str:
-        return f"{self.kind.words} a batch of 4 with {self.words} at place {self.place + 1}"
+        return f"{self.kind.words} a batch of 4 with {self.bad.words} at place {self.place + 1}"
 
     def _program(self) -> tuple[str, ...]:
         before = [as_call(Append("s0", (message,))) for message in self._old]
         return (*before, as_call(self.kind.operation("s0", self.batch)), "store.read('s0')")
 
     def _script(self, *ending: str) -> Sequence[str]:
-        """The attempt as lines that run; none where the database was poisoned or must name it."""
-        claims = self.trial.claims
-        if _POISON in _text_of(self.bad) or (self.kind is CREATE and claims.session_ids == "store"):
+        """The attempt as lines that run; none where a session that was not made has no name."""
+        named = self.trial.claims.session_ids == "caller"
+        if self.kind is CREATE and not named:
             return ()
-        session = literals.session_of(claims, "s0")
-        begun = () if self.kind is CREATE else literals.beginning(claims, "s0")
-        old = [literals.call("append", session, [message]) for message in self._old]
-        write = {
-            APPEND: literals.call("append", session, self.batch),
-            REPLACE: literals.call("replace", session, self.batch),
-            CREATE: literals.call("create", session, messages=self.batch),
-        }[self.kind]
-        return literals.readable([*begun, *old, *literals.attempt(write), *ending])
+        begun = ["s0 = 's0'"] if self.kind is CREATE else made(self.trial, "s0")
+        old = [call(Append("s0", (message,)), "s0") for message in self._old]
+        write = call(self.kind.operation("s0", self.batch), "s0")
+        return [*self.bad.lines, *begun, *old, *attempt(write), *ending]
 
 
 def _facts(outcome: Outcome) -> list[object]:
@@ -329,46 +346,6 @@ def _read_texts(call: Callable[..., Any], *, session: str) -> list[str]:
     """The texts of a session's messages; what is no text is named by its type."""
     contents = [message.content for message in call("read", session)]
     return [one if type(one) is str else f"({type(one).__name__})" for one in contents]
-
-
-def poisoned(trial: Trial) -> list[tuple[str, Message]]:
-    """Messages that the store's own database refuses, where it is SQLite and their text shows.
-
-    Triggers abort the insertion of any row that holds the poison: the error comes from SQLite,
-    in the middle of a batch, as it does for a full disk or a broken index; once it undoes the
-    statement, once the whole transaction. The location is the test's own, so the triggers stay.
-    """
-    mark = "message-c41d"
-    trial.run(trial.program(Append("s0", (good_message(trial, mark),))), examined=0)
-    made: list[str] = []
-    try:
-        with Outsider() as outsider:
-            for found in outsider.databases(trial.store.location.root):
-                for manner in _MANNERS:
-                    text = f"{_POISON}-{manner.lower()}"
-                    made += outsider.poison(found.path, token=mark, text=text, manner=manner)
-    except CannotMeddle as error:
-        trial.notes.append(f"no fault could be put into the tables: {error}")
-        return []
-    if not made:
-        return []
-    return [
-        (
-            f"a message that the database refuses ({manner.lower()})",
-            good_message(trial, f"with {_POISON}-{manner.lower()}"),
-        )
-        for manner in _MANNERS
-        for _ in range(4)
-    ]
-
-
-def _hard_to_store(trial: Trial) -> Iterator[tuple[str, Message]]:
-    """Well-formed messages that databases tend to refuse only when they are written."""
-    good = good_message(trial, "x")
-    yield "a lone surrogate", replace(good, content="half \ud83d")
-    yield "a NUL character", replace(good, content="a\x00b")
-    if "tokens" in trial.claims.keeps:
-        yield "a token count above 64 bits", replace(good, tokens=2**70)
 
 
 def _ended(outcome: Outcome) -> str:

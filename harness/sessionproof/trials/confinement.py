@@ -36,8 +36,10 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.seed import derive
-from sessionproof.trials import literals
+from sessionproof.trials.attempts import attempt
+from sessionproof.trials.expressions import call, expression
 from sessionproof.trials.inputs import good_message, places_for_text
+from sessionproof.trials.lines import made
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import execute
@@ -128,11 +130,11 @@ def _carried_out(trial: Trial, steps: Sequence[Operation], ids: Mapping[str, str
     trial.conclude(transcript, judge_answers(transcript))
 
 
-def _named(call: Callable[..., Any], *, method: str, path: str) -> None:
+def _named(asked: Callable[..., Any], *, method: str, path: str) -> None:
     if method == "page":
-        call("page", "s", cursor=path, limit=1)
+        asked("page", "s", cursor=path, limit=1)
     else:
-        call(method, "s", path)
+        asked(method, "s", path)
 
 
 def _program(trial: Trial, path: str) -> tuple[str, ...]:
@@ -152,15 +154,18 @@ def _script(trial: Trial, path: str, sandbox: Path, token: str) -> Sequence[str]
         execute((*begun, Append("h", (message,))), trial.store, ids={"h": path})
     if not any(one.startswith("made ") for one in watched.outside()):
         return ()
-    beginning = literals.beginning(trial.claims, path)
-    return literals.readable([
+    creates = trial.claims.missing_session == "refuses" and "create" in trial.capabilities
+    return [
+        f"s0 = {expression(path)}",
+        "",
         "def around():",
         "    levels = list(directory.parents)[:3]",
         "    return {str(path) for level in levels for path in level.glob('*')}",
-        "", "before = around()",
-        *literals.attempt(*beginning, literals.call("append", path, [message])),
+        "",
+        "before = around()",
+        *attempt(*["store.create(s0)"] * creates, call(Append("s0", (message,)), "s0")),
         "assert around() == before, around() - before",
-    ])  # fmt: skip
+    ]
 
 
 @dataclass
@@ -341,15 +346,14 @@ def _require_private(trial: Trial, when: str) -> set[Path]:
             seen=f"{path.relative_to(root)} has mode {mode:04o}",
             program=[as_call(Append("s0", (good_message(trial, "x"),)))],
             script=[
-                *literals.beginning(trial.claims, "s0"),
-                literals.call("append", literals.session_of(trial.claims, "s0"),
-                              [good_message(trial, "x")]),
-                *(["store.close()"] if "closed" in when else []),
+                "os.umask(0o022)",
+                *made(trial, "s0"),
+                call(Append("s0", (good_message(trial, "x"),)), "s0"),
                 "modes = {path.name: oct(path.stat().st_mode & 0o777)",
-                "         for path in directory.rglob('*')}  # with umask 022",
+                "         for path in directory.rglob('*')}",
                 "assert all(mode.endswith('00') for mode in modes.values()), modes",
             ],
-        )  # fmt: skip
+        )
     return found
 
 

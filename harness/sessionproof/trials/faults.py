@@ -22,10 +22,13 @@ from sessionproof.contract.operations import (
     Reopen,
     as_call,
 )
-from sessionproof.trials import literals
+from sessionproof.trials.attempts import attempt, texts_of
+from sessionproof.trials.expressions import call
 from sessionproof.trials.inputs import good_message
+from sessionproof.trials.lines import made
 from sessionproof.trials.outsider import CannotMeddle, Manner, Outsider
 from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.trials.unstorable import sql_lines
 from sessionproof.workload.execute import Transcript, execute
 
 _BEFORE, _DISTURBED, _AFTER = "before-93ab", "disturbed-93ab", "after-93ab"
@@ -118,24 +121,22 @@ def _one(trial: Trial, outsider: Outsider, fault: _Fault) -> bool:
 def _poisoned(manner: Manner) -> Meets:
     def meet(trial: Trial, outsider: Outsider, append: Append, session: str) -> _Met | None:
         root = trial.store.location.root
-        made = [
+        statements = [
             (found.path.relative_to(root), sql)
             for found in outsider.databases(root)
             for sql in outsider.poison(
                 found.path, token=_BEFORE, text=_DISTURBED, manner=manner
             )
         ]  # fmt: skip
-        if not made:
+        if not statements:
             return None
         outcome = trial.handle().invoke(append, session)
-        paths = dict.fromkeys(path for path, _ in made)
+        paths = dict.fromkeys(path for path, _ in statements)
         for path in paths:
             outsider.mend(root / path)
-        begin = ["import sqlite3"]
+        begin: list[str] = []
         for path in paths:
-            begin.append(f"db = sqlite3.connect(directory / {str(path)!r}, isolation_level=None)")
-            begin += [f"db.execute({sql!r})" for where, sql in made if where == path]
-            begin.append("db.close()")
+            begin += sql_lines(path, [sql for where, sql in statements if where == path])
         return _Met(outcome, outcome.type != "ok", (tuple(begin), ()))
 
     return meet
@@ -152,7 +153,6 @@ def _locked(how: Literal["write", "read"]) -> Meets:
         waited = not outsider.release()
         paths = ", ".join(f"directory / {str(path.relative_to(root))!r}" for path in found)
         begin = [
-            "import sqlite3",
             f"locks = [sqlite3.connect(path, isolation_level=None) for path in [{paths}]]",
             "for lock in locks:",
         ]
@@ -194,7 +194,6 @@ def _on_a_full_disk(trial: Trial, _outsider: Outsider, append: Append, session: 
     finally:  # also after a hang
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     begin = (
-        "import resource",
         "limits = resource.getrlimit(resource.RLIMIT_FSIZE)",
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))",
     )
@@ -219,29 +218,29 @@ def _tell(trial: Trial, fault: _Fault, met: _Met, transcript: Transcript, found:
     )
 
 
-def _script(trial: Trial, fault: _Fault, met: _Met, upto: Transcript) -> tuple[str, ...]:
-    """The experiment as lines that run; none where it takes a reopening or a hang to show it."""
-    operations = [type(done.operation) for done in upto]
-    if Reopen in operations or trial.store.dropped:
-        return ()
-    session = literals.session_of(trial.claims, fault.session)
-
-    def append(text: str, to: str = session) -> str:
-        return literals.call("append", to, [good_message(trial, text)])
-
+def _script(trial: Trial, fault: _Fault, met: _Met, upto: Transcript) -> list[str]:
+    """The experiment as lines that run; none where it cannot be told in a straight line."""
+    if trial.store.dropped:
+        return []
     begin, end = met.script
+
+    def append(text: str, session: str) -> str:
+        return call(Append(session, (good_message(trial, text),)), session)
+
     lines = [
-        *literals.beginning(trial.claims, "s0", "s1"),
-        append(_BEFORE, literals.session_of(trial.claims, "s0")),
+        *made(trial, "s0", "s1"),
+        append(_BEFORE, "s0"),
         *begin,
-        *literals.attempt(append(_DISTURBED), quiet=True),
+        *attempt(append(_DISTURBED, fault.session), quiet=True),
         *end,
     ]
+    after = append(_AFTER, fault.session)
     if upto[-1].outcome.type != "ok":
-        again = append(_AFTER)
-        return (*lines, *literals.attempt(again), "assert not raised, 'it works again'")
+        return [*lines, *attempt(after), "assert not raised, 'it works again'"]
     if met.outcome.type == "info":
-        return ()  # the append left it open, and only what was read in between decides
+        return []  # the append left it open, and only what was read in between decides
+    if Reopen in map(type, (done.operation for done in upto)):
+        after = f"{after}; store.close(); store = open_store(location)"
     there = f"({_DISTURBED!r} in texts)"
     right = f"raised or {there}" if met.outcome.type == "ok" else f"not raised or not {there}"
-    return (*lines, append(_AFTER), literals.texts_of(session), f"assert {right}, texts")
+    return [*lines, *after.split("; "), texts_of(fault.session), f"assert {right}, texts"]

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from sessionproof.checks.transcript import judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import Append, Completed, Create, Read, as_call, shown_text
-from sessionproof.trials import literals
+from sessionproof.trials.expressions import call
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.reopening import in_another_process
 from sessionproof.trials.single import NotClaimed, Trial
@@ -31,8 +31,12 @@ def never_shared(trial: Trial) -> None:
         known += _told_apart(trial, handles, first, 2)
     if trial.claims.at_least("durability", "process"):
         trial.store.reopen()
-        known += _told_apart(trial, [trial.handle()], first, 2)
-    _require_different(known + _made(trial, [trial.handle()], first, _MANY), trial, first)
+        known += _made(trial, [trial.handle()], first, 2)
+        again = ["store.close()", "store = open_store(location)"]
+        _require_different(trial, known, first, [*_asking(first, 9), *again, *_asking(first, 9)])
+        trial.count("sessions", 2)
+    known += _made(trial, [trial.handle()], first, _MANY)
+    _require_different(trial, known, first, _asking(first, len(known)))
 
 
 def _beginning(trial: Trial) -> Create:
@@ -66,7 +70,11 @@ def _told_apart(
 ) -> list[Completed]:
     """New sessions differ by their ids, and what is appended to one is read of it alone."""
     made = _made(trial, handles, first, each)
-    _require_different(made, trial, first)
+    script = _asking(first, len(made))
+    if len(handles) > 1:
+        script = ["other = open_store(location)", *script, *_asking(first, len(made), "other")]
+        script.append("other.close()")
+    _require_different(trial, made, first, script)
     transcript = list(made)
     handle = trial.handle()
     for number, done in enumerate(made):
@@ -97,19 +105,22 @@ def _made(trial: Trial, handles: Sequence[Handle], first: Create, each: int) -> 
     ]
 
 
-def _require_different(made: Sequence[Completed], trial: Trial, first: Create) -> None:
+def _asking(first: Create, times: int, store: str = "store") -> list[str]:
+    """Lines that ask for so many new sessions, and keep their ids."""
+    return [f"for _ in range({times}):", f"    ids.append({call(first, '', store=store)})"]
+
+
+def _require_different(
+    trial: Trial, made: Sequence[Completed], first: Create, script: Sequence[str]
+) -> None:
     times = Counter(str(done.session_id) for done in made)
     shared = [f"{shown_text(name, 60)} ({many} times)" for name, many in times.items() if many > 1]
-    options = {"messages": first.messages} if first.messages else {}
     trial.require(
         not shared,
         Anomaly.LEAK,
-        did=f"asked for {len(made)} new sessions that begin alike",
+        did=f"asked for {len(made)} new sessions that begin alike: {as_call(first)}, without an id",
         expected=f"{len(made)} different ids",
         seen=f"{len(times)} ids; {', '.join(shared[:3])}",
         program=["store.create(None, …)"] * 2,
-        script=[
-            f"ids = [{literals.call('create', **options)} for _ in range({len(made)})]",
-            "assert len(set(ids)) == len(ids), ids",
-        ],
+        script=["ids = []", *script, "assert len(set(ids)) == len(ids), ids"],
     )

@@ -32,8 +32,10 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.seed import derive
-from sessionproof.trials import literals
+from sessionproof.trials.attempts import attempt, texts_of
+from sessionproof.trials.expressions import call, expression
 from sessionproof.trials.inputs import good_message, places_for_text
+from sessionproof.trials.lines import made
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript, execute
@@ -257,21 +259,12 @@ def _one_name(trial: Trial, ids: Mapping[str, str], method: str, payload: str) -
     known = {name: _read(trial, session) for name, session in ids.items()}
     edited = good_message(trial, "edited")
     outcome = trial.handle().perform(
-        f"{method}({payload!r})", lambda call: _call(call, method, ids["w0"], payload, edited)
+        f"{method}({payload!r})", lambda asked: _call(asked, method, ids["w0"], payload, edited)
     )
-    session = literals.session_of(trial.claims, "w0")
     did = f"{method} of a session with {len(known['w0'])} messages, named by {shown_text(payload)}"
-    script = [
-        *literals.beginning(trial.claims, "w0", "w1"),
-        literals.call("append", session, [good_message(trial, "first")]),
-        literals.call(
-            "append", literals.session_of(trial.claims, "w1"), [good_message(trial, "of another")]
-        ),
-    ]
     if method == "page":
         seen = outcome.value if outcome.type == "ok" else []
         surplus = [text for text in seen if text not in known["w0"]]
-        answered = literals.call("page", session, cursor=payload, limit=5)
         trial.require(
             not surplus,
             Anomaly.INJECTION,
@@ -280,14 +273,16 @@ def _one_name(trial: Trial, ids: Mapping[str, str], method: str, payload: str) -
             seen=f"messages of others: {', '.join(map(shown_text, surplus[:3]))}",
             program=[f"store.page('w0', cursor={payload!r}, limit=5)"],
             script=[
-                *script, "texts = []", "try:",
-                f"    texts = [message.content for message in {answered}.messages]",
-                "except Exception: pass  # refused", "assert 'of another' not in texts, texts",
+                *_witnesses(trial),
+                "texts = []",
+                "with suppress(Exception):  # refused",
+                f"    page = store.page(w0, cursor={expression(payload)}, limit=5)",
+                "    texts = [message.content for message in page.messages]",
+                "assert 'of another' not in texts, texts",
             ],
-        )  # fmt: skip
+        )
     now = {name: _read(trial, session) for name, session in ids.items()}
-    extra = [edited] if method == "edit_message" else []
-    named = literals.call(method, session, payload, *extra)
+    extra = f", {expression(edited)}" if method == "edit_message" else ""
     trial.require(
         now == known,
         Anomaly.INJECTION,
@@ -296,20 +291,32 @@ def _one_name(trial: Trial, ids: Mapping[str, str], method: str, payload: str) -
         seen=str(now),
         program=[f"store.{method}('w0', {payload!r}{', …' * bool(extra)})", "store.read('w0')"],
         script=[
-            *script, literals.texts_of(session, into="before"), *literals.attempt(named),
-            literals.texts_of(session), "assert texts == before, texts",
-        ] if method != "page" else (),
-    )  # fmt: skip
+            *_witnesses(trial),
+            texts_of("w0", into="before"),
+            *attempt(f"store.{method}(w0, {expression(payload)}{extra})"),
+            texts_of("w0"),
+            "assert texts == before, texts",
+        ]
+        if method != "page"
+        else (),
+    )
+
+
+def _witnesses(trial: Trial) -> list[str]:
+    """The lines that make two sessions with messages."""
+    first, other = good_message(trial, "first"), good_message(trial, "of another")
+    lines = [call(Append("w0", (first,)), "w0"), call(Append("w1", (other,)), "w1")]
+    return [*made(trial, "w0", "w1"), *lines]
 
 
 def _call(
-    call: Callable[..., Any], method: str, session: str, payload: str, edited: Message
+    asked: Callable[..., Any], method: str, session: str, payload: str, edited: Message
 ) -> Any:
     if method == "page":
-        page = call("page", session, cursor=payload, limit=5)
+        page = asked("page", session, cursor=payload, limit=5)
         return [message.content for message in page.messages]
     extra = [edited] if method == "edit_message" else []
-    return call(method, session, payload, *extra)
+    return asked(method, session, payload, *extra)
 
 
 def _read(trial: Trial, session: str) -> list[Any]:
