@@ -44,7 +44,8 @@ def telling(want: Sequence[Message], have: Sequence[Message], keeps: Set[str]) -
         pairs = zip(want, have, strict=True)
         differ = {name for one, other in pairs for name in differing(one, other, keeps)}
         found = tuple(name for name in MESSAGE_FIELDS if name in differ)
-        return tuple(name for name in found if name not in ASSIGNED) or found
+        told = next((name for name in ("content", "call_id") if name in differ), None)
+        return (told,) if told else tuple(name for name in found if name not in ASSIGNED) or found
     both = [*want, *have]
     for name in ("content", "call_id", "role"):
         if name in keeps and any(getattr(one, name) is not None for one in both):
@@ -281,11 +282,11 @@ def _numbers(
     if rule.gapless:
         return [start, f"assert seen == {[*range(rule.first, rule.first + length)]}, seen"]
     at = numbered_by(transcript, fault)
-    below = str(rule.first - 1)
+    least = str(rule.first)
     if at is not None:
         place = list(transcript[at].outcome.value.seqs).index(rule.first - 1)
-        below = f"earlier.seqs[{place}]"
-    first = f"seen[0] == {below} + 1" if rule.exact else f"seen[0] > {below}"
+        least = f"earlier.seqs[{place}] + 1"
+    first = f"seen[0] {'==' if rule.exact else '>='} {least}"
     return [start, f"assert {first} and seen == sorted({{*seen}}), seen"]
 
 

@@ -42,8 +42,10 @@ def expression(value: Any) -> str:
             return message(value)
         case str():
             return text(value)
-        case list() | tuple():
+        case list():
             return f"[{', '.join(map(expression, value))}]"
+        case tuple():
+            return f"({', '.join(map(expression, value))}{',' if len(value) == 1 else ''})"
         case dict():
             pairs = (f"{expression(key)}: {expression(item)}" for key, item in value.items())
             return f"{{{', '.join(pairs)}}}"

@@ -36,6 +36,7 @@ from sessionproof.trials.wellformed import well_formed
 
 OPEN, CLOSE = "store = open_store(location)", "store.close()"
 _RAISED_MOST = 120
+_WORLDS_MOST = 64  # each emptying of an unknown session leaves two
 _VARIABLE = "id_of_"  # of a session that the store names
 _STORES = ("store", "other")  # the names by which lines call an open store
 
@@ -221,7 +222,7 @@ def _step(scene: _Scene, at: int) -> list[str]:
         return [f"earlier = {lines[0]}"]
     if at in scene.fault.refusable:
         return _refusable(scene, at, lines)
-    if done.outcome.failure is not None:
+    if done.outcome.failure is not None or _may_be_refused(scene, at):
         return suppressed(lines)
     return lines
 
@@ -309,7 +310,7 @@ def _answered(scene: _Scene, lines: list[str]) -> list[str]:
     fault = scene.fault
     if fault.rule is not None:
         return assertions.of_rule(scene.transcript, fault, lines, scene.claims)
-    worlds = _worlds(scene)
+    worlds = _worlds(scene, scene.fault.index)
     operation = scene.last.operation
     expected = [expect(world, operation, scene.claims) for world in worlds]
     if any(one.refusal != "must" and answers(scene.last, one, scene.claims) for one in expected):
@@ -327,11 +328,18 @@ def _answered(scene: _Scene, lines: list[str]) -> list[str]:
     )
 
 
-def _worlds(scene: _Scene) -> Worlds:
-    """What may be there before the last operation, with all that may be refused accepted."""
+def _may_be_refused(scene: _Scene, at: int) -> bool:
+    """Whether the contract leaves it to the store to refuse what this store did."""
+    operation = scene.transcript[at].operation
+    worlds = _worlds(scene, at)
+    return any(expect(world, operation, scene.claims).refusal != "never" for world in worlds)
+
+
+def _worlds(scene: _Scene, before: int) -> Worlds:
+    """What may be there before an operation, with all that may be refused accepted."""
     worlds: Worlds = EMPTY
     one_session = _in_one_session(scene)
-    for at, done in enumerate(scene.transcript[: scene.fault.index]):
+    for at, done in enumerate(scene.transcript[:before]):
         refused = done.outcome.failure is not None
         if refused and not (one_session and at in scene.fault.refusable):
             continue
@@ -339,7 +347,7 @@ def _worlds(scene: _Scene) -> Worlds:
         worlds = (
             *(one.after for one in steps),
             *(one.or_else for one in steps if one.or_else is not None),
-        )
+        )[:_WORLDS_MOST]
     return worlds
 
 
