@@ -1,4 +1,4 @@
-"""Counts and totals beside the messages that they are of: after changes, after failures, for long.
+"""Counts and totals beside the messages that they are of, after any changes and after edits.
 
 The store's answers are compared with what it reads back. Where it shows its tables, the counters
 that are kept there are compared with the rows.

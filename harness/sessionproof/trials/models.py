@@ -199,7 +199,7 @@ def _agrees(world: _World, did: str) -> None:
         want = None if number < 0 else world.model(number)
         shown = None if number < 0 else f"m{number}"
         got = trial.handle().invoke(Get(session), world.ids[session])
-        trial.require_ok(got, f"{did}, then asked for the session's facts")
+        _require_ok(world, got, f"store.get({session})", "the facts of a session that is there")
         seen = None if got.value is None else got.value.llm_model
         trial.require(
             got.value is not None and seen == want,
@@ -215,7 +215,7 @@ def _agrees(world: _World, did: str) -> None:
             ],
         )
         read = trial.handle().invoke(Read(session), world.ids[session])
-        trial.require_ok(read, f"{did}, then read {session}")
+        _require_ok(world, read, f"store.read({session})", "the messages of the session")
         _keeps_its_messages(world, session, did, len(read.value))
     if "tables" in trial.capabilities:
         _nothing_dangles(world, did)
