@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -11,6 +13,7 @@ import pytest
 
 from fixtures.legacy import build, damaged, database
 from sessionproof.audit.result import KINDS
+from sessionproof.cli import audit as command
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,8 +96,6 @@ def test_bad_usage_is_2_and_one_line(run, words):
 
 def test_what_cannot_be_checked_is_2(run, tmp_path):
     """Nothing wrong was seen, but it is not said that nothing is."""
-    import sqlite3
-
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         connection.create_function("mine", 1, lambda value: True, deterministic=True)
         connection.execute("CREATE TABLE t (a CHECK (mine(a)))")
@@ -127,3 +128,19 @@ def test_any_encoding_will_do(run, damaged_file):
     assert (code, err) == (1, "")
     assert out.isascii()
     assert "mixed-times" in out
+
+
+def test_an_interrupted_audit_is_130(tmp_path, monkeypatch, capsys):
+    """Ctrl-C is one line and its own exit code."""
+
+    def interrupted(file, *, progress):
+        progress("integrity")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "audit", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert command.examine_file(tmp_path / "a.db", as_json=False) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr() == ("", "sessionproof: interrupted; the file is as it was\n")

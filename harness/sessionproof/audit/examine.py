@@ -181,6 +181,8 @@ class _Examination:
         except (sqlite3.Error, UnicodeEncodeError) as error:
             if self._stopped is not None:
                 raise self._stopped from None
+            if _interrupted(error):
+                raise KeyboardInterrupt from None
             self._failed(step, error)
 
     def _failed(self, step: str, error: Exception) -> None:
@@ -207,6 +209,12 @@ class _Examination:
             self._stopped = error
             return 1
         return 0
+
+
+def _interrupted(error: Exception) -> bool:
+    """Whether Ctrl-C came while SQLite called us, which makes an error of SQLite of it."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code == sqlite3.SQLITE_INTERRUPT or "user-defined function raised" in str(error)
 
 
 def _schema(tables: Catalog, known: Known, settings: dict[str, int | str]) -> Iterator[Problem]:
