@@ -250,7 +250,7 @@ _ROWS = (
     ),
     Guarantee(
         id="FK-05",
-        promise="Every connection that the store hands out enforces the foreign keys that its "
+        promise="Every connection that the store writes with enforces the foreign keys that its "
         "tables declare.",
         damage="One connection of the pool forgets the pragma, and each delete through it leaves "
         "the messages behind.",

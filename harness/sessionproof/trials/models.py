@@ -53,7 +53,17 @@ def removed_in_use(trial: Trial) -> None:
         finding = _carried_out(trial, steps)
         if finding is not None:
             raise Broken(finding)
-    whats: tuple[What, ...] = ("add", "name", "name", "remove", "unname", "delete", "reopen")
+    begun: list[Step] = [("add", 0, number) for number in range(_MODELS)]
+    whats: tuple[What, ...] = (
+        "name",
+        "name",
+        "remove",
+        "remove",
+        "add",
+        "unname",
+        "delete",
+        "reopen",
+    )
     one = st.tuples(
         st.sampled_from(whats),
         st.integers(0, len(_SESSIONS) - 1),
@@ -61,7 +71,7 @@ def removed_in_use(trial: Trial) -> None:
     )
     searched: Searched[list[Step], Finding] = search(
         st.lists(one, min_size=3, max_size=10),
-        lambda steps: _carried_out(trial, steps),
+        lambda steps: _carried_out(trial, [*begun, *steps]),
         seed=trial.seed,
         enough=trial.enough,
         shrink_s=trial.profile.shrink_s,
