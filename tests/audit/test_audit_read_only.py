@@ -269,3 +269,37 @@ def test_a_link_leads_to_the_file_and_its_log(tmp_path):
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "chat.db").symlink_to(tmp_path / "a.db")
     assert not audit(tmp_path / "links" / "chat.db").ok
+
+
+WRITER = """
+import sys
+from sessionproof import Message
+from sessionproof.reference import ReferenceStore
+number = 0
+while True:
+    with ReferenceStore(sys.argv[1], durability="process") as store:
+        for number in range(number, number + 40):
+            name = f"s{number % 7}"
+            store.append(name, [Message("user", "x" * 300, tokens=3)] * 3)
+            if number % 5 == 0:
+                store.pop_last(name)
+            if number % 31 == 0:
+                store.delete(name)
+            print(flush=True)
+"""
+
+
+def test_a_store_in_use_is_never_called_damaged(tmp_path):
+    """Each audit sees one state: counters and messages of the same moment, openings and closings."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE
+    ) as writer:
+        try:
+            for _ in range(5):
+                for _ in range(30):
+                    assert writer.stdout.readline()
+                found = audit(tmp_path / "sessions.db")
+                assert (found.problems, found.unchecked) == ((), ())
+                assert found.rows["messages"] > 0
+        finally:
+            writer.kill()
