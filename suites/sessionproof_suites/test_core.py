@@ -219,6 +219,10 @@ def test_a_new_history_takes_the_place_of_the_old(trial: Trial) -> None:
     observed = [Count, Get, ReadLast]
     kinds = programs.kinds_for(trial.capabilities, trial.claims)
     asked = programs.observations(["s0"], [kind for kind in observed if kind in kinds])
+    old = Append("s0", trial.several(3))
+    for new in (0, 1, 3, 5):  # shorter, equally long, longer
+        exchanged = trial.program(old, Replace("s0", trial.several(new)[:new]), old)
+        trial.run((*exchanged, *asked), examined=1)
     trial.search(
         trial.strategy(Append, Replace, Replace, most=10).map(lambda program: (*program, *asked)),
         count=_counted(Replace),

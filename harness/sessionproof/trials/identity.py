@@ -26,9 +26,9 @@ def never_shared(trial: Trial) -> None:
     """
     first = _beginning(trial)
     trial.store.fresh_location()
-    known = _told_apart(trial, [trial.handle()], first, 3)
+    known = _told_apart(trial, [trial.handle()], first, 3, [])
     with _users(trial) as handles:
-        known += _told_apart(trial, handles, first, 2)
+        known += _told_apart(trial, handles, first, 2, known)
     if trial.claims.at_least("durability", "process"):
         trial.store.reopen()
         known += _made(trial, [trial.handle()], first, 2)
@@ -66,7 +66,11 @@ def _users(trial: Trial) -> Iterator[list[Handle]]:
 
 
 def _told_apart(
-    trial: Trial, handles: Sequence[Handle], first: Create, each: int
+    trial: Trial,
+    handles: Sequence[Handle],
+    first: Create,
+    each: int,
+    known: Sequence[Completed],
 ) -> list[Completed]:
     """New sessions differ by their ids, and what is appended to one is read of it alone."""
     made = _made(trial, handles, first, each)
@@ -74,7 +78,7 @@ def _told_apart(
     if len(handles) > 1:
         script = ["other = open_store(location)", *script, *_asking(first, len(made), "other")]
         script.append("other.close()")
-    _require_different(trial, made, first, script)
+    _require_different(trial, [*known, *made], first, script)
     transcript = list(made)
     handle = trial.handle()
     for number, done in enumerate(made):
