@@ -290,7 +290,7 @@ while True:
 
 
 def test_a_store_in_use_is_never_called_damaged(tmp_path):
-    """Each audit sees one state: counters and messages of the same moment, openings and closings."""
+    """Counters and messages are of one moment, while the store writes, closes and opens again."""
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE
     ) as writer:
