@@ -234,10 +234,15 @@ def _script(trial: Trial) -> list[str]:
     message = said(trial, "x")
     deleted = ["store.delete(s1)"] if "delete" in trial.capabilities else []
     threads = [
-        "import threading",
+        "import threading, time",
         f"def turns(): [store.append(s0, [{message}]) for _ in range({_TURNS})]",
         f"threads = [threading.Thread(target=turns) for _ in range({_THREADS})]",
+        "db = sqlite3.connect(tables.path, isolation_level=None)",
+        "db.execute('BEGIN IMMEDIATE')  # each thread waits with a connection in hand",
         "[thread.start() for thread in threads]",
+        "time.sleep(0.2)",
+        "db.execute('ROLLBACK')",
+        "db.close()",
         "[thread.join() for thread in threads]",
     ]
     return [
