@@ -36,7 +36,6 @@ _ALL_S = 60.0  # for all scripts together
 _RUNS_MOST = 40
 _LOOK_S = 0.05
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
-_RAISED = re.compile(r"[\w.]+(: |$)")
 _SAID_MOST = 300
 _OUTPUT_BYTES = 64 * 1024
 _NO_SCRIPT = "no script: no few calls in a single process show it"
@@ -194,14 +193,20 @@ def _told(path: Path, anomaly: Anomaly, code: int, printed: str) -> Reproducer:
     if code < 0:
         fails = True if anomaly is Anomaly.CRASH else None
         return Reproducer(file=name, fails=fails, said=f"it was ended by signal {-code}: {last}")
-    raised = [line for line in lines if _RAISED.match(line)]
-    last = cut(shown(raised[-1]), _SAID_MOST) if raised else last
+    last = cut(shown(_raised(lines) or last), _SAID_MOST)
     frames = [(file, int(line)) for file, line in _FRAME.findall(printed)]
     own = [line for file, line in frames if file == str(path)]
     asserted = last.startswith("AssertionError") and frames[-1][0] == str(path)
     if asserted or (anomaly in _RAISING and own and own[-1] > _opening(path)):
         return Reproducer(file=name, fails=True, said=last)
     return Reproducer(file=name, said=f"it ended otherwise: {last}")
+
+
+def _raised(lines: Sequence[str]) -> str | None:
+    """The line that names the exception: the first behind the last frame of the traceback."""
+    frames = [at for at, line in enumerate(lines) if line.startswith("  File ")]
+    behind = lines[frames[-1] :] if frames else []
+    return next((line for line in behind if not line.startswith(" ")), None)
 
 
 def _opening(path: Path) -> int:
