@@ -26,7 +26,7 @@ from sessionproof.contract.operations import (
     Replace,
     SetState,
 )
-from sessionproof.trials import batches, copies, faults, inputs, reopening
+from sessionproof.trials import batches, copies, faults, inputs, reopening, sharing
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript
@@ -185,6 +185,12 @@ def test_each_change_has_its_effect_alone(trial: Trial) -> None:
 def test_nothing_is_shared_with_the_caller(trial: Trial) -> None:
     """Changing what was passed or returned changes nothing stored."""
     copies.nothing_shared(trial)
+
+
+@guarantee("CORE-12")
+def test_nothing_is_shared_by_other_operations(trial: Trial) -> None:
+    """What goes through pages, replacements, creations, edits and state is copied, too."""
+    sharing.nothing_shared_elsewhere(trial)
 
 
 @guarantee("CORE-13")

@@ -22,28 +22,28 @@ Call = Callable[..., Any]
 
 def nothing_shared(trial: Trial) -> None:
     """Change the list and the messages that were passed, then those returned; read again."""
-    messages = _with_insides(trial)
+    messages = with_insides(trial)
     start = trial.run(trial.program(Append("s0", tuple(messages))), examined=0)
     session = start[-1].session_id or ""
     want = start[-1].outcome.value
-    passed = _with_insides(trial)
+    passed = with_insides(trial)
     _unchanged(
         trial,
         start,
-        [*want, *_with_insides(trial)],
+        [*want, *with_insides(trial)],
         "changed the list and the messages after passing them to append",
         lambda call: _pass_and_change(call, session, passed),
         "passed",
     )
-    want = [*want, *_with_insides(trial)]
+    want = [*want, *with_insides(trial)]
     _unchanged(
         trial, start, want, "changed the list that read returned",
-        lambda call: _change(call("read", session)), "store.read({})",
+        lambda call: change(call("read", session)), "store.read({})",
     )  # fmt: skip
     if "read_last" in trial.capabilities:
         _unchanged(
             trial, start, want, "changed the list that read_last returned",
-            lambda call: _change(call("read_last", session, 2)), "store.read_last({}, 2)",
+            lambda call: change(call("read_last", session, 2)), "store.read_last({}, 2)",
         )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     begun = [done for done in start if isinstance(done.operation, Create)]
     lines, names = lines_of(begun, trial.claims)
     session, most = names.get("s0", "'s0'"), trial.claims.limits.retention
-    sent = _with_insides(trial)
+    sent = with_insides(trial)
     kept = [name for name in ("content", "call_id", "metadata") if name in trial.claims.keeps]
     fields = tuple(name for name in kept if any(getattr(one, name) is not None for one in sent))
     parts = [
@@ -102,10 +102,10 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
 
 def _pass_and_change(call: Call, session: str, passed: list[Message]) -> None:
     call("append", session, passed)
-    _change(passed)
+    change(passed)
 
 
-def _change(messages: Any) -> None:
+def change(messages: Any) -> None:
     """Change whatever can be changed in a sequence of messages; tuples and frozen parts stay."""
     for message in messages:
         for part in (getattr(message, "metadata", None), getattr(message, "content", None)):
@@ -119,7 +119,7 @@ def _change(messages: Any) -> None:
         messages.pop()
 
 
-def _with_insides(trial: Trial) -> list[Message]:
+def with_insides(trial: Trial) -> list[Message]:
     """Three messages, with metadata where the store keeps it: parts that could be shared."""
     sample = next((one for one in trial.words.samples if one.kind == "text"), None)
     base = sample or trial.words.samples[0]

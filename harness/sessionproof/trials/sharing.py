@@ -1,0 +1,184 @@
+"""Whether the operations beside append and read share memory with their caller."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.message import Message, canonical
+from sessionproof.contract.operations import Append, Create, GetState, Read, Replace, as_call
+from sessionproof.oracle.model import same_messages
+from sessionproof.trials.copies import change, with_insides
+from sessionproof.trials.expressions import messages
+from sessionproof.trials.lines import made
+from sessionproof.trials.single import NotClaimed, Trial
+
+Call = Callable[..., Any]
+
+_VALUE = {"inside": [1, 2]}
+
+
+def nothing_shared_elsewhere(trial: Trial) -> None:
+    """Change what was passed to, or returned by, each operation that the store has; look again.
+
+    Raises NotClaimed for a store that has none of them.
+    """
+    ways = {"page": _page, "replace": _replace, "create": _create, "edit_message": _edit,
+            "set_state": _state}  # fmt: skip
+    had = [way for name, way in ways.items() if name in trial.capabilities]
+    if not had:
+        raise NotClaimed(f"the store has no {', no '.join(ways)}")
+    for way in had:
+        way(trial)
+
+
+def _page(trial: Trial) -> None:
+    session, want = _filled(trial)
+
+    def action(call: Call) -> None:
+        change(call("page", session, limit=10).messages)
+
+    lines = ["changed = store.page(s0, limit=10).messages"]
+    _same_messages(trial, session, want, "changed the messages of a page", action, lines)
+
+
+def _replace(trial: Trial) -> None:
+    session, _ = _filled(trial)
+    passed = with_insides(trial)
+
+    def action(call: Call) -> None:
+        call("replace", session, passed)
+        change(passed)
+
+    lines = [f"changed = {messages(with_insides(trial))}", "store.replace(s0, changed)"]
+    did = f"changed what was passed to {as_call(Replace('s0', ()))}"
+    _same_messages(trial, session, with_insides(trial), did, action, lines)
+
+
+def _create(trial: Trial) -> None:
+    named = trial.claims.session_ids == "caller"
+    asked = trial.store.next_program() + "s0" if named else None
+    passed = with_insides(trial)
+
+    def action(call: Call) -> str:
+        name = str(call("create", asked, messages=passed))
+        change(passed)
+        return name
+
+    outcome = trial.handle().perform(as_call(Create("s0", tuple(passed))), action)
+    if outcome.type == "fail":  # it takes no messages at a creation
+        return
+    did = "changed what was passed to a creation"
+    trial.require_ok(outcome, did)
+    _read_again(trial, outcome.value, with_insides(trial), did, ())
+
+
+def _edit(trial: Trial) -> None:
+    session, want = _filled(trial)
+    if trial.claims.order == "timestamp" or want[0].id is None:
+        return  # an edited message may move there, or cannot be named
+    name = want[0].id
+    passed = [replace(with_insides(trial)[1], id=None)]
+    new = replace(with_insides(trial)[1], id=None)
+
+    def action(call: Call) -> None:
+        call("edit_message", session, name, passed[0])
+        change([*passed])
+
+    lines = [
+        f"changed = {messages([new])}",
+        "store.edit_message(s0, store.read(s0)[0].id, changed[0])",
+    ]
+    did = "changed the message that was passed to edit_message"
+    _same_messages(trial, session, [new, *want[1:]], did, action, lines)
+
+
+def _state(trial: Trial) -> None:
+    session, _ = _filled(trial)
+    passed: dict[str, Any] = {"inside": [1, 2]}
+
+    def passes(call: Call) -> None:
+        call("set_state", session, "shared", passed)
+        passed["inside"].append(3)
+
+    def changes(call: Call) -> None:
+        with contextlib.suppress(AttributeError, KeyError, TypeError):
+            call("get_state", session, "shared")["inside"].append(3)
+
+    ways = (("passed to set_state", passes), ("returned by get_state", changes))
+    for words, action in ways if "get_state" in trial.capabilities else ():
+        outcome = trial.handle().perform(f"state {words}, then changed", action)
+        trial.require_ok(outcome, f"changed the value that was {words}")
+        again = trial.handle().invoke(GetState("s0", "shared"), session)
+        trial.require_ok(again, f"changed the value that was {words}, then read it")
+        trial.require(
+            canonical(again.value) == canonical(_VALUE),
+            Anomaly.ALIASING,
+            did=f"changed the value that was {words}, then read it again",
+            expected=str(_VALUE),
+            seen=repr(again.value)[:200],
+            script=[
+                *made(trial, "s0"),
+                f"passed = {_VALUE}",
+                "store.set_state(s0, 'shared', passed)",
+                "passed['inside'].append(3)",
+                "value = store.get_state(s0, 'shared')",
+                f"assert value == {_VALUE}, value",
+                "value['inside'].append(3)",
+                f"assert store.get_state(s0, 'shared') == {_VALUE}",
+            ],
+        )
+        trial.count("reads")
+
+
+def _filled(trial: Trial) -> tuple[str, list[Message]]:
+    """A session with three messages, and what is read of it."""
+    start = trial.run(trial.program(Append("s0", tuple(with_insides(trial)))), examined=0)
+    return start[-1].session_id or "", list(start[-1].outcome.value)
+
+
+def _same_messages(
+    trial: Trial,
+    session: str,
+    want: Sequence[Message],
+    did: str,
+    action: Callable[[Call], object],
+    lines: Sequence[str],
+) -> None:
+    trial.require_ok(trial.handle().perform(did, action), did)
+    sent = messages(with_insides(trial))
+    metadata = ["    if type(one.metadata) is dict:", "        one.metadata['changed'] = True"]
+    script = [
+        *made(trial, "s0"),
+        f"store.append(s0, {sent})",
+        *lines,
+        "before = repr([(one.content, one.metadata) for one in store.read(s0)])",
+        "for one in changed:",
+        *(metadata if "metadata" in trial.claims.keeps else ["    pass"]),
+        "with suppress(Exception):  # a tuple stays as it is",
+        "    changed.reverse()",
+        "after = repr([(one.content, one.metadata) for one in store.read(s0)])",
+        "assert before == after, after",
+    ]
+    _read_again(trial, session, want, did, script)
+
+
+def _read_again(
+    trial: Trial, session: str, want: Sequence[Message], did: str, script: Sequence[str]
+) -> None:
+    want = want[-(trial.claims.limits.retention or len(want)) :]
+    again = trial.handle().invoke(Read("s0"), session)
+    trial.require_ok(again, f"{did}, then read")
+    trial.require(
+        same_messages(want, again.value, trial.claims.keeps),
+        Anomaly.ALIASING,
+        did=f"{did}, then read",
+        expected=f"the same {len(want)} messages as before",
+        seen=f"{len(again.value)} messages: "
+        + ", ".join(repr(message)[:80] for message in again.value),
+        script=script,
+    )
+    trial.count("reads")
