@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from sessionproof.checks.counters import count_counters
+from sessionproof.checks.rules import asserts_none
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Append
@@ -102,6 +103,7 @@ def _no_drift(trial: Trial, session: str, rounds: int, *, emptied: str | None) -
 def _long_script(trial: Trial, rounds: int, emptied: str | None) -> list[str]:
     message = said(trial, "for long").removesuffix(")")
     popped = ["    store.pop_last(s0)"] if "pop_last" in trial.capabilities else []
+    audit = asserts_none("counter_problems(store.tables(), ['total_duration_us'])").lines
     return [
         *made(trial, "s0"),
         f"for n in range({rounds}):",
@@ -110,4 +112,5 @@ def _long_script(trial: Trial, rounds: int, emptied: str | None) -> list[str]:
         *popped,
         *_EMPTYING[emptied],
         *facts_hold(trial, "total_duration_us"),
+        *(audit if "tables" in trial.capabilities else ()),
     ]
