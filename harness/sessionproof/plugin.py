@@ -28,6 +28,7 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_to_json
 from sessionproof.engine.crashes import crash_record
+from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
@@ -42,7 +43,6 @@ from sessionproof.workload.guard import FlightRecorder
 
 pytest_plugins = ["sessionproof.classes"]
 LIFELINE = "SESSIONPROOF_LIFELINE"
-_SUITES = "sessionproof_suites"
 _HANGS_MOST = 2  # after so many, further tests would only wait out their deadlines
 _RESTARTS = 3  # workers that may die before the run is given up
 
@@ -118,7 +118,7 @@ def _chosen(config: pytest.Config) -> Settings:
     if option.store or option.store_plan:
         return Settings(store=option.store or option.store_plan, baseline=given)
     everything = config.args_source is not pytest.Config.ArgsSource.ARGS
-    suites = any(_SUITES in argument for argument in config.args)
+    suites = any(SUITES_PACKAGE in argument for argument in config.args)
     settings = Settings()
     if everything or suites:
         try:
@@ -137,7 +137,7 @@ def _suites_of_pyproject(config: pytest.Config) -> list[str]:
     """
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         return []
-    found = importlib.util.find_spec(_SUITES)
+    found = importlib.util.find_spec(SUITES_PACKAGE)
     return list(found.submodule_search_locations or []) if found else []
 
 
@@ -152,8 +152,7 @@ def _runs_here(config: pytest.Config) -> bool:
 
 def _start_runner(config: pytest.Config, plan: Plan) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "timed")
-    if os.getcwd() not in sys.path:  # noqa: PTH109 - as python -m does, and the describing child did
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    this_folder_counts()
     config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
 
 
@@ -268,6 +267,7 @@ class _Runner:
     def trial(self, request: pytest.FixtureRequest) -> Generator[Trial, None, None]:
         """One test of one guarantee: the store on a fresh location, claims, budget, seed."""
         row = GUARANTEES[_guarantee(request.node) or ""]
+        user_modules_first(sys.path)
         store = StoreUnderTest(
             find_store(self._plan.store),
             self._plan.claims,

@@ -1,10 +1,13 @@
 """The two passes: tests of time run afterwards, alone, in a supervised process without xdist."""
 
 import json
+from pathlib import Path
 
+from sessionproof.engine.imports import user_modules_first
 from sessionproof.engine.plan import make_plan
 from sessionproof.engine.records import read_records
 from sessionproof.engine.supervise import supervise
+from sessionproof_suites import __file__ as suites
 
 SUITE = '''
 import os, sys
@@ -58,3 +61,13 @@ def test_a_suite_that_cannot_be_collected_is_told(tmp_path):
     assert read_records(directory) == []
     assert json.loads((directory / "plan.json").read_text())["seed"] == 1
     assert ended.finished is False or ended.problems == []
+
+
+def test_what_is_installed_does_not_hide_the_users_modules():
+    """The folder of the suites' package stays where it was in the import path, not first."""
+    installed = str(Path(suites).parents[1])
+    path = [installed, "here", "library", installed, "more"]
+    user_modules_first(path)
+    assert path == ["here", "library", installed, "more"]
+    user_modules_first(path)
+    assert path == ["here", "library", installed, "more"]

@@ -1,0 +1,1 @@
+"""The chat sessions of a small product."""
