@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sessionproof.checks.isolation import count_watched, judge_isolation
 from sessionproof.checks.transcript import Fault, judge_receipts, judge_repeats
+from sessionproof.checks.unknown import judge_not_found
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     Append,
@@ -141,7 +142,11 @@ def test_reading_an_unknown_session(trial: Trial) -> None:
 
     trial.search(
         st.lists(one, min_size=1, max_size=6).map(around),
-        lambda transcript: trial.against_oracle(transcript) or judge_repeats(transcript),
+        lambda transcript: (
+            trial.against_oracle(transcript)
+            or judge_repeats(transcript)
+            or judge_not_found(transcript, "unknown")
+        ),
     )
 
 
