@@ -84,6 +84,16 @@ def test_a_store_that_is_not_found_is_no_break(tmp_path):
     assert made.findings[0].reproducer == Reproducer(file="repro/CORE-01.py", said=said)
 
 
+def test_a_report_named_from_here_is_told_alike(tmp_path, monkeypatch):
+    """The folder of the report may be a relative one, as people name it."""
+    monkeypatch.chdir(tmp_path)
+    (made,) = reproduce(
+        MEMORY, [record(finding("assert False"))], Path("report"), directory=tmp_path
+    )
+    assert made.findings[0].reproducer.fails is True
+    assert "\n    python report/repro/CORE-01.py\n" in Path("report/repro/CORE-01.py").read_text()
+
+
 def test_a_script_that_hangs_is_ended(tmp_path):
     """It has a deadline, and its children do not outlive it."""
     lines = [

@@ -101,7 +101,8 @@ def run_script(
         tempfile.TemporaryFile(dir=directory) as output,
     ):
         process = subprocess.Popen(
-            [sys.executable, str(path)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            [sys.executable, str(path.absolute())],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             env={**environment, "TMPDIR": temporary}, start_new_session=True,
         )  # fmt: skip
         code = _ended(process, until_s, stop)
@@ -195,8 +196,9 @@ def _told(path: Path, anomaly: Anomaly, code: int, printed: str) -> Reproducer:
         return Reproducer(file=name, fails=fails, said=f"it was ended by signal {-code}: {last}")
     last = cut(shown(_raised(lines) or last), _SAID_MOST)
     frames = [(file, int(line)) for file, line in _FRAME.findall(printed)]
-    own = [line for file, line in frames if file == str(path)]
-    asserted = last.startswith("AssertionError") and frames[-1][0] == str(path)
+    here = str(path.absolute())  # as Python names its main module, however it was called
+    own = [line for file, line in frames if file == here]
+    asserted = last.startswith("AssertionError") and frames[-1][0] == here
     if asserted or (anomaly in _RAISING and own and own[-1] > _opening(path)):
         return Reproducer(file=name, fails=True, said=last)
     return Reproducer(file=name, said=f"it ended otherwise: {last}")

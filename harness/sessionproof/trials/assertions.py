@@ -191,7 +191,7 @@ def _messages(
     marked = [(value, conditions.get(id(one))) for value, one in zip(wanted, want, strict=True)]
     for condition, group in groupby(marked, lambda item: item[1]):
         part = values([value for value, _ in group])
-        parts.append(part if condition is None else f"{part} * {condition}")
+        parts.append(part if condition is None else f"({part}) * {condition}")
     seen = [_fields(message, fields) for message in have]
     return _equal(values_of(answer, fields), wanted, seen, " + ".join(parts) or "[]")
 

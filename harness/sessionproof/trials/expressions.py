@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from sessionproof.contract.message import Message, to_json
@@ -115,14 +116,30 @@ def loop(batches: Sequence[Sequence[Message]]) -> tuple[str, str] | None:
 
 
 def values(listed: Sequence[Any]) -> str:
-    """A list of plain values; texts that differ by the number of their token as a comprehension."""
-    if len(listed) > _LISTED_MOST:
-        if all(one == listed[0] and type(one) is type(listed[0]) for one in listed):
-            return f"[{expression(listed[0])}] * {len(listed)}"
-        run = _numbers(listed)
-        if run is not None:
-            return f"[{_with_number(run[0])} for n in {_span(run[1], len(listed))}]"
-    return expression(list(listed))
+    """A list of plain values; equal ones in a row, and texts that count on, are written once."""
+    parts: list[str] = []
+    plain: list[Any] = []
+    for _, group in groupby(enumerate(listed), lambda item: _place(*item)):
+        run = [value for _, value in group]
+        if len(run) <= _LISTED_MOST:
+            plain += run
+            continue
+        parts += [expression(plain)] if plain else []
+        plain = []
+        numbers = _numbers(run)
+        if numbers is None:
+            parts.append(f"[{expression(run[0])}] * {len(run)}")
+        else:
+            stem, first = numbers
+            parts.append(f"[{_with_number(stem)} for n in {_span(first, len(run))}]")
+    parts += [expression(plain)] if plain or not parts else []
+    return " + ".join(parts)
+
+
+def count_of(message: Message) -> int | None:
+    """The number of the token at the end of a message's text, None where there is none."""
+    numbers = _numbers([message.content])
+    return None if numbers is None else numbers[1]
 
 
 def call(
@@ -193,6 +210,12 @@ def _numbers(listed: Sequence[Any]) -> tuple[str, int] | None:
     stem, first = parts[0]
     wanted = [(stem, first + place) for place in range(len(parts))]
     return (stem, first) if parts == wanted and len(stem) <= _PLAIN_MOST else None
+
+
+def _place(at: int, value: Any) -> tuple[object, ...]:
+    """The same for values of which a row can be written in short."""
+    numbers = _numbers([value])
+    return (type(value), repr(value)) if numbers is None else (numbers[0], numbers[1] - at, "#")
 
 
 def _with_number(stem: str) -> str:

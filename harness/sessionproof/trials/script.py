@@ -31,7 +31,7 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.oracle.model import EMPTY, Worlds, answers, expect
 from sessionproof.trials import assertions
-from sessionproof.trials.expressions import TEXT_MOST, Unwritable, call, expression, loop
+from sessionproof.trials.expressions import TEXT_MOST, Unwritable, call, count_of, expression, loop
 from sessionproof.trials.wellformed import well_formed
 
 OPEN, CLOSE = "store = open_store(location)", "store.close()"
@@ -176,22 +176,26 @@ def _before(scene: _Scene) -> Iterator[str]:
         if key is not None:
             operations = [scene.transcript[at].operation for at in together]
             made = loop([one.messages for one in operations if isinstance(one, Append)])
-        if made is not None:
+        if key is not None and made is not None:
             yield made[0]
-            yield f"    store.append({scene.names[str(key)]}, {made[1]})"
+            yield f"    store.append({scene.names[key[0]]}, {made[1]})"
         else:
             for at in together:
                 yield from _step(scene, at)
 
 
-def _batch_key(scene: _Scene, at: int) -> str | None:
-    """The session of an append that may be part of a loop; None for any other step."""
+def _batch_key(scene: _Scene, at: int) -> tuple[str, int, int] | None:
+    """What appends that may be one loop have in common; None for any other step."""
     done = scene.transcript[at]
     plain = done.outcome.type == "ok" and at not in scene.fault.refusable
-    special = isinstance(scene.fault.rule, Numbers | IdsOf)
-    if isinstance(done.operation, Append) and plain and not special and done.operation.messages:
-        return done.operation.session
-    return None
+    if isinstance(scene.fault.rule, Numbers | IdsOf) or not plain:
+        return None
+    match done.operation:
+        case Append(session, messages) if messages:
+            size = len(messages)
+            return session, size, (count_of(messages[0]) or 0) - size * at
+        case _:
+            return None
 
 
 def _is_part_of_the_next(scene: _Scene, at: int) -> bool:

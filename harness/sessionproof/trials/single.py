@@ -269,18 +269,19 @@ class Trial:
         return Broken(self._finding(shown, f"{failed} of {_AGAIN}"))
 
     def _trimmed(self, shown: _Shown, judged: Judged) -> _Shown:
-        """The program without each step that the fault does not need, tried from the end.
+        """The program without the steps that the fault does not need: many at once, then singly.
 
-        Shrinking draws whole programs again, so what is always added to them stays in; this
-        takes single steps out. It has the time of shrinking, once more.
+        Shrinking draws whole programs again, so what is always added to them stays in. This has
+        the time of shrinking, once more.
         """
-        start = monotonic_s()
-        for at in reversed(range(len(shown.program))):
-            if monotonic_s() - start > self.profile.shrink_s:
-                break
-            shorter = self._alone(judged, shown.program[:at] + shown.program[at + 1 :])
-            if shorter is not None and shorter.fault.anomaly == shown.fault.anomaly:
-                shown = shorter
+        until, size = monotonic_s() + self.profile.shrink_s, len(shown.program)
+        while (size := size // 2) > 0:
+            at = len(shown.program)
+            while (at := at - size) > -size and monotonic_s() < until:
+                left = (*shown.program[: max(0, at)], *shown.program[at + size :])
+                shorter = self._alone(judged, left)
+                if shorter is not None and shorter.fault.anomaly == shown.fault.anomaly:
+                    shown = shorter
         return shown
 
     def _complete(self, check: Judge | None) -> Judge:
