@@ -107,6 +107,19 @@ def test_the_suites_run_in_a_plain_pytest(folder):
     assert "CORE-06" in printed
 
 
+def test_the_test_class_judges_the_example(folder):
+    """The class finds what the command finds, and is green once the example is mended."""
+    (folder / "test_mystore.py").write_text(block("test_mystore.py").code, "utf-8")
+    (folder / "mystore.py").write_text(block("mystore.py").code, "utf-8")
+    ended, printed = shell(".venv/bin/python -m pytest", folder)
+    assert ended == 1, printed
+    assert "FAILED test_mystore.py::TestMyStore::test_each_text_is_read_back_or_refused" in printed
+    code = block("mystore.py").code.replace(", ensure_ascii=False", "")
+    (folder / "mystore.py").write_text(code, "utf-8")
+    ended, printed = shell(".venv/bin/python -m pytest", folder)
+    assert ended == 0, printed
+
+
 def test_the_table_of_guarantees_is_that_of_the_registry():
     """A new row of the registry is in the README, too."""
     remedy = "run: python tests/house/house_pages.py --write"
