@@ -36,7 +36,6 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.seed import derive
-from sessionproof.trials.attempts import attempt
 from sessionproof.trials.expressions import call, expression
 from sessionproof.trials.inputs import good_message, places_for_text
 from sessionproof.trials.lines import made
@@ -85,6 +84,7 @@ def _lead_out(trial: Trial, sandbox: Path) -> None:
     if not any(path.is_file() for path in root.rglob("*")):
         raise NotClaimed("the store keeps no files below its location")
     given = paths(token, outside=str(sandbox / "elsewhere"), beside=root.name, bait=_BAIT)
+    swaps = {root.name: "directory.name", str(sandbox / "elsewhere"): "str(directory.parent)"}
     for at, path in enumerate(trial.within_time(given)):
         with _Watched(trial, sandbox, token) as watched:
             _use(trial, path, texts=at % 2 == 0)
@@ -97,7 +97,7 @@ def _lead_out(trial: Trial, sandbox: Path) -> None:
             expected="nothing outside the location is read, written or removed",
             seen="; ".join(outside[:4]),
             program=_program(trial, path),
-            script=_script(trial, path, sandbox, token) if outside else (),
+            script=_script(trial, path, swaps, token) if outside else (),
         )
         trial.count("inputs")
 
@@ -143,29 +143,61 @@ def _program(trial: Trial, path: str) -> tuple[str, ...]:
     return (*made, as_call(Read("s0")), as_call(append))
 
 
-def _script(trial: Trial, path: str, sandbox: Path, token: str) -> Sequence[str]:
-    """Lines that use the path as an id alone; none where that leaves nothing outside."""
-    if trial.claims.session_ids != "caller" or str(sandbox) in path:
-        return ()
-    trial.store.fresh_location()
-    begun = programs.beginnings(["h"], trial.words, trial.capabilities)
-    message = good_message(trial, "hostile")
-    with _Watched(trial, sandbox, token) as watched:
-        execute((*begun, Append("h", (message,))), trial.store, ids={"h": path})
-    if not any(one.startswith("made ") for one in watched.outside()):
-        return ()
-    creates = trial.claims.missing_session == "refuses" and "create" in trial.capabilities
+def _script(trial: Trial, path: str, swaps: Mapping[str, str], token: str) -> list[str]:
+    """Lines that use the path in each way, with bait above the location of the script.
+
+    ``swaps`` are parts of the path that are otherwise there, with the expressions that stand for
+    them. Looked at are names with the token or the bait alone, as others write there, too.
+    """
+    given = expression(path)
+    given += "".join(f".replace({old!r}, {new})" for old, new in swaps.items() if old in path)
+    uses = [["with suppress(Exception):", f"    {use}", "look()"] for use in _uses(trial, path)]
     return [
-        f"s0 = {expression(path)}",
+        f"given = {given}",
+        *made(trial, "s0"),
+        "above = [*directory.parents][:4]",
+        f"bait = directory.parent / {_BAIT!r}",
+        "bait.write_text('{}')",
+        "opened = []",
+        "",
+        "def hear(event, arguments):",
+        "    if event == 'open' and os.path.normpath(str(arguments[0])) == str(bait):",
+        "        opened.append(str(arguments[0]))",
         "",
         "def around():",
-        "    levels = list(directory.parents)[:3]",
-        "    return {str(path) for level in levels for path in level.glob('*')}",
+        f"    names = [path for level in above for path in level.glob('*{token}*')]",
+        "    return {str(path) for path in [*names, bait] if path.exists()}",
+        "",
+        "def look():",
+        "    now = around()",
+        "    assert not opened and now == before, (opened, now ^ before)",
         "",
         "before = around()",
-        *attempt(*["store.create(s0)"] * creates, call(Append("s0", (message,)), "s0")),
-        "assert around() == before, around() - before",
+        "sys.addaudithook(hear)",
+        *(line for use in uses for line in use),
+        "bait.unlink()",
     ]
+
+
+def _uses(trial: Trial, path: str) -> Iterator[str]:
+    """Calls that take ``given`` as an id or key of a script, and the path as a text."""
+    hostile = call(Append("h", (good_message(trial, "hostile"),)), "given")
+    yield "store.read(given)"
+    if trial.claims.session_ids == "caller":
+        if trial.claims.missing_session == "refuses" and "create" in trial.capabilities:
+            yield "store.create(given)"
+        yield hostile
+        yield "store.read(given)"
+    if {"get_state", "set_state"} <= trial.capabilities:
+        yield "store.set_state(s0, given, given)"
+        yield "store.get_state(s0, given)"
+    for place in places_for_text(trial).values():
+        yield call(Append("s0", (place(path),)), "s0")
+    if "id" in trial.claims.keeps:
+        yield call(Append("s0", (replace(good_message(trial, "named"), id=path),)), "s0")
+    for method in ("clear", "delete"):
+        if method in trial.capabilities:
+            yield f"store.{method}(given)"
 
 
 @dataclass

@@ -73,7 +73,13 @@ def _create(trial: Trial) -> None:
         return
     did = "changed what was passed to a creation"
     trial.require_ok(outcome, did)
-    _read_again(trial, outcome.value, with_insides(trial), did, ())
+    given = "'s0', " if named else ""
+    script = [
+        f"passed = {messages(with_insides(trial))}",
+        f"s0 = store.create({given}messages=passed)",
+        *_looks("passed", trial),
+    ]
+    _read_again(trial, outcome.value, with_insides(trial), did, script)
 
 
 def _edit(trial: Trial) -> None:
@@ -150,20 +156,28 @@ def _same_messages(
 ) -> None:
     trial.require_ok(trial.handle().perform(did, action), did)
     sent = messages(with_insides(trial))
-    metadata = ["    if type(one.metadata) is dict:", "        one.metadata['changed'] = True"]
     script = [
         *made(trial, "s0"),
         f"store.append(s0, {sent})",
         *lines,
-        "before = repr([(one.content, one.metadata) for one in store.read(s0)])",
-        "for one in changed:",
-        *(metadata if "metadata" in trial.claims.keeps else ["    pass"]),
-        "with suppress(Exception):  # a tuple stays as it is",
-        "    changed.reverse()",
-        "after = repr([(one.content, one.metadata) for one in store.read(s0)])",
-        "assert before == after, after",
+        *_looks("changed", trial),
     ]
     _read_again(trial, session, want, did, script)
+
+
+def _looks(changed: str, trial: Trial) -> list[str]:
+    """Lines that change a list of messages and their metadata, and look before and after."""
+    seen = "repr([(one.content, one.metadata) for one in store.read(s0)])"
+    metadata = ["    if type(one.metadata) is dict:", "        one.metadata['changed'] = True"]
+    return [
+        f"before = {seen}",
+        f"for one in {changed}:",
+        *(metadata if "metadata" in trial.claims.keeps else ["    pass"]),
+        "with suppress(Exception):  # a tuple stays as it is",
+        f"    {changed}.reverse()",
+        f"after = {seen}",
+        "assert before == after, after",
+    ]
 
 
 def _read_again(
