@@ -159,7 +159,12 @@ def _state(done: Completed) -> str:
 
 
 def _facts(info: SessionInfo) -> str:
-    return "" if info.message_count is None else f"{info.message_count} messages"
+    kept = {
+        "messages": info.message_count,
+        "tokens": info.total_tokens,
+        "µs": info.total_duration_us,
+    }
+    return ", ".join(f"{value} {name}" for name, value in kept.items() if value is not None)
 
 
 def _short(value: Any) -> str:
