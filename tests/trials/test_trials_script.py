@@ -25,6 +25,7 @@ from sessionproof.contract.operations import (
     ReadPages,
 )
 from sessionproof.oracle.memory import MemoryStore
+from sessionproof.trials import inputs
 from sessionproof.trials.single import Broken
 
 
@@ -239,3 +240,20 @@ def test_too_long_a_script_says_so(trial_of):
     finding = finding_of(trial, Append("s0", (message,)), Read("s0"))
     assert finding.script == ()
     assert finding.reproducer.said.startswith("no script: a text of 34,890 characters")
+
+
+def test_neighbours_are_owed_whatever_is_trimmed(trial_of):
+    """A plain append that fails after a refused text is the fault, not the refusal."""
+
+    def append(self, session_id, messages):
+        if "\ud800" in str(messages[0].content) or hasattr(self, "stuck"):
+            self.stuck = True
+            raise sessionproof.Refused("no")
+        return MemoryStore.append(self, session_id, messages)
+
+    trial = trial_of("CORE-06", append=append)
+    with pytest.raises(Broken) as caught:
+        inputs.read_back_or_refused(trial)
+    assert caught.value.finding.program[-1].startswith("store.append('s0', [Message('assistant', '")
+    assert "after #1" in caught.value.finding.program[-1]
+    assert len(caught.value.finding.program) == 2

@@ -43,9 +43,10 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Asserts:
-    """What these lines of Python assert, after the last operation of the transcript."""
+    """What these lines of Python assert, after the last operation; ``first`` precede them all."""
 
     lines: tuple[str, ...]
+    first: tuple[str, ...] = ()
 
 
 Rule: TypeAlias = SameAs | Without | IdsOf | OneManner | Numbers | Asserts

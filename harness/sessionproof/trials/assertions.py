@@ -72,6 +72,18 @@ def one_manner(lines: Sequence[str]) -> list[str]:
     ]
 
 
+def no_accident(lines: Sequence[str], raised: str) -> list[str]:
+    """A call that may be refused, but not by this exception of Python's own."""
+    return [
+        "try:",
+        *(f"    {line}" for line in lines),
+        f"except {raised} as error:",
+        "    raise AssertionError(f'it raised {error!r}') from error",
+        "except Exception as error:",
+        "    print('refused:', error)",
+    ]
+
+
 def of_rule(
     transcript: Sequence[Completed], fault: Fault, lines: Sequence[str], claims: Claims
 ) -> list[str]:
@@ -191,9 +203,13 @@ def _messages(
     marked = [(value, conditions.get(id(one))) for value, one in zip(wanted, want, strict=True)]
     for condition, group in groupby(marked, lambda item: item[1]):
         part = values([value for value, _ in group])
-        parts.append(part if condition is None else f"({part}) * {condition}")
+        parts.append(part if condition is None else f"{_one(part)} * {condition}")
     seen = [_fields(message, fields) for message in have]
     return _equal(values_of(answer, fields), wanted, seen, " + ".join(parts) or "[]")
+
+
+def _one(part: str) -> str:
+    return f"({part})" if " + " in part else part
 
 
 def _assigned(

@@ -93,8 +93,9 @@ def _judge_refusable(trial: Trial, transcript: Transcript) -> Fault | None:
 def _is_hostile(operation: Operation) -> bool:
     """Whether it appends something else than the plain messages around the hostile one."""
     if not isinstance(operation, Append):
-        return isinstance(operation, Create)
-    return not {_BEFORE, _AFTER} & {operation.messages[0].content, operation.messages[0].call_id}
+        return False
+    sent, plain = operation.messages[0], (_BEFORE, _AFTER)
+    return sent.content not in plain and sent.call_id not in plain
 
 
 def distinct_sessions(trial: Trial) -> None:

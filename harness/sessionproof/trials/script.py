@@ -8,6 +8,7 @@ contract: where it may refuse, a refusal is right, too.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -166,6 +167,8 @@ def _names(
 
 def _before(scene: _Scene) -> Iterator[str]:
     """The lines of all operations before the last one."""
+    if isinstance(scene.fault.rule, Asserts):
+        yield from scene.fault.rule.first
     steps = [*range(scene.fault.index)]
     if isinstance(scene.fault.rule, OneManner):
         steps.pop()  # it is the same operation, and stands in the last lines
@@ -306,6 +309,8 @@ def _last(scene: _Scene) -> list[str]:
         return [stop, *lines, "faulthandler.cancel_dump_traceback_later()"]
     if failure.type == MALFORMED:
         return well_formed(done, lines, failure.text, scene.names)
+    if fault.anomaly is Anomaly.WRONG_ANSWER and hasattr(builtins, failure.type):
+        return assertions.no_accident(lines, failure.type)
     raised = ascii(f"{failure.type}: {failure.text}")[1:-1]
     return [*lines[:-1], f"{lines[-1]}  # raised {raised[:_RAISED_MOST]}"]
 
