@@ -29,8 +29,8 @@ class Verdict(StrEnum):
 class Reproducer:
     """A script that shows a break without the harness, and what it did when it was run once.
 
-    ``file`` is its path below the report's folder. ``fails`` is None when it was not run. ``said``
-    is its last line, or why there is none.
+    ``file`` is its path below the report's folder, empty when there is no script. ``fails`` is None
+    when it was not run, or ended in another way. ``said`` is its last line, or why there is none.
     """
 
     file: str
@@ -66,8 +66,8 @@ class Finding:
     one that went wrong. ``repeat`` is the command that runs it again. ``repeats`` says how often
     the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
     name: a stack, what a process wrote to stderr. ``script`` is the same as ``program`` in lines of
-    Python that run: they use an open ``store``, and the last ones fail as long as it is broken.
-    Empty where it cannot be shown so. ``reproducer`` is the file that was made of it. ``steps``
+    Python that run: they open a ``store`` by ``open_store(location)``, fail as long as it is
+    broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was made of it. ``steps``
     are the operations with what came of them; empty where they were not recorded.
     """
 
