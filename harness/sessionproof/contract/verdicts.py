@@ -67,8 +67,9 @@ class Finding:
     the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
     name: a stack, what a process wrote to stderr. ``script`` is the same as ``program`` in lines of
     Python that run: they open a ``store`` by ``open_store(location)``, fail as long as it is
-    broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was made of it. ``steps``
-    are the operations with what came of them; empty where they were not recorded.
+    broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was
+    made of it. ``steps`` are the operations with what came of them; empty where they were not
+    recorded.
     """
 
     anomaly: Anomaly
