@@ -1,10 +1,13 @@
 """Known breaks: a new one fails, a listed one does not, a mended one is told, a stale one fails."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
-from commands import judge, quick
+from commands import environment, judge, quick
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.verdicts import Finding, Record, Verdict
@@ -178,3 +181,64 @@ def test_the_command_takes_a_baseline(tmp_path):
     assert ran.result["command"].endswith("--only CORE-08 --baseline known.toml")
     assert "--baseline" not in ran.guarantee("CORE-08")["findings"][0]["repeat"]
     assert f"known     {REASON}" in ran.out
+
+
+def plain_pytest(folder, *arguments):
+    """The suites' test of CORE-14 in a plain pytest; its exit code, what it printed, the result."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rA", "--store-profile", "smoke", "-k", "repetition",
+         "--pyargs", "sessionproof_suites", *arguments],
+        check=False, capture_output=True, text=True, timeout=120, cwd=folder, env=environment(),
+    )  # fmt: skip
+    file = folder / "sessionproof-report" / "result.json"
+    result = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return ended.returncode, ended.stdout + ended.stderr, result
+
+
+@pytest.mark.parametrize("store", ["RaisesSystemExit", "Exits"])
+def test_a_plain_pytest_takes_a_baseline(store, tmp_path):
+    """A known break is an expected failure there, also one that ended the worker."""
+    (tmp_path / "known.toml").write_text(f'[broken]\nCORE-14 = "{REASON}"\n')
+    given = ("--store", f"hostile:{store}", "--store-baseline", "known.toml")
+    code, printed, result = plain_pytest(tmp_path, *given)
+    assert code == 0, printed
+    assert "1 xfailed" in printed
+    assert result["verdict"] == "1 known break (baseline); 0 hold."
+    (tmp_path / "known.toml").write_text("")
+    code, printed, _ = plain_pytest(tmp_path, *given)
+    assert code == 1, printed
+    assert "1 failed" in printed
+
+
+def test_pyproject_names_the_baseline_of_its_store(tmp_path):
+    """The setting is a path from its folder, and is for the store named there alone."""
+    (tmp_path / "known.toml").write_text(f'[broken]\nCORE-04 = "{REASON}"\n')
+    settings = f'[tool.sessionproof]\nstore = "{MEMORY}"\nbaseline = "known.toml"\n'
+    (tmp_path / "pyproject.toml").write_text(settings)
+    code, printed, result = plain_pytest(tmp_path)
+    assert code == 0, printed
+    assert result["baseline"]["file"] == str(tmp_path / "known.toml")
+    code, printed, result = plain_pytest(tmp_path, "--store", MEMORY)
+    assert code == 0, printed
+    assert result["baseline"] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "told"),
+    [
+        ("stroe = 'x'", (), "has no setting 'stroe': it takes store and baseline"),
+        ("store = 3", (), "store of [tool.sessionproof]"),
+        (f"store = '{MEMORY}'\nbaseline = 'nofile'", (), "nofile cannot be read"),
+        ("", ("--store-baseline", "x.toml"), "name it by --store"),
+    ],
+)
+def test_a_mistake_in_a_plain_pytest_is_told(settings, arguments, told, tmp_path):
+    """A mistake ends pytest before any test, in one line."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.sessionproof]\n{settings}\n")
+    code, printed, _ = plain_pytest(tmp_path, *arguments)
+    assert code == 4, printed
+    (line,) = printed.split("\n\n")[0].strip().splitlines()
+    assert line.startswith("ERROR: ")
+    assert told in line
+    assert "Traceback" not in printed
