@@ -11,10 +11,10 @@ from fixtures.benign.private import DoesNotWait, KeepsItsLock
 from fixtures.benign.sqlite import SqliteStore
 from fixtures.mutants.refusals import DoesNotRecover, GivesUpOnLocks, LeavesTheTransactionOpen
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.faults.outsider import CannotMeddle, Outsider
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import faults
-from sessionproof.trials.outsider import CannotMeddle, Outsider
 from sessionproof.trials.single import Broken, NotClaimed
 from sessionproof.workload.profiles import PROFILES
 

@@ -44,6 +44,13 @@ def shown(trial: Trial, question: Callable[[SqliteTables], T]) -> T:
     seen = look(trial, question)
     if seen.unseen is not None:
         raise NotClaimed(seen.unseen)
+    require_tables(trial, seen)
+    assert seen.answer is not None
+    return seen.answer
+
+
+def require_tables(trial: Trial, seen: Look[T]) -> None:
+    """Raise Broken unless the tables are there as the store says."""
     trial.require(
         seen.malformed is None,
         Anomaly.MALFORMED,
@@ -52,8 +59,6 @@ def shown(trial: Trial, question: Callable[[SqliteTables], T]) -> T:
         seen=str(seen.malformed),
         script=("tables = store.tables()", "assert tables.messages, 'there are tables'"),
     )
-    assert seen.answer is not None
-    return seen.answer
 
 
 def _asked(tables: object, question: Callable[[SqliteTables], T]) -> Look[T]:

@@ -25,8 +25,8 @@ from sessionproof.contract.operations import (
     as_call,
     shown_text,
 )
-from sessionproof.trials.attempts import attempt, texts_of
-from sessionproof.trials.expressions import call, expression
+from sessionproof.scripts.attempts import attempt, texts_of
+from sessionproof.scripts.expressions import call, expression
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial

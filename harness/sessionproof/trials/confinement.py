@@ -36,7 +36,7 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.seed import derive
-from sessionproof.trials.expressions import call, expression
+from sessionproof.scripts.expressions import call, expression
 from sessionproof.trials.inputs import good_message, places_for_text
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial

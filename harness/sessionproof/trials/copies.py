@@ -11,9 +11,9 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append, Create, Read, as_call
 from sessionproof.oracle.model import same_messages
-from sessionproof.trials.assertions import values_of
-from sessionproof.trials.expressions import messages
-from sessionproof.trials.script import lines_of, suppressed
+from sessionproof.scripts.assertions import values_of
+from sessionproof.scripts.expressions import messages
+from sessionproof.scripts.program import lines_of, suppressed
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import Transcript
 

@@ -22,11 +22,11 @@ from sessionproof.contract.operations import (
     Reopen,
     as_call,
 )
-from sessionproof.trials.attempts import attempt, texts_of
-from sessionproof.trials.expressions import call
+from sessionproof.faults.outsider import CannotMeddle, Manner, Outsider
+from sessionproof.scripts.attempts import attempt, texts_of
+from sessionproof.scripts.expressions import call
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made
-from sessionproof.trials.outsider import CannotMeddle, Manner, Outsider
 from sessionproof.trials.single import NotClaimed, Trial
 from sessionproof.trials.unstorable import sql_lines
 from sessionproof.workload.execute import Transcript, execute

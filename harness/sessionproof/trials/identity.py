@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from sessionproof.checks.transcript import judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import Append, Completed, Create, Read, as_call, shown_text
-from sessionproof.trials.expressions import call
+from sessionproof.scripts.expressions import call
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.reopening import in_another_process
 from sessionproof.trials.single import NotClaimed, Trial

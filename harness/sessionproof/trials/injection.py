@@ -33,8 +33,8 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.seed import derive
-from sessionproof.trials.attempts import attempt, texts_of
-from sessionproof.trials.expressions import call, expression
+from sessionproof.scripts.attempts import attempt, texts_of
+from sessionproof.scripts.expressions import call, expression
 from sessionproof.trials.inputs import good_message, places_for_text
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import Trial

@@ -22,8 +22,8 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.verdicts import Finding
-from sessionproof.trials.expressions import call
-from sessionproof.trials.script import lines_of, must_refuse, suppressed
+from sessionproof.scripts.expressions import call
+from sessionproof.scripts.program import lines_of, must_refuse, suppressed
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.hostile import BIG_TEXT, ID_GROUPS, TEXTS, hostile_ids, hostile_texts

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -14,10 +13,10 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import MICROSECONDS
 from sessionproof.contract.operations import Append, Operation
 from sessionproof.contract.store import SqliteTables
-from sessionproof.trials.script import lines_of
+from sessionproof.scripts.program import lines_of
+from sessionproof.trials.audits import look, require_tables
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import Transcript
-from sessionproof.workload.shapes import kind
 
 _START_US = 1_767_225_600 * MICROSECONDS
 _DAY_US = 86_400 * MICROSECONDS
@@ -71,51 +70,28 @@ def tables_agree(trial: Trial) -> None:
     transcript = trial.run(trial.program(*appends), examined=0)
     lines, _ = lines_of(transcript[:-1], trial.claims)
     start = trial.claims.seq_start or 0
-    # Under the guard: what is audited, and where it lies, is the store's word.
-    outcome = trial.handle().perform("tables()", lambda call: _audited(call("tables"), start))
-    trial.require_ok(outcome, "asked for the tables")
-    audit: _Audit = outcome.value
-    if audit.unseen is not None:
-        raise NotClaimed(audit.unseen)
+    seen = look(trial, lambda tables: _numbers(tables, start))
+    if seen.unseen is not None:
+        raise NotClaimed(seen.unseen)
+    require_tables(trial, seen)
+    if seen.answer is None:
+        raise NotClaimed("the store's tables have no column of numbers")
+    numbers, problems = seen.answer
     trial.require(
-        audit.malformed is None,
-        Anomaly.MALFORMED,
-        did="asked for the tables, then read them",
-        expected="sessionproof.SqliteTables, naming tables that are there",
-        seen=str(audit.malformed),
-        script=[*lines, "assert isinstance(store.tables(), SqliteTables), store.tables()"],
-    )
-    trial.require(
-        not audit.problems,
+        not problems,
         Anomaly.SEQUENCE_GAP,
         did="appended 1, 3 and 2 messages, then read the tables",
         expected="each session's numbers from the declared start, without gap or repeat",
-        seen="; ".join(audit.problems[:5]),
+        seen="; ".join(problems[:5]),
         script=[*lines, *asserts_none(f"sequence_problems(store.tables(), start={start})").lines],
     )
-    if audit.numbers < 6:
-        raise CouldNotTell(f"6 messages were appended, the tables show {audit.numbers} numbers")
+    if numbers < 6:
+        raise CouldNotTell(f"6 messages were appended, the tables show {numbers} numbers")
     trial.count("numbers", 6)
 
 
-@dataclass(frozen=True)
-class _Audit:
-    """What an audit saw: how many numbers, what is wrong with them, or why there is nothing."""
-
-    numbers: int = 0
-    problems: tuple[str, ...] = ()
-    malformed: str | None = None
-    unseen: str | None = None
-
-
-def _audited(tables: object, start: int) -> _Audit:
-    if not isinstance(tables, SqliteTables):
-        return _Audit(malformed=f"tables answered {kind(tables)}")
-    try:
-        if tables.message_seq is None:
-            return _Audit(unseen="the store's tables have no column of numbers")
-        return _Audit(numbers_in(tables), tuple(sequence_problems(tables, start=start)))
-    except (sqlite3.Error, TypeError, ValueError) as error:
-        if "locked" in str(error):
-            return _Audit(unseen="the store keeps its tables locked")
-        return _Audit(malformed=f"{type(error).__name__}: {error}")
+def _numbers(tables: SqliteTables, start: int) -> tuple[int, list[str]] | None:
+    """How many numbers there are and what is wrong with them; None without such a column."""
+    if tables.message_seq is None:
+        return None
+    return numbers_in(tables), sequence_problems(tables, start=start)

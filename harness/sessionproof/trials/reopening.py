@@ -9,7 +9,7 @@ from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.operations import Append, Completed, Read, Reopen
 from sessionproof.host.client import open_hosted
-from sessionproof.trials import script
+from sessionproof.scripts.program import by_another_handle, by_another_process
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.guard import CannotOpen, Handle
@@ -22,9 +22,9 @@ def still_there(trial: Trial) -> None:
     program = trial.program(Append("s0", (sample,) * 3), Reopen(), Append("s0", (sample,)))
     transcript = trial.run(program, examined=1)
     if trial.claims.at_least("handles", "threads"):
-        _read_elsewhere(trial, transcript, trial.store.another_handle(), script.by_another_handle)
+        _read_elsewhere(trial, transcript, trial.store.another_handle(), by_another_handle)
     trial.store.close()
-    _read_elsewhere(trial, transcript, in_another_process(trial), script.by_another_process)
+    _read_elsewhere(trial, transcript, in_another_process(trial), by_another_process)
 
 
 def _read_elsewhere(

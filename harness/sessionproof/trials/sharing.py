@@ -11,8 +11,8 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message, canonical
 from sessionproof.contract.operations import Append, Create, GetState, Read, Replace, as_call
 from sessionproof.oracle.model import same_messages
+from sessionproof.scripts.expressions import messages
 from sessionproof.trials.copies import change, with_insides
-from sessionproof.trials.expressions import messages
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import NotClaimed, Trial
 

@@ -27,8 +27,8 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding, Reproducer
-from sessionproof.trials.expressions import Unwritable
-from sessionproof.trials.script import script_of, whole
+from sessionproof.scripts.expressions import Unwritable
+from sessionproof.scripts.program import script_of, whole
 from sessionproof.trials.steps import steps_of
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append
-from sessionproof.trials.expressions import call
+from sessionproof.faults.outsider import CannotMeddle, Manner, Outsider
+from sessionproof.scripts.expressions import call
 from sessionproof.trials.inputs import good_message, invalid_messages
 from sessionproof.trials.lines import made
-from sessionproof.trials.outsider import CannotMeddle, Manner, Outsider
 from sessionproof.trials.single import Trial
 
 _MARK = "message-c41d"

@@ -20,7 +20,7 @@ from sessionproof.contract.operations import (
     ReadLast,
     ReadPages,
 )
-from sessionproof.trials.expressions import Unwritable
+from sessionproof.scripts.expressions import Unwritable
 
 _ABOUT_A_FIELD = re.compile(r"\b(\w+) (?:is|holds) an? ")
 _TEXTS = ("role", "kind", "name", "call_id", "id")

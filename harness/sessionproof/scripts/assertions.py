@@ -31,7 +31,7 @@ from sessionproof.oracle.model import (
     info_problems,
     same_messages,
 )
-from sessionproof.trials.expressions import Unwritable, expression, values
+from sessionproof.scripts.expressions import Unwritable, expression, values
 
 _OF_PAGES = "[m for page in pages for m in page]"
 _SHOWN_MOST = 2_000  # characters of an answer that a failing assertion shows

@@ -31,9 +31,9 @@ from sessionproof.contract.operations import (
     session_of,
 )
 from sessionproof.oracle.model import EMPTY, Worlds, answers, expect
-from sessionproof.trials import assertions
-from sessionproof.trials.expressions import TEXT_MOST, Unwritable, call, count_of, expression, loop
-from sessionproof.trials.wellformed import well_formed
+from sessionproof.scripts import assertions
+from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, call, count_of, expression, loop
+from sessionproof.scripts.wellformed import well_formed
 
 OPEN, CLOSE = "store = open_store(location)", "store.close()"
 _RAISED_MOST = 120

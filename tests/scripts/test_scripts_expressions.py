@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sessionproof import Message
 from sessionproof.contract.operations import Append, Create, DeleteMessage, EditMessage
-from sessionproof.trials.expressions import (
+from sessionproof.scripts.expressions import (
     Unwritable,
     call,
     expression,

@@ -1,0 +1,1 @@
+"""What is done to a store from outside: locks, refused rows, a full disk."""
