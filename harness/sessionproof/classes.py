@@ -8,7 +8,6 @@ first worker that comes to a class judges it, and the others wait for what it sa
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import inspect
 import json
@@ -124,6 +123,8 @@ class Classes:
         key = f"{worker['testrunuid']} {kind.__module__} {kind.__qualname__}"
         answer = base / f"sessionproof-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
         with answer.with_suffix(".lock").open("w") as lock:
+            import fcntl  # not on Windows, where the plugin must load all the same
+
             fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the system when the worker dies
             if answer.exists():
                 value = json.loads(answer.read_text("utf-8"))
