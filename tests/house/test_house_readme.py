@@ -8,6 +8,7 @@ import sys
 import pytest
 from house_pages import README, ROOT, WHERE, block, blocks, guarantees_table, written_table
 
+from fixtures import legacy
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.report import result as results
 
@@ -92,6 +93,15 @@ def test_the_example_is_broken_as_shown_and_mended_as_said(folder):
     code, printed = shell(block("mystore").code, folder)
     assert code == 0, printed
     assert "claims = Claims(" in printed
+
+
+def test_a_database_is_audited_as_shown(folder):
+    """What the audit prints of a damaged database is what the README shows."""
+    (damaged,) = [one for one in legacy.damaged() if one.name == "enhanced_orphans"]
+    legacy.build(damaged, folder / "chat.db")
+    code, printed = shell(block("audit").code, folder)
+    assert code == 1, printed
+    assert_shown("audit table", printed)
 
 
 def test_the_suites_run_in_a_plain_pytest(folder):
