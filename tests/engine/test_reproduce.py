@@ -69,6 +69,22 @@ def test_each_ending_is_told_as_it_is(tmp_path):
     ]  # fmt: skip
 
 
+def test_what_shows_now_and_then_is_tried_again(tmp_path):
+    """A script that does not fail at once gets attempts on empty locations, sync and async."""
+    fourth = "assert len(list(Path(tempfile.gettempdir()).iterdir())) < 4, 'the fourth location'"
+    waited = ("await asyncio.sleep(0)", fourth)
+    for lines in ((fourth,), waited):
+        (made,) = told(tmp_path, finding(*lines))
+        assert made.fails is True, made
+        assert made.said == "AssertionError: the fourth location"
+    rarely = replace(finding(fourth), repeats="1 of 3")
+    always = replace(finding("assert False"), repeats="3 of 3")
+    assert [one.fails for one in told(tmp_path, rarely, always)] == [True, True]
+    folder = tmp_path / "report" / "repro"
+    assert "for attempt in range(20):" in (folder / "CORE-01.py").read_text()
+    assert "for attempt" not in (folder / "CORE-01-2.py").read_text()
+
+
 def test_an_assertion_inside_the_store_is_not_ours(tmp_path):
     """A store that raises where an answer was expected has failed in another way."""
     (made,) = told(tmp_path, finding("exec('assert False')", "assert False"))

@@ -30,44 +30,64 @@ _FROM = {"Path": "pathlib", "Sequence": "collections.abc", "closing": "contextli
 
 
 def source_of(
-    store: str, guarantee: Guarantee, finding: Finding, file: Path, paths: Sequence[str] = ()
+    store: str,
+    guarantee: Guarantee,
+    finding: Finding,
+    file: Path,
+    paths: Sequence[str] = (),
+    *,
+    times: int = 1,
 ) -> str:
     """The file that shows the finding against the store of this name.
 
     ``file`` is where it will lie, by the path that a person types. ``paths`` are entries of the
-    import path beside the folder from which it is started.
+    import path beside the folder from which it is started. What does not show every time is tried
+    so many ``times``, each on an empty location.
     """
     body = "\n".join(finding.script)
-    is_async = _awaits(body)
     location = "tempfile.mkdtemp()"
-    if "sys.argv" in body:  # it starts itself again on the same data
+    if starts_itself(finding):
         location = f"sys.argv[1] if sys.argv[1:] else {location}"
-    script = f"{body}\nprint({HOLDS!r})"
-    if is_async:
-        script = f"async def main():\n{textwrap.indent(script, '    ')}\n\n\nasyncio.run(main())"
     opening = f"location = Location(Path({location}))"
     if "directory" in body:
         opening += "\ndirectory = location.root"
-    needed = f"{opening}\n{script}"
+    defined = ""
+    if _awaits(body):
+        parameters = ", ".join(name for name in ("location", "directory") if name in body)
+        defined = f"async def main({parameters}):\n{_indented(body)}\n\n\n"
+        body = f"asyncio.run(main({parameters}))"
+    script = f"{opening}\n{body}"
+    if times > 1:
+        script = (
+            f"for attempt in range({times}):  # it does not show every time\n{_indented(script)}"
+        )
+    script = f"{defined}{script}\nprint({HOLDS!r})"
     return "\n".join(
         [
             *_head(guarantee, finding, file),
-            *_standard(needed),
+            *_standard(script),
             "",
             f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run",
             *_store(store),
-            f"from sessionproof import {', '.join(_of_the_contract(needed))}",
+            f"from sessionproof import {', '.join(_of_the_contract(script))}",
             *(
                 f"from {_AUDITS[name]} import {name}"
-                for name in sorted(_names(needed) & {*_AUDITS})
+                for name in sorted(_names(script) & {*_AUDITS})
             ),
-            "",
-            opening,
-            *(["", ""] if is_async else []),
+            *(["", ""] if defined else [""]),
             script,
             "",
         ]
     )
+
+
+def starts_itself(finding: Finding) -> bool:
+    """Whether the script goes on in another process, on the same data."""
+    return any("sys.argv" in line for line in finding.script)
+
+
+def _indented(lines: str) -> str:
+    return textwrap.indent(lines, "    ")
 
 
 def _head(guarantee: Guarantee, finding: Finding, file: Path) -> Iterator[str]:
