@@ -163,16 +163,16 @@ class _Attempt:
             return texts
         return []
 
-    def _counted(self, session: str | None) -> tuple[object, ...]:
+    def _counted(self, session: str | None) -> tuple[str, ...]:
         """What the store says of the session's number of messages and totals, if it says any."""
         if session is None:
             return ()
-        facts: list[object] = []
-        for name, operation in (("get", Get("s0")), ("count", Count("s0"))):
-            if name in self.trial.capabilities:
-                outcome = self.trial.handle().invoke(operation, session)
-                facts += _facts(outcome)
-        return tuple(facts)
+        asked: dict[str, Operation] = {"get": Get("s0"), "count": Count("s0")}
+        return tuple(
+            f"{name}: {_facts(self.trial.handle().invoke(operation, session))}"
+            for name, operation in asked.items()
+            if name in self.trial.capabilities
+        )
 
     def _listed(self) -> frozenset[str]:
         if "list" not in self.trial.capabilities:
@@ -184,7 +184,7 @@ class _Attempt:
     def _nothing_left(
         self,
         session: str | None,
-        counted: tuple[object, ...],
+        counted: tuple[str, ...],
         listed: frozenset[str],
         outcome: Outcome,
     ) -> None:
@@ -194,9 +194,9 @@ class _Attempt:
             now == counted,
             Anomaly.PHANTOM_SESSION if self.kind is CREATE else Anomaly.COUNTER_DRIFT,
             did=f"{self._did}; it {_ended(outcome)}; then asked for its facts",
-            expected=f"the facts from before: {counted}",
-            seen=str(now),
-            program=self._program(),
+            expected=f"what it said before: {'; '.join(counted)}",
+            seen="; ".join(now),
+            program=[*self._program()[:-1], as_call(Get("s0"))],
             script=self._facts_script() if now != counted else (),
         )
         surplus = sorted(self._listed() - listed)
@@ -330,12 +330,13 @@ class _Attempt:
         return [*self.bad.lines, *begun, *old, *attempt(write), *ending]
 
 
-def _facts(outcome: Outcome) -> list[object]:
-    if outcome.type != "ok":
-        return ["not found"]
+def _facts(outcome: Outcome) -> str:
+    if outcome.type != "ok" or outcome.value is None:
+        return "not found"
     if isinstance(outcome.value, SessionInfo):
-        return [getattr(outcome.value, name) for name in _COUNTED]
-    return ["not found" if outcome.value is None else outcome.value]
+        kept = {name: getattr(outcome.value, name) for name in _COUNTED}
+        return ", ".join(f"{name} {value}" for name, value in kept.items() if value is not None)
+    return str(outcome.value)
 
 
 def _text_of(message: Message) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from sessionproof.audit.tables import (
 )
 from sessionproof.checks.deletion import count_deletions, judge_deleted
 from sessionproof.checks.rules import asserts_none
-from sessionproof.checks.transcript import Fault
+from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
@@ -54,7 +55,9 @@ _LOOKS = (Read, ReadLast, ReadPages, Count, Get, GetState)
 def appended_to_unknown(trial: Trial) -> None:
     """Appends to sessions that nobody made: what the claim says, seen from all sides."""
     kinds = programs.kinds_for(trial.capabilities, trial.claims)
-    check = _and_no_orphans(trial, trial.against_oracle)
+    # What becomes of a message's fields is for other guarantees: its text says whether it is there.
+    there = replace(trial.claims, keeps=trial.claims.keeps & {"content"})
+    check = _and_no_orphans(trial, lambda transcript: judge(transcript, there))
     asked = programs.observations(["s0"], kinds)
     again = [Reopen(), *asked] if Reopen in kinds else []
     made = [Create("s0"), *asked] if Create in kinds else []
@@ -69,10 +72,26 @@ def appended_to_unknown(trial: Trial) -> None:
     ends = programs.observations(names, kinds)
     steps_drawn = st.lists(one, min_size=1, max_size=8)
     trial.search(
-        steps_drawn.map(lambda steps: programs.tokened([*steps, *ends])),
+        steps_drawn.map(lambda steps: programs.tokened([*_created_once(steps), *ends])),
         check,
         count=count_unknown,
     )
+
+
+def _created_once(steps: Sequence[Operation]) -> list[Operation]:
+    """The steps without creations of sessions that are there: those are another matter."""
+    known: set[str] = set()
+    out = []
+    for step in steps:
+        name = session_of(step)
+        if isinstance(step, Create) and name in known:
+            continue
+        if isinstance(step, Append | Create):
+            known.add(name)
+        elif isinstance(step, Delete):
+            known.discard(name)
+        out.append(step)
+    return out
 
 
 def count_unknown(transcript: Sequence[Completed]) -> int:

@@ -30,6 +30,7 @@ from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.program import script_of, whole
 from sessionproof.trials.steps import steps_of
+from sessionproof.trials.trimming import trimmed
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import Handle
@@ -269,19 +270,18 @@ class Trial:
         return Broken(self._finding(shown, f"{failed} of {_AGAIN}"))
 
     def _trimmed(self, shown: _Shown, judged: Judged) -> _Shown:
-        """The program without the steps that the fault does not need: many at once, then singly.
+        """The program without what the fault does not need. It has the time of shrinking again."""
+        until, anomaly = monotonic_s() + self.profile.shrink_s, shown.fault.anomaly
 
-        Shrinking draws whole programs again, so what is always added to them stays in. This has
-        the time of shrinking, once more.
-        """
-        until, size = monotonic_s() + self.profile.shrink_s, len(shown.program)
-        while (size := size // 2) > 0:
-            at = len(shown.program)
-            while (at := at - size) > -size and monotonic_s() < until:
-                left = (*shown.program[: max(0, at)], *shown.program[at + size :])
-                shorter = self._alone(judged, left)
-                if shorter is not None and shorter.fault.anomaly == shown.fault.anomaly:
-                    shown = shorter
+        def fails(program: Program) -> bool:
+            nonlocal shown
+            shorter = self._alone(judged, program)
+            if shorter is None or shorter.fault.anomaly != anomaly:
+                return False
+            shown = shorter
+            return True
+
+        trimmed(shown.program, fails, lambda: monotonic_s() < until)
         return shown
 
     def _complete(self, check: Judge | None) -> Judge:
