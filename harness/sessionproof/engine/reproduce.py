@@ -36,7 +36,7 @@ _OURS = re.compile(r"[A-Z]+-\d+(-\d+)?\.py")
 _ONE_S = 30.0  # a script that has not ended by then is ended; one that shows a hang ends before
 _ALL_S = 60.0  # for all scripts together
 _RUNS_MOST = 40
-_ATTEMPTS = 20  # of a break that does not show every time; one in seven is seen then by 95 %
+ATTEMPTS = 20  # of a break that does not show every time; one in seven is seen then by 95 %
 _LOOK_S = 0.05
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _SAID_MOST = 300
@@ -71,12 +71,13 @@ def reproduce(
     workers: int = 1,
     run: bool = True,
     all_s: float = _ALL_S,
+    attempts: int = ATTEMPTS,
 ) -> list[Record]:
     """The records with a reproducer in each finding of a break, its file below ``report``.
 
     ``store`` is the store's name, ``directory`` a place for what the scripts write. Files of
     earlier runs are removed. Scripts beyond the first 40 or ``all_s`` seconds are written and not
-    run, and none is without ``run``.
+    run, and none is without ``run``. What does not fail at once is given so many ``attempts``.
     """
     folder = report / FOLDER
     _clear(folder)
@@ -89,7 +90,7 @@ def reproduce(
             continue
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
-        most = 1 if starts_itself(finding) else _ATTEMPTS
+        most = 1 if starts_itself(finding) else attempts
         script = _Script(
             path=path,
             anomaly=finding.anomaly,
