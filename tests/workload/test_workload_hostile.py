@@ -1,5 +1,6 @@
 """Payloads and paths: each says what it would do, and none can harm a machine."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,9 +10,13 @@ from sessionproof.workload.hostile import (
     CANARY,
     CODE,
     ID_GROUPS,
+    IDS,
     PATTERNS,
     PAYLOADS,
+    TEXTS,
     armed,
+    hostile_texts,
+    paired,
     paths,
     payload_texts,
 )
@@ -53,3 +58,15 @@ def test_paths_lead_at_most_four_levels_up():
         assert resolved.startswith(("/1", "/sand")), path
     above = [path for path in made if set(path) <= {".", "/"}]
     assert all(path.count("..") <= 2 for path in above)
+
+
+@given(hostile_texts())
+def test_no_text_has_a_pair_of_surrogates(text):
+    """JSON cannot keep a pair apart from its character; surrogates that stand alone are drawn."""
+    assert json.loads(json.dumps(text)) == text
+
+
+def test_a_pair_becomes_its_character_and_nothing_else_changes():
+    """Lone surrogates stay as they are, in any order but that of a pair."""
+    assert paired("a\ud800\udc00b\udc00\ud800") == "a\U00010000b\udc00\ud800"
+    assert all(paired(text) == text for text in (*TEXTS, *IDS))
