@@ -9,24 +9,21 @@ from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message, SessionInfo, canonical
 from sessionproof.contract.operations import (
-    Append,
     Completed,
     Count,
-    Create,
     Delete,
     DeleteMessage,
     EditMessage,
     Get,
     GetState,
     List,
-    Operation,
     PopLast,
     Read,
     ReadLast,
     ReadPages,
     Reopen,
-    Replace,
     SetState,
+    messages_of,
     session_of,
 )
 
@@ -118,19 +115,9 @@ def _follow(done: Completed, lives: dict[str, _Life]) -> None:
             del lives[name]  # whether it is deleted is open
         return
     life.used = life.used or not isinstance(operation, PopLast | DeleteMessage | EditMessage)
-    life.messages += _put(operation)
+    life.messages += messages_of(operation)
     if isinstance(operation, SetState):
         life.states.add(operation.key)
-
-
-def _put(operation: Operation) -> tuple[Message, ...]:
-    match operation:
-        case Append(_, messages) | Create(_, messages) | Replace(_, messages):
-            return messages
-        case EditMessage(_, _, message):
-            return (message,)
-        case _:
-            return ()
 
 
 def _risen(

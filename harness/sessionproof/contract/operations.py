@@ -199,6 +199,17 @@ def session_of(operation: Operation) -> str:
     return "" if isinstance(operation, List | Reopen) else operation.session
 
 
+def messages_of(operation: Operation) -> tuple[Message, ...]:
+    """The messages that the operation puts into its session; none for those that put none."""
+    match operation:
+        case Append(_, messages) | Create(_, messages) | Replace(_, messages):
+            return messages
+        case EditMessage(_, _, message):
+            return (message,)
+        case _:
+            return ()
+
+
 def as_call(operation: Operation) -> str:
     """The operation as one line of Python against a store, for people to read and paste."""
     match operation:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
+from sessionproof.checks.rules import asserts_none
+from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import Append
 from sessionproof.contract.store import SqliteTables
-from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.trials.single import Judge, NotClaimed, Trial
+from sessionproof.workload.execute import Transcript
 from sessionproof.workload.shapes import kind
 
 T = TypeVar("T")
@@ -41,16 +44,13 @@ def shown(trial: Trial, question: Callable[[SqliteTables], T]) -> T:
     if "tables" not in trial.capabilities:
         raise NotClaimed("the store shows no tables")
     trial.run(trial.program(Append("s0", trial.several(1))), examined=0)
-    seen = look(trial, question)
+    return answered(trial, look(trial, question))
+
+
+def answered(trial: Trial, seen: Look[T]) -> T:
+    """The answer of a look; raises NotClaimed without access, Broken unless tables are there."""
     if seen.unseen is not None:
         raise NotClaimed(seen.unseen)
-    require_tables(trial, seen)
-    assert seen.answer is not None
-    return seen.answer
-
-
-def require_tables(trial: Trial, seen: Look[T]) -> None:
-    """Raise Broken unless the tables are there as the store says."""
     trial.require(
         seen.malformed is None,
         Anomaly.MALFORMED,
@@ -59,6 +59,40 @@ def require_tables(trial: Trial, seen: Look[T]) -> None:
         seen=str(seen.malformed),
         script=("tables = store.tables()", "assert tables.messages, 'there are tables'"),
     )
+    return cast(T, seen.answer)
+
+
+def and_audited(
+    trial: Trial,
+    check: Judge,
+    problems_in: Callable[[SqliteTables], list[str]],
+    *,
+    anomaly: Anomaly,
+    expected: str,
+    asked: str,
+) -> Judge:
+    """The check, then an audit of the store's tables, where it shows them.
+
+    ``asked`` is the audit as a script writes it.
+    """
+
+    def both(transcript: Transcript) -> Fault | None:
+        fault = check(transcript)
+        if fault is not None or "tables" not in trial.capabilities or trial.store.dropped:
+            return fault
+        problems = look(trial, problems_in).answer
+        if not problems:
+            return None
+        trial.store.fresh_location()  # the next program shall not find what this one left
+        return Fault(
+            index=len(transcript) - 1,
+            anomaly=anomaly,
+            expected=expected,
+            seen="; ".join(problems[:5]),
+            rule=asserts_none(asked),
+        )
+
+    return both
 
 
 def _asked(tables: object, question: Callable[[SqliteTables], T]) -> Look[T]:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from sessionproof.audit.tables import counter_problems
 from sessionproof.checks.counters import FACTS, count_counters, judge_counters, kept_facts
-from sessionproof.checks.rules import asserts_none
 from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
@@ -30,7 +29,7 @@ from sessionproof.contract.operations import (
     Reopen,
     session_of,
 )
-from sessionproof.trials.audits import look
+from sessionproof.trials.audits import and_audited
 from sessionproof.trials.single import Judge, NotClaimed, Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript
@@ -126,24 +125,14 @@ def _count_edits(transcript: Transcript) -> int:
 
 def _and_in_the_tables(trial: Trial, facts: Collection[str], check: Judge) -> Judge:
     """The check, then the counters in the store's tables beside its rows, where it shows them."""
-
-    def both(transcript: Transcript) -> Fault | None:
-        fault = check(transcript)
-        if fault is not None or "tables" not in trial.capabilities or trial.store.dropped:
-            return fault
-        problems = look(trial, lambda tables: counter_problems(tables, facts)).answer
-        if not problems:
-            return None
-        trial.store.fresh_location()  # the next program shall not find what this one left
-        return Fault(
-            index=len(transcript) - 1,
-            anomaly=Anomaly.COUNTER_DRIFT,
-            expected="each counter in the tables is that of the session's rows",
-            seen="; ".join(problems[:5]),
-            rule=asserts_none(f"counter_problems(store.tables(), {sorted(facts)})"),
-        )
-
-    return both
+    return and_audited(
+        trial,
+        check,
+        lambda tables: counter_problems(tables, facts),
+        anomaly=Anomaly.COUNTER_DRIFT,
+        expected="each counter in the tables is that of the session's rows",
+        asked=f"counter_problems(store.tables(), {sorted(facts)})",
+    )
 
 
 def looked(

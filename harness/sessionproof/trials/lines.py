@@ -10,12 +10,9 @@ from sessionproof.trials.single import Trial
 
 def made(trial: Trial, *names: str) -> list[str]:
     """Variables of these names with session ids that are ready for appends."""
-    claims = trial.claims
-    if "create" not in trial.capabilities:
-        return [f"{name} = {name!r}" for name in names]
-    if claims.session_ids == "store":
+    if "create" in trial.capabilities and trial.claims.session_ids == "store":
         return [f"{name} = store.create()" for name in names]
-    if claims.missing_session == "refuses":
+    if "create" in trial.capabilities and trial.claims.missing_session == "refuses":
         return [f"{name} = store.create({name!r})" for name in names]
     return [f"{name} = {name!r}" for name in names]
 

@@ -14,7 +14,7 @@ from sessionproof.contract.clock import MICROSECONDS
 from sessionproof.contract.operations import Append, Operation
 from sessionproof.contract.store import SqliteTables
 from sessionproof.scripts.program import lines_of
-from sessionproof.trials.audits import look, require_tables
+from sessionproof.trials.audits import answered, look
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import Transcript
 
@@ -70,13 +70,10 @@ def tables_agree(trial: Trial) -> None:
     transcript = trial.run(trial.program(*appends), examined=0)
     lines, _ = lines_of(transcript[:-1], trial.claims)
     start = trial.claims.seq_start or 0
-    seen = look(trial, lambda tables: _numbers(tables, start))
-    if seen.unseen is not None:
-        raise NotClaimed(seen.unseen)
-    require_tables(trial, seen)
-    if seen.answer is None:
+    found = answered(trial, look(trial, lambda tables: _numbers(tables, start)))
+    if found is None:
         raise NotClaimed("the store's tables have no column of numbers")
-    numbers, problems = seen.answer
+    numbers, problems = found
     trial.require(
         not problems,
         Anomaly.SEQUENCE_GAP,

@@ -15,8 +15,7 @@ from sessionproof.audit.tables import (
     virtual_tables,
 )
 from sessionproof.checks.deletion import count_deletions, judge_deleted
-from sessionproof.checks.rules import asserts_none
-from sessionproof.checks.transcript import Fault, judge
+from sessionproof.checks.transcript import judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
@@ -42,7 +41,7 @@ from sessionproof.contract.operations import (
     session_of,
 )
 from sessionproof.contract.store import SqliteTables
-from sessionproof.trials.audits import look, shown
+from sessionproof.trials.audits import and_audited, look, shown
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made, said, tolerated
 from sessionproof.trials.single import Judge, NotClaimed, Trial
@@ -190,24 +189,14 @@ def no_orphans(trial: Trial) -> None:
 
 def _and_no_orphans(trial: Trial, check: Judge) -> Judge:
     """The check, then the audit of references, where the store shows its tables."""
-
-    def both(transcript: Transcript) -> Fault | None:
-        fault = check(transcript)
-        if fault is not None or "tables" not in trial.capabilities or trial.store.dropped:
-            return fault
-        problems = look(trial, orphan_problems).answer
-        if not problems:
-            return None
-        trial.store.fresh_location()  # the next program shall not find what this one left
-        return Fault(
-            index=len(transcript) - 1,
-            anomaly=Anomaly.ORPHAN,
-            expected="every row of the store's tables refers to rows that are there",
-            seen="; ".join(problems[:5]),
-            rule=asserts_none("orphan_problems(store.tables())"),
-        )
-
-    return both
+    return and_audited(
+        trial,
+        check,
+        orphan_problems,
+        anomaly=Anomaly.ORPHAN,
+        expected="every row of the store's tables refers to rows that are there",
+        asked="orphan_problems(store.tables())",
+    )
 
 
 def nothing_is_left(trial: Trial) -> None:

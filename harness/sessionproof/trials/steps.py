@@ -10,22 +10,18 @@ from typing import Any
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.contract.operations import (
-    Append,
     Completed,
     Count,
-    Create,
-    EditMessage,
     Get,
     GetState,
     List,
-    Operation,
     Outcome,
     PopLast,
     Read,
     ReadLast,
     ReadPages,
-    Replace,
     SetState,
+    messages_of,
     method_of,
     session_of,
 )
@@ -60,7 +56,7 @@ def _step(done: Completed) -> Step:
         call=method_of(operation),
         session=session_of(operation),
         outcome=outcome.type,
-        sent=tuple(map(_label, _sent(operation))),
+        sent=tuple(map(_label, messages_of(operation))),
         got=None if answered is None else tuple(map(_label, answered)),
         said=_said(done),
     )
@@ -84,16 +80,6 @@ def _wanted(transcript: Sequence[Completed], claims: Claims) -> list[Message] | 
     if isinstance(operation, PopLast):
         return [] if answer is None else [answer]
     return list(answer)
-
-
-def _sent(operation: Operation) -> tuple[Message, ...]:
-    match operation:
-        case Append(_, messages) | Create(_, messages) | Replace(_, messages):
-            return messages
-        case EditMessage(_, _, message):
-            return (message,)
-        case _:
-            return ()
 
 
 def _answered(done: Completed) -> list[Message] | None:
