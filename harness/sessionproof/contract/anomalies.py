@@ -33,6 +33,11 @@ class Anomaly(StrEnum):
     ESCAPE = "outside-location"
     EXPOSED = "exposed-file"
     MALFORMED = "malformed-answer"
+    GROWTH = "growing-cost"
+    MEMORY = "growing-memory"
+    SLOW = "slower-than-claimed"
+    SCAN = "full-scan"
+    STATEMENTS = "statements-per-row"
     HANG = "hang"
     CRASH = "crash"
 
@@ -63,6 +68,11 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.ESCAPE: "something outside the location was read, written or removed",
     Anomaly.EXPOSED: "a file of the store can be read by others than its owner",
     Anomaly.MALFORMED: "an answer has a type or shape that the contract does not allow",
+    Anomaly.GROWTH: "an operation costs more, the more is stored",
+    Anomaly.MEMORY: "memory grows with every further call",
+    Anomaly.SLOW: "an operation costs more than the store claims, measured against a floor",
+    Anomaly.SCAN: "a query reads or sorts a whole table where an index would do",
+    Anomaly.STATEMENTS: "a call runs a statement for every row",
     Anomaly.HANG: "an operation did not end within its deadline",
     Anomaly.CRASH: "the process of the store ended during an operation",
 }

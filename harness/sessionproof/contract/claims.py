@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,7 @@ HANDLES = ("one", "tasks", "threads", "processes")
 DURABILITY = ("none", "process", "power", "power-strict")
 CONSISTENCY = ("none", "session", "linearizable")
 _SETS = ("keeps", "roles", "kinds")
+COSTS = ("append", "get", "read_last", "page", "create", "update", "delete", "open")
 _AMOUNTS = ("writers", "content_bytes", "id_bytes", "batch_bytes", "retention")
 
 
@@ -52,6 +54,8 @@ class Claims:
     beginnings share a session. ``on_delete_in_use``: what removing an LLM's model does while
     sessions name it: it is refused, or they name none afterwards.
     ``private_files``: files that the store makes are readable by their owner alone.
+    ``costs``: for operations by name, the most that a call costs, as a multiple of what raw SQLite
+    needs for the same in the same rounds; what is not named is not promised.
     ``sources``: for each claim by name, the address of the sentence that makes it.
     """
 
@@ -77,6 +81,7 @@ class Claims:
     on_delete_in_use: Literal["refuses", "cascades"] | None = None
     private_files: bool = False
     limits: Limits = field(default_factory=Limits)
+    costs: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,7 +95,7 @@ class Claims:
             else:
                 problems.append(f"claim {name} must be a set of names; got {value!r}")
                 object.__setattr__(self, name, frozenset())
-        problems += _problems(self)
+        problems += _problems(self) + _cost_problems(self.costs)
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -103,8 +108,8 @@ class Claims:
 def required(claims: Claims, requirement: str) -> Claims:
     """``claims`` with one claim set by text, as in ``--require durability=process``.
 
-    Limits are named ``limits.retention``; sets are comma-separated. Raises ValueError in one
-    sentence that says what may stand there.
+    Limits are named ``limits.retention``, costs ``costs.append``; sets are comma-separated.
+    Raises ValueError in one sentence that says what may stand there.
     """
     name, separator, text = requirement.partition("=")
     if not separator:
@@ -113,6 +118,12 @@ def required(claims: Claims, requirement: str) -> Claims:
         limit = name.removeprefix("limits.")
         value = _parse(Limits, limit, text, shown=name)
         return replace(claims, limits=replace(claims.limits, **{limit: value}))
+    if name.startswith("costs."):
+        try:
+            most = float(text)
+        except ValueError:
+            raise ValueError(f"claim {name} must be a number, as in costs.append=3") from None
+        return replace(claims, costs={**claims.costs, name.removeprefix("costs."): most})
     return replace(claims, **{name: _parse(Claims, name, text, shown=name)})
 
 
@@ -210,6 +221,19 @@ def _problems(claims: Claims) -> list[str]:
     return problems
 
 
+def _cost_problems(costs: object) -> list[str]:
+    """What is wrong with the claim ``costs``."""
+    if not isinstance(costs, Mapping):
+        return [f"claim costs must map operations to ratios; got {costs!r}"]
+    problems = []
+    for name, most in costs.items():
+        if name not in COSTS:
+            problems.append(f"claim costs names {name!r}; operations are {', '.join(COSTS)}")
+        elif type(most) not in (int, float) or not 1 <= most < math.inf:
+            problems.append(f"claim costs.{name} must be a number of at least 1; got {most!r}")
+    return problems
+
+
 def _allowed(hint: Any) -> list[Any] | None:
     """The literals and plain types that a hint admits; None for hints that are not checked."""
     if get_origin(hint) in (Union, types.UnionType):
@@ -231,10 +255,11 @@ def _word(allowed: Any) -> str:
 
 def _parse(owner: type, name: str, text: str, *, shown: str) -> Any:
     hints = get_type_hints(owner)
-    if name not in hints or name in ("limits", "sources"):
+    if name not in hints or name in ("limits", "costs", "sources"):
         known = sorted(
-            {*get_type_hints(Claims)} - {"limits", "sources"}
+            {*get_type_hints(Claims)} - {"limits", "costs", "sources"}
             | {f"limits.{item.name}" for item in fields(Limits)}
+            | {f"costs.{name}" for name in COSTS}
         )
         raise ValueError(f"there is no claim {shown!r}; claims are {', '.join(known)}")
     allowed = _allowed(hints[name])

@@ -377,6 +377,65 @@ _ROWS = (
         least=1,
         claim=PRIVATE,
     ),
+    Guarantee(
+        id="SCALE-01",
+        promise="An append costs the same in a session of 100,000 messages as in one of 1,000.",
+        damage="The longer a chat goes on, the longer each answer takes to be saved, until it "
+        "times out.",
+        unit="rounds",
+        least=20,
+    ),
+    Guarantee(
+        id="SCALE-02",
+        promise="The newest messages, a page and the facts of a session cost the same however "
+        "many messages it has, and however many sessions there are.",
+        damage="The service is fast in its first week, and each week of conversations makes it "
+        "slower for everybody.",
+        unit="rounds",
+        least=20,
+        needs=("read_last|page|get",),
+    ),
+    Guarantee(
+        id="SCALE-03",
+        promise="Memory stays flat while a long session is read page by page, and while calls are "
+        "repeated.",
+        damage="The service grows by a few megabytes an hour, and is killed in the night.",
+        unit="calls",
+        least=100,
+    ),
+    Guarantee(
+        id="SCALE-04",
+        promise="A session of 100,000 messages is read back whole, in order, and counted right.",
+        damage="A chat works for months; then its oldest messages are gone, or its totals are "
+        "wrong.",
+        unit="messages",
+        least=1_000,
+    ),
+    Guarantee(
+        id="PERF-01",
+        promise="No operation costs more than the store claims, measured against raw SQLite in "
+        "the same rounds.",
+        damage="A release makes each message twice as dear to save, and nobody sees it before the "
+        "bill.",
+        unit="rounds",
+        least=20,
+    ),
+    Guarantee(
+        id="PERF-02",
+        promise="No query of an append, a look-up or a page scans a table or sorts in a temporary "
+        "tree.",
+        damage="An index is forgotten, and every message reads the whole table.",
+        unit="statements",
+        least=3,
+    ),
+    Guarantee(
+        id="PERF-04",
+        promise="To list sessions or to read messages takes a constant number of statements, "
+        "however many there are.",
+        damage="The list of chats runs a query for each chat, and takes seconds for a busy user.",
+        unit="calls",
+        least=2,
+    ),
 )
 
 GUARANTEES: dict[str, Guarantee] = {row.id: row for row in _ROWS}

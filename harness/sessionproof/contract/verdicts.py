@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.measurements import Measured, measured_from_json
 
 
 class Verdict(StrEnum):
@@ -90,7 +91,8 @@ class Record:
     """What one test says of its guarantee. ``examined`` counts in the guarantee's unit.
 
     ``gated`` is False when the store declared no claims and the row needs one: then the verdict
-    is what was seen, and decides nothing.
+    is what was seen, and decides nothing. ``measured`` is what was measured on the way, whatever
+    the verdict.
     """
 
     guarantee: str
@@ -102,6 +104,7 @@ class Record:
     gated: bool = True
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    measured: tuple[Measured, ...] = ()
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
@@ -117,6 +120,7 @@ def record_from_json(value: Mapping[str, Any]) -> Record:
             "verdict": Verdict(value["verdict"]),
             "findings": tuple(map(finding_from_json, value["findings"])),
             "notes": tuple(value["notes"]),
+            "measured": tuple(map(measured_from_json, value["measured"])),
         }
     )
 

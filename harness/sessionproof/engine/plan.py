@@ -69,7 +69,14 @@ class Plan:
                 **value,
                 **tuples,
                 "claims": claims_from_json(value["claims"]),
-                "profile": Profile(**{**profile, "deadlines": Deadlines(**profile["deadlines"])}),
+                "profile": Profile(
+                    **{
+                        **profile,
+                        "deadlines": Deadlines(**profile["deadlines"]),
+                        "messages": tuple(profile["messages"]),
+                        "sessions": tuple(profile["sessions"]),
+                    }
+                ),
                 "directory": Path(value["directory"]),
                 "baseline": None if baseline is None else KnownBreaks(**baseline),
             }

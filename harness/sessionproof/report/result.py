@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sessionproof.contract.guarantees import GUARANTEES, Guarantee
+from sessionproof.contract.measurements import Measured
 from sessionproof.contract.verdicts import Finding, Record, Verdict
 
 SCHEMA_VERSION = 1
@@ -57,6 +58,7 @@ class GuaranteeResult:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     known: str | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +143,7 @@ def _merge_one(row: Guarantee, records: list[Record], *, wanted: bool) -> Guaran
         gated=any(record.gated for record in records),
         findings=tuple(finding for record in records for finding in record.findings),
         notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
+        measured=tuple(one for record in records for one in record.measured),
     )
 
 

@@ -52,6 +52,7 @@ def examine(test: Callable[[Trial], object], trial: Trial, *, name: str, declare
         examined=trial.examined[row.unit],
         duration_s=round(monotonic_s() - start, 3),
         notes=tuple(trial.notes),
+        measured=tuple(trial.measured),
     )
 
 

@@ -15,6 +15,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import Guarantee
+from sessionproof.contract.measurements import Measured
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     HANG,
@@ -79,7 +80,7 @@ class Trial:
     """One test of one guarantee against one store.
 
     ``examined`` counts evidence by unit; the guarantee's own unit decides. ``notes`` are
-    sentences for the report.
+    sentences for the report, ``measured`` what was measured for it.
     """
 
     guarantee: Guarantee
@@ -89,6 +90,7 @@ class Trial:
     seed: int
     examined: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
     started_s: float = field(default_factory=monotonic_s)
 
     @property

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -55,6 +55,9 @@ from sessionproof.host.client import (
 )
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.shapes import checked_answer, checked_page, kind
+
+Wait = Callable[[Awaitable[Any]], Any]
+"""Runs an awaitable to its end on the handle's own event loop."""
 
 _PAGES_MOST = 10_000
 _TRACEBACK = vars(BaseException)["__traceback__"]
@@ -150,6 +153,21 @@ class Handle:
         self._note(name)
         return self._run(lambda: Outcome("ok", action(self._call)), self._deadlines.operation_s)
 
+    def lend(self, name: str, action: Callable[[Any, Wait], Any]) -> Outcome:
+        """Run ``action(store, wait)`` in the handle's thread: for measuring.
+
+        It gets the store itself, as each call in between would be measured too. ``wait`` runs an
+        awaitable to its end. The action's own answer becomes the outcome's value unchecked; all
+        of it is bound by the deadline of one operation, so it is to be short.
+        """
+        if self.dropped:
+            return _DROPPED
+        self._note(name)
+        return self._run(
+            lambda: Outcome("ok", action(self._store, self._to_its_end)),
+            self._deadlines.operation_s,
+        )
+
     def close(self) -> Outcome:
         """Close the store and end the thread."""
         if self.dropped:
@@ -227,6 +245,9 @@ class Handle:
         if not inspect.isawaitable(value):
             return value
         self._awaited.add(method)
+        return self._to_its_end(value)
+
+    def _to_its_end(self, value: Awaitable[Any]) -> Any:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
 

@@ -25,6 +25,9 @@ class Profile:
 
     A trial that has not its least evidence yet goes on past its share, up to ``patience`` shares
     or ``patience_s`` seconds, whichever is longer: slow stores are judged too.
+
+    ``rounds`` is how often speeds are measured, each time with their floors. ``messages`` and
+    ``sessions`` are the sizes at which growth is measured, rising, at least three.
     """
 
     name: str
@@ -32,18 +35,30 @@ class Profile:
     shrink_s: float
     patience: float = 10.0
     patience_s: float = 20.0
+    rounds: int = 200
+    messages: tuple[int, ...] = (1_000, 3_000, 10_000, 30_000, 100_000)
+    sessions: tuple[int, ...] = (1_000, 10_000, 100_000)
     deadlines: Deadlines = Deadlines()
 
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(name="smoke", share_s=0.15, shrink_s=0.5),
+        Profile(
+            name="smoke",
+            share_s=0.15,
+            shrink_s=0.5,
+            rounds=40,
+            messages=(300, 1_000, 3_000, 10_000, 30_000),
+            sessions=(30, 300, 3_000),
+        ),
         Profile(name="gate", share_s=0.8, shrink_s=3.0),
         Profile(
             name="deep",
             share_s=20.0,
             shrink_s=20.0,
+            rounds=400,
+            messages=(1_000, 10_000, 100_000, 300_000, 1_000_000),
             deadlines=Deadlines(operation_s=60.0, test_s=600.0, run_s=7200.0),
         ),
     )

@@ -1,0 +1,1 @@
+"""Speed: rounds in which a store and its floors take turns, and what they say."""

@@ -1,0 +1,48 @@
+"""What rounds say: ratios with their intervals, and percentiles.
+
+Source of the method and its figures: docs/performance.md, "How speed is measured".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessionproof.contract.measurements import Latency, Ratio
+
+CALM = 1.5  # times an arm's own tenth percentile; a longer round was disturbed
+_RESAMPLES = 500
+_INTERVAL = (0.5, 99.5)
+
+
+def calm(*arms: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The rounds in which no arm was disturbed; shape (rounds,)."""
+    return np.logical_and.reduce([costs <= CALM * np.percentile(costs, 10) for costs in arms])
+
+
+def ratio(costs: NDArray[np.float64], floor: NDArray[np.float64], *, seed: int) -> Ratio:
+    """Cost over floor, as the median of the calm rounds' ratios, with its 99 % interval."""
+    kept = calm(costs, floor)
+    logs = np.log(costs[kept] / floor[kept])
+    draws = np.random.default_rng(seed).integers(0, len(logs), (_RESAMPLES, len(logs)))
+    low, high = np.percentile(np.median(logs[draws], axis=1), _INTERVAL)
+    return Ratio(
+        value=float(np.exp(np.median(logs))),
+        low=float(np.exp(low)),
+        high=float(np.exp(high)),
+        rounds=int(kept.sum()),
+        of=len(costs),
+    )
+
+
+def latency(calls: NDArray[np.int64]) -> Latency:
+    """Percentiles of single calls, given in nanoseconds."""
+    p50, p95, p99, p999 = np.percentile(calls, (50, 95, 99, 99.9)) / 1_000
+    return Latency(
+        p50_us=float(p50),
+        p95_us=float(p95),
+        p99_us=float(p99),
+        p999_us=float(p999),
+        max_us=float(calls.max() / 1_000),
+        calls=len(calls),
+    )

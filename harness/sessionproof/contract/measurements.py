@@ -1,0 +1,188 @@
+"""What a test measured: plain values that travel with its record into the report.
+
+Times are microseconds unless a name says otherwise. A time alone says nothing on a shared machine,
+so each stands beside its floor: the same done by raw SQLite in the same rounds of the same process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+GrowthVerdict = Literal["flat", "grows", "linear", "superlinear", "undecided"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """The cost of one thing as a multiple of another, with a 99 % bootstrap interval.
+
+    ``rounds`` were calm and are what it was made of; ``of`` were measured.
+    """
+
+    value: float
+    low: float
+    high: float
+    rounds: int
+    of: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Percentiles of single calls in microseconds; ``calls`` is how many there were."""
+
+    p50_us: float
+    p95_us: float
+    p99_us: float
+    p999_us: float
+    max_us: float
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """One row of the performance table: an operation by so many clients at once.
+
+    ``operation`` is the row's name, ``clients`` who calls, as in "10 threads". ``per_second`` is
+    the throughput of all clients. ``floor`` says in a few words what ``ratio`` and ``floor_us``
+    are measured against; all three are None where there is no floor. ``most`` is the ratio that
+    the store claims not to exceed. ``samples`` holds the raw times: for each arm, nanoseconds per
+    operation in each round, in the order of the rounds. ``note`` is a sentence, or empty.
+    """
+
+    operation: str
+    clients: str
+    latency: Latency
+    per_second: float
+    floor: str | None = None
+    floor_us: float | None = None
+    ratio: Ratio | None = None
+    most: float | None = None
+    samples: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    note: str = ""
+    kind: Literal["speed"] = "speed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """One row of the performance table that is no time: ``value`` in ``unit``, as in "bytes".
+
+    ``floor`` is what there must be at least, in the same unit, such as the bytes of the text alone.
+    """
+
+    what: str
+    value: float
+    unit: str
+    floor: float | None = None
+    note: str = ""
+    kind: Literal["size"] = "size"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """How the cost of an operation grows with the size of what it works on.
+
+    ``along`` names what grows ("messages", "sessions"), ``sizes`` are the numbers of it, and the
+    tuples beside it hold one value for each size. ``slope`` is the exponent over the largest three
+    sizes, with its 99 % interval. ``factor`` is cost at the largest over cost at the smallest size.
+    ``steps`` are instructions of SQLite's machine per call, exact, where they could be counted.
+    ``limit`` says what growth this measurement cannot see.
+    """
+
+    operation: str
+    along: str
+    sizes: tuple[int, ...]
+    cost_us: tuple[float, ...]
+    floor_us: tuple[float, ...] | None
+    slope: float
+    low: float
+    high: float
+    verdict: GrowthVerdict
+    rounds: int
+    factor: float
+    at_million_us: float
+    steps: tuple[int, ...] | None = None
+    limit: str = ""
+    kind: Literal["growth"] = "growth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadPoint:
+    """Latency while calls come at a rate of their own, counted from when each was due."""
+
+    offered_per_s: float
+    done_per_s: float
+    latency: Latency
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """Latency against offered rate (open loop), rates rising.
+
+    ``knee_per_s`` is the highest offered rate that the store kept up with; None when it kept up
+    with none. ``closed_per_s`` is what as many clients reach that each wait for their answer.
+    """
+
+    operation: str
+    clients: str
+    points: tuple[LoadPoint, ...]
+    knee_per_s: float | None
+    closed_per_s: float
+    note: str = ""
+    kind: Literal["load"] = "load"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Memory while something is repeated: ``kept_bytes`` after each of ``calls`` calls.
+
+    ``per_call`` is the growth in bytes for each further call, ``least`` what would show.
+    """
+
+    what: str
+    calls: tuple[int, ...]
+    kept_bytes: tuple[int, ...]
+    per_call: float
+    least: float
+    note: str = ""
+    kind: Literal["memory"] = "memory"
+
+
+Measured: TypeAlias = Speed | Size | Growth | Load | Memory
+
+
+def measured_from_json(value: Mapping[str, Any]) -> Measured:
+    """The inverse of ``dataclasses.asdict`` after a way through JSON."""
+    match value["kind"]:
+        case "speed":
+            ratio = value["ratio"]
+            return Speed(
+                **{
+                    **value,
+                    "latency": Latency(**value["latency"]),
+                    "ratio": None if ratio is None else Ratio(**ratio),
+                    "samples": {arm: tuple(times) for arm, times in value["samples"].items()},
+                }
+            )
+        case "growth":
+            return Growth(**_tuples(value, "sizes", "cost_us", "floor_us", "steps"))
+        case "load":
+            points = tuple(
+                LoadPoint(**{**point, "latency": Latency(**point["latency"])})
+                for point in value["points"]
+            )
+            return Load(**{**value, "points": points})
+        case "memory":
+            return Memory(**_tuples(value, "calls", "kept_bytes"))
+        case _:
+            return Size(**value)
+
+
+def measured_to_json(value: Measured) -> dict[str, Any]:
+    """The measurement as JSON values, with its ``kind``."""
+    return asdict(value)
+
+
+def _tuples(value: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    lists = {name: None if value[name] is None else tuple(value[name]) for name in names}
+    return {**value, **lists}
