@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import plans, speed
+from sessionproof.trials import load, plans, speed
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -19,7 +19,7 @@ def test_operations_cost_what_is_claimed(trial: Trial) -> None:
 @pytest.mark.timed
 def test_the_throughput_of_many_clients(trial: Trial) -> None:
     """Threads and processes that append at the same time, and calls at a rate of their own."""
-    speed.many_clients(trial)
+    load.many_clients(trial)
 
 
 @guarantee("PERF-02")

@@ -8,8 +8,3 @@ from sessionproof.trials.single import CouldNotTell, Trial
 def single_client(trial: Trial) -> None:
     """Not written yet."""
     raise CouldNotTell("not written yet")
-
-
-def many_clients(trial: Trial) -> None:
-    """Not written yet."""
-    raise CouldNotTell("not written yet")
