@@ -1,0 +1,117 @@
+"""Floors: raw SQLite that does the least that each operation needs, beside which a store is timed.
+
+A floor checks nothing, counts nothing and converts nothing. Two tables, a key each, one statement
+an operation, and each of them a look-up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
+
+_BUSY_S = 30.0  # many clients wait for each other, and none of them is to fail
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, title TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages (
+    session TEXT NOT NULL, number INTEGER NOT NULL, role TEXT NOT NULL, content TEXT NOT NULL,
+    PRIMARY KEY (session, number)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS deleted BEFORE DELETE ON sessions
+BEGIN DELETE FROM messages WHERE session = OLD.id; END;
+"""
+_APPEND = """
+INSERT INTO messages SELECT ?1, 1 + coalesce(max(number), 0), 'user', ?2
+FROM messages WHERE session = ?1
+"""
+_NEWEST = """
+SELECT number, role, content FROM messages WHERE session = ? ORDER BY number DESC LIMIT ?
+"""
+_AFTER = """
+SELECT number, role, content FROM messages WHERE session = ? AND number > ?
+ORDER BY number LIMIT ?
+"""
+
+
+class Floor:
+    """One connection to a file of its own; several may be open on the same file.
+
+    Sessions and contents are plain texts, messages come back as (number, role, content) with
+    numbers from 1 on. Any thread may use it, one at a time. Raises ``sqlite3.Error``.
+    """
+
+    def __init__(self, path: Path, *, synchronous: Synchronous) -> None:
+        self.words = f"raw SQLite, synchronous={synchronous}"
+        self._connection = _connected(path, synchronous)
+        self._execute = self._connection.execute
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.executescript(_SCHEMA)
+
+    def append(self, session: str, content: str) -> None:
+        """Add one message in a transaction of its own; the session need not exist."""
+        self._execute(_APPEND, (session, content))
+
+    def append_many(self, session: str, contents: Iterable[str]) -> None:
+        """Add all of them in one transaction: for loading."""
+        self._execute("BEGIN IMMEDIATE")
+        self._connection.executemany(_APPEND, ((session, content) for content in contents))
+        self._execute("COMMIT")
+
+    def read_last(self, session: str, n: int) -> list[tuple[int, str, str]]:
+        """The newest ``n`` messages, oldest first."""
+        return self._execute(_NEWEST, (session, n)).fetchall()[::-1]
+
+    def page(self, session: str, after: int, limit: int) -> list[tuple[int, str, str]]:
+        """At most ``limit`` messages with numbers above ``after``, oldest first."""
+        return self._execute(_AFTER, (session, after, limit)).fetchall()
+
+    def count(self, session: str) -> int:
+        """How many messages the session has, by counting them."""
+        rows = self._execute("SELECT count(*) FROM messages WHERE session = ?", (session,))
+        return int(rows.fetchone()[0])
+
+    def get(self, session: str) -> tuple[str, str | None] | None:
+        """Id and title; None when the session is unknown."""
+        rows: list[Any] = self._execute(
+            "SELECT id, title FROM sessions WHERE id = ?", (session,)
+        ).fetchall()
+        return rows[0] if rows else None
+
+    def create(self, session: str) -> None:
+        """Make a session without messages."""
+        self._execute("INSERT INTO sessions VALUES (?, NULL)", (session,))
+
+    def update(self, session: str, title: str) -> None:
+        """Change one value of a session."""
+        self._execute("UPDATE sessions SET title = ? WHERE id = ?", (title, session))
+
+    def delete(self, session: str) -> None:
+        """Remove a session that was created, with its messages."""
+        self._execute("DELETE FROM sessions WHERE id = ?", (session,))
+
+    def close(self) -> None:
+        """Close the connection; the file stays."""
+        self._connection.close()
+
+
+def open_and_close(path: Path, session: str = "", *, synchronous: Synchronous = "NORMAL") -> None:
+    """The floor of opening: connect to a file that a Floor made, look one session up, close."""
+    with closing(_connected(path, synchronous)) as connection:
+        connection.execute("SELECT title FROM sessions WHERE id = ?", (session,)).fetchone()
+
+
+def synchronous_for(durability: str) -> Synchronous:
+    """What SQLite needs for a claim of durability."""
+    return "FULL" if durability.startswith("power") else "NORMAL"
+
+
+def _connected(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+    )
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    return connection
