@@ -62,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """Make sure that there are workers: a store may end the process that runs it."""
-    if not _is_worker(config) and not _runs_here(config) and _chosen(config).store:
+    if not _is_worker(config) and _chosen(config).store:
         if not hasattr(config.option, "numprocesses"):
             raise pytest.UsageError("stores are run in workers of pytest-xdist: drop -p no:xdist")
         if not config.option.numprocesses:
@@ -87,8 +87,6 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _watch_lifeline()
     config.pluginmanager.register(_Controller(config, plan), "sessionproof-controller")
-    if _runs_here(config):
-        _start_runner(config, plan)
 
 
 def _plan(config: pytest.Config) -> Plan | None:
@@ -145,13 +143,9 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def _runs_here(config: pytest.Config) -> bool:
-    """Whether this process is itself supervised: the timed pass of ``sessionproof run``."""
-    return bool(config.option.store_plan and config.option.store_timed)
-
-
 def _start_runner(config: pytest.Config, plan: Plan) -> None:
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "timed")
+    worker = os.environ["PYTEST_XDIST_WORKER"]
+    worker = f"timed-{worker}" if config.option.store_timed else worker  # files of their own
     this_folder_counts()
     config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
 
@@ -206,7 +200,7 @@ class _Controller:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Say that the run came to its end; in a plain pytest run, conclude and report."""
         if self._config.option.store_plan:
-            name = "finished-timed" if _runs_here(self._config) else "finished"
+            name = "finished-timed" if self._config.option.store_timed else "finished"
             (self._plan.directory / name).write_text(str(int(session.exitstatus)), "utf-8")
             return
         directory = self._plan.directory

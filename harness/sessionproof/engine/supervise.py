@@ -47,23 +47,26 @@ def supervise(
 ) -> Supervised:
     """Run both passes of the suites; ``follow`` gets every line that a worker writes.
 
-    The second pass runs timed tests alone in one process, when there are any.
+    The second pass runs timed tests alone, one after the other, when there are any.
     """
     (plan.directory / "plan.json").write_text(json.dumps(plan.to_json()), "utf-8")
     (plan.directory / "pytest.ini").write_text(_INI, "utf-8")
     tail = _Tail(plan.directory, follow)
     ended = Supervised()
     until = monotonic_s() + plan.profile.deadlines.run_s
-    parallel = [
-        "-p", "xdist.plugin", "-n", str(workers), "--dist", "load", "--maxschedchunk", "1",
-        "--max-worker-restart", "3",
-    ]  # fmt: skip
-    _one_pass(plan, "finished", [*parallel, *_targets(suites)], tail, ended, until)
+    _one_pass(plan, "finished", [*_workers(workers), *_targets(suites)], tail, ended, until)
     if ended.finished and tail.timed and not ended.interrupted:
         ended.finished = False
-        alone = ["-p", "no:xdist", "--store-timed", *_targets(suites)]
+        alone = [*_workers(1), "--store-timed", *_targets(suites)]
         _one_pass(plan, "finished-timed", alone, tail, ended, until)
     return ended
+
+
+def _workers(number: int) -> list[str]:
+    return [
+        "-p", "xdist.plugin", "-n", str(number), "--dist", "load", "--maxschedchunk", "1",
+        "--max-worker-restart", "3",
+    ]  # fmt: skip
 
 
 def _targets(suites: Sequence[str]) -> list[str]:
