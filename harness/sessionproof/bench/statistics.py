@@ -11,18 +11,42 @@ from numpy.typing import NDArray
 from sessionproof.contract.measurements import Latency, Ratio
 
 CALM = 1.5  # times an arm's own tenth percentile; a longer round was disturbed
+LEAST_CALM = 12
 _RESAMPLES = 500
 _INTERVAL = (0.5, 99.5)
 
 
+class TooFewRounds(Exception):
+    """Fewer calm rounds than an interval can be made of; the text is a reason in one line."""
+
+    def __init__(self, calm_rounds: int, of: int) -> None:
+        super().__init__(
+            f"{calm_rounds} of {of} rounds were calm, and {LEAST_CALM} are needed: "
+            "the machine was too busy, or there were too few rounds"
+        )
+
+
 def calm(*arms: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The rounds in which no arm was disturbed; shape (rounds,)."""
-    return np.logical_and.reduce([costs <= CALM * np.percentile(costs, 10) for costs in arms])
+    """The rounds in which no arm was disturbed; shape (rounds,).
+
+    A time of zero lies below the clock's resolution and says nothing: such a round is not calm.
+    """
+    kept = np.ones(len(arms[0]), np.bool_)
+    for costs in arms:
+        measured = costs > 0
+        most = CALM * np.percentile(costs[measured], 10) if measured.any() else 0.0
+        kept &= measured & (costs <= most)
+    return kept
 
 
 def ratio(costs: NDArray[np.float64], floor: NDArray[np.float64], *, seed: int) -> Ratio:
-    """Cost over floor, as the median of the calm rounds' ratios, with its 99 % interval."""
+    """Cost over floor, as the median of the calm rounds' ratios, with its 99 % interval.
+
+    Raises TooFewRounds when fewer than ``LEAST_CALM`` rounds were calm.
+    """
     kept = calm(costs, floor)
+    if kept.sum() < LEAST_CALM:
+        raise TooFewRounds(int(kept.sum()), len(costs))
     logs = np.log(costs[kept] / floor[kept])
     draws = np.random.default_rng(seed).integers(0, len(logs), (_RESAMPLES, len(logs)))
     low, high = np.percentile(np.median(logs[draws], axis=1), _INTERVAL)
@@ -36,7 +60,9 @@ def ratio(costs: NDArray[np.float64], floor: NDArray[np.float64], *, seed: int) 
 
 
 def latency(calls: NDArray[np.int64]) -> Latency:
-    """Percentiles of single calls, given in nanoseconds."""
+    """Percentiles of single calls, given in nanoseconds; ValueError for no calls."""
+    if not len(calls):
+        raise ValueError("percentiles of no calls")
     p50, p95, p99, p999 = np.percentile(calls, (50, 95, 99, 99.9)) / 1_000
     return Latency(
         p50_us=float(p50),
