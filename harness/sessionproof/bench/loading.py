@@ -1,0 +1,196 @@
+"""Filling a store to a given size, through its own contract and as fast as that allows."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import statistics
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias, TypeVar
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import Outcome
+from sessionproof.workload.guard import Handle, Wait
+from sessionproof.workload.vocabulary import MARK_US, Vocabulary, timed
+
+T = TypeVar("T")
+
+Steps: TypeAlias = Generator[Any, Any, T]
+"""Calls of a store, one after the other: yields what each answered, and is sent the value."""
+
+Numbered: TypeAlias = Callable[[int], Message]
+"""The message of this number in its session, counted from 0."""
+
+_BATCH_MOST = 500  # larger ones are no faster, and more stores refuse them
+_SINGLES = 12  # the first appends of a session, one message each: what an append costs
+_CALL_S = 0.1  # a longer batch is halved, far below any deadline of an operation
+_CHUNK_S = 0.5  # of work in the handle's thread at a time
+_START_US, _STEP_US = 1_700_000_000_000_000, 1_000_000  # times of messages, where they need one
+
+
+@dataclass
+class Filled:
+    """How far a session is. ``single_us`` are its first appends of one message, microseconds each.
+
+    ``messages`` is how many it has, ``seconds`` the time that the store's calls took, ``most`` the
+    largest batch that the store may be given.
+    """
+
+    messages: int
+    most: int
+    batch: int = 1
+    seconds: float = 0.0
+    single_us: list[float] = field(default_factory=list)
+
+    @property
+    def append_us(self) -> float:
+        """What an append of one message cost, in microseconds; not a number before the first."""
+        return statistics.median(self.single_us) if self.single_us else math.nan
+
+
+def plain(words: Vocabulary, text: str = "x") -> Numbered:
+    """Messages with this text, and with times that rise where the store is ordered by them."""
+    sample = next((one for one in words.samples if one.kind == "text"), words.samples[0])
+    if sample.kind != "tool_call":  # those have no text
+        sample = replace(sample, content=text)
+    message = timed(sample, words.claims)
+    if message.created_at_us != MARK_US:
+        return lambda _: message
+    return lambda number: replace(message, created_at_us=_START_US + number * _STEP_US)
+
+
+def begin(handle: Handle, name: str, claims: Claims, capabilities: Collection[str]) -> Outcome:
+    """Make a session where appends do not; the outcome's value is the id by which it is known."""
+    by_store = claims.session_ids == "store"
+    if "create" not in capabilities or not (by_store or claims.missing_session == "refuses"):
+        return Outcome("ok", name)
+    return handle.perform(
+        f"create({name!r})", lambda call: call("create", None if by_store else name)
+    )
+
+
+def fill(
+    handle: Handle,
+    session_id: str,
+    messages: int,
+    *,
+    message: Numbered,
+    claims: Claims,
+    start: int = 0,
+    until_s: float = math.inf,
+) -> Outcome:
+    """Append to a session that takes messages until it has so many; its value is ``Filled``.
+
+    The session has ``start`` messages already. A few messages go in alone, then in batches that
+    grow as long as they are quick and are taken; a batch that is refused is halved. A message that
+    is refused alone ends it with that outcome, and so does a hang. At ``until_s`` of the monotonic
+    clock it stops where it is.
+    """
+    limited = claims.limits.batch_bytes is not None
+    filled = Filled(start, 1 if limited else _BATCH_MOST)
+
+    def chunk(store: Any, wait: Wait) -> None:
+        driven(_appends(store, session_id, messages, message, filled), wait)
+
+    while filled.messages < messages and monotonic_s() < until_s:
+        at = filled.messages
+        outcome = handle.lend(f"appends up to {messages:,} messages, {at:,} are there", chunk)
+        if outcome.type != "ok":
+            return outcome
+    return Outcome("ok", filled)
+
+
+def _appends(
+    store: Any, session_id: str, messages: int, message: Numbered, filled: Filled
+) -> Steps[None]:
+    until = monotonic_s() + _CHUNK_S
+    while filled.messages < messages and monotonic_s() < until:
+        first = filled.messages
+        size = min(filled.batch, messages - first)
+        batch = [message(number) for number in range(first, first + size)]
+        began = monotonic_s()
+        try:
+            yield store.append(session_id, batch)
+        except Exception:
+            if size == 1:
+                raise
+            filled.batch = filled.most = size // 2
+            filled.messages = len((yield store.read(session_id)))  # a part may have landed
+            continue
+        spent = monotonic_s() - began
+        filled.seconds += spent
+        filled.messages += size
+        if len(filled.single_us) < _SINGLES and size == 1:
+            filled.single_us.append(spent * 1e6)
+        elif spent < _CALL_S:
+            filled.batch = min(filled.most, size * 2)
+        else:
+            filled.batch = max(1, size // 2)
+
+
+def make_sessions(
+    handle: Handle,
+    number: int,
+    *,
+    message: Numbered,
+    claims: Claims,
+    capabilities: Collection[str],
+    start: int = 0,
+    until_s: float = math.inf,
+) -> Outcome:
+    """Make sessions of one message each until there are so many; its value is how many there are.
+
+    There are ``start`` of them already. At ``until_s`` of the monotonic clock it stops.
+    """
+    created = "create" in capabilities
+    by_store = claims.session_ids == "store"
+    made = start
+
+    def steps(store: Any) -> Steps[None]:
+        nonlocal made
+        until = monotonic_s() + _CHUNK_S
+        while made < number and monotonic_s() < until:
+            name = None if by_store else f"session-{made}"
+            first = [message(0)]
+            if created:
+                yield store.create(name, messages=first)
+            else:
+                yield store.append(name, first)
+            made += 1
+
+    while made < number and monotonic_s() < until_s:
+        outcome = handle.lend(
+            f"sessions up to {number:,}, {made:,} are there",
+            lambda store, wait: driven(steps(store), wait),
+        )
+        if outcome.type != "ok":
+            return outcome
+    return Outcome("ok", made)
+
+
+def driven(steps: Steps[T], wait: Wait) -> T:
+    """Carry the calls out; from the first that answers an awaitable on, all in one task."""
+    value: Any = None
+    try:
+        value = next(steps)
+        while not inspect.isawaitable(value):
+            value = steps.send(value)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    return wait(_awaiting(steps, value))  # type: ignore[no-any-return]
+
+
+async def _awaiting(steps: Steps[T], value: Any) -> T:
+    try:
+        while True:
+            try:
+                answer = await value if inspect.isawaitable(value) else value
+            except Exception as error:  # noqa: BLE001 - the steps decide what a refusal means
+                value = steps.throw(error)
+            else:
+                value = steps.send(answer)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
