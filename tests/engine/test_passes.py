@@ -1,8 +1,10 @@
-"""The two passes: tests of time run afterwards, alone, in a supervised process without xdist."""
+"""The two passes: tests of time run afterwards, alone, in a worker of their own."""
 
 import json
 from pathlib import Path
 
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.verdicts import Verdict
 from sessionproof.engine.imports import user_modules_first
 from sessionproof.engine.plan import make_plan
 from sessionproof.engine.records import read_records
@@ -10,7 +12,7 @@ from sessionproof.engine.supervise import supervise
 from sessionproof_suites import __file__ as suites
 
 SUITE = '''
-import os, sys
+import os
 import pytest
 
 @pytest.mark.guarantee("CORE-01")
@@ -23,8 +25,24 @@ def test_plain(trial):
 @pytest.mark.guarantee("CORE-14")
 def test_timed(trial):
     """Runs alone."""
-    assert "PYTEST_XDIST_WORKER" not in os.environ
-    trial.notes.append("alone " + str("xdist" in sys.modules))
+    trial.notes.append("of " + os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    trial.count("messages", 50)
+'''
+
+DEADLY = '''
+import os
+import pytest
+
+@pytest.mark.timed
+@pytest.mark.guarantee("CORE-14")
+def test_first(trial):
+    """The store ends its process."""
+    os._exit(0)
+
+@pytest.mark.timed
+@pytest.mark.guarantee("CORE-01")
+def test_second(trial):
+    """Runs in the next process."""
     trial.count("messages", 50)
 '''
 
@@ -39,13 +57,30 @@ def test_timed_tests_run_alone_afterwards(tmp_path):
         "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
     )
     lines = []
-    ended = supervise(plan, workers=1, follow=lines.append, suites=(str(suite),))
+    ended = supervise(plan, workers=2, follow=lines.append, suites=(str(suite),))
     assert ended.finished, ended.problems
     records = {record.test: record for record in read_records(directory)}
-    assert records["test_plain"].notes == ("worker gw0",)
-    assert records["test_timed"].notes == ("alone False",)
+    assert records["test_plain"].notes[0] in ("worker gw0", "worker gw1")
+    assert records["test_timed"].notes == ("of 1",)
     judged = [line["test"] for line in lines if "verdict" in line]
     assert judged == ["test_plain", "test_timed"]
+
+
+def test_a_store_that_ends_the_process_of_timed_tests_is_found(tmp_path):
+    """The test that it ended is broken, and the others are judged in a new process."""
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(DEADLY)
+    directory = tmp_path / "run"
+    directory.mkdir()
+    plan = make_plan(
+        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
+    )
+    ended = supervise(plan, workers=2, follow=lambda line: None, suites=(str(suite),))
+    assert ended.finished, ended.problems
+    records = {record.test: record for record in read_records(directory)}
+    (finding,) = records["test_first"].findings
+    assert finding.anomaly == Anomaly.CRASH
+    assert records["test_second"].verdict is Verdict.HOLDS
 
 
 def test_a_suite_that_cannot_be_collected_is_told(tmp_path):
