@@ -19,6 +19,8 @@ TITLES = {
     "CNT": "counters and totals",
     "SEQ": "order within a session",
     "SEC": "hostile input and isolation",
+    "SCALE": "long sessions, and many",
+    "PERF": "speed",
 }
 
 _HEAD = """\
