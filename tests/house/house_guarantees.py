@@ -60,7 +60,7 @@ def _section(row: Guarantee, caught: list[Mutant]) -> str:
         f"*When it breaks:* {row.damage}",
         "",
         f"*Needs:* {', '.join(needs) or 'nothing beyond append, read and close'}. "
-        f"*Least evidence:* {row.least:,} {row.unit}.",
+        f"*Least evidence:* {row.least:,} {row.unit.removesuffix('s' * (row.least == 1))}.",
         "",
         "*Caught, among others:*",
         "",
