@@ -1,4 +1,4 @@
-"""The store's connections: one writer behind a lock, and a pool of readers."""
+"""The store's connections: how one is opened, waits for locks and begins; a pool of readers."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ QUEUE_S = 30.0
 # a disk that syncs, the longest wait is an eighth; the price is throughput when nobody ever pauses.
 _FIRST_PAUSE_S = 0.00002
 _LONGEST_PAUSE_S = 0.0005
+
+_OUTERMOST = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_WITHIN = ("SAVEPOINT one", "RELEASE one", ("ROLLBACK TO one", "RELEASE one"))
 
 CLOSED = "the store is closed: open the location again"
 FORKED = "the store was opened before this process was forked: open the location again here"
@@ -75,15 +78,20 @@ def connect(path: Path, *, writes: bool, synchronous: str) -> sqlite3.Connection
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """The statements of the block, all or none. Takes the write lock at once."""
-    connection.execute("BEGIN IMMEDIATE")
+    """The statements of the block, all or none. Takes the write lock at once.
+
+    Within a transaction it is a savepoint: what surrounds it stays.
+    """
+    begin, commit, undo = _WITHIN if connection.in_transaction else _OUTERMOST
+    connection.execute(begin)
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute(commit)
     except BaseException:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):  # the first error says more
-                connection.execute("ROLLBACK")
+        for statement in undo:
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):  # the first error says more
+                    connection.execute(statement)
         raise
 
 
@@ -107,56 +115,14 @@ def patiently(work: Callable[[], T], *, pause_s: Pauses | None = None) -> T:
         longest_s = min(2 * longest_s, _LONGEST_PAUSE_S)
 
 
+def leave(connections: object) -> None:
+    """In a forked child: keep the parent's connections open as long as this process lives."""
+    _inherited.append(connections)
+
+
 def fresh_pauses() -> Pauses:
     """A source of random pauses, other than that of any other handle."""
     return generator(fresh_seed(), "pauses").uniform
-
-
-class Writer:
-    """The one connection that writes, used by one thread at a time."""
-
-    def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
-        self._lock = threading.Lock()
-        self._connection = open_connection()
-        self._pauses = fresh_pauses()
-        self.ended: str | None = None
-        # From here on waiting is ours, see ``patiently``.
-        self._connection.execute("PRAGMA busy_timeout = 0").close()
-
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """The answer of ``work``, which is called again when the database was locked.
-
-        ``work`` leaves nothing behind when it raises. Raises ``Refused`` after close and fork.
-        """
-        lock = self._lock
-        if self.ended:  # before the lock: after a fork it may be held for ever
-            raise Refused(self.ended)
-        if not lock.acquire(timeout=QUEUE_S):
-            raise Refused("other threads kept the writer busy; nothing was stored, try again")
-        try:
-            if self.ended:
-                raise Refused(self.ended)
-            try:
-                return work(self._connection)
-            except sqlite3.Error as error:
-                if not is_busy(error):
-                    raise
-            return patiently(lambda: work(self._connection), pause_s=self._pauses)
-        finally:
-            lock.release()
-
-    def close(self) -> None:
-        """Close the connection once the write that is under way has ended."""
-        if self.ended:
-            return
-        with self._lock:
-            self.ended = CLOSED
-            self._connection.close()
-
-    def forget(self) -> None:
-        """In a forked child: refuse from now on, and leave the parent's connection alone."""
-        self.ended = self.ended or FORKED
-        _inherited.append(self._connection)
 
 
 class Readers:
@@ -203,7 +169,7 @@ class Readers:
     def forget(self) -> None:
         """In a forked child: refuse from now on, and leave the parent's connections alone."""
         self._ended = self._ended or FORKED
-        _inherited.append(self._all)
+        leave(self._all)
 
     def _another(self) -> tuple[sqlite3.Connection, float]:
         """An idle reader, a new one while the preset allows it, or the next one given back."""

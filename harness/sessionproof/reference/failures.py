@@ -14,6 +14,8 @@ _REFUSALS = ("sessions name this model",)
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
+_OF_ONE = (None, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
+
 _CLEAR = {
     sqlite3.SQLITE_CONSTRAINT: "the schema refuses it",
     sqlite3.SQLITE_MISMATCH: "the schema refuses it",
@@ -35,9 +37,21 @@ def primary_code(error: sqlite3.Error) -> int | None:
     return None if code is None else code & 0xFF
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Whether another connection held the lock: nothing was done, and it may be tried again."""
-    return primary_code(error) in _BUSY
+    return isinstance(error, sqlite3.Error) and primary_code(error) in _BUSY
+
+
+def is_definite(error: BaseException) -> bool:
+    """Whether a write that met this error was surely undone."""
+    return isinstance(error, sqlite3.Error) and not isinstance(
+        as_store_error(error, path="", writes=True), Indefinite
+    )
+
+
+def refuses_one(error: sqlite3.Error) -> bool:
+    """Whether the error is about one statement alone, which was undone or never run."""
+    return primary_code(error) in _OF_ONE
 
 
 def as_store_error(error: sqlite3.Error, *, path: object, writes: bool) -> StoreError:

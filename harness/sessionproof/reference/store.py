@@ -41,8 +41,9 @@ from sessionproof.reference.codec import (
     from_json_text,
     from_value,
 )
-from sessionproof.reference.connections import Readers, Writer, connect, patiently
+from sessionproof.reference.connections import Readers, connect, patiently
 from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.grouping import Writer
 from sessionproof.reference.presets import preset_named
 
 T = TypeVar("T")
