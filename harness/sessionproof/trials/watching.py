@@ -2,6 +2,10 @@
 
 An audit hook of the interpreter sees each connection of Python's sqlite3 as it is opened. A hook
 cannot be removed, so there is one for the process, switched on for a while.
+
+The hook comes shortly before the connection is ready, and nothing comes after it. What is to be
+done with each connection before the store uses it waits for the thread's next call or return, of
+which the interpreter tells its profiler.
 """
 
 from __future__ import annotations
@@ -9,11 +13,12 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 
@@ -36,7 +41,7 @@ class Setting:
 
 class _Watch:
     def __init__(self) -> None:
-        self.seen: list[Opened] | None = None
+        self.seen: Callable[[Opened], None] | None = None
         self._address = threading.local()
 
     def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -47,7 +52,7 @@ class _Watch:
         if event == "sqlite3.connect":  # comes first, with the address
             self._address.last = arguments[0]
         elif event == "sqlite3.connect/handle":
-            seen.append(Opened(arguments[0], _reads(getattr(self._address, "last", ""))))
+            seen(Opened(arguments[0], _reads(getattr(self._address, "last", ""))))
 
 
 @cache
@@ -60,14 +65,54 @@ def _watch() -> _Watch:
 @contextmanager
 def watched() -> Iterator[list[Opened]]:
     """The connections that are opened in this process within the block, as they come."""
-    watch = _watch()
     seen: list[Opened] = []
+    with _seeing(seen.append):
+        try:
+            yield seen
+        finally:
+            seen.clear()  # nothing of the store stays open for our sake
+
+
+@contextmanager
+def met(opened: Callable[[], None], ready: Callable[[sqlite3.Connection], None]) -> Iterator[None]:
+    """Meet each connection that is opened in this process within the block; none is kept.
+
+    ``opened()`` comes with each of them. ``ready(connection)`` follows in the same thread, before
+    the store uses the connection; it does not where a profiler written in C has the thread.
+    """
+
+    def meet(one: Opened) -> None:
+        opened()
+        _soon(ready, one.connection)
+
+    with _seeing(meet):
+        yield
+
+
+@contextmanager
+def _seeing(seen: Callable[[Opened], None]) -> Iterator[None]:
+    watch = _watch()
     watch.seen = seen
     try:
-        yield seen
+        yield
     finally:
         watch.seen = None
-        seen.clear()  # nothing of the store stays open for our sake
+
+
+def _soon(action: Callable[[sqlite3.Connection], None], connection: sqlite3.Connection) -> None:
+    """Run the action at the next call or return of this thread."""
+    before = sys.getprofile()
+    if before is not None and not callable(before):
+        return  # such a profiler cannot be put back
+
+    def once(frame: FrameType, event: Any, argument: object) -> None:
+        sys.setprofile(before)
+        with suppress(Exception):  # it would be raised in the store
+            action(connection)
+        if before is not None:
+            before(frame, event, argument)
+
+    sys.setprofile(once)
 
 
 def asked(seen: list[Opened], path: str) -> dict[int, Setting]:
@@ -88,6 +133,12 @@ def asked(seen: list[Opened], path: str) -> dict[int, Setting]:
                 wrote=one.connection.total_changes > 0,
             )
     return out
+
+
+def file_of(connection: sqlite3.Connection) -> str:
+    """The file of a connection's main database, empty for one in memory."""
+    files = _answers(connection, "PRAGMA database_list")
+    return next((str(row[2] or "") for row in files if row[1] == "main"), "")
 
 
 def _answers(connection: sqlite3.Connection, sql: str) -> list[Any]:

@@ -1,0 +1,210 @@
+"""Statements that cost too much, told to people, and the scripts that show it by counting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sessionproof.checks.plans import Growth, Line, Suspect
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.scripts.expressions import Unwritable
+from sessionproof.trials.lines import made, said
+from sessionproof.trials.single import Trial
+
+LAST, PAGE = 50, 20
+OWN, OTHER = 60, 24  # messages of the session that is asked, and of each other one
+_MORE_OTHERS, _MORE_OWN = 40, 420  # what a script adds
+_TEXT_MOST = 300  # characters of a statement
+_LINES_MOST = 8  # of a plan
+_OTHERS = "other sessions"
+
+_LOOKS = {
+    "read": ["store.read(s0)"],
+    "read_last": [f"store.read_last(s0, {LAST})"],
+    "page": [f"cursor = store.page(s0, limit={PAGE}).next",
+             f"store.page(s0, cursor=cursor, limit={PAGE})"],
+    "get": ["store.get(s0)"],
+    "count": ["store.count(s0)"],
+    "get_state": ["store.get_state(s0, 'step')"],
+    "list": ["store.list()"],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Costly:
+    """A statement of a call whose steps follow the number of rows ``among`` which it looks.
+
+    ``text`` is the statement as it ran. ``index`` says which index is missing, or is empty.
+    ``added`` is how many sessions, or messages of the session, came between the measurements.
+    """
+
+    call: str
+    text: str
+    plan: tuple[Line, ...]
+    suspect: Suspect
+    among: str
+    added: int
+    growth: Growth
+    index: str
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Steps of the statement before and after."""
+        growth = self.growth
+        if self.among == _OTHERS:
+            return growth.first.steps, growth.elsewhere.steps
+        return growth.elsewhere.steps, growth.inside.steps
+
+
+def short(text: str) -> str:
+    """A statement in one line of a bearable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= _TEXT_MOST else f"{line[:_TEXT_MOST]} …"
+
+
+def raise_scan(trial: Trial, costly: Costly) -> None:
+    """Raise Broken: a query walks through, or sorts, what it has no business with."""
+    before, after = costly.steps
+    more = "sessions beside it" if costly.among == _OTHERS else "messages in it"
+    seen = f"{costly.suspect.line}; {before:,} steps became {after:,}"
+    if costly.suspect.kind == "count":
+        seen = f"{costly.suspect.line}: each page of the table is visited"
+    shown = [f"{' ' * 2 * _depth(costly.plan, line)}{line.text}" for line in costly.plan]
+    try:
+        script = _script_of_steps(trial, costly)
+    except Unwritable:
+        script = []
+    trial.require(
+        False,
+        Anomaly.SCAN,
+        did=f"{costly.call} of a session, before and after there were {costly.added} more {more}: "
+        f"{short(costly.text)}",
+        expected=f"its cost does not follow {costly.among}",
+        seen=seen + (f"; {costly.index}" if costly.index else ""),
+        program=[
+            f"# {costly.call} runs: {short(costly.text)}",
+            *(f"#   {line}" for line in shown[:_LINES_MOST]),
+            *_LOOKS.get(costly.call, [f"store.append(s0, [{said(trial, 'one more')}])"]),
+        ],
+        script=script,
+    )
+
+
+def _depth(plan: Sequence[Line], line: Line) -> int:
+    parents = {one.number: one.parent for one in plan}
+    depth, at = 0, line.parent
+    while at in parents and depth < len(plan):
+        depth, at = depth + 1, parents[at]
+    return depth
+
+
+def raise_statements(trial: Trial, call: str, few: tuple[int, int], many: tuple[int, int]) -> None:
+    """Raise Broken: ``few`` and ``many`` are rows, and the statements that it took."""
+    what = "sessions" if call == "list" else "messages"
+    trial.require(
+        False,
+        Anomaly.STATEMENTS,
+        did=f"{call} with {few[0]} {what}, then with {many[0]}",
+        expected="as many statements for many rows as for few",
+        seen=f"{few[1]} statements for {few[0]} {what}, {many[1]} for {many[0]}",
+        program=[f"# {few[1]} statements, then {many[1]}", *_of_all(call, many[0])],
+        script=_script_of_statements(trial, call, few, many),
+    )
+
+
+def _of_all(call: str, rows: int) -> list[str]:
+    """The call, as the line that asks for so many rows at once."""
+    sized = {"read_last": f"store.read_last(s0, {rows})", "page": f"store.page(s0, limit={rows})"}
+    return [sized[call]] if call in sized else _LOOKS[call]
+
+
+def _watching(method: str) -> list[str]:
+    """Lines that open the store again with each connection's callback set by ``method``."""
+    what = "statement" if "trace" in method else "step"
+    return [
+        "seen, connect = [], sqlite3.connect",
+        "",
+        "",
+        "def watched(*arguments, **options):",
+        "    db = connect(*arguments, **options)",
+        f"    {method}",
+        "    return db",
+        "",
+        "",
+        "sqlite3.connect = sqlite3.dbapi2.connect = watched",
+        "store.close()",
+        f"store = open_store(location)  # from now on each {what} is seen",
+    ]
+
+
+def _appended(trial: Trial, session: str, number: int) -> list[str]:
+    """Lines that append so many messages one by one."""
+    return [f"for at in range({number}):", f"    store.append({session}, [{said(trial, 'x')}])"]
+
+
+def _more_sessions(trial: Trial, number: int, messages: int) -> list[str]:
+    """Lines that make further sessions with so many messages each."""
+    named = "f'other-{number}'"
+    (line,) = made(trial, "other")
+    return [
+        f"for number in range({number}):",
+        f"    {line.replace(repr('other'), named)}",
+        *(f"    {line}" for line in _appended(trial, "other", messages)),
+    ]
+
+
+def _script_of_steps(trial: Trial, costly: Costly) -> list[str]:
+    """Lines that count the steps of the call before and after there is more."""
+    before, after = costly.steps
+    if costly.suspect.kind == "count":
+        raise Unwritable("to count all rows is a single step of SQLite's machine")
+    among_others = costly.among == _OTHERS
+    call = _LOOKS.get(costly.call, [f"store.append(s0, [{said(trial, 'one more')}])"])
+    more = _MORE_OTHERS if among_others else _MORE_OWN
+    allowed = max(1, int((after - before) / max(1, costly.added) * more / 2))
+    added = _more_sessions(trial, more, OTHER) if among_others else _appended(trial, "s0", more)
+    return [
+        *_watching("db.set_progress_handler(lambda: seen.append(1), 1)"),
+        *made(trial, "s0"),
+        *_appended(trial, "s0", OWN),
+        *call,  # what a first call reads, a later one need not
+        *call[:-1],
+        "seen.clear()",
+        call[-1],
+        "before = len(seen)",
+        "if not before:",
+        "    sys.exit('no step was seen: the connection was opened in another way')",
+        *added,
+        *call[:-1],
+        "seen.clear()",
+        call[-1],
+        "steps = len(seen) - before",
+        f"assert steps < {allowed}, f'{{steps:,}} more steps than the {{before:,}} before'",
+    ]
+
+
+def _script_of_statements(
+    trial: Trial, call: str, few: tuple[int, int], many: tuple[int, int]
+) -> list[str]:
+    """Lines that count the statements of the call for few rows and for many."""
+    first, later = _of_all(call, few[0]), _of_all(call, many[0])
+    more = many[0] - few[0]
+    if call == "list":
+        filled = [*made(trial, "s0"), *_appended(trial, "s0", 1)]
+        added = _more_sessions(trial, more, 1)
+    else:
+        filled = [*made(trial, "s0"), *_appended(trial, "s0", few[0])]
+        added = _appended(trial, "s0", more)
+    return [
+        *_watching("db.set_trace_callback(seen.append)"),
+        *filled,
+        *first,
+        "seen.clear()",
+        *first,
+        "few = len(seen)",
+        *added,
+        "seen.clear()",
+        *later,
+        "many = len(seen)",
+        f"assert many - few < {more} / 4, f'{{few}} statements became {{many}}'",
+    ]
