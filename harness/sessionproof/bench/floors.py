@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
 
 _BUSY_S = 30.0  # many clients wait for each other, and none of them is to fail
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, title TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS messages (
     session TEXT NOT NULL, number INTEGER NOT NULL, role TEXT NOT NULL, content TEXT NOT NULL,
@@ -24,17 +24,20 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE TRIGGER IF NOT EXISTS deleted BEFORE DELETE ON sessions
 BEGIN DELETE FROM messages WHERE session = OLD.id; END;
 """
-_APPEND = """
-INSERT INTO messages SELECT ?1, 1 + coalesce(max(number), 0), 'user', ?2
-FROM messages WHERE session = ?1
-"""
-_NEWEST = """
-SELECT number, role, content FROM messages WHERE session = ? ORDER BY number DESC LIMIT ?
-"""
-_AFTER = """
-SELECT number, role, content FROM messages WHERE session = ? AND number > ?
-ORDER BY number LIMIT ?
-"""
+APPEND = (
+    "INSERT INTO messages SELECT ?1, 1 + coalesce(max(number), 0), 'user', ?2 "
+    "FROM messages WHERE session = ?1"
+)
+NEWEST = "SELECT number, role, content FROM messages WHERE session = ? ORDER BY number DESC LIMIT ?"
+AFTER = (
+    "SELECT number, role, content FROM messages WHERE session = ? AND number > ? "
+    "ORDER BY number LIMIT ?"
+)
+COUNT = "SELECT count(*) FROM messages WHERE session = ?"
+GET = "SELECT id, title FROM sessions WHERE id = ?"
+CREATE = "INSERT INTO sessions VALUES (?, NULL)"
+UPDATE = "UPDATE sessions SET title = ? WHERE id = ?"
+DELETE = "DELETE FROM sessions WHERE id = ?"
 
 
 class Floor:
@@ -49,49 +52,47 @@ class Floor:
         self._connection = _connected(path, synchronous)
         self._execute = self._connection.execute
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(SCHEMA)
 
     def append(self, session: str, content: str) -> None:
         """Add one message in a transaction of its own; the session need not exist."""
-        self._execute(_APPEND, (session, content))
+        self._execute(APPEND, (session, content))
 
     def append_many(self, session: str, contents: Iterable[str]) -> None:
         """Add all of them in one transaction: for loading."""
         self._execute("BEGIN IMMEDIATE")
-        self._connection.executemany(_APPEND, ((session, content) for content in contents))
+        self._connection.executemany(APPEND, ((session, content) for content in contents))
         self._execute("COMMIT")
 
     def read_last(self, session: str, n: int) -> list[tuple[int, str, str]]:
         """The newest ``n`` messages, oldest first."""
-        return self._execute(_NEWEST, (session, n)).fetchall()[::-1]
+        return self._execute(NEWEST, (session, n)).fetchall()[::-1]
 
     def page(self, session: str, after: int, limit: int) -> list[tuple[int, str, str]]:
         """At most ``limit`` messages with numbers above ``after``, oldest first."""
-        return self._execute(_AFTER, (session, after, limit)).fetchall()
+        return self._execute(AFTER, (session, after, limit)).fetchall()
 
     def count(self, session: str) -> int:
         """How many messages the session has, by counting them."""
-        rows = self._execute("SELECT count(*) FROM messages WHERE session = ?", (session,))
+        rows = self._execute(COUNT, (session,))
         return int(rows.fetchone()[0])
 
     def get(self, session: str) -> tuple[str, str | None] | None:
         """Id and title; None when the session is unknown."""
-        rows: list[Any] = self._execute(
-            "SELECT id, title FROM sessions WHERE id = ?", (session,)
-        ).fetchall()
+        rows: list[Any] = self._execute(GET, (session,)).fetchall()
         return rows[0] if rows else None
 
     def create(self, session: str) -> None:
         """Make a session without messages."""
-        self._execute("INSERT INTO sessions VALUES (?, NULL)", (session,))
+        self._execute(CREATE, (session,))
 
     def update(self, session: str, title: str) -> None:
         """Change one value of a session."""
-        self._execute("UPDATE sessions SET title = ? WHERE id = ?", (title, session))
+        self._execute(UPDATE, (title, session))
 
     def delete(self, session: str) -> None:
         """Remove a session that was created, with its messages."""
-        self._execute("DELETE FROM sessions WHERE id = ?", (session,))
+        self._execute(DELETE, (session,))
 
     def close(self) -> None:
         """Close the connection; the file stays."""
@@ -99,9 +100,9 @@ class Floor:
 
 
 def open_and_close(path: Path, session: str = "", *, synchronous: Synchronous = "NORMAL") -> None:
-    """The floor of opening: connect to a file that a Floor made, look one session up, close."""
+    """The floor of opening: connect to a file that a Floor made, read a message, close."""
     with closing(_connected(path, synchronous)) as connection:
-        connection.execute("SELECT title FROM sessions WHERE id = ?", (session,)).fetchone()
+        connection.execute(NEWEST, (session, 1)).fetchall()
 
 
 def synchronous_for(durability: str) -> Synchronous:

@@ -1,0 +1,162 @@
+"""A store beside its floor: both are given the same texts and hold as many messages."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from sessionproof.bench.floors import Floor
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreSpec
+from sessionproof.contract.message import Message
+
+Wait: TypeAlias = Callable[[Awaitable[Any]], Any]
+
+TEXT_BYTES = 200
+_FIRST_US = 1_767_225_600_000_000  # 2026-01-01
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Opens what no handle has open, reads a session of one message, and closes it.
+
+    ``store`` answers an awaitable where the store's methods do.
+    """
+
+    store: Callable[[], Any]
+    floor: Callable[[], None]
+
+
+class Client:
+    """The store itself, for the thread that may use it; every call is awaited where it must be.
+
+    ``sample`` is a message that the store takes, ``pool`` a long text in ASCII from which texts
+    are cut. ``session`` is the loaded session, with ``held`` messages, in the floor as well.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        wait: Wait,
+        floor: Floor,
+        *,
+        claims: Claims,
+        capabilities: frozenset[str],
+        sample: Message,
+        pool: str,
+        opening: Opening | None = None,
+    ) -> None:
+        self.store = store
+        self.wait = wait
+        self.floor = floor
+        self.capabilities = capabilities
+        self.opening = opening
+        self.doing = ""  # the operation that is timed: evidence when it raises
+        self.named_by_store = claims.session_ids == "store"
+        self.session, self.held = "", 0
+        self.names = (f"b{number}" for number in itertools.count())
+        self.texts = cut(pool, text_bytes(claims, TEXT_BYTES))
+        self._sample = sample
+        self._times = itertools.count(_FIRST_US)
+        self._claims = claims
+
+    def do(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call the store, and await what it answers."""
+        value = getattr(self.store, method)(*arguments, **options)
+        return self.wait(value) if inspect.isawaitable(value) else value
+
+    def said(self, text: str) -> Message:
+        """A message of this text; in stores ordered by time, later than those before."""
+        timed = self._sample.created_at_us is not None
+        return said(self._sample, text, at_us=next(self._times) if timed else None)
+
+    def made(self) -> str:
+        """The id of a new session that takes appends."""
+        if not needs_create(self._claims, self.capabilities):
+            return next(self.names)
+        return self.created()
+
+    def created(self) -> str:
+        """The id of a session that was created on purpose, if the store can do that."""
+        if "create" not in self.capabilities:
+            return next(self.names)
+        return str(self.do("create", None if self.named_by_store else next(self.names)))
+
+    def fill(self, session: str, texts: Sequence[str]) -> None:
+        """Append messages of these texts, together where the store does not limit its batches."""
+        messages = [self.said(text) for text in texts]
+        together = len(messages) if self._claims.limits.batch_bytes is None else 1
+        for start in range(0, len(messages), together):
+            self.do("append", session, messages[start : start + together])
+
+    def load(self, number: int) -> None:
+        """Append so many messages to the loaded session; the first call makes it."""
+        self.session = self.session or self.made()
+        self.fill(self.session, self.some(number))
+
+    def settle(self) -> None:
+        """Look how many messages the loaded session holds, and let the floor hold as many."""
+        self.held = len(self.do("read", self.session))
+        self.floor.create(self.session)
+        self.floor.append_many(self.session, self.some(self.held))
+
+    def some(self, number: int) -> list[str]:
+        """So many texts."""
+        return [next(self.texts) for _ in range(number)]
+
+
+def opening_of(
+    spec: StoreSpec, location: Location, session: str, floor: Callable[[], None], *, awaits: bool
+) -> Opening:
+    """Opening of the store at this location; ``awaits`` says whether any of it is to be awaited."""
+
+    def plainly() -> None:
+        store = spec.open(location)
+        try:
+            store.read(session)
+        finally:
+            store.close()
+
+    async def awaiting() -> None:
+        store = await _answer(spec.open(location))
+        try:
+            await _answer(store.read(session))
+        finally:
+            await _answer(store.close())
+
+    return Opening(awaiting if awaits else plainly, floor)
+
+
+async def _answer(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def needs_create(claims: Claims, capabilities: frozenset[str]) -> bool:
+    """Whether a session must be created before it takes appends."""
+    by_us = claims.session_ids == "caller" and claims.missing_session == "creates"
+    return "create" in capabilities and not by_us
+
+
+def said(sample: Message, text: str, *, at_us: int | None = None) -> Message:
+    """The sample with this text where its kind has one, and with a time."""
+    if sample.kind == "tool_call":
+        return replace(sample, arguments={"text": text}, created_at_us=at_us)
+    return replace(sample, content=text, created_at_us=at_us)
+
+
+def text_bytes(claims: Claims, wanted: int) -> int:
+    """How long texts are: as wanted, or as long as the store takes them."""
+    limits = (claims.limits.content_bytes, claims.limits.batch_bytes)
+    return min(wanted, *(limit for limit in limits if limit is not None), wanted)
+
+
+def cut(pool: str, length: int) -> Iterator[str]:
+    """Texts of this length out of a pool of ASCII; they begin to repeat after its length."""
+    pool = pool * (1 + 2 * length // len(pool))
+    for number in itertools.count():
+        start = number * 37 % (len(pool) - length)
+        yield pool[start : start + length]

@@ -1,0 +1,184 @@
+"""The rows of the performance table: what a store is timed at, and the floor that does the same.
+
+To add a row, add an entry to ``ROWS``. Its function is called once, in the thread of the store,
+and gives the two sides; what they need is made outside the timed part.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sessionproof.bench.client import Client
+
+LAST = 50  # messages of a look at the end, and of a page
+DELETED = 20  # messages of a session that is deleted
+TURNOVER = 200  # appends after which one conversation ends and the next begins
+
+Arguments: TypeAlias = Callable[[int], Iterable[tuple[Any, ...]]]
+"""Makes the arguments of so many calls."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """``call`` is timed, and may answer an awaitable; ``arguments`` are made before."""
+
+    call: Callable[..., Any]
+    arguments: Arguments
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both sides of a row, and in a few words what they work on."""
+
+    store: Side
+    floor: Side
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """``operation`` is its name, as in a claim of costs.
+
+    ``needs`` are capabilities, any of which will do; none where the core has it.
+    """
+
+    operation: str
+    needs: tuple[str, ...]
+    pair: Callable[[Client], Pair]
+
+
+def rows_for(capabilities: frozenset[str]) -> list[Row]:
+    """The rows that a store with these capabilities has."""
+    return [row for row in ROWS if not row.needs or capabilities.intersection(row.needs)]
+
+
+def each(make: Callable[[], tuple[Any, ...]]) -> Arguments:
+    """Arguments made anew for each call."""
+    return lambda number: [make() for _ in range(number)]
+
+
+def always(*given: Any) -> Arguments:
+    """The same arguments for each call."""
+    return lambda number: itertools.repeat(given, number)
+
+
+def _append(client: Client) -> Pair:
+    return Pair(
+        Side(client.store.append, _in_turn(client.made, lambda: [client.said(next(client.texts))])),
+        Side(client.floor.append, _in_turn(lambda: next(client.names), lambda: next(client.texts))),
+        f"in sessions of up to {TURNOVER} messages",
+    )
+
+
+def _in_turn(session: Callable[[], str], what: Callable[[], Any]) -> Arguments:
+    """Appends to one session after the other, each of ``TURNOVER`` messages at most."""
+    name, used = session(), 0
+
+    def make(number: int) -> list[tuple[Any, ...]]:
+        nonlocal name, used
+        if used + number > TURNOVER:
+            name, used = session(), 0
+        used += number
+        return [(name, what()) for _ in range(number)]
+
+    return make
+
+
+def _get(client: Client) -> Pair:
+    given = always(client.session)
+    return Pair(Side(client.store.get, given), Side(client.floor.get, given))
+
+
+def _count(client: Client) -> Pair:
+    given = always(client.session)
+    note = f"{client.held:,} messages, which the floor counts one by one"
+    return Pair(Side(client.store.count, given), Side(client.floor.count, given), note)
+
+
+def _read_last(client: Client) -> Pair:
+    got = len(client.do("read_last", client.session, LAST))
+    return Pair(
+        Side(client.store.read_last, always(client.session, LAST)),
+        Side(client.floor.read_last, always(client.session, got)),
+        f"{got} of {client.held:,} messages",
+    )
+
+
+def _page(client: Client) -> Pair:
+    passed, cursor, middle = 0, None, (client.held - LAST) // 2
+    while passed < middle:
+        page = client.do("page", client.session, cursor=cursor, limit=LAST)
+        if page.next is None or not page.messages:
+            break
+        passed, cursor = passed + len(page.messages), page.next
+    got = len(client.do("page", client.session, cursor=cursor, limit=LAST).messages)
+    page_of = client.store.page
+    return Pair(
+        Side(lambda name: page_of(name, cursor=cursor, limit=LAST), always(client.session)),
+        Side(client.floor.page, always(client.session, passed, got)),
+        f"{got} messages after the first {passed:,} of {client.held:,}",
+    )
+
+
+def _create(client: Client) -> Pair:
+    named = each(lambda: (next(client.names),))
+    given = always(None) if client.named_by_store else named
+    return Pair(Side(client.store.create, given), Side(client.floor.create, named))
+
+
+def _update(client: Client) -> Pair:
+    if "set_state" in client.capabilities:
+        given = each(lambda: (client.session, "draft", next(client.texts)))
+        store, note = Side(client.store.set_state, given), "set_state"
+    else:
+        message_id = client.do("read", client.session)[-1].id
+        given = each(lambda: (client.session, message_id, client.said(next(client.texts))))
+        store, note = Side(client.store.edit_message, given), "edit_message"
+    floor = each(lambda: (client.session, next(client.texts)))
+    return Pair(store, Side(client.floor.update, floor), note)
+
+
+def _delete(client: Client) -> Pair:
+    def of_store() -> tuple[str]:
+        name = client.made()
+        client.fill(name, client.some(DELETED))
+        return (name,)
+
+    def of_floor() -> tuple[str]:
+        name = next(client.names)
+        client.floor.create(name)
+        client.floor.append_many(name, client.some(DELETED))
+        return (name,)
+
+    return Pair(
+        Side(client.store.delete, each(of_store)),
+        Side(client.floor.delete, each(of_floor)),
+        f"sessions of {DELETED} messages",
+    )
+
+
+def _open(client: Client) -> Pair:
+    opening = client.opening
+    if opening is None:
+        raise ValueError("a client without a way to open its store cannot be timed at it")
+    return Pair(
+        Side(opening.store, always()),
+        Side(opening.floor, always()),
+        "opened, one message read, closed",
+    )
+
+
+ROWS = (
+    Row("append", (), _append),
+    Row("get", ("get",), _get),
+    Row("read_last", ("read_last",), _read_last),
+    Row("page", ("page",), _page),
+    Row("count", ("count",), _count),
+    Row("create", ("create",), _create),
+    Row("update", ("set_state", "edit_message"), _update),
+    Row("delete", ("delete",), _delete),
+    Row("open", (), _open),
+)
