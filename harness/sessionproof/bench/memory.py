@@ -1,0 +1,234 @@
+"""Memory while calls are repeated: what is read, and what the readings say.
+
+A reading is taken every few calls, and what counts is the lowest of a group of them: sqlite3, for
+one, lets references to cursors pile up and drops them every 200 statements, so single readings rise
+and fall by some kilobytes for ever. A cache that fills up rises like a leak until it is full;
+therefore nothing is said to grow before the horizon, a number of calls beyond the usual caches.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import threading
+import tracemalloc
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from sessionproof.contract.measurements import Memory
+
+Trend = Literal["level", "grows", "undecided"]
+
+GROUPS = 6  # that must rise in a row
+_STEADY = 0.4  # of the average rise: each of them is at least so high
+_LEAKED = 200  # descriptors or threads that no pool of a single client needs
+_KIB = 1024
+_PERIOD = 200  # statements after which sqlite3 drops its references
+_REFERENCE = 100  # bytes of one of them, generously
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Something that is read between calls. ``unit`` is "bytes", or what is counted.
+
+    ``noise`` is a rise from group to group that says nothing; for bytes that are counted exactly
+    it depends on the pace, see ``noise_of``.
+    """
+
+    name: str
+    read: Callable[[], int]
+    unit: str = "bytes"
+    noise: int | None = None
+
+
+@dataclass
+class Series:
+    """The readings of one gauge while one thing is repeated, as far as they have come.
+
+    ``calls`` and ``values`` are all readings, ``lows`` the lowest of each whole group. Arrays, as
+    they are kept in the memory that is read.
+    """
+
+    gauge: Gauge
+    calls: array[int] = field(default_factory=lambda: array("q"))
+    values: array[int] = field(default_factory=lambda: array("q"))
+    lows: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """``group`` calls make a group, with a reading after each ``between`` of them.
+
+    Whatever rises still after ``horizon`` calls, group by group, is no cache that fills up.
+    """
+
+    group: int
+    between: int
+    horizon: int
+
+
+def noise_of(gauge: Gauge, pace: Pace) -> int:
+    """The rise from group to group that says nothing at this pace."""
+    if gauge.noise is not None:
+        return gauge.noise
+    spread = pace.between if pace.group >= _PERIOD else _PERIOD
+    return spread * _REFERENCE + 2 * _KIB
+
+
+def trend(series: Series, pace: Pace) -> Trend:
+    """What the groups say so far: one that is no higher than the one before ends the doubt."""
+    lows, noise = series.lows, noise_of(series.gauge, pace)
+    past_horizon = bool(series.calls) and series.calls[-1] >= pace.horizon
+    if series.gauge.unit != "bytes" and lows and lows[-1] - lows[0] > _LEAKED:
+        return "grows"
+    if len(lows) >= 2 and lows[-1] - lows[-2] <= noise:
+        return "level"
+    if not past_horizon or len(lows) < GROUPS:
+        return "undecided"
+    return "grows" if steady(lows[-GROUPS:], noise) else "undecided"
+
+
+def steady(lows: Sequence[int], noise: int) -> bool:
+    """Whether they rise from each to the next by about the same, and by more than noise."""
+    rises = [later - earlier for earlier, later in itertools.pairwise(lows)]
+    return min(rises) > max(noise, _STEADY * sum(rises) / len(rises))
+
+
+def per_call(series: Series, pace: Pace) -> float:
+    """How much a call adds: lowest to lowest over the last groups."""
+    recent = series.lows[-GROUPS:]
+    if len(recent) < 2:
+        return 0.0
+    return (recent[-1] - recent[0]) / ((len(recent) - 1) * pace.group)
+
+
+def told(series: Series, what: str, pace: Pace, *, note: str = "") -> Memory:
+    """The measurement as it is shown: what is kept beyond the first reading."""
+    return Memory(
+        what=what,
+        calls=tuple(series.calls),
+        kept_bytes=tuple(value - series.values[0] for value in series.values),
+        per_call=round(per_call(series, pace), 3),
+        least=round(noise_of(series.gauge, pace) / pace.group, 3),
+        note=note,
+    )
+
+
+def own_gauges() -> tuple[Gauge, ...]:
+    """What can be read of this process; the first is exact while ``tracing``.
+
+    The resident memory sees what C code keeps and what child processes do, coarsely.
+    """
+    found = [Gauge("Python's memory", lambda: tracemalloc.get_traced_memory()[0])]
+    if (_PROC / "self/statm").exists():
+        found.append(_resident(os.getpid()))
+    if (_PROC / "self/fd").exists():
+        found.append(Gauge("descriptors", _descriptors, "open descriptors", 1))
+    return (*found, Gauge("threads", _threads, "threads", 1))
+
+
+def gauges_of(pid: int) -> tuple[Gauge, ...]:
+    """What can be read of another process and its children; empty where the system has no /proc."""
+    if not (_PROC / str(pid) / "statm").exists():
+        return ()
+
+    def descriptors() -> int:
+        return sum(_listed(_PROC / str(one) / "fd") for one in family(pid))
+
+    def threads() -> int:
+        return sum(_listed(_PROC / str(one) / "task") for one in family(pid))
+
+    return (
+        _resident(pid),
+        Gauge("descriptors", descriptors, "open descriptors", 1),
+        Gauge("threads", threads, "threads", 1),
+    )
+
+
+def _resident(pid: int) -> Gauge:
+    """A collector runs when it likes, and SQLite keeps 2 MB of pages: so this is coarse."""
+    return Gauge("resident memory", lambda: resident(family(pid)), noise=512 * _KIB)
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Python's allocations are counted within the block, and collections are quick.
+
+    What is there before is left out of collections. A tracer that runs already goes on.
+    """
+    mine = not tracemalloc.is_tracing()
+    gc.collect()
+    gc.freeze()
+    if mine:
+        tracemalloc.start()
+    try:
+        yield
+    finally:
+        if mine:
+            tracemalloc.stop()
+        gc.unfreeze()
+
+
+def resident(pids: Sequence[int]) -> int:
+    """Bytes of these processes that are in memory; one that has ended has none."""
+    page, total = os.sysconf("SC_PAGE_SIZE"), 0
+    for pid in pids:
+        with suppress(OSError):
+            total += int((_PROC / str(pid) / "statm").read_text("ascii").split()[1]) * page
+    return total
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    found = [pid]
+    for parent in found:
+        with suppress(OSError):
+            for task in (_PROC / str(parent) / "task").iterdir():
+                found += map(int, (task / "children").read_text("ascii").split())
+    return found
+
+
+def peak_resident(pid: int, action: Callable[[], object]) -> int | None:
+    """The bytes by which the peak of a process lies above its memory before the action.
+
+    None where the system does not tell.
+    """
+    try:
+        (_PROC / str(pid) / "clear_refs").write_text("5")  # the peak begins anew
+        before = resident([pid])
+        action()
+        status = (_PROC / str(pid) / "status").read_text("ascii")
+    except OSError:
+        return None
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * _KIB - before
+
+
+def peak_traced(action: Callable[[], object]) -> int:
+    """The bytes by which the peak of Python's memory lies above that before the action."""
+    gc.collect()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    action()
+    return tracemalloc.get_traced_memory()[1] - before
+
+
+def _descriptors() -> int:
+    return _listed(_PROC / "self/fd")
+
+
+def _threads() -> int:
+    return _listed(_PROC / "self/task") or threading.active_count()
+
+
+def _listed(directory: Path) -> int:
+    try:
+        return sum(1 for _ in directory.iterdir())
+    except OSError:
+        return 0

@@ -1,0 +1,222 @@
+"""Repeating a call until its memory has levelled off, or until it is clear that it never does."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from sessionproof.bench.loading import Steps, driven
+from sessionproof.bench.memory import (
+    Gauge,
+    Pace,
+    Series,
+    gauges_of,
+    own_gauges,
+    per_call,
+    told,
+    tracing,
+    trend,
+)
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.verdicts import Finding, Reproducer
+from sessionproof.host.client import HostedStore
+from sessionproof.trials.single import Broken, CouldNotTell, Trial
+
+Run: TypeAlias = Callable[[int], None]
+"""Does so many calls more; raises Broken when one fails."""
+
+_READINGS = 6  # a group
+_TRIED = 4  # calls that show how long one takes
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Something to do again and again that leaves the sessions as they were.
+
+    ``name`` is said of it in reports. ``steps`` makes the calls of the time numbered ``n`` to the
+    raw store. ``lines`` are the same in Python, with ``n``; they follow ``first``.
+    """
+
+    name: str
+    steps: Callable[[Any, int], Steps[None]]
+    lines: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is read between the calls. ``pid`` is that of the store, None for our own process."""
+
+    gauges: tuple[Gauge, ...]
+    pid: int | None
+
+    @property
+    def tracing(self) -> AbstractContextManager[None]:
+        """Where the gauges can be read."""
+        return tracing() if self.pid is None else nullcontext()
+
+
+def watch_of(trial: Trial) -> Watch:
+    """The gauges of the process in which the store runs; raises CouldNotTell without any."""
+
+    def asked(store: Any, _wait: object) -> int | None:
+        return store.pid if isinstance(store, HostedStore) else None
+
+    outcome = trial.handle().lend("the process of the store", asked)
+    trial.require_ok(outcome, "asked for the process of the store")
+    pid = outcome.value
+    gauges = own_gauges() if pid is None else gauges_of(pid)
+    if not gauges:
+        raise CouldNotTell("this system does not show the memory of the store's process")
+    return Watch(gauges, pid)
+
+
+def lent(trial: Trial, repeated: Repeated) -> Run:
+    """Runs the calls in the handle's own thread, numbered on."""
+    done = 0
+
+    def run(number: int) -> None:
+        nonlocal done
+        first, done = done, done + number
+
+        def action(store: Any, wait: Any) -> None:
+            def steps() -> Steps[None]:
+                for n in range(first, first + number):
+                    yield from repeated.steps(store, n)
+
+            driven(steps(), wait)
+
+        outcome = trial.handle().lend(f"{repeated.name}, {number} times", action)
+        script = (*repeated.first, f"for n in range({done}):", *_indented(repeated.lines))
+        trial.require_ok(
+            outcome,
+            f"repeated {repeated.name}, after {first:,} times",
+            script if repeated.lines else (),
+        )
+
+    return run
+
+
+def stays_level(
+    trial: Trial, repeated: Repeated, run: Run, watch: Watch, *, most: int, horizon: int
+) -> str | None:
+    """Repeat until every gauge has levelled off; answers what is left in doubt, or None.
+
+    ``most`` calls make a group, fewer where they are slow. Raises Broken when one grows for ever.
+    Adds what it measured to the trial, and the calls to its evidence.
+    """
+    pace = _pace(trial, run, most, horizon)
+    series = [Series(gauge) for gauge in watch.gauges]
+    left = list(series)
+    while left:
+        _one_group(series, run, pace)
+        trends = [trend(one, pace) for one in left]
+        grown = [one for one, said in zip(left, trends, strict=True) if said == "grows"]
+        left = [one for one, said in zip(left, trends, strict=True) if said == "undecided"]
+        if grown or (left and len(series[0].lows) > 1 and trial.time_is_up()):
+            break
+    trial.count("calls", series[0].calls[-1])
+    shown = [series[0], *(one for one in grown if one is not series[0] and _bytes(one))]
+    trial.measured += [
+        told(one, repeated.name, pace, note=one.gauge.name) for one in shown
+    ]  # fmt: skip
+    if grown:
+        raise _broken(trial, repeated, grown[0], pace, watch)
+    if not left:
+        return None
+    return (
+        f"{left[0].gauge.name} rose over {series[0].calls[-1]:,} times of {repeated.name}, "
+        "which may be a cache that is not full yet"
+    )
+
+
+def _bytes(series: Series) -> bool:
+    return series.gauge.unit == "bytes"
+
+
+def _pace(trial: Trial, run: Run, most: int, horizon: int) -> Pace:
+    """Groups of a tenth of the share, so that those of a fast store are of ``most`` calls."""
+    run(1)  # what is made once is no growth
+    began = monotonic_s()
+    run(_TRIED)
+    cost_s = max((monotonic_s() - began) / _TRIED, 1e-9)
+    seconds = max(0.06, trial.profile.share_s / 4)
+    group = max(2 * _READINGS, min(most, int(seconds / cost_s)))
+    between = group // _READINGS
+    return Pace(between * _READINGS, between, horizon)
+
+
+def _one_group(series: Sequence[Series], run: Run, pace: Pace) -> None:
+    for _ in range(_READINGS):
+        run(pace.between)
+        gc.collect()
+        for one in series:
+            one.values.append(one.gauge.read())
+            one.calls.append((one.calls[-1] if one.calls else 0) + pace.between)
+    for one in series:
+        one.lows.append(min(one.values[-_READINGS:]))
+
+
+def _broken(trial: Trial, repeated: Repeated, series: Series, pace: Pace, watch: Watch) -> Broken:
+    gauge, calls = series.gauge, series.calls[-1]
+    each = per_call(series, pace)
+    rise = f"{each:,.0f} bytes" if gauge.unit == "bytes" else f"{each:.2f} {gauge.unit}"
+    lows = ", ".join(f"{low - series.lows[0]:,}" for low in series.lows[-8:])
+    finding = Finding(
+        anomaly=Anomaly.MEMORY,
+        did=f"repeated {repeated.name} {calls:,} times",
+        expected=f"{gauge.name}: level, once caches are full",
+        seen=f"{gauge.name}: {rise} more with each time, without end; lowest of each "
+        f"{pace.group} times, beyond the first: {lows}",
+        program=repeated.lines,
+    )
+    trial.store.close()
+    if watch.pid is not None or not repeated.lines:
+        said = "no script: the memory of another process is read from outside"
+        return Broken(replace(finding, reproducer=Reproducer(file="", said=said)))
+    try:
+        trial.require(
+            False,
+            finding.anomaly,
+            did=finding.did,
+            expected=finding.expected,
+            seen=finding.seen,
+            program=finding.program,
+            script=_script(repeated, series, calls, each),
+        )
+    except Broken as broken:
+        return broken
+    raise AssertionError("require lets nothing pass")
+
+
+_READ = {
+    "Python's memory": "tracemalloc.get_traced_memory()[0]",
+    "resident memory": "int(Path('/proc/self/statm').read_text().split()[1]) * 4096",
+    "descriptors": "len(os.listdir('/proc/self/fd'))",
+    "threads": "threading.active_count()",
+}
+
+
+def _script(repeated: Repeated, series: Series, calls: int, each: float) -> list[str]:
+    """The calls, and the memory in between: half of what was seen fails."""
+    tracing = ["tracemalloc.start()"] if series.gauge.name == "Python's memory" else []
+    half = max(1, calls // 2)
+    return [
+        *tracing,
+        *repeated.first,
+        "kept = []",
+        f"for n in range({2 * half}):",
+        *_indented(repeated.lines),
+        f"    if n % {half} == {half - 1}:",
+        "        gc.collect()",
+        f"        kept.append({_READ[series.gauge.name]})",
+        f"assert kept[1] - kept[0] < {max(1, int(half * each / 2))}, kept",
+    ]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
