@@ -30,7 +30,6 @@ _LEAKED = 200  # descriptors or threads that no pool of a single client needs
 _KIB = 1024
 _PERIOD = 200  # statements after which sqlite3 drops its references
 _REFERENCE = 100  # bytes of one of them, generously
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -125,29 +124,23 @@ def own_gauges() -> tuple[Gauge, ...]:
 
     The resident memory sees what C code keeps and what child processes do, coarsely.
     """
-    found = [Gauge("Python's memory", lambda: tracemalloc.get_traced_memory()[0])]
-    if (_PROC / "self/statm").exists():
-        found.append(_resident(os.getpid()))
-    if (_PROC / "self/fd").exists():
-        found.append(Gauge("descriptors", _descriptors, "open descriptors", 1))
-    return (*found, Gauge("threads", _threads, "threads", 1))
+    traced = Gauge("Python's memory", lambda: tracemalloc.get_traced_memory()[0])
+    seen = gauges_of(os.getpid())
+    return (traced, *(seen or (Gauge("threads", threading.active_count, "threads", 1),)))
 
 
 def gauges_of(pid: int) -> tuple[Gauge, ...]:
-    """What can be read of another process and its children; empty where the system has no /proc."""
-    if not (_PROC / str(pid) / "statm").exists():
+    """What can be read of a process and its children; empty where the system has no /proc."""
+    if not Path(f"/proc/{pid}/statm").exists():
         return ()
 
-    def descriptors() -> int:
-        return sum(_listed(_PROC / str(one) / "fd") for one in family(pid))
-
-    def threads() -> int:
-        return sum(_listed(_PROC / str(one) / "task") for one in family(pid))
+    def total(what: str) -> Callable[[], int]:
+        return lambda: sum(_listed(f"/proc/{one}/{what}") for one in family(pid))
 
     return (
         _resident(pid),
-        Gauge("descriptors", descriptors, "open descriptors", 1),
-        Gauge("threads", threads, "threads", 1),
+        Gauge("descriptors", total("fd"), "open descriptors", 1),
+        Gauge("threads", total("task"), "threads", 1),
     )
 
 
@@ -175,12 +168,16 @@ def tracing() -> Iterator[None]:
         gc.unfreeze()
 
 
+# Paths are plain texts from here on: pathlib keeps every name that it has seen, and would be
+# measured, too.
+
+
 def resident(pids: Sequence[int]) -> int:
     """Bytes of these processes that are in memory; one that has ended has none."""
     page, total = os.sysconf("SC_PAGE_SIZE"), 0
     for pid in pids:
         with suppress(OSError):
-            total += int((_PROC / str(pid) / "statm").read_text("ascii").split()[1]) * page
+            total += int(_content(f"/proc/{pid}/statm").split()[1]) * page
     return total
 
 
@@ -188,9 +185,9 @@ def family(pid: int) -> list[int]:
     """A process and its descendants."""
     found = [pid]
     for parent in found:
-        with suppress(OSError):
-            for task in (_PROC / str(parent) / "task").iterdir():
-                found += map(int, (task / "children").read_text("ascii").split())
+        with suppress(OSError), os.scandir(f"/proc/{parent}/task") as tasks:
+            for task in tasks:
+                found += map(int, _content(f"{task.path}/children").split())
     return found
 
 
@@ -200,13 +197,13 @@ def peak_resident(pid: int, action: Callable[[], object]) -> int | None:
     None where the system does not tell.
     """
     try:
-        (_PROC / str(pid) / "clear_refs").write_text("5")  # the peak begins anew
+        Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")  # the peak begins anew
         before = resident([pid])
         action()
-        status = (_PROC / str(pid) / "status").read_text("ascii")
+        status = _content(f"/proc/{pid}/status")
     except OSError:
         return None
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    peak = next(line for line in status.splitlines() if line.startswith(b"VmHWM:"))
     return int(peak.split()[1]) * _KIB - before
 
 
@@ -219,16 +216,17 @@ def peak_traced(action: Callable[[], object]) -> int:
     return tracemalloc.get_traced_memory()[1] - before
 
 
-def _descriptors() -> int:
-    return _listed(_PROC / "self/fd")
-
-
-def _threads() -> int:
-    return _listed(_PROC / "self/task") or threading.active_count()
-
-
-def _listed(directory: Path) -> int:
+def _content(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
     try:
-        return sum(1 for _ in directory.iterdir())
+        return os.read(file, 65_536)
+    finally:
+        os.close(file)
+
+
+def _listed(directory: str) -> int:
+    try:
+        with os.scandir(directory) as entries:
+            return sum(1 for _ in entries)
     except OSError:
         return 0
