@@ -51,7 +51,7 @@ def verdict_of(found: Ratio) -> ComparisonVerdict:
         return "slower"
     if found.high < 1 / MARGIN:
         return "faster"
-    return "same" if 1 / ALIKE < found.low and found.high < ALIKE else "undecided"
+    return "same" if found.low > 1 / ALIKE and found.high < ALIKE else "undecided"
 
 
 def until_decided(
