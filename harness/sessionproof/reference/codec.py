@@ -12,7 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from sessionproof.contract.errors import NotRepresentable, Refused, TooLarge
-from sessionproof.contract.message import Json, Message, json_problem, message_problems
+from sessionproof.contract.message import (
+    MESSAGE_FIELDS,
+    Json,
+    Message,
+    json_problem,
+    message_problems,
+)
 
 Value: TypeAlias = "str | bytes | int | None"
 Row: TypeAlias = "tuple[Value, ...]"
@@ -39,6 +45,11 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 def encode(message: Message) -> Row:
     """The values of ``COLUMNS``; raises ``Refused`` with every problem of the message."""
+    if _is_plain(message):
+        return (
+            message.role, message.kind, message.tokens, None, None, None, None, None,
+            message.content, None, None, None,
+        )  # fmt: skip
     try:
         problems = _problems(message)
         if problems:
@@ -56,34 +67,45 @@ def encode(message: Message) -> Row:
 
 def encode_all(messages: Sequence[Message]) -> list[Row]:
     """One row for each message; raises ``Refused`` that names the first bad one."""
-    if isinstance(messages, str | bytes | Message) or not isinstance(messages, Iterable):
+    if type(messages) is not list and (
+        isinstance(messages, str | bytes | Message) or not isinstance(messages, Iterable)
+    ):
         raise Refused(f"messages must be a sequence of Message, not {type(messages).__name__}")
     return [encode(message) for message in messages]
+
+
+class _Draft:
+    """A message that is being made.
+
+    To set the fields of a frozen class takes seven times as long as to set those of a plain one
+    and to change its class, which Python allows between classes of the same slots.
+    """
+
+    __slots__ = MESSAGE_FIELDS
 
 
 def decode(row: Sequence[Any]) -> Message:
     """The message of a row of ``READ``."""
     (role, content, content_json, kind, name, call_id, arguments, tokens, duration_us,
      created_at_us, message_id, metadata) = row  # fmt: skip
-    if content_json is not None:
-        content = json.loads(content_json)
-    elif type(content) is bytes:
-        content = from_value(content)
-    if type(message_id) is bytes:
-        message_id = from_value(message_id)
-    return Message(
-        role,
-        content,
-        kind=kind,
-        name=name if name is None else from_value(name),
-        call_id=call_id if call_id is None else from_value(call_id),
-        arguments=arguments if arguments is None else json.loads(arguments),
-        tokens=tokens,
-        duration_us=duration_us,
-        created_at_us=created_at_us,
-        id=message_id,
-        metadata=metadata if metadata is None else json.loads(metadata),
-    )
+    draft: Any = _Draft()
+    draft.role = role
+    if type(content) is str:
+        draft.content = content
+    else:
+        draft.content = from_value(content) if content_json is None else json.loads(content_json)
+    draft.kind = kind
+    draft.name = name if name is None else from_value(name)
+    draft.call_id = call_id if call_id is None else from_value(call_id)
+    draft.arguments = arguments if arguments is None else json.loads(arguments)
+    draft.tokens = tokens
+    draft.duration_us = duration_us
+    draft.created_at_us = created_at_us
+    draft.id = message_id if type(message_id) is str else from_value(message_id)
+    draft.metadata = metadata if metadata is None else json.loads(metadata)
+    draft.__class__ = Message
+    message: Message = draft
+    return message
 
 
 def from_value(value: Any) -> Any:
@@ -127,6 +149,28 @@ def checked_json(value: Json, what: str) -> str:
         return to_text(value) or "null"
     except RecursionError:
         raise TooLarge(f"{what} is nested too deeply") from None
+
+
+def _is_plain(message: Message) -> bool:
+    """Whether this is text with a role, maybe tokens, and nothing else: it needs no more checks."""
+    return (
+        type(message) is Message
+        and type(message.content) is str
+        and type(message.role) is str
+        and message.role in ROLES
+        and type(message.kind) is str
+        and message.kind == "text"
+        and (
+            message.tokens is None or (type(message.tokens) is int and 0 <= message.tokens <= MOST)
+        )
+        and message.duration_us is None
+        and message.created_at_us is None
+        and message.id is None
+        and message.name is None
+        and message.call_id is None
+        and message.arguments is None
+        and message.metadata is None
+    )
 
 
 def _problems(message: Message) -> list[str]:

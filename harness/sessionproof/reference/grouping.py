@@ -152,15 +152,16 @@ class Writer:
     def _hand_on(self) -> None:
         """Give the lock, which this thread holds, to the first in the queue, or free it."""
         while True:
-            try:
-                turn = self._queue.popleft()
-            except IndexError:
-                self._lock.release()
-                if not self._queue or not self._lock.acquire(blocking=False):
-                    return
-            else:
+            while self._queue:
+                try:
+                    turn = self._queue.popleft()
+                except IndexError:  # it was withdrawn in between
+                    continue
                 turn.leads = True
                 turn.gate.release()
+                return
+            self._lock.release()
+            if not self._queue or not self._lock.acquire(blocking=False):
                 return
 
     def _lead(self, first: _Turn) -> None:

@@ -182,7 +182,7 @@ def _insert(
 ) -> list[tuple[Any, ...]]:
     """Sequence number and tag of each new row; empty when the session takes none."""
     if len(rows) == 1:
-        return fetch(db, _insertion(1), (*rows[0], now_us, key))
+        return fetch(db, _INSERT_ONE, (*rows[0], now_us, key))
     values = [value for row in rows for value in row]
     return sorted(fetch(db, _insertion(len(rows)), (now_us, *values, key)))
 
@@ -209,12 +209,19 @@ def _insertion(number: int) -> str:
     )
 
 
+_INSERT_ONE = _insertion(1)
+_GIVEN = COLUMNS.index("message_id")
+
+
 def _receipt(rows: Sequence[Row], added: Sequence[tuple[Any, ...]]) -> Receipt:
-    given = COLUMNS.index("message_id")
+    if len(rows) == 1:  # by far the most frequent
+        seq, tag = added[0]
+        given = rows[0][_GIVEN]
+        return Receipt((seq,), (f"{tag}.{seq}" if given is None else from_value(given),))
     return Receipt(
         tuple(seq for seq, _ in added),
         tuple(
-            f"{tag}.{seq}" if row[given] is None else from_value(row[given])
+            f"{tag}.{seq}" if row[_GIVEN] is None else from_value(row[_GIVEN])
             for row, (seq, tag) in zip(rows, added, strict=True)
         ),
     )
