@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessionproof.bench.growth import FLAT, TOP, growth
-from sessionproof.bench.rounds import Arm, in_rounds, sized
+from sessionproof.bench.rounds import Arm, in_rounds, sized, undisturbed
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Growth
 from sessionproof.contract.seed import derive
-from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
-from sessionproof.trials.sizes import (
+from sessionproof.trials.filled import (
     ROUNDS,
     Fill,
     Place,
@@ -23,10 +22,13 @@ from sessionproof.trials.sizes import (
     along_sessions,
     at_sizes,
 )
+from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 
 LOOKS = ("read_last", "page", "get")
-_UNDECIDED_MOST_S = 3.0  # for rounds beyond the first, where the intervals are still wide
+_TURN = 10  # rounds between two looks at what they say
 _ROUNDS_MOST = 480
+_SURE_MOST_S = 1.0  # for rounds that only make an interval narrower
+_UNSURE_MOST_S = 5.0
 _APPENDED = 200  # a batch of appends is at most this part of the smallest size that is judged
 _CALL = {"append": "append of one message", "read_last": "read_last(50)", "page": "page(limit=50)"}
 
@@ -103,37 +105,34 @@ def _judge(trial: Trial, along: _Along, operations: Sequence[str]) -> None:
 def _measured(
     trial: Trial, along: _Along, operations: Sequence[str], rounds: int
 ) -> Mapping[str, Growth]:
-    """The growth of each operation; rounds are doubled where one is not sure."""
-    with at_sizes(trial, along.sizes, along.fill, operations) as places:
+    """The growth of each operation, after so many rounds, or more where one is not sure."""
+    with at_sizes(trial, along.sizes, along.fill, operations) as places, undisturbed():
         sizes = [place.size for place in places]
-        arms = [_arm(trial, place, name, sizes) for name in operations for place in places]
-        costs: dict[str, Costs] = {}
-        until = None
-        while True:
-            seed = derive(trial.seed, along.what, rounds, len(costs))
-            more = in_rounds(arms, rounds, seed=seed, lend=_here).costs
-            costs = {
-                name: np.concatenate([costs[name], times]) if name in costs else times
-                for name, times in more.items()
-            }
-            grown = {
-                name: growth(
-                    name,
-                    along.what,
-                    sizes,
-                    np.column_stack([costs[_cell(name, size)] for size in sizes]),
-                    seed=seed % 2**32,
-                )
-                for name in operations
-            }
-            rounds = len(next(iter(costs.values())))
-            until = until or monotonic_s() + _UNDECIDED_MOST_S
-            sure = all(
-                one.verdict != "undecided" and one.rounds >= trial.guarantee.least
-                for one in grown.values()
-            )
-            if sure or rounds >= _ROUNDS_MOST or monotonic_s() >= until:
-                return grown
+        arms = {name: [_arm(trial, place, name, sizes) for place in places] for name in operations}
+        costs = {name: np.empty((0, len(sizes))) for name in operations}
+        grown: dict[str, Growth] = {}
+        open_, began = list(operations), monotonic_s()
+        while open_:
+            turn = [arm for name in open_ for arm in arms[name]]
+            seed = derive(trial.seed, along.what, *map(len, costs.values())) % 2**32
+            more = in_rounds(turn, _TURN, seed=seed, lend=_here).costs
+            for name in open_:
+                added = np.column_stack([more[arm.name] for arm in arms[name]])
+                costs[name] = np.concatenate([costs[name], added])
+                grown[name] = growth(name, along.what, sizes, costs[name], seed=seed)
+            spent = monotonic_s() - began
+            least = trial.guarantee.least
+            open_ = [
+                one for one in open_ if _goes_on(grown[one], len(costs[one]), rounds, spent, least)
+            ]
+        return grown
+
+
+def _goes_on(one: Growth, done: int, rounds: int, spent_s: float, least: int) -> bool:
+    """Whether an operation takes part in more rounds, after so many of them and so much time."""
+    if one.verdict == "undecided" or one.rounds < least:
+        return done < _ROUNDS_MOST and spent_s < _UNSURE_MOST_S
+    return done < rounds and spent_s < _SURE_MOST_S
 
 
 def _arm(trial: Trial, place: Place, operation: str, sizes: Sequence[int]) -> Arm:
