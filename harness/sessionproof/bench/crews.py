@@ -1,0 +1,239 @@
+"""Crews: so many clients in threads, tasks or processes, that are told to work at the same time."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from sessionproof.bench.clients import Arguments, Block, Call, Did, Shift, serve, threads_take
+from sessionproof.bench.floors import Synchronous
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.errors import Refused
+from sessionproof.contract.location import Location
+from sessionproof.contract.message import Message, to_json
+from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
+from sessionproof.host.process import Process, ProcessEnded, ProtocolError
+
+T = TypeVar("T")
+Append: TypeAlias = Callable[..., object]
+Seat: TypeAlias = Callable[[Callable[[Append], Did]], Did]
+"""Runs a client's work with the append that is its own, in the thread in which it may be called."""
+
+_GRACE_S = 5.0  # for a process to close its store after its last call
+
+
+class Stopped(Exception):
+    """The store ended the measurement: a call hung, or its process ended; ``outcome`` says it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.failure.text if outcome.failure else "")
+        self.outcome = outcome
+
+
+class CannotMeasure(Exception):
+    """Something of ours ended the measurement, not the store; the text is a reason in one line."""
+
+
+class Threads:
+    """Threads that stay, so that what a store keeps for each thread is made once."""
+
+    def __init__(self, number: int) -> None:
+        self._wanted: list[SimpleQueue[Callable[[], Any] | None]] = [
+            SimpleQueue() for _ in range(number)
+        ]
+        self._answers: list[SimpleQueue[Any]] = [SimpleQueue() for _ in range(number)]
+        self._threads = [
+            threading.Thread(target=_obey, args=both, name=f"client-{at}", daemon=True)
+            for at, both in enumerate(zip(self._wanted, self._answers, strict=True))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def together(self, jobs: Sequence[Callable[[], T]], *, deadline_s: float) -> list[T]:
+        """Run each job in a thread of its own; their answers, in order.
+
+        Raises what a job raises, the first in order, and Stopped with the stack of a thread that
+        has not answered in time. After either of them the threads are of no further use.
+        """
+        for wanted, job in zip(self._wanted, jobs, strict=False):
+            wanted.put(job)
+        until = monotonic_s() + deadline_s
+        return [self._answer(at, until, deadline_s) for at in range(len(jobs))]
+
+    def close(self) -> None:
+        """Let the threads end; one that hangs is left to itself."""
+        for wanted in self._wanted:
+            wanted.put(None)
+        until = monotonic_s() + 1.0
+        for thread in self._threads:
+            thread.join(max(0.0, until - monotonic_s()))
+
+    def _answer(self, at: int, until: float, deadline_s: float) -> Any:
+        try:
+            answer = self._answers[at].get(timeout=max(0.0, until - monotonic_s()))
+        except Empty:
+            frame = sys._current_frames().get(self._threads[at].ident or 0)
+            stack = "".join(traceback.format_stack(frame)[-12:]) if frame else "it has ended"
+            text = f"no answer within {deadline_s:g} s"
+            raise Stopped(Outcome("info", failure=Failure(HANG, text, {"stack": stack}))) from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+def _obey(wanted: SimpleQueue[Callable[[], Any] | None], answers: SimpleQueue[Any]) -> None:
+    while (job := wanted.get()) is not None:
+        try:
+            answers.put(job())
+        except BaseException as error:  # noqa: BLE001 - raised by whoever asked
+            answers.put(error)
+
+
+class ThreadCrew:
+    """Clients in threads, one for each seat."""
+
+    def __init__(self, seats: Sequence[Seat], arguments: Arguments, *, deadline_s: float) -> None:
+        """``deadline_s`` bounds a single call."""
+        self._seats = seats
+        self._arguments = arguments
+        self._deadline_s = deadline_s
+        self._threads = Threads(len(seats))
+
+    def work(self, shift: Shift) -> Block:
+        """Do a shift with as many clients as it has sessions."""
+        takes, feeder = threads_take(shift)
+        jobs = []
+        for seat, session, take in zip(self._seats, shift.sessions, takes, strict=False):
+            arguments = partial(self._arguments, session)
+            jobs.append(partial(seat, partial(_served, arguments, take, shift)))
+        length_s = (shift.until_ns - shift.begin_ns) / 1e9
+        did = self._threads.together(jobs, deadline_s=length_s + self._deadline_s)
+        return Block(tuple(did), feeder.late_ns() if feeder else ())
+
+    def close(self) -> None:
+        """End the threads; what the seats use stays open."""
+        self._threads.close()
+
+
+def _served(
+    arguments: Callable[[], tuple[Any, ...]],
+    take: Callable[[], int | None],
+    shift: Shift,
+    append: Append,
+) -> Did:
+    return serve(append, arguments, take, shift)
+
+
+class ProcessCrew:
+    """Clients in processes of their own, each with the store and a floor opened on its own.
+
+    Raises Stopped when the store does not open, hangs or ends its process; CannotMeasure for what
+    is no fault of the store.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        location: Location,
+        message: Message,
+        *,
+        number: int,
+        floor: Path,
+        synchronous: Synchronous,
+        awaits: bool,
+        open_s: float,
+        operation_s: float,
+    ) -> None:
+        """Start them; ``awaits`` says that appends answer awaitables."""
+        self._operation_s = operation_s
+        self._message = to_json(message)
+        self._threads = Threads(number)
+        self._processes: list[Process] = []
+        request = {
+            "store": store,
+            "root": os.fspath(location.root.absolute()),
+            "url": location.url,
+            "namespace": location.namespace,
+            "floor": os.fspath(floor),
+            "synchronous": synchronous,
+            "awaits": awaits,
+        }
+        try:
+            for _ in range(number):
+                self._processes.append(Process(client_command()))
+            self._ask([request] * number, "the opening of the store", open_s)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise CannotMeasure(f"no process could be started: {error}") from None
+            raise
+
+    def work(self, arm: Literal["store", "floor"], shift: Shift) -> Block:
+        """Do a shift of a closed loop with as many processes as it has sessions."""
+        asked = {
+            "arm": arm,
+            "calls": shift.calls,
+            "begin_ns": shift.begin_ns,
+            "until_ns": shift.until_ns,
+            "message": self._message,
+        }
+        length_s = (shift.until_ns - shift.begin_ns) / 1e9
+        answers = self._ask(
+            [{**asked, "session": session} for session in shift.sessions],
+            "appends",
+            length_s + self._operation_s,
+        )
+        return Block(tuple(_did(answer) for answer in answers))
+
+    def close(self) -> None:
+        """Close the pipes, so that the processes close their stores and end; then end the rest."""
+        finish = [partial(process.finish, _GRACE_S) for process in self._processes]
+        self._threads.together(finish, deadline_s=4 * _GRACE_S)
+        self._threads.close()
+
+    def _ask(self, requests: Sequence[object], asked: str, deadline_s: float) -> list[Any]:
+        jobs = [
+            partial(_exchange, process, json.dumps(request).encode() + b"\n", asked, deadline_s)
+            for process, request in zip(self._processes, requests, strict=False)
+        ]
+        return self._threads.together(jobs, deadline_s=deadline_s + 4 * _GRACE_S)
+
+
+def client_command() -> list[str]:
+    """The command of one client, with this process's import path, for this folder."""
+    paths = [f"--path={entry}" for entry in sys.path]
+    return [sys.executable, "-m", "sessionproof.bench.client_main", *paths]
+
+
+def _exchange(process: Process, line: bytes, asked: str, deadline_s: float) -> Any:
+    try:
+        answer = json.loads(process.exchange(line, asked, deadline_s=deadline_s))
+    except ProtocolError as error:
+        raise Stopped(Outcome("info", failure=Failure(HANG, str(error)))) from None
+    except (ProcessEnded, Refused) as error:  # in the middle of the shift, or since the last one
+        evidence = {"stderr": process.stderr_tail()}
+        failure = Failure(CRASH, _in_a_line(str(error), process), evidence)
+        raise Stopped(Outcome("info", failure=failure)) from None
+    if "refused" in answer:
+        raise Stopped(Outcome("fail", failure=Failure("CannotOpen", answer["refused"])))
+    if "error" in answer:
+        raise CannotMeasure(answer["error"])
+    return answer
+
+
+def _in_a_line(text: str, process: Process) -> str:
+    """How the process ended, with the last line that it wrote to stderr."""
+    last = process.stderr_tail().strip().splitlines()[-1:]
+    return text.partition(" [")[0] + (f"; its last line: {last[0][:300]}" if last else "")
+
+
+def _did(answer: dict[str, Any]) -> Did:
+    return Did(tuple(Call(*call) for call in answer["calls"]), tuple(answer["said"]))
