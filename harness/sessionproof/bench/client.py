@@ -49,6 +49,7 @@ class Client:
         sample: Message,
         pool: str,
         opening: Opening | None = None,
+        names: str = "b",
     ) -> None:
         self.store = store
         self.wait = wait
@@ -58,11 +59,16 @@ class Client:
         self.doing = ""  # the operation that is timed: evidence when it raises
         self.named_by_store = claims.session_ids == "store"
         self.session, self.held = "", 0
-        self.names = (f"b{number}" for number in itertools.count())
-        self.texts = cut(pool, text_bytes(claims, TEXT_BYTES))
+        self.names = (f"{names}{number}" for number in itertools.count())
+        self._pool = pool
         self._sample = sample
         self._times = itertools.count(_FIRST_US)
         self._claims = claims
+        self.speak(TEXT_BYTES)
+
+    def speak(self, length: int) -> None:
+        """Let texts be so long, as far as the store takes them."""
+        self.texts = cut(self._pool, text_bytes(self._claims, length))
 
     def do(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call the store, and await what it answers."""

@@ -1,235 +1,143 @@
-"""The store at rising sizes: a location of its own for each, filled and kept open."""
+"""How much room a store takes: on disk for sessions and messages, in memory for handles."""
 
 from __future__ import annotations
 
-import itertools
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
-from sessionproof.bench.growth import TOP
-from sessionproof.bench.loading import (
-    Filled,
-    Numbered,
-    Steps,
-    begin,
-    driven,
-    fill,
-    make_sessions,
-    plain,
-)
-from sessionproof.bench.rounds import Run, of_calls
-from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.operations import Outcome
+from sessionproof.bench.client import TEXT_BYTES, Client, text_bytes
+from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
+from sessionproof.bench.table import CallFailed
+from sessionproof.contract.measurements import Size
+from sessionproof.trials.beside import beside, in_chunks, lending
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest
-from sessionproof.workload.guard import Wait
+from sessionproof.workload.guard import CannotOpen
 
-TEXT = "Could you tell me how the weather will be in Oslo tomorrow, and what I should wear?"
-LOOK = 50  # messages that a look answers
-DEEP = 0.9  # how far into a session the page lies
-DEEP_LIMIT = 5_000  # messages of the pages on the way there
-ROUNDS = 30  # at first
-_PROBES = 4  # sessions that are looked at among many
-_PROBE_MESSAGES = 60
-_SMALLEST = 10
-_CHUNK_S = 0.5  # of work in the handle's thread at a time
-_PLAIN = 3.0  # times the cost at the smallest size: growth that needs no statistics
-_DEAR_S = 1.0  # is not spent on a further size then
+SESSIONS = 500
+MESSAGES = {TEXT_BYTES: 500, 4_000: 100}  # by the bytes of their texts
+APPENDS = 50  # one by one; so few that SQLite does not yet fold its log into the file
+READ = 50  # messages that a handle reads before its memory counts
+_STEP_S = 1.5  # what writing them may take; a slow store writes fewer
+_LOGS = "*-wal"
 
-Fill: TypeAlias = "Callable[[Trial, StoreUnderTest, int], Place]"
-"""Fills a store on an empty location to a size."""
+Step: TypeAlias = Callable[[Client, int], None]
 
 
-@dataclass
-class Place:
-    """A store at a size, and the sessions in it that calls are about.
+def measure_sizes(trial: Trial) -> None:
+    """Add the sizes to what the trial measured, and to its notes those that cannot be told."""
+    parent = trial.store.location.root.parent
+    for what, size in _rows(trial):
+        with tempfile.TemporaryDirectory(prefix="sizes-", dir=parent) as folder:
+            try:
+                trial.measured.append(size(what, Path(folder)))
+            except (Unmeasured, CallFailed, CannotOpen) as why:
+                trial.notes.append(f"{what} not measured: {why}")
 
-    ``messages`` is how many each of these has. ``filling_s`` is what it took to come here,
-    ``calls_s`` what one call of each operation took then. ``cursors`` lie deep in the sessions.
+
+def _rows(trial: Trial) -> Iterator[tuple[str, Callable[[str, Path], Size]]]:
+    if "create" in trial.capabilities:
+        yield "bytes per session", partial(_of_sessions, trial)
+    for length, number in MESSAGES.items():
+        if text_bytes(trial.claims, length) == length:
+            what = f"bytes per message of {length:,} bytes"
+            yield what, partial(_of_messages, trial, length, number)
+    yield "bytes of log per append", partial(_of_logs, trial)
+    if trial.claims.at_least("handles", "tasks"):
+        yield "private memory per handle", partial(_of_handles, trial)
+
+
+def _of_sessions(trial: Trial, what: str, folder: Path) -> Size:
+    def create(client: Client, number: int) -> None:
+        for _ in range(number):
+            client.created()
+
+    before, after, number = _grown(trial, folder, create, SESSIONS)
+    return each_of(what, before, after, number, note="without messages")
+
+
+def _of_messages(trial: Trial, length: int, most: int, what: str, folder: Path) -> Size:
+    kept = trial.claims.limits.retention
+
+    def append(client: Client, number: int) -> None:
+        client.speak(length)
+        if kept is None:
+            client.load(number)
+            return
+        for start in range(0, number, kept):  # what is dropped again would take no room
+            client.session = ""
+            client.load(min(kept, number - start))
+
+    before, after, number = _grown(trial, folder, append, most)
+    return each_of(what, before, after, number, floor=length)
+
+
+def _grown(trial: Trial, folder: Path, step: Step, most: int) -> tuple[int, int, int]:
+    """Bytes below a location before and after, each time closed, and how much was written."""
+    at = trial.store.below(folder)
+    session, _ = _visited(trial, at, folder / "a.db", _load, 1)
+    before = bytes_below(at.location.root)
+    _, number = _visited(trial, at, folder / "b.db", step, most, session=session)
+    return before, bytes_below(at.location.root), number
+
+
+def _of_logs(trial: Trial, what: str, folder: Path) -> Size:
+    at, floor = trial.store.below(folder), folder / "floor.db"
+    sizes: list[tuple[int, int]] = []
+
+    def append(client: Client, number: int) -> None:
+        if not sizes:  # what opening and the first append write is left out
+            client.load(1)
+            client.floor.append(client.session, next(client.texts))
+            sizes.append((bytes_below(at.location.root, _LOGS), _log_of(floor)))
+        for text in client.some(number):
+            client.fill(client.session, [text])
+            client.floor.append(client.session, text)
+        sizes.append((bytes_below(at.location.root, _LOGS), _log_of(floor)))
+
+    _, number = _visited(trial, at, floor, append, APPENDS)
+    (before, floor_before), (after, floor_after) = sizes[0], sizes[-1]
+    if not after:
+        raise Unmeasured("no file is a write-ahead log")
+    note = "one by one; the floor is the log of raw SQLite"
+    return each_of(
+        what, before, after, number, floor=(floor_after - floor_before) / number, note=note
+    )
+
+
+def _log_of(database: Path) -> int:
+    return bytes_below(database.parent, f"{database.name}-wal")
+
+
+def _of_handles(trial: Trial, _what: str, folder: Path) -> Size:
+    at = trial.store.below(folder)
+    session, _ = _visited(trial, at, folder / "floor.db", _load, READ)
+    return memory_of_a_handle(trial.store.spec.name, at.location, session)
+
+
+def _load(client: Client, number: int) -> None:
+    client.load(number)
+
+
+def _visited(
+    trial: Trial, at: StoreUnderTest, floor: Path, step: Step, most: int, *, session: str = ""
+) -> tuple[str, int]:
+    """Open the location, do so much, close it: the session that was loaded, and how much was done.
+
+    Raises CannotOpen and CallFailed.
     """
-
-    size: int
-    store: StoreUnderTest
-    sessions: Sequence[str]
-    messages: int
-    filling_s: float
-    filled: Filled
-    calls_s: float = 0.0
-    cursors: Mapping[str, Any] = field(default_factory=dict)
-
-    def run(self, trial: Trial, operation: str) -> Run:
-        """Calls of the operation, on each of the sessions in turn."""
-        sessions, message = itertools.cycle(self.sessions), messages_of(trial)
-
-        def arguments() -> tuple[Any, ...]:
-            if operation == "append":
-                self.messages += 1
-                return next(sessions), [message(self.messages)]
-            return (next(sessions), LOOK) if operation == "read_last" else (next(sessions),)
-
-        def run(number: int) -> Sequence[int]:
-            def calls(store: Any, wait: Wait) -> Sequence[int]:
-                call = getattr(store, operation)
-                if operation == "page":
-                    call = self._page_of(store)
-                awaits = operation in self.store.awaited
-                return of_calls(call, arguments, wait=wait if awaits else None)(number)
-
-            did = f"called {operation} at a size of {self.size:,}"
-            times: Sequence[int] = value_of(trial, self.store.handle().lend(did, calls), did)
-            return times
-
-        return run
-
-    def _page_of(self, store: Any) -> Callable[[str], Any]:
-        page, cursors = store.page, self.cursors
-        return lambda session: page(session, cursor=cursors[session], limit=LOOK)
-
-    def close(self) -> None:
-        """Close the store and remove what it wrote."""
-        self.store.close()
-        shutil.rmtree(self.store.location.root, ignore_errors=True)
-
-
-def value_of(trial: Trial, outcome: Outcome, did: str) -> Any:
-    """The outcome's value; raises Broken where what the store owes was refused."""
-    trial.require_ok(outcome, did)
-    return outcome.value
-
-
-def messages_of(trial: Trial) -> Numbered:
-    """The messages that fill a store: a sentence, as much of it as the store takes."""
-    limits = (trial.claims.limits.content_bytes, trial.claims.limits.batch_bytes)
-    most = min(len(TEXT) if limit is None else limit for limit in limits)
-    return plain(trial.words, TEXT[: max(1, most)])
-
-
-def along_messages(trial: Trial, store: StoreUnderTest, size: int) -> Place:
-    """One session of so many messages."""
-    began = monotonic_s()
-    session = _begun(trial, store, "long")
-    filled = _filled(trial, store, session, size)
-    return Place(size, store, [session], size, monotonic_s() - began, filled)
-
-
-def along_sessions(trial: Trial, store: StoreUnderTest, size: int) -> Place:
-    """So many sessions of a message each; a few of them, from old to new, have more."""
-    began = monotonic_s()
-    sessions: list[str] = []
-    for part in range(_PROBES):
-        outcome = make_sessions(
-            store.handle(), (part + 1) * size // _PROBES - 1, start=part * size // _PROBES,
-            message=messages_of(trial), claims=trial.claims, capabilities=trial.capabilities,
-        )  # fmt: skip
-        trial.require_ok(outcome, f"made {size:,} sessions")
-        sessions.append(_begun(trial, store, f"looked-at-{part}"))
-        filled = _filled(trial, store, sessions[-1], _PROBE_MESSAGES)
-    return Place(size, store, sessions, _PROBE_MESSAGES, monotonic_s() - began, filled)
-
-
-def _begun(trial: Trial, store: StoreUnderTest, name: str) -> str:
-    outcome = begin(store.handle(), name, trial.claims, trial.capabilities)
-    return str(value_of(trial, outcome, f"created session {name!r}"))
-
-
-def _filled(trial: Trial, store: StoreUnderTest, session: str, messages: int) -> Filled:
-    made, claims = messages_of(trial), trial.claims
-    outcome = fill(store.handle(), session, messages, message=made, claims=claims)
-    filled: Filled = value_of(trial, outcome, f"appended {messages:,} messages to a session")
-    return filled
-
-
-@contextmanager
-def at_sizes(
-    trial: Trial, sizes: Sequence[int], filled: Fill, operations: Sequence[str]
-) -> Iterator[list[Place]]:
-    """The store at these sizes, on as many locations, ready for these operations.
-
-    A store that is slow to fill gets sizes of a tenth. Where cost grows for all to see, larger
-    sizes are left out once they would take long; three are always there.
-    """
-    profile = trial.profile
-    most_s = max(profile.share_s * profile.patience, profile.patience_s) / 2
-    places: list[Place] = []
     try:
-        places.append(_place(trial, filled, sizes[0], operations))
-        while sum(sizes) * places[0].filling_s / places[0].size > most_s and sizes[0] > _SMALLEST:
-            slow = places.pop()
-            slow.close()
-            sizes = sorted({max(_SMALLEST, size // 10) for size in sizes})
-            append_ms = slow.filled.append_us / 1_000
-            trial.notes.append(f"{append_ms:.1f} ms an append: sizes up to {sizes[-1]:,}")
-            places.append(_place(trial, filled, sizes[0], operations))
-        for size in sizes[1:]:
-            if len(places) >= TOP and _growing_s(places, size) > _DEAR_S:
-                trial.notes.append(f"dearer at each size: sizes up to {places[-1].size:,}")
-                break
-            places.append(_place(trial, filled, size, operations))
-        yield places
+        handle = at.handle()
+        names = "b" if session else "a"  # a second visit makes sessions of other names
+        with beside(trial, handle, floor, names=names) as client:
+            client.session = session
+            done = in_chunks(lending(handle), partial(step, client), most, within_s=_STEP_S)
+            session = client.session
     finally:
-        for place in places:
-            place.close()
-
-
-def _place(trial: Trial, filled: Fill, size: int, operations: Sequence[str]) -> Place:
-    store = trial.store.below(trial.store.location.root.parent)
-    try:
-        place = filled(trial, store, size)
-        if "page" in operations:
-            place.cursors = {session: _deep(trial, place, session) for session in place.sessions}
-        place.calls_s = sum(_call_s(trial, place, operation) for operation in operations)
-    except BaseException:
-        store.close()
-        raise
-    return place
-
-
-def _call_s(trial: Trial, place: Place, operation: str) -> float:
-    """Seconds of a call. One before it shows whether it answers an awaitable."""
-    given: dict[str, tuple[Any, ...]] = {
-        "append": ([messages_of(trial)(place.messages)],),
-        "read_last": (LOOK,),
-    }
-    session = place.sessions[0]
-    outcome = place.store.handle().perform(
-        operation, lambda call: call(operation, session, *given.get(operation, ()))
-    )
-    trial.require_ok(outcome, f"called {operation} at a size of {place.size:,}")
-    place.messages += operation == "append"
-    return min(place.run(trial, operation)(2)) / 1e9
-
-
-def _deep(trial: Trial, place: Place, session: str) -> Any:
-    """The cursor of a page deep in the session, found by paging as a client must."""
-    wanted = int(min(DEEP * place.messages, place.messages - LOOK))
-    cursor, seen = None, 0
-
-    def pages(store: Any) -> Steps[None]:
-        nonlocal cursor, seen, wanted
-        until = monotonic_s() + _CHUNK_S
-        while seen < wanted and monotonic_s() < until:
-            page = yield store.page(session, cursor=cursor, limit=min(DEEP_LIMIT, wanted - seen))
-            cursor, seen = page.next, seen + len(page.messages)
-            if cursor is None or not page.messages:
-                wanted = seen  # it keeps fewer, or its pages lead nowhere
-
-    while seen < wanted:
-        outcome = place.store.handle().lend(
-            f"page after {seen:,} messages", lambda store, wait: driven(pages(store), wait)
-        )
-        trial.require_ok(outcome, f"paged through a session of {place.messages:,} messages")
-    return cursor
-
-
-def _growing_s(places: Sequence[Place], size: int) -> float:
-    """Seconds for filling and measuring one size more, where cost grows for all to see; else 0."""
-    first, last = places[0], places[-1]
-    times = size / last.size
-    filling_grows = last.filling_s / last.size > _PLAIN * first.filling_s / first.size
-    calls_grow = last.calls_s > _PLAIN * first.calls_s
-    return (last.filling_s * times**2 if filling_grows else 0.0) + (
-        last.calls_s * times * ROUNDS if calls_grow else 0.0
-    )
+        closed = at.close()
+    if closed.failure is not None:
+        raise CallFailed(closed.failure)
+    return session, done

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from sessionproof.bench.client import TEXT_BYTES, Client, Opening, cut, opening_of, text_bytes
-from sessionproof.bench.floors import Floor, open_and_close, synchronous_for
+from sessionproof.bench.floors import open_and_close, synchronous_for
 from sessionproof.bench.operations import Row, rows_for
 from sessionproof.bench.rounds import Lend
 from sessionproof.bench.table import LEAST_ROUNDS, CallFailed, Plan, Table, measure
@@ -23,14 +22,14 @@ from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.scripts.expressions import Unwritable, expression
 from sessionproof.scripts.program import whole
 from sessionproof.scripts.speed import script_of_cost
+from sessionproof.trials.beside import beside, in_chunks, lending
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
-from sessionproof.workload.conversation import texts
-from sessionproof.workload.guard import CannotOpen, Handle
+from sessionproof.trials.sizes import measure_sizes
+from sessionproof.workload.guard import CannotOpen
 
 MESSAGES = 1_000  # of the session that is read
-_CHUNK = 50  # messages loaded together, so that each time in the store's thread is short
 _LOAD_S = 3.0  # what loading may take; a slow store has fewer messages
 _CLEARLY = 1.3  # a script without intervals shows what is so far above its claim
 _TIME_S = 15.0  # after which no further row begins
@@ -42,6 +41,7 @@ def single_client(trial: Trial) -> None:
     table = _measured(trial, rows)
     trial.measured += table.speeds
     trial.notes += [f"{name} was not measured: {why}" for name, why in table.missed.items()]
+    measure_sizes(trial)
     if not trial.claims.costs:
         raise NotClaimed("the store claims no costs; what was measured is in the report")
     speeds = {speed.operation: speed for speed in table.speeds}
@@ -66,10 +66,10 @@ def _measured(trial: Trial, rows: Sequence[Row], *, times: int = 1) -> Table:
         if opening is None:
             rows = [row for row in rows if row.operation != "open"]
         handle = trial.handle()
-        with _beside(trial, handle, Path(folder) / "floor.db", opening) as client:
+        with beside(trial, handle, Path(folder) / "floor.db", opening=opening) as client:
             try:
-                _load(trial, client, _lending(handle), MESSAGES)
-                table = measure(rows, client, _lending(handle), plan)
+                _load(trial, client, lending(handle), MESSAGES)
+                table = measure(rows, client, lending(handle), plan)
             except CallFailed as failed:
                 _require_answer(trial, client.doing or "append", failed.failure)
                 raise
@@ -81,8 +81,8 @@ def _opening(trial: Trial, folder: Path) -> tuple[Opening | None, str]:
     other, floor = trial.store.below(folder), folder / "opened.db"
     try:
         handle = other.handle()
-        with _beside(trial, handle, floor, None) as client:
-            _load(trial, client, _lending(handle), 1)
+        with beside(trial, handle, floor) as client:
+            _load(trial, client, lending(handle), 1)
             session = client.session
         closed = other.close()
         if closed.failure is not None:
@@ -101,51 +101,11 @@ def _opening(trial: Trial, folder: Path) -> tuple[Opening | None, str]:
     ), ""
 
 
-@contextmanager
-def _beside(
-    trial: Trial, handle: Handle, floor_at: Path, opening: Opening | None
-) -> Iterator[Client]:
-    """The handle's store beside a floor in a file of its own."""
-    outcome = handle.lend("to be timed", lambda store, wait: (store, wait))
-    if outcome.failure is not None:
-        raise CallFailed(outcome.failure)
-    store, wait = outcome.value
-    with closing(Floor(floor_at, synchronous=synchronous_for(trial.claims.durability))) as floor:
-        yield Client(
-            store, wait, floor,
-            claims=trial.claims, capabilities=handle.capabilities,
-            sample=good_message(trial, ""), pool=_pool(trial), opening=opening,
-        )  # fmt: skip
-
-
-def _lending(handle: Handle) -> Lend:
-    """Actions in the store's thread; what they raise is a CallFailed."""
-
-    def lend(action: Callable[[], None]) -> None:
-        outcome = handle.lend("timed calls", lambda _store, _wait: action())
-        if outcome.failure is not None:
-            raise CallFailed(outcome.failure)
-
-    return lend
-
-
 def _load(trial: Trial, client: Client, lend: Lend, number: int) -> None:
     """Put so many messages into the client's session, fewer where that would take long."""
-    until = monotonic_s() + _LOAD_S
     number = min(number, trial.claims.limits.retention or number)
-    for start in range(0, number, _CHUNK):
-        chunk = min(_CHUNK, number - start)
-        lend(lambda: client.load(chunk))  # noqa: B023 - called at once
-        if monotonic_s() > until:
-            break
+    in_chunks(lend, client.load, number, within_s=_LOAD_S)
     lend(client.settle)
-
-
-def _pool(trial: Trial) -> str:
-    """Realistic words in ASCII, of which each character is a byte."""
-    return " ".join(
-        word for text in texts(trial.text_seed) if text.isascii() for word in text.split()
-    )
 
 
 def _judge(

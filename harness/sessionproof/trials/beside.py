@@ -1,0 +1,68 @@
+"""A store beside raw SQLite: both in hand for timing, in the thread of the store's handle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sessionproof.bench.client import Client, Opening
+from sessionproof.bench.floors import Floor, synchronous_for
+from sessionproof.bench.rounds import Lend
+from sessionproof.bench.table import CallFailed
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.single import Trial
+from sessionproof.workload.conversation import texts
+from sessionproof.workload.guard import Handle
+
+CHUNK = 50  # what is written together, so that each time in the store's thread is short
+
+
+@contextmanager
+def beside(
+    trial: Trial,
+    handle: Handle,
+    floor_at: Path,
+    *,
+    opening: Opening | None = None,
+    names: str = "b",
+) -> Iterator[Client]:
+    """The handle's store beside a floor in a file of its own. Raises CallFailed."""
+    outcome = handle.lend("to be timed", lambda store, wait: (store, wait))
+    if outcome.failure is not None:
+        raise CallFailed(outcome.failure)
+    store, wait = outcome.value
+    with closing(Floor(floor_at, synchronous=synchronous_for(trial.claims.durability))) as floor:
+        yield Client(
+            store, wait, floor,
+            claims=trial.claims, capabilities=handle.capabilities,
+            sample=good_message(trial, ""), pool=_pool(trial), opening=opening, names=names,
+        )  # fmt: skip
+
+
+def lending(handle: Handle) -> Lend:
+    """Lets actions run in the store's thread; what they raise is a CallFailed."""
+
+    def lend(action: Callable[[], None]) -> None:
+        outcome = handle.lend("timed calls", lambda _store, _wait: action())
+        if outcome.failure is not None:
+            raise CallFailed(outcome.failure)
+
+    return lend
+
+
+def in_chunks(lend: Lend, step: Callable[[int], None], number: int, *, within_s: float) -> int:
+    """Do so much of something, less where it would take longer; answers how much was done."""
+    until, done = monotonic_s() + within_s, 0
+    while done < number and monotonic_s() < until:
+        chunk = min(CHUNK, number - done)
+        lend(lambda chunk=chunk: step(chunk))  # type: ignore[misc]
+        done += chunk
+    return done
+
+
+def _pool(trial: Trial) -> str:
+    """Realistic words in ASCII, of which each character is a byte."""
+    plain = (text for text in texts(trial.text_seed) if text.isascii())
+    return " ".join(word for text in plain for word in text.split())
