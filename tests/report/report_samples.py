@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from report_measurements import ALL, SLOW, everywhere
+
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, Limits, as_python, claims_to_json
 from sessionproof.contract.guarantees import GUARANTEES
@@ -120,6 +122,12 @@ def run(guarantees: tuple[GuaranteeResult, ...], **changes) -> RunResult:
     return concluded(replace(plain, **changes))
 
 
+def with_measured(result: RunResult, by_guarantee) -> RunResult:
+    """The result with these measurements at their guarantees."""
+    rows = tuple(replace(row, measured=by_guarantee.get(row.id, ())) for row in result.guarantees)
+    return replace(result, guarantees=rows)
+
+
 def broken(guarantee: str, *findings: Finding, **changes) -> Record:
     """A record that breaks its guarantee with these findings."""
     return replace(
@@ -144,6 +152,8 @@ NOT_CLAIMED = Record(
 )
 
 all_hold = run(merge(records()))
+fast = with_measured(replace(all_hold, store="reference"), ALL)
+slow = with_measured(all_hold, SLOW)
 three_broken = run(
     merge(
         records(
@@ -218,6 +228,7 @@ def _everywhere() -> RunResult:
         GuaranteeResult(
             id=HOSTILE, group=HOSTILE, promise=HOSTILE, verdict=verdict, reason=HOSTILE, examined=3,
             unit=HOSTILE, least=2, gated=gated, findings=(finding,), notes=(HOSTILE,),
+            measured=everywhere(HOSTILE) if gated and verdict is Verdict.HOLDS else (),
         )
         for verdict in Verdict
         for gated in (True, False)
@@ -248,6 +259,8 @@ hostile = replace(hostile, verdict=hostile.verdict + HOSTILE)
 
 SAMPLES: dict[str, RunResult] = {
     "all_hold": all_hold,
+    "fast": fast,
+    "slow": slow,
     "three_broken": three_broken,
     "could_not_tell": could_not_tell,
     "accepted": accepted,

@@ -30,7 +30,7 @@ def test_each_verdict_shows_its_evidence(name, pages):
     judged = [one for one in SAMPLES[name].guarantees if one.verdict in words.JUDGED]
     for text, row in zip(rows, judged, strict=True):
         assert row.id in text
-        assert f"{row.examined:,} {row.unit}, at least {row.least}" in text
+        assert f"{row.examined:,} {row.unit}, at least {row.least:,}" in text
     left = [one for one in SAMPLES[name].guarantees if one.verdict not in words.JUDGED]
     section = pages[name].all("section", **{"aria-labelledby": "thoroughness"})[0]
     assert ("No evidence was gathered for the others" in section) is bool(left)

@@ -11,10 +11,18 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from report_samples import SAMPLES, all_hold, three_broken
+from report_measurements import GROWTHS, LOAD, MEMORIES, SPEEDS, everywhere
+from report_samples import SAMPLES, all_hold, fast, three_broken
 
 import sessionproof.report.write as write_module
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.measurements import (
+    Latency,
+    LoadPoint,
+    Measured,
+    Ratio,
+    measured_to_json,
+)
 from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
@@ -39,6 +47,15 @@ def test_what_is_written_is_read_back(name, tmp_path):
     assert page.with_name("junit.xml").read_text("utf-8") == render_junit(SAMPLES[name])
 
 
+def test_samples_take_little_room(tmp_path):
+    """Lists of numbers stand in one line, and a text that looks like them stays as it is."""
+    text = "[\n 1,\n 2\n ]"
+    write_report(dataclasses.replace(fast, store=text), tmp_path)
+    written = (tmp_path / "result.json").read_text("ascii")
+    assert '"store": [1000, 1020]' in written
+    assert read_result(tmp_path / "result.json").store == text
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_schema_describes_every_result(name):
     """What a run writes is valid by the schema, with the names and words of the code."""
@@ -55,7 +72,7 @@ def test_the_schema_is_a_schema():
 
 
 # Fields that came within the schema's version: older files lack them.
-ADDED = ("baseline", "known", "script", "reproducer", "steps")
+ADDED = ("baseline", "known", "script", "reproducer", "steps", "measured", "timings")
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -70,6 +87,36 @@ def test_schema_and_document_have_every_field(title):
     text = DOCUMENT.read_text("utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == expected
+
+
+@pytest.mark.parametrize("kind", [*typing.get_args(Measured), Ratio, Latency, LoadPoint])
+def test_schema_and_document_have_every_field_of_a_measurement(kind):
+    """What a measurement holds is required by the schema and stands in the document."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    expected = [item.name for item in dataclasses.fields(kind)]
+    assert list(SCHEMA["$defs"][name]["properties"]) == expected
+    assert SCHEMA["$defs"][name]["required"] == expected
+    chapter = DOCUMENT.read_text("utf-8").split("## A measurement\n")[1].split("\n## ")[0]
+    if kind in typing.get_args(Measured):
+        table = chapter.split(f"### {name}\n")[1].split("\n### ")[0]
+        rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        assert [one for row in rows for one in re.findall(r"`(\w+)`", row)] == expected
+    else:
+        assert all(f"`{one}`" in chapter for one in expected)
+
+
+@pytest.mark.parametrize("one", [*everywhere("x"), *SPEEDS, *GROWTHS, *MEMORIES, LOAD])
+def test_a_measurement_has_the_fields_of_its_kind(one):
+    """Each kind fits the schema, and without one of its fields, or as another kind, it does not."""
+    validator = jsonschema.Draft202012Validator({**SCHEMA, "$ref": "#/$defs/measured",
+                                                 "type": "object", "required": []})  # fmt: skip
+    value = json.loads(json.dumps(measured_to_json(one)))
+    assert validator.is_valid(value)
+    for name in value:
+        assert not validator.is_valid({key: value[key] for key in value if key != name}), name
+    others = {"speed", "size", "growth", "load", "memory"} - {one.kind}
+    for kind in (*others, "other"):
+        assert not validator.is_valid({**value, "kind": kind})
 
 
 def test_words_are_those_of_the_code():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.report import pictures, words
+from sessionproof.report import amounts, charts, pictures, promises, speed, words
 from sessionproof.report.plain import cut, short_program, shown
 from sessionproof.report.result import GuaranteeResult, RunResult, counts
 
@@ -49,7 +49,7 @@ def _rendered(result: RunResult, findings: int) -> str:
     """The page with about so many findings."""
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
-    number = counts(result)
+    number, measured = counts(result), speed.measurements(result)
     template = _environment().get_template("report.html.j2")
     return template.render(
         result=result,
@@ -70,7 +70,30 @@ def _rendered(result: RunResult, findings: int) -> str:
         claims=words.claim_rows(result.claims or {}),
         findings_max=_findings_max(number[Verdict.BROKEN], findings),
         evidence_max=EVIDENCE_PARTS_MAX,
+        measured=measured,
+        promised=promises.promised(measured.speeds, measured.sizes),
+        **drawn({result.store: measured}),
     )
+
+
+def drawn(stores: Mapping[str, speed.Measurements]) -> dict[str, Any]:
+    """What the templates draw of the measurements of one store, or of several by name."""
+    named = [
+        (charts.Named(name, place), measured)
+        for place, (name, measured) in enumerate(stores.items())
+    ]
+    return {
+        "machine": speed.MACHINE,
+        "names": [name for name, _ in named],
+        "percentiles": charts.percentile_picture(
+            [(name, speed.alone(one.speeds)) for name, one in named]
+        ),
+        "throughput": charts.throughput_picture(
+            [(name, speed.throughputs(one.speeds)) for name, one in named]
+        ),
+        "loads": charts.load_pictures([(name, one.loads) for name, one in named]),
+        "growths": charts.growth_pictures([(name, one.growths) for name, one in named]),
+    }
 
 
 @cache
@@ -102,6 +125,17 @@ def _environment() -> Environment:
         "evidence_bar": pictures.evidence_bar,
         "evidence_axis": pictures.evidence_axis,
         "time_bar": pictures.time_bar,
+        "duration": amounts.duration,
+        "digits": amounts.digits,
+        "interval": amounts.interval,
+        "amount_of": amounts.amount_of,
+        "claimed": speed.claimed,
+        "calm": speed.calm,
+        "kept": speed.kept,
+        "grown": speed.grown,
+        "growth_facts": speed.growth_facts,
+        "memory_spark": charts.memory_spark,
+        "limits": charts.limits,
     }
     environment.filters |= {
         "text": _text,

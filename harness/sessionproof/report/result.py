@@ -69,6 +69,7 @@ class RunResult:
 
     ``complete`` is False when the run was interrupted or cut short. ``suggested_claims`` is a
     line for the adapter of a store that declared none. ``notes`` are sentences about the run.
+    ``timings`` say where its time went: seconds by name, which add up to ``duration_s``.
     """
 
     store: str
@@ -94,6 +95,7 @@ class RunResult:
     verdict: str = ""
     notes: tuple[str, ...] = ()
     baseline: Baseline | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 def merge(records: Iterable[Record], expected: Sequence[str] | None = None) -> tuple[

@@ -17,7 +17,7 @@ SUMMARY_BYTES_MAX = 60_000
 FINDINGS_MAX = 2  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 30
 WARNINGS_MAX = 8
-NOTE_CHARACTERS_MAX = 120
+NOTE_CHARACTERS_MAX = 90
 _LEFT_OUT_BYTES_MAX = 1_500  # room that is kept for saying what is left out
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import types
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from sessionproof.report.badge import badge
+from sessionproof.report.benchmark import benchmark_json
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
 from sessionproof.report.plain import cut, shown
@@ -19,9 +21,12 @@ from sessionproof.report.result import SCHEMA_VERSION, RunResult, to_json
 from sessionproof.report.summary import render_summary
 
 RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
-SUMMARY, BADGE = "summary.md", "badge.json"
+SUMMARY, BADGE, BENCHMARK = "summary.md", "badge.json", "benchmark.json"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file whose text a CI job shows on its page
-_ADDED = ("baseline", "known", "reproducer", "script", "steps")  # older results lack them
+# Fields that older results lack.
+_ADDED = ("baseline", "known", "measured", "reproducer", "script", "steps", "timings")
+_NUMBER = r"-?\d[\d.e+-]*"
+_NUMBERS = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
 
 
 def write_report(result: RunResult, directory: Path) -> Path:
@@ -31,13 +36,32 @@ def write_report(result: RunResult, directory: Path) -> Path:
     step. ``result.json`` comes first: it is what all else can be made from.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    values = json.dumps(to_json(result), indent=1, allow_nan=False)  # ASCII: surrogates stay
-    _write(directory / RESULT, values + "\n")
+    write_result(result, directory)
     _write(directory / JUNIT, render_junit(result))
     _write(directory / SUMMARY, render_summary(result))
     _write(directory / BADGE, json.dumps(badge(result)) + "\n")
+    _write_benchmark(result, directory / BENCHMARK)
     _write(directory / PAGE, render_html(result))
     return directory / PAGE
+
+
+def write_result(result: RunResult, directory: Path) -> None:
+    """Write ``result.json`` alone: ASCII, so that lone surrogates stay; lists of numbers in a line.
+
+    A line break within brackets is never part of a text, as JSON escapes it there.
+    """
+    values = json.dumps(to_json(result), indent=1, allow_nan=False)
+    compact = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", values)
+    _write(directory / RESULT, compact + "\n")
+
+
+def _write_benchmark(result: RunResult, path: Path) -> None:
+    """Write the speeds for other tools; without any, an older run's file goes."""
+    values = benchmark_json(result)
+    if values["benchmarks"]:
+        _write(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
+    else:
+        path.unlink(missing_ok=True)
 
 
 def append_step_summary(result: RunResult, environment: Mapping[str, str]) -> str | None:
@@ -113,8 +137,11 @@ def _decoded(hint: Any, value: Any, where: str) -> Any:
     if hint is Any:
         return value
     if origin in (Union, types.UnionType):
-        fitting = [one for one in parts if (one is types.NoneType) is (value is None)]
-        return _decoded(fitting[0], value, where)
+        return _decoded(_fitting(parts, value, where), value, where)
+    if origin is Literal:
+        if value not in parts:
+            raise ValueError(f"{where} has the unknown word {_shown(value)}")
+        return value
     if dataclasses.is_dataclass(hint):
         return _dataclass(hint, _of(dict, value, where), where)
     if origin is tuple:
@@ -131,6 +158,18 @@ def _decoded(hint: Any, value: Any, where: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
     return _of(hint, value, where)
+
+
+def _fitting(parts: tuple[Any, ...], value: Any, where: str) -> Any:
+    """The part of a union that a value is to be: none for null, else by the field ``kind``."""
+    fitting = [one for one in parts if (one is types.NoneType) is (value is None)]
+    if len(fitting) == 1:
+        return fitting[0]
+    kind = _of(dict, value, where).get("kind")
+    for one in fitting:
+        if kind == one.kind:
+            return one
+    raise ValueError(f"{where}.kind has the unknown word {_shown(kind)}")
 
 
 def _dataclass(hint: Any, value: dict[str, Any], where: str) -> Any:

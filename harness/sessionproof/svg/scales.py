@@ -39,3 +39,18 @@ def powers(low: float, high: float) -> list[float]:
 def ceiling(value: float) -> float:
     """The smallest power of ten that is not below ``value``; 1 for what is not above 0."""
     return 10.0 ** math.ceil(math.log10(value) - 1e-9) if value > 0 else 1.0
+
+
+def floor(value: float) -> float:
+    """The largest power of ten that is not above ``value``; 1 for what is not above 0."""
+    return 10.0 ** math.floor(math.log10(value) + 1e-9) if value > 0 else 1.0
+
+
+def rounds(low: float, high: float, *, most: int = 5) -> list[float]:
+    """At most so many round values (1, 2 or 5 by powers of ten) from ``low`` to ``high``."""
+    if high <= low:
+        return [low]
+    raw = (high - low) / most
+    step = next(one for one in (raw_step * floor(raw) for raw_step in (1, 2, 5, 10)) if one >= raw)
+    first = math.ceil(low / step - 1e-9)
+    return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]

@@ -6,10 +6,12 @@ one picture serves light, dark and paper.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
+SHAPES = ("circle", "square", "diamond", "triangle")
+DOT = 3  # half the size of a mark
 CHARACTER = 6.65  # width of one in the picture's monospaced font of 11 px, a little generous
 
 
@@ -66,6 +68,36 @@ def arrow(x1: float, y1: float, x2: float, y2: float, *, class_: str) -> Markup:
     head = f"M{number(x2 - 6 * side)} {number(y2 - 4)} L{number(x2)} {number(y2)} "
     head += f"L{number(x2 - 6 * side)} {number(y2 + 4)}"
     return element("path", d=f"{way} {head}", class_=class_)
+
+
+def way(points: Sequence[tuple[float, float]], *, class_: str) -> Markup:
+    """A line through these points, bent at each."""
+    d = " L".join(f"{number(x)} {number(y)}" for x, y in points)
+    return element("path", d=f"M{d}", class_=class_)
+
+
+def dot(x: float, y: float, *, class_: str, shape: str = "circle", title: str = "") -> Markup:
+    """A mark of one of ``SHAPES``, that shows its title when it is pointed at.
+
+    Shapes tell series apart for those to whom their colours look alike.
+    """
+    r, d = DOT, ""
+    match shape:
+        case "square":
+            d = f"M{number(x - r)} {number(y - r)} h{2 * r} v{2 * r} h{-2 * r} Z"
+        case "diamond":
+            d = f"M{number(x)} {number(y - r - 1)} l{r + 1} {r + 1} l{-r - 1} {r + 1}"
+            d += f" l{-r - 1} {-r - 1} Z"
+        case "triangle":
+            d = f"M{number(x)} {number(y - r - 1)} l{r + 1} {2 * r + 1} h{-2 * r - 2} Z"
+        case "bar":
+            return element(
+                "path", d=f"M{number(x)} {number(y - r - 2)} v{2 * r + 4}", class_=class_
+            )
+        case _:
+            d = f"M{number(x - r)} {number(y)} a{r} {r} 0 1 0 {2 * r} 0 a{r} {r} 0 1 0 {-2 * r} 0 Z"
+    inside = [element("title", title)] if title else []
+    return element("path", *inside, d=d, class_=class_)
 
 
 def number(value: float) -> str:

@@ -1,0 +1,287 @@
+"""What the page draws of measurements: growth, percentiles, latency under load, throughput.
+
+Each picture takes one kind of measurement of one store or of several, by name: on the page of a
+run there is one, where stores are compared each has its own colour, shape and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TypeVar
+
+from markupsafe import Markup
+
+from sessionproof.contract.measurements import Growth, Load, Memory, Speed
+from sessionproof.report.amounts import amount_of, count, digits, duration, tick
+from sessionproof.report.plain import cut, shown
+from sessionproof.report.promises import number_of
+from sessionproof.report.speed import grown, kept, kind_of, knee
+from sessionproof.svg import small
+from sessionproof.svg.columns import Bar, columns
+from sessionproof.svg.plane import Axis, Series, Upright, plane, spanning
+from sessionproof.svg.shapes import SHAPES
+from sessionproof.svg.strips import Mark, Row, Strip, strips
+
+NAME_CHARACTERS_MAX = 42
+WORDS_CHARACTERS_MAX = 2_000
+COLOURS = 6  # of series; a seventh store looks like the first
+
+Of = TypeVar("Of", Speed, Growth, Load)
+
+
+@dataclass(frozen=True)
+class Named:
+    """One store's measurements of a kind, and its place among the stores."""
+
+    name: str
+    place: int
+
+    @property
+    def class_(self) -> str:
+        """The class that colours it."""
+        return f"s{self.place % COLOURS}"
+
+    @property
+    def shape(self) -> str:
+        """The shape of its marks."""
+        return SHAPES[self.place % len(SHAPES)]
+
+    @property
+    def swatch(self) -> Markup:
+        """Its mark for a legend."""
+        return small.swatch(self.class_, self.shape)
+
+
+def growth_pictures(
+    every: Sequence[tuple[Named, Sequence[Growth]]],
+) -> list[tuple[str, Markup, list[tuple[Named, Growth]]]]:
+    """A picture for each operation: its title, itself, and what is drawn in it.
+
+    All share the axis of cost, so that pictures can be compared; floors are drawn of the first
+    store that has one.
+    """
+    flat = [one for _, growths in every for one in growths]
+    costs = [cost for one in flat for cost in (*one.cost_us, *(one.floor_us or ()))]
+    y = spanning(costs, tick)
+    out = []
+    for operation, along in dict.fromkeys((one.operation, one.along) for one in flat):
+        drawn = [
+            (name, one)
+            for name, growths in every
+            for one in growths
+            if (one.operation, one.along) == (operation, along)
+        ]
+        sizes = [size for _, one in drawn for size in one.sizes]
+        x = spanning(sizes, count, title=_name(along))
+        title = f"{operation} along {along}"
+        out.append((title, _growth(title, drawn, x, y), drawn))
+    return out
+
+
+def limits(pictures: Iterable[tuple[str, Markup, Sequence[tuple[Named, Growth]]]]) -> list[str]:
+    """What the growths of these pictures cannot see, each once."""
+    said = [one.limit for _, _, drawn in pictures for _, one in drawn if one.limit]
+    return list(dict.fromkeys(said))
+
+
+def percentile_picture(every: Sequence[tuple[Named, Sequence[Speed]]]) -> Markup | None:
+    """p50, p95, p99 and p99.9 of each row as marks on one axis, with the floor's p50."""
+    rows = _by_row(every)
+    if not rows:
+        return None
+    values = [
+        value
+        for drawn in rows.values()
+        for _, one in drawn
+        for value in (one.latency.p50_us, one.latency.p999_us, one.floor_us or one.latency.p50_us)
+    ]
+    strip_rows = [
+        Row(_name(label), tuple(_strip(name, one) for name, one in drawn))
+        for label, drawn in rows.items()
+    ]
+    label = "Times of single calls: " + "; ".join(
+        f"{label}{_of(name, drawn)}: p50 {duration(one.latency.p50_us)}, "
+        f"p99 {duration(one.latency.p99_us)}"
+        for label, drawn in rows.items()
+        for name, one in drawn
+    )
+    return strips(strip_rows, spanning(values, tick), label=_plain(label))
+
+
+def load_pictures(every: Sequence[tuple[Named, Sequence[Load]]]) -> list[tuple[str, Markup, str]]:
+    """Latency against offered rate for each operation: title, picture, and what it says."""
+    flat = [one for _, loads in every for one in loads]
+    out = []
+    for operation, clients in dict.fromkeys((one.operation, one.clients) for one in flat):
+        drawn = [
+            (name, one)
+            for name, loads in every
+            for one in loads
+            if (one.operation, one.clients) == (operation, clients) and one.points
+        ]
+        if not drawn:
+            continue
+        title = f"{operation} by {clients}"
+        words = "; ".join(f"{_prefix(name, drawn)}{knee(one)}" for name, one in drawn)
+        out.append((title, _load(title, drawn), words))
+    return out
+
+
+def throughput_picture(every: Sequence[tuple[Named, Sequence[Speed]]]) -> Markup | None:
+    """Calls a second by each number of threads and of processes, as bars."""
+    rows = [(name, one) for name, speeds in every for one in speeds]
+    if not rows:
+        return None
+    bars: list[Bar] = []
+    groups: dict[str, dict[str, list[tuple[Named, Speed]]]] = {}
+    for name, one in rows:
+        of_kind = groups.setdefault(f"{one.operation} by {kind_of(one)}", {})
+        of_kind.setdefault(one.clients, []).append((name, one))
+    for head, by_clients in groups.items():
+        above = head
+        for clients in sorted(by_clients, key=number_of):
+            for at, (name, one) in enumerate(by_clients[clients]):
+                words = f"{digits(one.per_second)}/s {_prefix(name, rows)}".rstrip()
+                bars.append(
+                    Bar(
+                        name="" if at else _name(clients), value=one.per_second,
+                        words=_name(words), class_=name.class_,
+                        head=_name(above),
+                    )
+                )  # fmt: skip
+                above = ""
+    label = "Calls a second: " + "; ".join(
+        f"{one.operation} by {one.clients}{_of(name, rows)} {digits(one.per_second)}"
+        for name, one in rows
+    )
+    return columns(bars, label=_plain(label))
+
+
+def memory_spark(memory: Memory) -> Markup | None:
+    """What was kept after each of the calls, as a small line."""
+    if len(memory.calls) < 2:
+        return None
+    points = list(zip(map(float, memory.calls), map(float, memory.kept_bytes), strict=True))
+    ends = [amount_of(memory.kept_bytes[place], "bytes") for place in (0, -1)]
+    return small.spark(
+        points, label=f"kept {ends[0]} at first and {ends[1]} at last: {kept(memory)[1]}"
+    )
+
+
+def _growth(title: str, drawn: Sequence[tuple[Named, Growth]], x: Axis, y: Axis) -> Markup:
+    series = []
+    floored = next((one for _, one in drawn if one.floor_us is not None), None)
+    if floored is not None and floored.floor_us is not None:
+        points = tuple(zip(map(float, floored.sizes), floored.floor_us, strict=True))
+        titles = tuple(f"floor, {size:,}: {duration(cost)}" for size, cost in points)
+        series.append(
+            Series(points=points, class_="floor", shape="bar", joined=False, titles=titles)
+        )
+    for name, one in drawn:
+        points = tuple(zip(map(float, one.sizes), one.cost_us, strict=True))
+        titles = tuple(
+            f"{_prefix(name, drawn)}{size:,.0f} {one.along}: {duration(cost)}"
+            for size, cost in points
+        )
+        series.append(
+            Series(
+                points=points, class_=name.class_, shape=name.shape, joined=False,
+                titles=tuple(map(_plain, titles)), fit=_fitted(one),
+            )
+        )  # fmt: skip
+    words = "; ".join(
+        f"{_prefix(name, drawn)}{duration(one.cost_us[0])} at {one.sizes[0]:,}, "
+        f"{duration(one.cost_us[-1])} at {one.sizes[-1]:,}, {grown(one)[1]}"
+        for name, one in drawn
+    )
+    return plane(series, x, y, label=_plain(f"Cost of {title}: {words}"))
+
+
+def _fitted(one: Growth) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The line of the slope through the middle of the sizes that it was fitted to: the last three.
+
+    It is drawn over all sizes: where smaller ones leave it, their cost was something else.
+    """
+    sizes, costs = one.sizes[-3:], one.cost_us[-3:]
+    middle = sqrt(sizes[0] * sizes[-1])
+    at = 1.0
+    for cost in costs:
+        at *= cost ** (1 / len(costs))
+    start, end = (
+        (float(size), at * (size / middle) ** one.slope) for size in (one.sizes[0], one.sizes[-1])
+    )
+    return start, end
+
+
+def _strip(name: Named, one: Speed) -> Strip:
+    latency = one.latency
+    marks = (
+        Mark(latency.p50_us, name.shape, f"p50 {duration(latency.p50_us)}"),
+        Mark(latency.p95_us, "bar", f"p95 {duration(latency.p95_us)}"),
+        Mark(latency.p99_us, "bar", f"p99 {duration(latency.p99_us)}"),
+        Mark(latency.p999_us, name.shape, f"p99.9 {duration(latency.p999_us)}", "hollow"),
+    )
+    floor: tuple[Mark, ...] = ()
+    if one.floor_us is not None:
+        floor = (Mark(one.floor_us, "bar", f"floor {duration(one.floor_us)}", "floor"),)
+    return Strip(marks, name.class_, floor)
+
+
+def _load(title: str, drawn: Sequence[tuple[Named, Load]]) -> Markup:
+    highest = max(point.offered_per_s for _, one in drawn for point in one.points)
+    x = Axis(low=0, high=highest * 1.05, shown=count, title="calls offered a second",
+             logarithmic=False)  # fmt: skip
+    series: list[Series] = []
+    values: list[float] = []
+    for name, one in drawn:
+        for part, class_ in (("p50", ""), ("p99", " tail")):
+            points = tuple(
+                (point.offered_per_s, getattr(point.latency, f"{part}_us")) for point in one.points
+            )
+            values += [value for _, value in points]
+            titles = tuple(
+                f"{_prefix(name, drawn)}{part} {duration(value)} at {digits(rate)}/s"
+                for rate, value in points
+            )
+            series.append(
+                Series(points=points, class_=f"{name.class_}{class_}", shape=name.shape,
+                       titles=tuple(map(_plain, titles)))
+            )  # fmt: skip
+    uprights = [
+        Upright(x=one.knee_per_s, word=_name(f"{_prefix(name, drawn)}knee"),
+                class_=f"upright {name.class_}")
+        for name, one in drawn
+        if one.knee_per_s is not None
+    ]  # fmt: skip
+    words = "; ".join(f"{_prefix(name, drawn)}{knee(one)}" for name, one in drawn)
+    label = _plain(f"Latency against offered rate, {title}: {words}")
+    return plane(series, x, spanning(values, tick), label=label, uprights=uprights)
+
+
+def _by_row(
+    every: Sequence[tuple[Named, Sequence[Speed]]],
+) -> dict[str, list[tuple[Named, Speed]]]:
+    rows: dict[str, list[tuple[Named, Speed]]] = {}
+    for name, speeds in every:
+        for one in speeds:
+            rows.setdefault(f"{one.operation}, {one.clients}", []).append((name, one))
+    return rows
+
+
+def _prefix(name: Named, drawn: Iterable[tuple[Named, Of]]) -> str:
+    """The store's name, where there are several."""
+    return f"{name.name} " if len({other for other, _ in drawn}) > 1 else ""
+
+
+def _of(name: Named, drawn: Iterable[tuple[Named, Of]]) -> str:
+    return f" of {name.name}" if len({other for other, _ in drawn}) > 1 else ""
+
+
+def _name(text: str) -> str:
+    return shown(cut(text, NAME_CHARACTERS_MAX))
+
+
+def _plain(text: str) -> str:
+    return shown(cut(text, WORDS_CHARACTERS_MAX))

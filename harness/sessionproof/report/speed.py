@@ -1,0 +1,131 @@
+"""What a run measured, sorted for showing: rows of tables and their words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sessionproof.contract.measurements import Growth, Load, Measured, Memory, Size, Speed
+from sessionproof.contract.verdicts import Verdict
+from sessionproof.report.amounts import amount_of, count, digits, duration, slope
+from sessionproof.report.promises import number_of
+from sessionproof.report.result import RunResult
+
+MACHINE = (
+    "Times are this machine's and this hour's; only ratios, measured in the same rounds, carry over"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """All that was measured, by kind, in the order of the run."""
+
+    speeds: tuple[Speed, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    growths: tuple[Growth, ...] = ()
+    loads: tuple[Load, ...] = ()
+    memories: tuple[Memory, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.speeds or self.sizes or self.growths or self.loads or self.memories)
+
+
+def measurements(result: RunResult) -> Measurements:
+    """What was measured for any guarantee of the run."""
+    every = [one for row in result.guarantees for one in row.measured]
+    return Measurements(
+        speeds=_of(Speed, every),
+        sizes=_of(Size, every),
+        growths=_of(Growth, every),
+        loads=_of(Load, every),
+        memories=_of(Memory, every),
+    )
+
+
+def alone(speeds: Iterable[Speed]) -> tuple[Speed, ...]:
+    """The first row of each operation: by a single client, where that was measured."""
+    rows: dict[str, Speed] = {}
+    for row in speeds:
+        known = rows.setdefault(row.operation, row)
+        if number_of(row.clients) < number_of(known.clients):
+            rows[row.operation] = row
+    return tuple(rows.values())
+
+
+def throughputs(speeds: Iterable[Speed]) -> tuple[Speed, ...]:
+    """The rows that say how throughput changes with the number of clients of a kind."""
+    rows = tuple(speeds)
+    many = {(row.operation, kind_of(row)) for row in rows if number_of(row.clients) > 1}
+    return tuple(row for row in rows if (row.operation, kind_of(row)) in many)
+
+
+def kind_of(row: Speed) -> str:
+    """``thread`` of ``4 threads``, ``process`` of ``4 processes``."""
+    kind = row.clients.partition(" ")[2] or row.clients
+    if number_of(row.clients) == 1:
+        return kind
+    return kind.removesuffix("es") if kind.endswith("sses") else kind.removesuffix("s")
+
+
+def claimed(row: Speed) -> tuple[Verdict, str] | None:
+    """Whether the ratio stays below the claimed most, and the most; None where nothing is said."""
+    if row.most is None:
+        return None
+    words = f"×{digits(row.most)}"
+    if row.ratio is None:
+        return Verdict.UNKNOWN, words
+    if row.ratio.low > row.most:
+        return Verdict.BROKEN, words
+    return (Verdict.HOLDS if row.ratio.high <= row.most else Verdict.UNKNOWN), words
+
+
+def calm(row: Speed) -> str:
+    """The share of rounds that nothing disturbed; empty where no rounds were compared."""
+    return f"{row.ratio.rounds / max(row.ratio.of, 1):.0%}" if row.ratio else ""
+
+
+def grown(growth: Growth) -> tuple[Verdict, str]:
+    """The verdict on a growth and its sentence: ``flat, slope 0.01 [0.00, 0.02]``.
+
+    What grows is not broken by that alone: whether it may is said at its guarantee.
+    """
+    tones = {"flat": Verdict.HOLDS, "undecided": Verdict.UNKNOWN}
+    tone = tones.get(growth.verdict, Verdict.BROKEN)
+    return tone, f"{growth.verdict}, slope {slope(growth)}"
+
+
+def growth_facts(growth: Growth) -> str:
+    """What else a growth says: cost at both ends, at a million, steps."""
+    ends = f"{count(growth.sizes[0])} → {count(growth.sizes[-1])} {growth.along}"
+    parts = [
+        f"{duration(growth.cost_us[0])} → {duration(growth.cost_us[-1])} for {ends} "
+        f"(×{digits(growth.factor)})"
+    ]
+    if growth.sizes[-1] < 1_000_000:
+        parts.append(f"at a million, if it goes on so: {duration(growth.at_million_us)}")
+    if growth.steps:
+        same = len({*growth.steps}) == 1
+        steps = f"{growth.steps[0]:,}" if same else f"{growth.steps[0]:,} → {growth.steps[-1]:,}"
+        parts.append(f"SQLite's steps a call: {steps}")
+    return "; ".join(parts)
+
+
+def kept(memory: Memory) -> tuple[Verdict, str]:
+    """Whether memory stays flat as far as can be seen, and its growth for each call."""
+    verdict = Verdict.HOLDS if memory.per_call <= memory.least else Verdict.BROKEN
+    return verdict, f"{amount_of(memory.per_call, 'bytes')} a call"
+
+
+def knee(load: Load) -> str:
+    """How much the store keeps up with, in a sentence."""
+    closed = f"clients that wait for their answers reach {digits(load.closed_per_s)}"
+    if load.knee_per_s is None:
+        return f"it kept up with no offered rate; {closed} a second"
+    return f"it keeps up with {digits(load.knee_per_s)} calls a second; {closed}"
+
+
+def _of(kind: type, every: Iterable[Measured]) -> tuple[Any, ...]:
+    return tuple(one for one in every if isinstance(one, kind))
