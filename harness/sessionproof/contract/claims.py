@@ -6,6 +6,7 @@ import math
 import types
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sessionproof.contract.message import MESSAGE_FIELDS
@@ -197,13 +198,16 @@ def _expression(part: Claims | Limits) -> str:
     return f"{type(part).__name__}({', '.join(shown)})"
 
 
+_hints = cache(get_type_hints)  # a store may be opened often
+
+
 def _problems(claims: Claims) -> list[str]:
     problems = []
     for owner, prefix in ((claims, ""), (claims.limits, "limits.")):
         if prefix and not isinstance(owner, Limits):
             problems.append("claim limits must be Limits(…)")
             continue
-        hints = get_type_hints(type(owner))
+        hints = _hints(type(owner))  # type: ignore[arg-type]
         for item in fields(owner):
             value = getattr(owner, item.name)
             allowed = _allowed(hints[item.name])
