@@ -23,6 +23,7 @@ APPENDS = 50  # one by one; so few that SQLite does not yet fold its log into th
 READ = 50  # messages that a handle reads before its memory counts
 _STEP_S = 1.5  # what writing them may take; a slow store writes fewer
 _LOGS = "*-wal"
+_UNHURRIED = 100  # rounds of a profile that has the time to start a process
 
 Step: TypeAlias = Callable[[Client, int], None]
 
@@ -46,7 +47,7 @@ def _rows(trial: Trial) -> Iterator[tuple[str, Callable[[str, Path], Size]]]:
             what = f"bytes per message of {length:,} bytes"
             yield what, partial(_of_messages, trial, length, number)
     yield "bytes of log per append", partial(_of_logs, trial)
-    if trial.claims.at_least("handles", "tasks"):
+    if trial.claims.at_least("handles", "tasks") and trial.profile.rounds >= _UNHURRIED:
         yield "private memory per handle", partial(_of_handles, trial)
 
 
