@@ -62,6 +62,11 @@ def plain(words: Vocabulary, text: str = "x") -> Numbered:
     return lambda number: replace(message, created_at_us=_START_US + number * _STEP_US)
 
 
+def batch_most(claims: Claims) -> int:
+    """How many messages are tried in one append: one where the store limits its batches."""
+    return 1 if claims.limits.batch_bytes is not None else _BATCH_MOST
+
+
 def begin(handle: Handle, name: str, claims: Claims, capabilities: Collection[str]) -> Outcome:
     """Make a session where appends do not; the outcome's value is the id by which it is known."""
     by_store = claims.session_ids == "store"
@@ -89,8 +94,7 @@ def fill(
     is refused alone ends it with that outcome, and so does a hang. At ``until_s`` of the monotonic
     clock it stops where it is.
     """
-    limited = claims.limits.batch_bytes is not None
-    filled = Filled(start, 1 if limited else _BATCH_MOST)
+    filled = Filled(start, batch_most(claims))
 
     def chunk(store: Any, wait: Wait) -> None:
         driven(_appends(store, session_id, messages, message, filled), wait)

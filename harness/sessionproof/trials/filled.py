@@ -36,8 +36,8 @@ _PROBES = 4  # sessions that are looked at among many
 _PROBE_MESSAGES = 60
 _SMALLEST = 10
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
-_PLAIN = 3.0  # times the cost at the smallest size: growth that needs no statistics
-_DEAR_S = 1.0  # is not spent on a further size then
+_PLAIN = 2.0  # times the cost at the smallest size: growth that needs no statistics
+_DEAR_S = 0.3  # is not spent on a further size then
 
 Fill: TypeAlias = "Callable[[Trial, StoreUnderTest, int], Place]"
 """Fills a store on an empty location to a size."""
@@ -101,10 +101,15 @@ def value_of(trial: Trial, outcome: Outcome, did: str) -> Any:
 
 
 def messages_of(trial: Trial) -> Numbered:
-    """The messages that fill a store: a sentence, as much of it as the store takes."""
+    """The messages that fill a store."""
+    return plain(trial.words, text_of(trial))
+
+
+def text_of(trial: Trial) -> str:
+    """A sentence, as much of it as the store takes."""
     limits = (trial.claims.limits.content_bytes, trial.claims.limits.batch_bytes)
     most = min(len(TEXT) if limit is None else limit for limit in limits)
-    return plain(trial.words, TEXT[: max(1, most)])
+    return TEXT[: max(1, most)]
 
 
 def along_messages(trial: Trial, store: StoreUnderTest, size: int) -> Place:

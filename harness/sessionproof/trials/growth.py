@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessionproof.bench.growth import FLAT, TOP, growth
+from sessionproof.bench.loading import batch_most
 from sessionproof.bench.rounds import Arm, in_rounds, sized, undisturbed
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -22,6 +23,7 @@ from sessionproof.trials.filled import (
     along_sessions,
     at_sizes,
 )
+from sessionproof.trials.growth_lines import script_of_growth
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 
 LOOKS = ("read_last", "page", "get")
@@ -130,7 +132,7 @@ def _measured(
 
 def _goes_on(one: Growth, done: int, rounds: int, spent_s: float, least: int) -> bool:
     """Whether an operation takes part in more rounds, after so many of them and so much time."""
-    if one.verdict == "undecided" or one.rounds < least:
+    if one.verdict == "undecided" or (one.verdict == "flat" and one.rounds < least):
         return done < _ROUNDS_MOST and spent_s < _UNSURE_MOST_S
     return done < rounds and spent_s < _SURE_MOST_S
 
@@ -170,6 +172,7 @@ def _broken(trial: Trial, one: Growth, again: Growth) -> None:
         expected=f"it costs about the same at each size: an exponent below {FLAT:g}",
         seen=f"{costs}: it grows with {one.along}^{_interval(one)}, the second time with "
         f"^{_interval(again)}; at 1,000,000 it would be {_time(one.at_million_us)}",
+        script=script_of_growth(trial, one, batch_most(trial.claims)),
     )
 
 
