@@ -45,10 +45,12 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 def encode(message: Message) -> Row:
     """The values of ``COLUMNS``; raises ``Refused`` with every problem of the message."""
+    content: Any
     if _is_plain(message):
+        content = message.content
         return (
             message.role, message.kind, message.tokens, None, None, None, None, None,
-            message.content, None, None, None,
+            content, None, None, None,
         )  # fmt: skip
     try:
         problems = _problems(message)

@@ -39,7 +39,7 @@ MOST = 64
 
 _LOOK_S = 0.01  # between two looks of a thread that Ctrl-C struck at a bad moment
 _QUEUED = "other threads kept the writer busy; nothing was stored, try again"
-_STOPPED = "the thread that wrote was stopped; whether the write took effect is open"
+STOPPED = "the thread that wrote was stopped; whether the write took effect is open"
 
 
 class Outcome(NamedTuple):
@@ -177,7 +177,7 @@ class Writer:
                 turn.outcome = outcome
         finally:
             for turn in group:
-                turn.outcome = turn.outcome or Outcome(error=Indefinite(_STOPPED))
+                turn.outcome = turn.outcome or Outcome(error=Indefinite(STOPPED))
                 if turn is not first:
                     turn.gate.release()
 
@@ -220,7 +220,7 @@ class Writer:
                 with suppress(sqlite3.Error):  # the first error says more
                     db.execute("ROLLBACK")
             if (committing and not is_definite(error)) or (not begun and is_busy(error)):
-                told = error if isinstance(error, sqlite3.Error) else Indefinite(_STOPPED)
+                told = error if isinstance(error, sqlite3.Error) else Indefinite(STOPPED)
                 return [Outcome(error=copy(told)) for _ in works]
             return None
         return outcomes

@@ -43,7 +43,7 @@ from sessionproof.reference.codec import (
 )
 from sessionproof.reference.connections import Readers, connect, patiently
 from sessionproof.reference.failures import as_store_error
-from sessionproof.reference.grouping import Writer
+from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
 
 T = TypeVar("T")
@@ -362,6 +362,16 @@ class ReferenceStore:
             return self._writer.run(work)
         except sqlite3.Error as error:
             raise as_store_error(error, path=self._path, writes=True) from error
+
+    def _together(self, calls: Sequence[Callable[[], Any]]) -> builtins.list[Outcome]:
+        """What came of calls of this handle's own methods, which are committed together."""
+        outcomes = self._writer.together(calls)
+        for place, (_, error) in enumerate(outcomes):
+            if isinstance(error, sqlite3.Error):
+                told = as_store_error(error, path=self._path, writes=True)
+                told.__cause__ = error
+                outcomes[place] = Outcome(error=told)
+        return outcomes
 
     def _forget(self) -> None:
         self._writer.forget()
