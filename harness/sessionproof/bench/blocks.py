@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sessionproof.bench.clients import Block, Call, Shift, Work
 from sessionproof.bench.crews import CannotMeasure
-from sessionproof.bench.rounds import undisturbed
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.seed import generator
 
@@ -55,10 +54,10 @@ def in_turns(
     costs: dict[str, list[float]] = {name: [] for name in arms}
     kept: list[Block] = []
     while len(kept) < rounds and not (kept and monotonic_s() > until_s):
-        taken = {}
-        with undisturbed():
-            for name in draw.sample(sorted(arms), len(arms)):
-                taken[name] = arms[name](closed_shift(sessions, calls, most_s=most_s))
+        taken = {
+            name: arms[name](closed_shift(sessions, calls, most_s=most_s))
+            for name in draw.sample(sorted(arms), len(arms))
+        }
         if said := failures([taken["floor"]]):
             raise CannotMeasure(f"raw SQLite failed beside the store: {next(iter(said))}")
         kept.append(taken["store"])

@@ -2,7 +2,7 @@
 
 A client takes calls from a queue and carries them out, one after the other. With a closed loop the
 queue is full from the start, so each call begins when the one before has ended. With an open loop
-(``offered.py``) a feeder fills it when calls are due, whether or not the store keeps up.
+(``offered.py``) no call begins before it is due, and all that are due wait for a free client.
 
 Nothing here needs more than the standard library: a process of a client starts quickly.
 """
@@ -72,7 +72,8 @@ class Shift:
 class Block:
     """What came of a shift: one ``did`` for each client, in their order.
 
-    ``late_ns`` says for each call of an open loop how long after it was due it was handed out.
+    ``late_ns`` says of calls in an open loop for which a client was free how long after they were
+    due the harness let it begin.
     """
 
     did: tuple[Did, ...]
@@ -152,10 +153,38 @@ def at_once_awaiting(calls: int) -> Callable[[], Awaitable[Due]]:
     return taken
 
 
-class Feeder:
-    """A thread that hands out calls when they are due, then None to each of so many clients.
+class Schedule:
+    """Calls that are due at given times, for clients in threads.
 
-    ``put`` takes each due time. Nothing waits for the clients: what they are too slow for piles up.
+    Whoever is free takes the next one and sleeps until it is due; when it was due before, there
+    is no sleep, and what clients are too slow for piles up. Nothing stands between the clock and
+    the clients that could be a bottleneck.
+    """
+
+    def __init__(self, due: Sequence[int], *, clients: int) -> None:
+        self._queue: SimpleQueue[Due] = SimpleQueue()
+        for at in (*due, *[None] * clients):
+            self._queue.put(at)
+        self._late: list[int] = []
+
+    def take(self) -> Due:
+        """The next call, when it is due; None when there is no more."""
+        at = self._queue.get()
+        if at is not None and at > monotonic_ns():
+            sleep_until(at)
+            self._late.append(monotonic_ns() - at)
+        return at
+
+    def late_ns(self) -> tuple[int, ...]:
+        """How much too long those slept who slept."""
+        return tuple(self._late)
+
+
+class Feeder:
+    """The same for tasks: a thread that hands out calls when they are due.
+
+    The timers of an event loop have milliseconds, which would be most of many a latency.
+    ``put`` takes each due time, and None for each of so many clients at the end.
     """
 
     def __init__(self, due: Sequence[int], put: Callable[[Due], object], *, clients: int) -> None:
@@ -214,12 +243,3 @@ async def tasks(
     ]
     did = await asyncio.gather(*working)
     return Block(tuple(did), feeder.late_ns() if feeder else ())
-
-
-def threads_take(shift: Shift) -> tuple[list[Callable[[], Due]], Feeder | None]:
-    """What each client of a shift takes its calls from, and the feeder of an open loop."""
-    number = len(shift.sessions)
-    if not shift.due:
-        return [at_once(shift.calls) for _ in range(number)], None
-    queue: SimpleQueue[Due] = SimpleQueue()
-    return [queue.get] * number, Feeder(shift.due, queue.put, clients=number)

@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from sessionproof.bench.clients import Arguments, Block, Call, Did, Shift, serve, threads_take
+from sessionproof.bench.clients import Arguments, Block, Call, Did, Schedule, Shift, at_once, serve
 from sessionproof.bench.floors import Synchronous
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
@@ -109,14 +109,15 @@ class ThreadCrew:
 
     def work(self, shift: Shift) -> Block:
         """Do a shift with as many clients as it has sessions."""
-        takes, feeder = threads_take(shift)
+        schedule = Schedule(shift.due, clients=len(shift.sessions)) if shift.due else None
         jobs = []
-        for seat, session, take in zip(self._seats, shift.sessions, takes, strict=False):
+        for seat, session in zip(self._seats, shift.sessions, strict=False):
+            take = schedule.take if schedule else at_once(shift.calls)
             arguments = partial(self._arguments, session)
             jobs.append(partial(seat, partial(_served, arguments, take, shift)))
         length_s = (shift.until_ns - shift.begin_ns) / 1e9
         did = self._threads.together(jobs, deadline_s=length_s + self._deadline_s)
-        return Block(tuple(did), feeder.late_ns() if feeder else ())
+        return Block(tuple(did), schedule.late_ns() if schedule else ())
 
     def close(self) -> None:
         """End the threads; what the seats use stays open."""

@@ -33,8 +33,8 @@ from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.measurements import LoadPoint
 from sessionproof.contract.seed import generator
 
-FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3)  # of the closed loop's throughput
-WINDOW_S = 0.25
+FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3)  # of the closed loop's throughput
+WINDOW_S = 0.2
 LEAST_CALLS = 100
 FEWEST_CALLS = 20
 _GRACE = 1.0  # windows after the end in which calls are still begun
@@ -61,7 +61,8 @@ class Answered:
     """What came of an offer, for each call in the order of ``due_ns``; int64, shape (calls,).
 
     ``took_ns`` counts from when a call was due; for one that was not begun, to when clients
-    stopped. ``done`` says which were acknowledged. ``late_ns`` is the feeder's own delay.
+    stopped. ``done`` says which were acknowledged. ``late_ns`` are delays of the harness's own, for
+    any number of the calls.
     """
 
     due_ns: NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from sessionproof.bench.crews import CannotMeasure
 from sessionproof.bench.rounds import undisturbed
 from sessionproof.bench.statistics import TooFewRounds, latency, ratio
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.measurements import Load, Ratio, Speed
+from sessionproof.contract.measurements import Load, LoadPoint, Ratio, Speed
 
 _BLOCK_S = 0.02  # what a block is to take at most; a slow store has fewer calls in it
 _CALLS_MOST = 10  # of a client in a block: short blocks are seldom disturbed
@@ -51,16 +51,17 @@ def beside_floor(
     failed.
     """
     arms = {"store": store, "floor": floor}
-    calls = _sized(arms.values(), sessions, most_s=most_s)
-    turns = in_turns(
-        arms,
-        sessions,
-        calls=calls,
-        rounds=rounds,
-        most_s=most_s,
-        until_s=monotonic_s() + seconds,
-        seed=seed,
-    )
+    with undisturbed():
+        calls = _sized(arms.values(), sessions, most_s=most_s)
+        turns = in_turns(
+            arms,
+            sessions,
+            calls=calls,
+            rounds=rounds,
+            most_s=most_s,
+            until_s=monotonic_s() + seconds,
+            seed=seed,
+        )
     costs, beside = turns.costs["store"], turns.costs["floor"]
     against: Ratio | None = None
     notes = [failed(turns.blocks)]
@@ -125,24 +126,24 @@ def at_rates(
     All windows together take ``total_s`` at most, backlogs besides. None where the store is too
     slow for a window with enough calls.
     """
-    points, blocks, late = [], [], []
-    for one in offered.offers(reached.per_second, total_s=total_s, seed=seed):
-        with undisturbed():
+    points: list[tuple[LoadPoint, bool]] = []
+    blocks: list[Block] = []
+    late: dict[float, float] = {}
+    with undisturbed():
+        for one in offered.offers(reached.per_second, total_s=total_s, seed=seed):
             seen = offered.carried_out(work, sessions, one)
-        point = offered.point(seen, one)
-        kept = offered.kept_up(seen, one, usual_ns=reached.latency.p50_us * 1_000)
-        points.append((point, kept))
-        blocks.append(seen.block)
-        if kept and float(np.median(seen.late_ns)) > _LATE_SHARE * point.latency.p50_us * 1_000:
-            late.append(f"{point.offered_per_s:,.0f}")
+            point = offered.point(seen, one)
+            kept = offered.kept_up(seen, one, usual_ns=reached.latency.p50_us * 1_000)
+            points.append((point, kept))
+            blocks.append(seen.block)
+            late_us = float(np.median(seen.late_ns)) / 1_000 if len(seen.late_ns) else 0.0
+            if late_us > _LATE_SHARE * point.latency.p50_us:
+                late[point.offered_per_s] = late_us
     if not points:
         return None
-    notes = [failed(blocks)]
-    if late:
-        notes.append(
-            f"at {', '.join(late)} a second the harness itself was late with its calls by more "
-            "than a quarter of the median latency"
-        )
+    notes = [failed(blocks), _told_late(late)]
+    if points[-1][1]:
+        notes.append("the store kept up with the highest rate offered: the knee lies above it")
     return Load(
         operation="append",
         clients=reached.clients,
@@ -150,6 +151,17 @@ def at_rates(
         knee_per_s=offered.knee(points),
         closed_per_s=reached.per_second,
         note="; ".join(filter(None, notes)),
+    )
+
+
+def _told_late(late: Mapping[float, float]) -> str:
+    """A sentence about rates at which the harness was late with its calls, with microseconds."""
+    if not late:
+        return ""
+    rates = ", ".join(f"{rate:,.0f}" for rate in late)
+    return (
+        f"at {rates} a second a good part of the latency is the harness's own: it began calls "
+        f"late, by up to {max(late.values()):,.0f} µs at the median"
     )
 
 

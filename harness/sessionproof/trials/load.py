@@ -6,20 +6,17 @@ the load its sessions are read back, and each holds as many messages as were ack
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from sessionproof.bench.blocks import failures
-from sessionproof.bench.clients import Block, Did, Shift, Work, appending, tasks
-from sessionproof.bench.crews import CannotMeasure, ProcessCrew, Seat, Stopped, ThreadCrew
-from sessionproof.bench.floors import Floor, synchronous_for
+from sessionproof.bench.clients import Block, Shift, Work, appending
+from sessionproof.bench.crews import CannotMeasure, ProcessCrew, Stopped
+from sessionproof.bench.floors import Synchronous, synchronous_for
 from sessionproof.bench.throughput import at_rates, beside_floor, by_number
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -27,20 +24,18 @@ from sessionproof.contract.measurements import Speed
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, Append, Create, Failure, Outcome, Read
 from sessionproof.contract.seed import derive
+from sessionproof.trials.clients import CLIENTS, Crew, alone, crew_for, floors
 from sessionproof.trials.single import NotClaimed, Trial
-from sessionproof.workload.guard import Handle, Wait
 
-T = TypeVar("T")
-
-CLIENTS = 10
 PROCESSES = 4
+NUMBERS = (1, 2, 4, 8)  # of threads or tasks; processes up to half of all
 _GATE_ROUNDS = 200  # of the profile to which the times below belong
 _ROUNDS = 5  # the profile's rounds over ours: a block here is many calls
 _LEAST_ROUNDS = 16
-_TURNS_S, _ONE_SESSION_S, _SWEEP_S, _OFFERED_S = 0.8, 0.4, 0.06, 2.2
+_TURNS_S, _ONE_SESSION_S, _SWEEP_S, _OFFERED_S = 0.6, 0.3, 0.06, 1.4
+_LEAST_S = 0.25
 _LATEST_S = 5.0  # after which no further part begins
 _BEGIN_S = 1.0  # after which no call of a block begins
-_FLOOR_S = 60.0  # for a call of raw SQLite, which waits for its lock at most half of it
 
 
 @dataclass
@@ -56,6 +51,11 @@ class _Bench:
     started_s: float = field(default_factory=monotonic_s)
 
     @property
+    def whole(self) -> bool:
+        """Whether the profile has time for more than threads beside a floor."""
+        return self.trial.profile.rounds >= _GATE_ROUNDS
+
+    @property
     def rounds(self) -> int:
         """How often a store and its floor take turns."""
         return max(_LEAST_ROUNDS, self.trial.profile.rounds // _ROUNDS)
@@ -66,21 +66,23 @@ class _Bench:
         return min(_BEGIN_S, self.trial.store.deadlines.operation_s / 10)
 
     @property
-    def floor_words(self) -> str:
-        """What stands beside the store."""
-        synchronous = synchronous_for(self.trial.claims.durability)
-        return f"raw SQLite, synchronous={synchronous}, a connection for each client"
+    def synchronous(self) -> Synchronous:
+        """That of the floor."""
+        return synchronous_for(self.trial.claims.durability)
 
     def seconds(self, of_gate: float) -> float:
         """A time of the gate profile, in this one."""
         return of_gate * self.trial.profile.rounds / _GATE_ROUNDS
 
-    def has_time(self, part: str) -> bool:
-        """Whether a further part may begin; notes it when not."""
-        if monotonic_s() - self.started_s < self.seconds(_LATEST_S):
-            return True
-        self.trial.notes.append(f"{part}: not measured, as the store is slow")
-        return False
+    def part(self, name: str, measure: Callable[[], object]) -> None:
+        """Measure one part, unless time is over; why it was not measured becomes a note."""
+        if monotonic_s() - self.started_s > max(_LEAST_S, self.seconds(_LATEST_S)):
+            self.trial.notes.append(f"{name}: not measured, as the store is slow")
+            return
+        try:
+            measure()
+        except CannotMeasure as reason:
+            self.trial.notes.append(f"{name}: not measured: {reason}")
 
     def counted(self, work: Work) -> Work:
         """The same with its calls in the account."""
@@ -98,20 +100,6 @@ class _Bench:
         return counting
 
 
-@dataclass(frozen=True)
-class _Crew:
-    """Clients of one kind ("thread"), so many of them, and what has them work."""
-
-    kind: str
-    number: int
-    work: Work
-
-    def named(self, number: int) -> str:
-        """As in "10 threads"."""
-        plural = "es" if self.kind.endswith("s") else "s"
-        return f"{number} {self.kind}{plural if number > 1 else ''}"
-
-
 def many_clients(trial: Trial) -> None:
     """Have as many clients append at the same time as the claims allow, and measure them.
 
@@ -122,18 +110,16 @@ def many_clients(trial: Trial) -> None:
     parent = trial.store.location.root.parent
     with tempfile.TemporaryDirectory(prefix="floor-", dir=parent) as folder:
         bench = _prepared(trial, Path(folder) / "floor.db")
-        crew_of = _crew_for(trial)
+        gathering = crew_for(trial)
         try:
-            with crew_of(bench) as crew:
-                _of_one_process(bench, crew)
-            if trial.claims.handles == "processes" and bench.has_time("processes"):
-                _of_processes(bench)
+            with gathering(trial, bench.message) as crew:
+                _of_one_process(bench, replace(crew, work=bench.counted(crew.work)))
+            if trial.claims.handles == "processes" and bench.whole:
+                bench.part("processes", lambda: _of_processes(bench))
         except Stopped as stopped:
             trial.require_ok(stopped.outcome, "appended by many clients at the same time")
-        except CannotMeasure as reason:
-            trial.notes.append(f"many clients: {reason}")
     _read_back(bench)
-    if crew_of is _alone:
+    if gathering is alone:
         raise NotClaimed(
             f"the store does not claim several clients at once (handles={trial.claims.handles})"
         )
@@ -162,35 +148,38 @@ def _prepared(trial: Trial, floor: Path) -> _Bench:
     return bench
 
 
-def _of_one_process(bench: _Bench, crew: _Crew) -> None:
+def _of_one_process(bench: _Bench, crew: Crew) -> None:
     """Threads or tasks: beside a floor, on one session, by their number, at offered rates."""
-    trial, sessions = bench.trial, bench.sessions[: crew.number]
-    whole = trial.profile.rounds >= _GATE_ROUNDS
-    reached: Speed | None = None
+    sessions, name = bench.sessions[: crew.number], crew.named(crew.number)
     if crew.number > 1:
-        with _floors(bench, crew.number) as floor:
-            reached = _beside(bench, crew, floor, sessions, crew.named(crew.number), _TURNS_S)
-            if whole and bench.has_time("one session"):
-                one = sessions[:1] * crew.number
-                name = f"{crew.named(crew.number)}, one session"
-                _beside(bench, crew, floor, one, name, _ONE_SESSION_S)
-    if not whole:
-        return
-    if bench.has_time("throughput by clients"):
-        swept = _swept(bench, crew, (1, 2, 4, 8)[: crew.number])
-        reached = reached or swept[0]
-    if reached is not None and bench.has_time("offered rates"):
-        load = at_rates(
-            crew.work,
-            sessions,
-            reached,
-            total_s=bench.seconds(_OFFERED_S),
-            seed=derive(trial.seed, "offered"),
-        )
-        if load is None:
-            trial.notes.append("offered rates: not measured, as the store is slow")
-        else:
-            trial.measured.append(load)
+        with floors(bench.floor, crew.number, synchronous=bench.synchronous) as floor:
+            turns = partial(_beside, bench, crew, floor)
+            bench.part(name, lambda: turns(sessions, name, _TURNS_S))
+            if bench.whole:
+                one, of_one = sessions[:1] * crew.number, f"{name}, one session"
+                bench.part(of_one, lambda: turns(one, of_one, _ONE_SESSION_S))
+    if bench.whole:
+        numbers = [number for number in NUMBERS if number <= crew.number]
+        bench.part("throughput by clients", lambda: _swept(bench, crew, numbers))
+        bench.part("offered rates", lambda: _offered(bench, crew, sessions))
+
+
+def _offered(bench: _Bench, crew: Crew, sessions: tuple[str, ...]) -> None:
+    """Latency at rates around what all clients together reached in a closed loop."""
+    rows = [row for row in bench.trial.measured if isinstance(row, Speed)]
+    reached = next((row for row in rows if row.clients == crew.named(crew.number)), None)
+    if reached is None:
+        raise CannotMeasure("it is not known what the clients reach without")
+    load = at_rates(
+        crew.work,
+        sessions,
+        reached,
+        total_s=bench.seconds(_OFFERED_S),
+        seed=derive(bench.trial.seed, "offered"),
+    )
+    if load is None:
+        raise CannotMeasure("the store is too slow for rates with enough calls")
+    bench.trial.measured.append(load)
 
 
 def _of_processes(bench: _Bench) -> None:
@@ -203,44 +192,45 @@ def _of_processes(bench: _Bench) -> None:
         bench.message,
         number=PROCESSES,
         floor=bench.floor,
-        synchronous=synchronous_for(trial.claims.durability),
+        synchronous=bench.synchronous,
         awaits="append" in trial.store.awaited,
         open_s=deadlines.open_s,
         operation_s=deadlines.operation_s,
     )
     try:
-        processes = _Crew("process", PROCESSES, bench.counted(partial(crew.work, "store")))
+        processes = Crew("process", PROCESSES, bench.counted(partial(crew.work, "store")))
         sessions = bench.sessions[:PROCESSES]
         floor = partial(crew.work, "floor")
         _beside(bench, processes, floor, sessions, f"{PROCESSES} processes", _TURNS_S)
-        if bench.has_time("throughput by processes"):
-            _swept(bench, processes, (1, 2))
+        numbers = [number for number in NUMBERS if number < PROCESSES]
+        bench.part("throughput by processes", lambda: _swept(bench, processes, numbers))
     finally:
         crew.close()
 
 
 def _beside(
-    bench: _Bench, crew: _Crew, floor: Work, sessions: tuple[str, ...], name: str, seconds: float
-) -> Speed:
+    bench: _Bench, crew: Crew, floor: Work, sessions: tuple[str, ...], name: str, seconds: float
+) -> None:
+    """The row of clients beside a floor; ``seconds`` are those of the gate profile."""
     row = beside_floor(
         crew.work,
         floor,
         sessions,
         clients=name,
-        words=bench.floor_words,
+        words=f"raw SQLite, synchronous={bench.synchronous}, a connection for each client",
         rounds=bench.rounds,
-        seconds=bench.seconds(seconds),
+        seconds=max(_LEAST_S, bench.seconds(seconds)),
         most_s=bench.most_s,
         seed=derive(bench.trial.seed, name),
     )
     bench.trial.measured.append(row)
     if row.ratio is not None:
         bench.trial.count("rounds", row.ratio.rounds)
-    return row
 
 
-def _swept(bench: _Bench, crew: _Crew, numbers: tuple[int, ...]) -> list[Speed]:
-    rows = by_number(
+def _swept(bench: _Bench, crew: Crew, numbers: Sequence[int]) -> None:
+    """Rows for so many clients each."""
+    bench.trial.measured += by_number(
         crew.work,
         bench.sessions,
         numbers,
@@ -248,130 +238,6 @@ def _swept(bench: _Bench, crew: _Crew, numbers: tuple[int, ...]) -> list[Speed]:
         seconds=bench.seconds(_SWEEP_S),
         most_s=bench.most_s,
     )
-    bench.trial.measured += rows
-    return rows
-
-
-@contextmanager
-def _floors(bench: _Bench, number: int) -> Iterator[Work]:
-    """So many connections of raw SQLite in as many threads."""
-    synchronous = synchronous_for(bench.trial.claims.durability)
-    with ExitStack() as stack:
-        floors = [Floor(bench.floor, synchronous=synchronous) for _ in range(number)]
-        for floor in floors:
-            stack.callback(floor.close)
-        seats = [partial(_call, floor.append) for floor in floors]
-        crew = ThreadCrew(seats, lambda session: (session, "x"), deadline_s=_FLOOR_S)
-        stack.callback(crew.close)
-        yield crew.work
-
-
-_CrewOf = Callable[[_Bench], AbstractContextManager[_Crew]]
-
-
-def _crew_for(trial: Trial) -> _CrewOf:
-    """The kind of clients that may use the store at the same time within one process."""
-    if "append" in trial.store.awaited:
-        return _as_tasks if trial.claims.at_least("handles", "tasks") else _alone
-    if not trial.claims.at_least("handles", "threads"):
-        return _alone
-    # A pipe takes one call at a time: many are only served by a process for each.
-    shares = trial.claims.shared_handle and not trial.store.spec.name.startswith("cmd:")
-    return _on_one_handle if shares else _on_own_handles
-
-
-@contextmanager
-def _on_one_handle(bench: _Bench) -> Iterator[_Crew]:
-    """Threads that share the handle."""
-    append = _lent(bench.trial.handle(), lambda store, _: store.append)
-    with _threads(bench, [partial(_call, append)] * CLIENTS) as crew:
-        yield crew
-
-
-@contextmanager
-def _on_own_handles(bench: _Bench) -> Iterator[_Crew]:
-    """Threads with a handle each."""
-    with ExitStack() as stack:
-        seats = []
-        for _ in range(CLIENTS):
-            handle = bench.trial.store.another_handle()
-            stack.callback(handle.close)
-            seats.append(partial(_call_on, handle))
-        yield stack.enter_context(_threads(bench, seats))
-
-
-@contextmanager
-def _alone(bench: _Bench) -> Iterator[_Crew]:
-    """The one client that the claims allow."""
-    if "append" in bench.trial.store.awaited:
-        append = _lent(bench.trial.handle(), lambda store, _: store.append)
-        yield _of_tasks(bench, [append])
-        return
-    with _threads(bench, [partial(_call_on, bench.trial.handle())]) as crew:
-        yield crew
-
-
-@contextmanager
-def _as_tasks(bench: _Bench) -> Iterator[_Crew]:
-    """Tasks on the event loop of the handle: on the handle itself, or on one each beside it."""
-    handle, location = bench.trial.handle(), bench.trial.store.location
-    if bench.trial.claims.shared_handle:
-        append = _lent(handle, lambda store, _: store.append)
-        yield _of_tasks(bench, [append] * CLIENTS)
-        return
-    opening = bench.trial.store.spec.open
-    with ExitStack() as stack:
-        stores = []
-        for _ in range(CLIENTS):
-            store = _lent(handle, lambda _, wait: _settled(opening(location), wait))
-            stack.callback(_close_beside, handle, store)
-            stores.append(store)
-        yield _of_tasks(bench, [store.append for store in stores])
-
-
-@contextmanager
-def _threads(bench: _Bench, seats: Sequence[Seat]) -> Iterator[_Crew]:
-    deadline_s = bench.trial.store.deadlines.operation_s
-    crew = ThreadCrew(seats, appending(bench.message), deadline_s=deadline_s)
-    try:
-        yield _Crew("thread", len(seats), bench.counted(crew.work))
-    finally:
-        crew.close()
-
-
-def _of_tasks(bench: _Bench, appends: list[Callable[..., Any]]) -> _Crew:
-    handle, arguments = bench.trial.handle(), appending(bench.message)
-
-    def work(shift: Shift) -> Block:
-        block: Block = _lent(handle, lambda _, wait: wait(tasks(appends, arguments, shift)))
-        return block
-
-    return _Crew("task", len(appends), bench.counted(work))
-
-
-def _call(append: Callable[..., object], work: Callable[[Callable[..., object]], Did]) -> Did:
-    return work(append)
-
-
-def _call_on(handle: Handle, work: Callable[[Callable[..., object]], Did]) -> Did:
-    return _lent(handle, lambda store, _: work(store.append))
-
-
-def _lent(handle: Handle, action: Callable[[Any, Wait], T]) -> T:
-    """What the action answers in the handle's own thread; raises Stopped when it does not end."""
-    outcome = handle.lend("appends by many clients", action)
-    if outcome.failure is None:
-        answer: T = outcome.value
-        return answer
-    raise Stopped(outcome)
-
-
-def _settled(value: Any, wait: Wait) -> Any:
-    return wait(value) if inspect.isawaitable(value) else value
-
-
-def _close_beside(handle: Handle, store: Any) -> None:
-    handle.lend("store.close()", lambda _, wait: _settled(store.close(), wait))
 
 
 def _read_back(bench: _Bench) -> None:
