@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from sessionproof.bench.floors import Floor
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
@@ -59,6 +60,8 @@ class Client:
         self.doing = ""  # the operation that is timed: evidence when it raises
         self.named_by_store = claims.session_ids == "store"
         self.session, self.held = "", 0
+        self.awaited: set[str] = set()  # methods that were seen to answer awaitables
+        self.message_s = 0.0  # what an append of one message took when many were loaded
         self.names = (f"{names}{number}" for number in itertools.count())
         self._pool = pool
         self._sample = sample
@@ -73,7 +76,10 @@ class Client:
     def do(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call the store, and await what it answers."""
         value = getattr(self.store, method)(*arguments, **options)
-        return self.wait(value) if inspect.isawaitable(value) else value
+        if not inspect.isawaitable(value):
+            return value
+        self.awaited.add(method)
+        return self.wait(value)
 
     def said(self, text: str) -> Message:
         """A message of this text; in stores ordered by time, later than those before."""
@@ -102,7 +108,9 @@ class Client:
     def load(self, number: int) -> None:
         """Append so many messages to the loaded session; the first call makes it."""
         self.session = self.session or self.made()
-        self.fill(self.session, self.some(number))
+        texts, start = self.some(number), monotonic_s()
+        self.fill(self.session, texts)
+        self.message_s = (monotonic_s() - start) / number
 
     def settle(self) -> None:
         """Look how many messages the loaded session holds, and let the floor hold as many."""

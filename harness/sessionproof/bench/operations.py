@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from sessionproof.bench.client import Client
 
 LAST = 50  # messages of a look at the end, and of a page
-DELETED = 20  # messages of a session that is deleted
+DELETED = 20  # messages of a session that is deleted, fewer in a slow store
+_FILLED_S = 0.05  # what filling one of them may take
 TURNOVER = 200  # appends after which one conversation ends and the next begins
 
 Arguments: TypeAlias = Callable[[int], Iterable[tuple[Any, ...]]]
@@ -142,21 +143,23 @@ def _update(client: Client) -> Pair:
 
 
 def _delete(client: Client) -> Pair:
+    number = max(1, min(DELETED, int(_FILLED_S / client.message_s)))
+
     def of_store() -> tuple[str]:
         name = client.made()
-        client.fill(name, client.some(DELETED))
+        client.fill(name, client.some(number))
         return (name,)
 
     def of_floor() -> tuple[str]:
         name = next(client.names)
         client.floor.create(name)
-        client.floor.append_many(name, client.some(DELETED))
+        client.floor.append_many(name, client.some(number))
         return (name,)
 
     return Pair(
         Side(client.store.delete, each(of_store)),
         Side(client.floor.delete, each(of_floor)),
-        f"sessions of {DELETED} messages",
+        f"sessions of {number} messages",
     )
 
 

@@ -16,7 +16,7 @@ from sessionproof.trials.single import Trial
 from sessionproof.workload.conversation import texts
 from sessionproof.workload.guard import Handle
 
-CHUNK = 50  # what is written together, so that each time in the store's thread is short
+CHUNK = 25  # what is written together, so that each time in the store's thread is short
 
 
 @contextmanager

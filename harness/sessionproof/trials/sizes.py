@@ -21,7 +21,7 @@ SESSIONS = 500
 MESSAGES = {TEXT_BYTES: 500, 4_000: 100}  # by the bytes of their texts
 APPENDS = 50  # one by one; so few that SQLite does not yet fold its log into the file
 READ = 50  # messages that a handle reads before its memory counts
-_STEP_S = 1.5  # what writing them may take; a slow store writes fewer
+_STEP_S = 0.7  # what writing them may take; a slow store writes fewer
 _LOGS = "*-wal"
 _UNHURRIED = 100  # rounds of a profile that has the time to start a process
 

@@ -30,7 +30,7 @@ from sessionproof.trials.sizes import measure_sizes
 from sessionproof.workload.guard import CannotOpen
 
 MESSAGES = 1_000  # of the session that is read
-_LOAD_S = 3.0  # what loading may take; a slow store has fewer messages
+_LOAD_S = 1.5  # what loading may take; a slow store has fewer messages
 _CLEARLY = 1.3  # a script without intervals shows what is so far above its claim
 _TIME_S = 15.0  # after which no further row begins
 
@@ -83,7 +83,7 @@ def _opening(trial: Trial, folder: Path) -> tuple[Opening | None, str]:
         handle = other.handle()
         with beside(trial, handle, floor) as client:
             _load(trial, client, lending(handle), 1)
-            session = client.session
+            session, awaited = client.session, client.awaited
         closed = other.close()
         if closed.failure is not None:
             raise CallFailed(closed.failure)
@@ -97,7 +97,7 @@ def _opening(trial: Trial, folder: Path) -> tuple[Opening | None, str]:
         other.location,
         session,
         partial(open_and_close, floor, session, synchronous=synchronous),
-        awaits=bool(other.awaited & {"open", "read", "close"}),
+        awaits=bool((other.awaited | awaited) & {"open", "read", "close"}),
     ), ""
 
 
