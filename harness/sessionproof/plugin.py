@@ -169,7 +169,7 @@ class _Controller:
     def __init__(self, config: pytest.Config, plan: Plan) -> None:
         self._config = config
         self._plan = plan
-        self._started = started()
+        self._started = started(plan.directory)
         self._log = Log(plan.directory, "controller")
         self._crashes = 0
 

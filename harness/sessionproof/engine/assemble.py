@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
-import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import sessionproof
@@ -24,7 +22,9 @@ def assemble(
     *,
     workers: int,
     started_at: str,
+    timings: Mapping[str, float],
     duration_s: float,
+    environment: Mapping[str, str],
     complete: bool = True,
     interrupted: bool = False,
     accept_unknown: Iterable[str] = (),
@@ -50,25 +50,17 @@ def assemble(
         suggested_claims=None if plan.declared else as_python(_suggested(plan, guarantees)),
         capabilities=plan.capabilities,
         not_representable=plan.not_representable,
-        environment=environment(),
+        environment=environment,
         started_at=started_at,
-        duration_s=round(duration_s, 2),
+        duration_s=duration_s,
         complete=complete,
         interrupted=interrupted,
         accepted_unknown=tuple(name.upper() for name in accept_unknown),
         notes=(*plan.notes, *notes),
         baseline=baseline,
+        timings=timings,
     )
     return concluded(result)
-
-
-def environment() -> dict[str, str]:
-    """Facts of the machine that explain a result."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "sqlite": sqlite3.sqlite_version,
-    }
 
 
 def _with_repeat(plan: Plan) -> Callable[[Record], Record]:

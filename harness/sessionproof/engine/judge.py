@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.verdicts import Record
+from sessionproof.engine import timings
 from sessionproof.engine.assemble import assemble
+from sessionproof.engine.machine import facts
 from sessionproof.engine.plan import Plan
 from sessionproof.engine.records import read_notes, read_records
 from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.supervise import Follow, supervise
+from sessionproof.engine.timings import Pass
 from sessionproof.report.result import RunResult
-from sessionproof.report.write import write_report
+from sessionproof.report.write import write_report, write_result
 
 LOG = "run.log"
 
@@ -52,7 +55,7 @@ def judge(
     ``follow`` gets every line that a worker writes. An interruption ends the run and is told in
     the result; it is not raised.
     """
-    clock = started()
+    clock = started(plan.directory)
     ended = supervise(plan, workers=workers, follow=follow)
     result, page = conclude(
         plan,
@@ -63,6 +66,7 @@ def judge(
         interrupted=ended.interrupted,
         accept_unknown=accept_unknown,
         notes=ended.problems,
+        passes=ended.passes,
     )
     _keep_logs(plan.directory, report)
     return Judgement(
@@ -75,15 +79,17 @@ def judge(
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """When a run started: by the calendar (UTC, ISO 8601), and by the monotonic clock."""
+    """When a run started: by the calendar (UTC, ISO 8601), by the monotonic clock, and where."""
 
     at: str
     at_s: float
+    environment: Mapping[str, str]
 
 
-def started() -> Started:
-    """Now."""
-    return Started(at=datetime.now(UTC).isoformat(timespec="seconds"), at_s=monotonic_s())
+def started(location: Path) -> Started:
+    """Now, with the facts of the machine; the store's data will lie below the location."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Started(at=at, at_s=monotonic_s(), environment=facts(location))
 
 
 def conclude(
@@ -96,11 +102,17 @@ def conclude(
     interrupted: bool = False,
     accept_unknown: Iterable[str] = (),
     notes: Iterable[str] = (),
+    passes: Sequence[Pass] = (),
 ) -> tuple[RunResult, Path]:
     """The result of what the workers recorded, and the page of the report that is written.
 
     Reproducers come first, so that the findings name them. An interrupted run does not try them.
+    ``result.json`` is written once more at the end, when it is known how long the writing took.
     """
+    parts = {timings.DESCRIBING: plan.described_s}
+    for one in passes:
+        parts |= one.parts()
+    begun_s = monotonic_s()
     records = reproduce(
         plan.store,
         read_records(plan.directory),
@@ -109,18 +121,29 @@ def conclude(
         workers=workers,
         run=not interrupted,
     )
+    written_s = monotonic_s()
+    parts[timings.REPRODUCERS] = written_s - begun_s
+    so_far, duration_s = timings.adding_up(parts, plan.described_s + written_s - start.at_s)
     result = assemble(
         plan,
         records,
         workers=workers,
         started_at=start.at,
-        duration_s=monotonic_s() - start.at_s,
+        timings=so_far,
+        duration_s=duration_s,
+        environment=start.environment,
         complete=complete,
         interrupted=interrupted,
         accept_unknown=accept_unknown,
         notes=(*notes, *read_notes(plan.directory)),
     )
-    return result, write_report(result, report)
+    page = write_report(result, report)
+    now_s = monotonic_s()
+    parts[timings.REPORT] = now_s - written_s
+    whole, duration_s = timings.adding_up(parts, plan.described_s + now_s - start.at_s)
+    result = replace(result, timings=whole, duration_s=duration_s)
+    write_result(result, report)
+    return result, page
 
 
 def _keep_logs(directory: Path, report: Path) -> None:

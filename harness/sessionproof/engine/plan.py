@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.claims import Claims, claims_from_json, claims_to_json, required
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.engine.baseline import KnownBreaks, read_baseline
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
 DEFAULT_PROFILE = "gate"
+_PARTS = (100, 30, 10, 3, 1)  # of the largest size at which growth is measured
+_MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended before
+_TESTS_OF_SIZE = 5
 
 
 class BadUsage(Exception):
@@ -34,7 +38,7 @@ class Plan:
     """All that workers need to know. ``claims`` are declared, or probed when ``declared`` is False.
 
     ``directory`` is where locations and records of this run lie; ``command`` runs the same again,
-    for all guarantees.
+    for all guarantees. ``described_s`` is how long the look at the store took.
     """
 
     store: str
@@ -50,6 +54,7 @@ class Plan:
     not_representable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     baseline: KnownBreaks | None = None
+    described_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -94,9 +99,14 @@ def make_plan(
     baseline: Path | None = None,
     operation_s: float | None = None,
     test_s: float | None = None,
+    size: int | None = None,
 ) -> Plan:
-    """Look at the store in a child process and plan its run; raises BadUsage."""
-    chosen = _profile(profile, operation_s, test_s)
+    """Look at the store in a child process and plan its run; raises BadUsage.
+
+    ``size`` is the largest number of messages at which growth is measured.
+    """
+    began_s = monotonic_s()
+    chosen = _profile(profile, operation_s, test_s, size)
     wanted = _wanted(only)
     try:
         known = None if baseline is None else read_baseline(baseline)
@@ -120,26 +130,35 @@ def make_plan(
         seed=seed,
         only=wanted,
         directory=directory,
-        command=_command(store, chosen.name, seed, require),
+        command=_command(store, chosen.name, seed, require, size),
         not_representable=tuple(seen["not_representable"]),
         notes=tuple(seen["notes"]),
         baseline=known,
+        described_s=monotonic_s() - began_s,
     )
 
 
-def _command(store: str, profile: str, seed: int, require: Sequence[str]) -> str:
+def _command(store: str, profile: str, seed: int, require: Sequence[str], size: int | None) -> str:
     words = ["sessionproof", "run", store, "--seed", str(seed)]
     words += ["--profile", profile] if profile != DEFAULT_PROFILE else []
     for requirement in require:
         words += ["--require", requirement]
+    words += [] if size is None else ["--size", str(size)]
     return shlex.join(words)
 
 
-def _profile(name: str, operation_s: float | None, test_s: float | None) -> Profile:
+def _profile(
+    name: str, operation_s: float | None, test_s: float | None, size: int | None
+) -> Profile:
     if name not in PROFILES:
         raise BadUsage(f"there is no profile {name!r}: use {', '.join(PROFILES)}")
     chosen = PROFILES[name]
     deadlines = chosen.deadlines
+    if size is not None:
+        chosen = replace(chosen, messages=tuple(round(size / part) for part in _PARTS))
+        long_s = max(deadlines.test_s, size * _MESSAGE_MOST_S)
+        run_s = max(deadlines.run_s, _TESTS_OF_SIZE * long_s)
+        deadlines = replace(deadlines, test_s=long_s, run_s=run_s)
     if operation_s is not None:
         deadlines = replace(deadlines, operation_s=operation_s, open_s=operation_s)
     if test_s is not None:

@@ -21,6 +21,7 @@ from typing import Any
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.engine.plan import Plan, child_environment
 from sessionproof.engine.records import RECORDS
+from sessionproof.engine.timings import Pass
 
 _INI = """[pytest]
 addopts =
@@ -40,6 +41,7 @@ class Supervised:
     finished: bool = False
     interrupted: bool = False
     problems: list[str] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
 
 
 def supervise(
@@ -54,9 +56,11 @@ def supervise(
     tail = _Tail(plan.directory, follow)
     ended = Supervised()
     until = monotonic_s() + plan.profile.deadlines.run_s
+    ended.passes.append(Pass("first pass", workers))
     _one_pass(plan, "finished", [*_workers(workers), *_targets(suites)], tail, ended, until)
     if ended.finished and tail.timed and not ended.interrupted:
         ended.finished = False
+        ended.passes.append(Pass("timed pass", 1))
         alone = [*_workers(1), "--store-timed", *_targets(suites)]
         _one_pass(plan, "finished-timed", alone, tail, ended, until)
     return ended
@@ -82,6 +86,7 @@ def _one_pass(
     until: float,
 ) -> None:
     output = plan.directory / f"{mark}.log"
+    tail.notes = times = ended.passes[-1]
     lifeline, theirs = os.pipe()
     os.set_inheritable(lifeline, True)
     command = [
@@ -108,6 +113,7 @@ def _one_pass(
             _end(process)
             os.close(theirs)
     tail.read()
+    times.end()
     ended.finished = (plan.directory / mark).exists()
     if not ended.finished and not ended.interrupted:
         last = output.read_text("utf-8", "replace").strip().splitlines()[-3:]
@@ -155,6 +161,7 @@ class _Tail:
         self._follow = follow
         self._read: dict[Path, int] = {}
         self.timed = 0
+        self.notes: Pass | None = None
 
     def read(self) -> None:
         """Hand every new whole line on."""
@@ -167,4 +174,6 @@ class _Tail:
             for line in whole.splitlines():
                 value = json.loads(line)
                 self.timed = max(self.timed, value.get("timed", 0))
+                if self.notes is not None:
+                    self.notes.note(value)
                 self._follow(value)

@@ -14,10 +14,10 @@ from typing import TypeVar
 from markupsafe import Markup
 
 from sessionproof.contract.measurements import Growth, Load, Memory, Speed
-from sessionproof.report.amounts import amount_of, count, digits, duration, tick
+from sessionproof.report.amounts import amount_of, count, digits, duration, slope, tick
 from sessionproof.report.plain import cut, shown
 from sessionproof.report.promises import number_of
-from sessionproof.report.speed import grown, kept, kind_of, knee
+from sessionproof.report.speed import kind_of, knee
 from sessionproof.svg import small
 from sessionproof.svg.columns import Bar, columns
 from sessionproof.svg.plane import Axis, Series, Upright, plane, spanning
@@ -33,10 +33,11 @@ Of = TypeVar("Of", Speed, Growth, Load)
 
 @dataclass(frozen=True)
 class Named:
-    """One store's measurements of a kind, and its place among the stores."""
+    """A store, its place among the stores, and which kinds of measurements broke a guarantee."""
 
     name: str
     place: int
+    broken: frozenset[str] = frozenset()
 
     @property
     def class_(self) -> str:
@@ -164,10 +165,12 @@ def memory_spark(memory: Memory) -> Markup | None:
     if len(memory.calls) < 2:
         return None
     points = list(zip(map(float, memory.calls), map(float, memory.kept_bytes), strict=True))
-    ends = [amount_of(memory.kept_bytes[place], "bytes") for place in (0, -1)]
-    return small.spark(
-        points, label=f"kept {ends[0]} at first and {ends[1]} at last: {kept(memory)[1]}"
+    first, last, growth = (
+        amount_of(value, "bytes")
+        for value in (memory.kept_bytes[0], memory.kept_bytes[-1], memory.per_call)
     )
+    label = f"kept {first} at first and {last} at last: {growth} a call"
+    return small.spark(points, label=label)
 
 
 def _growth(title: str, drawn: Sequence[tuple[Named, Growth]], x: Axis, y: Axis) -> Markup:
@@ -193,7 +196,7 @@ def _growth(title: str, drawn: Sequence[tuple[Named, Growth]], x: Axis, y: Axis)
         )  # fmt: skip
     words = "; ".join(
         f"{_prefix(name, drawn)}{duration(one.cost_us[0])} at {one.sizes[0]:,}, "
-        f"{duration(one.cost_us[-1])} at {one.sizes[-1]:,}, {grown(one)[1]}"
+        f"{duration(one.cost_us[-1])} at {one.sizes[-1]:,}, slope {slope(one)}, {one.verdict}"
         for name, one in drawn
     )
     return plane(series, x, y, label=_plain(f"Cost of {title}: {words}"))

@@ -79,7 +79,7 @@ def _rendered(result: RunResult, findings: int) -> str:
 def drawn(stores: Mapping[str, speed.Measurements]) -> dict[str, Any]:
     """What the templates draw of the measurements of one store, or of several by name."""
     named = [
-        (charts.Named(name, place), measured)
+        (charts.Named(name, place, measured.broken), measured)
         for place, (name, measured) in enumerate(stores.items())
     ]
     return {

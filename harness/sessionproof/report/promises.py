@@ -66,7 +66,7 @@ PROMISES = (
     Promise(
         of=("append", "insert"), clients=10, calls=10, before=450 * MS, after=120 * MS, faster=10
     ),
-    Promise(of=("memory per connection",), unit="bytes", before=2.5 * MB, after=0.8 * MB),
+    Promise(of=("memory per", "private memory per"), unit="bytes", before=2.5 * MB, after=0.8 * MB),
 )
 
 

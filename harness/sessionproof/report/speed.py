@@ -19,13 +19,17 @@ MACHINE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """All that was measured, by kind, in the order of the run."""
+    """All that was measured, by kind, in the order of the run.
+
+    ``broken`` are the kinds that broke a guarantee: what was measured once and not again does not.
+    """
 
     speeds: tuple[Speed, ...] = ()
     sizes: tuple[Size, ...] = ()
     growths: tuple[Growth, ...] = ()
     loads: tuple[Load, ...] = ()
     memories: tuple[Memory, ...] = ()
+    broken: frozenset[str] = frozenset()
 
     @property
     def any(self) -> bool:
@@ -42,6 +46,12 @@ def measurements(result: RunResult) -> Measurements:
         growths=_of(Growth, every),
         loads=_of(Load, every),
         memories=_of(Memory, every),
+        broken=frozenset(
+            one.kind
+            for row in result.guarantees
+            if row.verdict is Verdict.BROKEN
+            for one in row.measured
+        ),
     )
 
 
@@ -70,16 +80,20 @@ def kind_of(row: Speed) -> str:
     return kind.removesuffix("es") if kind.endswith("sses") else kind.removesuffix("s")
 
 
-def claimed(row: Speed) -> tuple[Verdict, str] | None:
-    """Whether the ratio stays below the claimed most, and the most; None where nothing is said."""
+def claimed(row: Speed, *, broken: bool) -> tuple[Verdict, str] | None:
+    """Whether the ratio stays below the claimed most, and the most; None where nothing is said.
+
+    Only with ``broken`` was a ratio above it seen twice, and broke the guarantee.
+    """
     if row.most is None:
         return None
-    words = f"×{digits(row.most)}"
+    words = f"×{row.most:g}"
     if row.ratio is None:
         return Verdict.UNKNOWN, words
-    if row.ratio.low > row.most:
-        return Verdict.BROKEN, words
-    return (Verdict.HOLDS if row.ratio.high <= row.most else Verdict.UNKNOWN), words
+    if row.ratio.high <= row.most:
+        return Verdict.HOLDS, words
+    sure = broken and row.ratio.low > row.most
+    return (Verdict.BROKEN, words) if sure else (Verdict.UNKNOWN, f"about {words}")
 
 
 def calm(row: Speed) -> str:
@@ -87,14 +101,16 @@ def calm(row: Speed) -> str:
     return f"{row.ratio.rounds / max(row.ratio.of, 1):.0%}" if row.ratio else ""
 
 
-def grown(growth: Growth) -> tuple[Verdict, str]:
+def grown(growth: Growth, *, broken: bool) -> tuple[Verdict, str]:
     """The verdict on a growth and its sentence: ``flat, slope 0.01 [0.00, 0.02]``.
 
-    What grows is not broken by that alone: whether it may is said at its guarantee.
+    Only with ``broken`` was a growth seen twice, and broke the guarantee.
     """
-    tones = {"flat": Verdict.HOLDS, "undecided": Verdict.UNKNOWN}
-    tone = tones.get(growth.verdict, Verdict.BROKEN)
-    return tone, f"{growth.verdict}, slope {slope(growth)}"
+    words = f"{growth.verdict}, slope {slope(growth)}"
+    if growth.verdict == "flat":
+        return Verdict.HOLDS, words
+    sure = broken and growth.verdict != "undecided"
+    return (Verdict.BROKEN if sure else Verdict.UNKNOWN), words
 
 
 def growth_facts(growth: Growth) -> str:
@@ -113,10 +129,12 @@ def growth_facts(growth: Growth) -> str:
     return "; ".join(parts)
 
 
-def kept(memory: Memory) -> tuple[Verdict, str]:
+def kept(memory: Memory, *, broken: bool) -> tuple[Verdict, str]:
     """Whether memory stays flat as far as can be seen, and its growth for each call."""
-    verdict = Verdict.HOLDS if memory.per_call <= memory.least else Verdict.BROKEN
-    return verdict, f"{amount_of(memory.per_call, 'bytes')} a call"
+    words = f"{amount_of(memory.per_call, 'bytes')} a call"
+    if memory.per_call <= memory.least:
+        return Verdict.HOLDS, words
+    return (Verdict.BROKEN if broken else Verdict.UNKNOWN), words
 
 
 def knee(load: Load) -> str:

@@ -34,7 +34,7 @@ def columns(bars: Sequence[Bar], *, label: str) -> Markup:
     shapes, top = [], 4.0
     for one in bars:
         if one.head:
-            shapes.append(text(0, top + 15, one.head, class_="row-name"))
+            shapes.append(text(6, top + 15, one.head, class_="row-name"))
             top += ROW
         length = max(place(one.value), 1)
         room = WIDTH - left - length - 6
