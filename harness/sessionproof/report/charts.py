@@ -17,7 +17,7 @@ from sessionproof.contract.measurements import Growth, Load, Memory, Speed
 from sessionproof.report.amounts import amount_of, count, digits, duration, slope, tick
 from sessionproof.report.plain import cut, shown
 from sessionproof.report.promises import number_of
-from sessionproof.report.speed import kind_of, knee
+from sessionproof.report.speed import knee
 from sessionproof.svg import small
 from sessionproof.svg.columns import Bar, columns
 from sessionproof.svg.plane import Axis, Series, Upright, plane, spanning
@@ -138,21 +138,15 @@ def throughput_picture(every: Sequence[tuple[Named, Sequence[Speed]]]) -> Markup
     bars: list[Bar] = []
     groups: dict[str, dict[str, list[tuple[Named, Speed]]]] = {}
     for name, one in rows:
-        of_kind = groups.setdefault(f"{one.operation} by {kind_of(one)}", {})
-        of_kind.setdefault(one.clients, []).append((name, one))
-    for head, by_clients in groups.items():
-        above = head
-        for clients in sorted(by_clients, key=number_of):
-            for at, (name, one) in enumerate(by_clients[clients]):
+        groups.setdefault(one.operation, {}).setdefault(one.clients, []).append((name, one))
+    for operation, by_clients in groups.items():
+        head = _name(operation)
+        for clients, drawn in by_clients.items():
+            for at, (name, one) in enumerate(drawn):
                 words = f"{digits(one.per_second)}/s {_prefix(name, rows)}".rstrip()
-                bars.append(
-                    Bar(
-                        name="" if at else _name(clients), value=one.per_second,
-                        words=_name(words), class_=name.class_,
-                        head=_name(above),
-                    )
-                )  # fmt: skip
-                above = ""
+                label = "" if at else _name(clients)
+                bars.append(Bar(label, one.per_second, _name(words), name.class_, head))
+                head = ""
     label = "Calls a second: " + "; ".join(
         f"{one.operation} by {one.clients}{_of(name, rows)} {digits(one.per_second)}"
         for name, one in rows
@@ -269,7 +263,10 @@ def _by_row(
     rows: dict[str, list[tuple[Named, Speed]]] = {}
     for name, speeds in every:
         for one in speeds:
-            rows.setdefault(f"{one.operation}, {one.clients}", []).append((name, one))
+            label = (
+                one.operation if number_of(one.clients) == 1 else f"{one.operation}, {one.clients}"
+            )
+            rows.setdefault(label, []).append((name, one))
     return rows
 
 

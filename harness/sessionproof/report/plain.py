@@ -56,7 +56,9 @@ def for_terminal(text: str, encoding: str, *, lines: bool = False) -> str:
     return safe
 
 
-_PLAINER = str.maketrans({"…": "...", "–": "-", "’": "'", "“": '"', "”": '"'})
+_PLAINER = str.maketrans(
+    {"…": "...", "–": "-", "’": "'", "“": '"', "”": '"', "µ": "u", "×": "x", "→": "->"}
+)
 
 
 @lru_cache(4096)

@@ -66,10 +66,17 @@ def alone(speeds: Iterable[Speed]) -> tuple[Speed, ...]:
 
 
 def throughputs(speeds: Iterable[Speed]) -> tuple[Speed, ...]:
-    """The rows that say how throughput changes with the number of clients of a kind."""
+    """The rows that say how throughput changes with the number of clients, by kind and number.
+
+    They are all rows of the operations that several clients did at once.
+    """
     rows = tuple(speeds)
-    many = {(row.operation, kind_of(row)) for row in rows if number_of(row.clients) > 1}
-    return tuple(row for row in rows if (row.operation, kind_of(row)) in many)
+    many = {row.operation for row in rows if number_of(row.clients) > 1}
+    kinds = list(dict.fromkeys(map(kind_of, rows)))
+    chosen = [row for row in rows if row.operation in many]
+    return tuple(
+        sorted(chosen, key=lambda row: (kinds.index(kind_of(row)), number_of(row.clients)))
+    )
 
 
 def kind_of(row: Speed) -> str:

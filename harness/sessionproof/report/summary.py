@@ -9,14 +9,17 @@ from __future__ import annotations
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report import words
+from sessionproof.report.amounts import digits, duration, interval
 from sessionproof.report.markdown import code, fenced, plain
 from sessionproof.report.plain import short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
+from sessionproof.report.speed import MACHINE, grown, measurements
 
 SUMMARY_BYTES_MAX = 60_000
 FINDINGS_MAX = 2  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 30
 WARNINGS_MAX = 8
+SPEEDS_MAX = 40
 NOTE_CHARACTERS_MAX = 90
 _LEFT_OUT_BYTES_MAX = 1_500  # room that is kept for saying what is left out
 
@@ -36,6 +39,8 @@ def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
         )
         for row in rows
     ]
+    measured = _speed(result)
+    sections += [("the speeds", measured)] if measured else []
     head, table = _head(result), _table(result)
     room = most - _LEFT_OUT_BYTES_MAX - _size(head)
     whole = _size(table) <= room // 2  # else it is one of monstrous names
@@ -157,6 +162,28 @@ def _table(result: RunResult) -> str:
     if not_run:
         out.append(f"{not_run} of {len(result.guarantees)} were not run.")
     return "\n\n".join(out)
+
+
+def _speed(result: RunResult) -> str:
+    """What was measured, in short; empty where nothing was."""
+    measured = measurements(result)
+    lines = [
+        f"| {plain(row.operation, 40)} | {plain(row.clients, 40)} "
+        f"| {duration(row.latency.p50_us)} | {interval(row.ratio) if row.ratio else ''} "
+        f"| {digits(row.per_second)} |"
+        for row in measured.speeds[:SPEEDS_MAX]
+    ]
+    growths = [
+        f"- growth of {plain(one.operation, 40)} along {plain(one.along, 40)}: "
+        + plain(grown(one, broken="growth" in measured.broken)[1])
+        for one in measured.growths[:SPEEDS_MAX]
+    ]
+    head = [
+        "| speed | clients | p50 | ratio to the floor | per second |",
+        "|---|---" + "|---:" * 3 + "|",
+    ]
+    out = ["\n".join([*head, *lines]), f"{MACHINE}."] if lines else []
+    return "\n\n".join([*out, *(["\n".join(growths)] if growths else [])])
 
 
 def _note(result: RunResult, row: GuaranteeResult) -> str:

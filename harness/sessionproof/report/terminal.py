@@ -15,9 +15,10 @@ from rich.text import Text
 
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Verdict
-from sessionproof.report import words
+from sessionproof.report import amounts, speed, words
 from sessionproof.report.plain import cut, for_terminal, short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
+from sessionproof.report.speed import Measurements
 
 FINDINGS_MAX = 3  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 12
@@ -52,6 +53,7 @@ def print_summary(result: RunResult, console: Console, *, report: Path | None = 
         _print(console, "", warning, style="bold yellow")
     console.print(_table(result, console))
     _print_not_run(result, console)
+    print_speed(speed.measurements(result), console)
     for gated in (True, False):
         for row in words.of(result, Verdict.BROKEN, gated=gated):
             _print_broken(result, row, console)
@@ -84,6 +86,30 @@ def _table(result: RunResult, console: Console) -> Table:
             _text(console, cut(_note(result, row), NOTE_CHARACTERS_MAX)),
         )
     return table
+
+
+def print_speed(measured: Measurements, console: Console) -> None:
+    """The speeds in a table, and a line for each growth and for each memory; often nothing."""
+    if measured.speeds:
+        table = Table(box=box.SQUARE, pad_edge=True, header_style="bold", highlight=False)
+        for name, right in (
+            ("speed", False), ("clients", False), ("p50", True), ("ratio to the floor", True),
+            ("per second", True),
+        ):  # fmt: skip
+            table.add_column(name, overflow="fold", justify="right" if right else "left")
+        for row in measured.speeds:
+            ratio = "" if row.ratio is None else amounts.interval(row.ratio)
+            cells = (cut(row.operation, 40), cut(row.clients, 20),
+                     amounts.duration(row.latency.p50_us), ratio,
+                     amounts.digits(row.per_second))  # fmt: skip
+            table.add_row(*(_text(console, cell) for cell in cells))
+        console.print(table)
+    for growth in measured.growths:
+        words = speed.grown(growth, broken="growth" in measured.broken)[1]
+        _field(console, "growth", cut(f"{growth.operation} along {growth.along}: {words}", 200))
+    for memory in measured.memories:
+        words = speed.kept(memory, broken="memory" in measured.broken)[1]
+        _field(console, "memory", cut(f"{memory.what}: {words}", 200))
 
 
 def _note(result: RunResult, row: GuaranteeResult) -> str:
