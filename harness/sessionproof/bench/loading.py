@@ -35,15 +35,24 @@ _START_US, _STEP_US = 1_700_000_000_000_000, 1_000_000  # times of messages, whe
 class Filled:
     """How far a session is. ``single_us`` are its first appends of one message, microseconds each.
 
-    ``messages`` is how many it has, ``seconds`` the time that the store's calls took, ``most`` the
-    largest batch that the store may be given.
+    ``messages`` is how many it has, and ``start`` how many it had; ``seconds`` is the time that
+    the store's calls took, ``most`` the largest batch that the store may be given.
     """
 
     messages: int
     most: int
+    start: int = 0
     batch: int = 1
     seconds: float = 0.0
     single_us: list[float] = field(default_factory=list)
+
+    @property
+    def each_us(self) -> float:
+        """What a message cost, in microseconds: in batches, where any were taken."""
+        alone = len(self.single_us)
+        if self.messages - self.start <= alone:
+            return self.append_us
+        return (self.seconds * 1e6 - sum(self.single_us)) / (self.messages - self.start - alone)
 
     @property
     def append_us(self) -> float:
@@ -94,7 +103,7 @@ def fill(
     is refused alone ends it with that outcome, and so does a hang. At ``until_s`` of the monotonic
     clock it stops where it is.
     """
-    filled = Filled(start, batch_most(claims))
+    filled = Filled(start, batch_most(claims), start)
 
     def chunk(store: Any, wait: Wait) -> None:
         driven(_appends(store, session_id, messages, message, filled), wait)

@@ -47,16 +47,18 @@ Fill: TypeAlias = "Callable[[Trial, StoreUnderTest, int], Place]"
 class Place:
     """A store at a size, and the sessions in it that calls are about.
 
-    ``messages`` is how many each of these has. ``filling_s`` is what it took to come here,
-    ``calls_s`` what one call of each operation took then. ``cursors`` lie deep in the sessions.
+    ``messages`` is how many each of these has. Seconds: ``each_s`` for each message or session
+    that was filled in, ``deep_s`` for the way to the ``cursors`` of pages deep in the sessions,
+    ``calls_s`` for one call of each operation.
     """
 
     size: int
     store: StoreUnderTest
     sessions: Sequence[str]
     messages: int
-    filling_s: float
-    filled: Filled
+    each_s: float
+    append_us: float
+    deep_s: float = 0.0
     calls_s: float = 0.0
     cursors: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,25 +116,26 @@ def text_of(trial: Trial) -> str:
 
 def along_messages(trial: Trial, store: StoreUnderTest, size: int) -> Place:
     """One session of so many messages."""
-    began = monotonic_s()
     session = _begun(trial, store, "long")
     filled = _filled(trial, store, session, size)
-    return Place(size, store, [session], size, monotonic_s() - began, filled)
+    return Place(size, store, [session], size, filled.each_us / 1e6, filled.append_us)
 
 
 def along_sessions(trial: Trial, store: StoreUnderTest, size: int) -> Place:
     """So many sessions of a message each; a few of them, from old to new, have more."""
-    began = monotonic_s()
     sessions: list[str] = []
+    spent = 0.0
     for part in range(_PROBES):
+        began = monotonic_s()
         outcome = make_sessions(
             store.handle(), (part + 1) * size // _PROBES - 1, start=part * size // _PROBES,
             message=messages_of(trial), claims=trial.claims, capabilities=trial.capabilities,
         )  # fmt: skip
         trial.require_ok(outcome, f"made {size:,} sessions")
+        spent += monotonic_s() - began
         sessions.append(_begun(trial, store, f"looked-at-{part}"))
         filled = _filled(trial, store, sessions[-1], _PROBE_MESSAGES)
-    return Place(size, store, sessions, _PROBE_MESSAGES, monotonic_s() - began, filled)
+    return Place(size, store, sessions, _PROBE_MESSAGES, spent / size, filled.append_us)
 
 
 def _begun(trial: Trial, store: StoreUnderTest, name: str) -> str:
@@ -161,11 +164,11 @@ def at_sizes(
     places: list[Place] = []
     try:
         places.append(_place(trial, filled, sizes[0], operations))
-        while sum(sizes) * places[0].filling_s / places[0].size > most_s and sizes[0] > _SMALLEST:
+        while sum(sizes) * places[0].each_s > most_s and sizes[0] > _SMALLEST:
             slow = places.pop()
             slow.close()
             sizes = sorted({max(_SMALLEST, size // 10) for size in sizes})
-            append_ms = slow.filled.append_us / 1_000
+            append_ms = slow.append_us / 1_000
             trial.notes.append(f"{append_ms:.1f} ms an append: sizes up to {sizes[-1]:,}")
             places.append(_place(trial, filled, sizes[0], operations))
         for size in sizes[1:]:
@@ -181,12 +184,12 @@ def at_sizes(
 
 def _place(trial: Trial, filled: Fill, size: int, operations: Sequence[str]) -> Place:
     store = trial.store.below(trial.store.location.root.parent)
-    began = monotonic_s()
     try:
         place = filled(trial, store, size)
         if "page" in operations:
+            began = monotonic_s()
             place.cursors = {session: _deep(trial, place, session) for session in place.sessions}
-        place.filling_s = monotonic_s() - began
+            place.deep_s = monotonic_s() - began
         place.calls_s = sum(_call_s(trial, place, operation) for operation in operations)
     except BaseException:
         store.close()
@@ -235,8 +238,11 @@ def _growing_s(places: Sequence[Place], size: int) -> float:
     """Seconds for filling and measuring one size more, where cost grows for all to see; else 0."""
     first, last = places[0], places[-1]
     times = size / last.size
-    filling_grows = last.filling_s / last.size > _PLAIN * first.filling_s / first.size
-    calls_grow = last.calls_s > _PLAIN * first.calls_s
-    return (last.filling_s * times**2 if filling_grows else 0.0) + (
-        last.calls_s * times * ROUNDS if calls_grow else 0.0
-    )
+    seconds = 0.0
+    if last.each_s > _PLAIN * first.each_s:
+        seconds += last.each_s * times * size
+    if last.deep_s / last.size > _PLAIN * first.deep_s / first.size:
+        seconds += last.deep_s * times**2
+    if last.calls_s > _PLAIN * first.calls_s:
+        seconds += last.calls_s * times * ROUNDS
+    return seconds
