@@ -36,7 +36,8 @@ class Client:
     """The store itself, for the thread that may use it; every call is awaited where it must be.
 
     ``sample`` is a message that the store takes, ``pool`` a long text in ASCII from which texts
-    are cut. ``session`` is the loaded session, with ``held`` messages, in the floor as well.
+    are cut. ``awaited`` takes the names of methods that answer awaitables. ``session`` is the
+    loaded session, with ``held`` messages, in the floor as well.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Client:
         *,
         claims: Claims,
         capabilities: frozenset[str],
+        awaited: set[str],
         sample: Message,
         pool: str,
         opening: Opening | None = None,
@@ -57,10 +59,10 @@ class Client:
         self.floor = floor
         self.capabilities = capabilities
         self.opening = opening
+        self.awaited = awaited
         self.doing = ""  # the operation that is timed: evidence when it raises
         self.named_by_store = claims.session_ids == "store"
         self.session, self.held = "", 0
-        self.awaited: set[str] = set()  # methods that were seen to answer awaitables
         self.message_s = 0.0  # what an append of one message took when many were loaded
         self.names = (f"{names}{number}" for number in itertools.count())
         self._pool = pool

@@ -1,7 +1,7 @@
 """The rows of the performance table: what a store is timed at, and the floor that does the same.
 
 To add a row, add an entry to ``ROWS``. Its function is called once, in the thread of the store,
-and gives the two sides; what they need is made outside the timed part.
+tries the call, and gives the two sides; what they need is made outside the timed part.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sessionproof.bench.client import Client
 
 LAST = 50  # messages of a look at the end, and of a page
 DELETED = 20  # messages of a session that is deleted, fewer in a slow store
-_FILLED_S = 0.05  # what filling one of them may take
-TURNOVER = 200  # appends after which one conversation ends and the next begins
+_FILLED_S = 0.1  # what filling one session may take
+TURNOVER = 200  # appends to one session before the next is made
 
 Arguments: TypeAlias = Callable[[int], Iterable[tuple[Any, ...]]]
 """Makes the arguments of so many calls."""
@@ -67,15 +67,31 @@ def always(*given: Any) -> Arguments:
 
 
 def _append(client: Client) -> Pair:
+    filled = min(client.held, int(_FILLED_S / client.message_s))
+
+    def of_store() -> str:
+        name = client.made()
+        if filled:
+            client.fill(name, client.some(filled))
+        return name
+
+    def of_floor() -> str:
+        name = next(client.names)
+        client.floor.append_many(name, client.some(filled))
+        return name
+
     return Pair(
-        Side(client.store.append, _in_turn(client.made, lambda: [client.said(next(client.texts))])),
-        Side(client.floor.append, _in_turn(lambda: next(client.names), lambda: next(client.texts))),
-        f"in sessions of up to {TURNOVER} messages",
+        Side(client.store.append, _in_turn(of_store, lambda: [client.said(next(client.texts))])),
+        Side(client.floor.append, _in_turn(of_floor, lambda: next(client.texts))),
+        f"in a session of {filled:,} to {filled + TURNOVER:,} messages",
     )
 
 
 def _in_turn(session: Callable[[], str], what: Callable[[], Any]) -> Arguments:
-    """Appends to one session after the other, each of ``TURNOVER`` messages at most."""
+    """Appends to one session after the other, ``TURNOVER`` at most to each of them.
+
+    What an append costs may hang on what is there, so that is always about the same.
+    """
     name, used = session(), 0
 
     def make(number: int) -> list[tuple[Any, ...]]:
@@ -89,11 +105,13 @@ def _in_turn(session: Callable[[], str], what: Callable[[], Any]) -> Arguments:
 
 
 def _get(client: Client) -> Pair:
+    client.do("get", client.session)
     given = always(client.session)
     return Pair(Side(client.store.get, given), Side(client.floor.get, given))
 
 
 def _count(client: Client) -> Pair:
+    client.do("count", client.session)
     given = always(client.session)
     note = f"{client.held:,} messages, which the floor counts one by one"
     return Pair(Side(client.store.count, given), Side(client.floor.count, given), note)
@@ -125,6 +143,7 @@ def _page(client: Client) -> Pair:
 
 
 def _create(client: Client) -> Pair:
+    client.created()
     named = each(lambda: (next(client.names),))
     given = always(None) if client.named_by_store else named
     return Pair(Side(client.store.create, given), Side(client.floor.create, named))
@@ -132,10 +151,12 @@ def _create(client: Client) -> Pair:
 
 def _update(client: Client) -> Pair:
     if "set_state" in client.capabilities:
+        client.do("set_state", client.session, "draft", next(client.texts))
         given = each(lambda: (client.session, "draft", next(client.texts)))
         store, note = Side(client.store.set_state, given), "set_state"
     else:
         message_id = client.do("read", client.session)[-1].id
+        client.do("edit_message", client.session, message_id, client.said(next(client.texts)))
         given = each(lambda: (client.session, message_id, client.said(next(client.texts))))
         store, note = Side(client.store.edit_message, given), "edit_message"
     floor = each(lambda: (client.session, next(client.texts)))
@@ -156,6 +177,7 @@ def _delete(client: Client) -> Pair:
         client.floor.append_many(name, client.some(number))
         return (name,)
 
+    client.do("delete", *of_store())
     return Pair(
         Side(client.store.delete, each(of_store)),
         Side(client.floor.delete, each(of_floor)),

@@ -21,7 +21,7 @@ from sessionproof.contract.seed import derive
 LEAST_ROUNDS = 20  # an interval needs twelve calm ones
 _ROUND_S = 0.006  # what a round of a row may cost, preparations included, with all rounds
 _ROW_MOST_S = 6.0  # a row that needs longer for its least rounds is left out
-_PREPARED_S = 0.0015  # what is made for one batch is made within this time
+_PREPARED_S = 0.0025  # what is made for one batch is made within this time
 _FLOOR = " floor"
 
 

@@ -36,7 +36,7 @@ def beside(
     with closing(Floor(floor_at, synchronous=synchronous_for(trial.claims.durability))) as floor:
         yield Client(
             store, wait, floor,
-            claims=trial.claims, capabilities=handle.capabilities,
+            claims=trial.claims, capabilities=handle.capabilities, awaited=trial.store.awaited,
             sample=good_message(trial, ""), pool=_pool(trial), opening=opening, names=names,
         )  # fmt: skip
 
