@@ -67,6 +67,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
             raise pytest.UsageError("stores are run in workers of pytest-xdist: drop -p no:xdist")
         if not config.option.numprocesses:
             config.option.numprocesses = 1
+            if hasattr(config.option, "benchmark_disable"):  # or pytest-benchmark warns of workers
+                config.option.benchmark_disable = True
         if config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = str(_RESTARTS)
     return (yield)
