@@ -63,9 +63,11 @@ def comparison(job: Job) -> Comparison | None:
                 "base": appends(stores["base"].append),
                 "head": appends(slowed(stores["head"].append, job.spins)),
             }
+            # Both are sized, so that both have done as much: a hundred calls more cost 0.3 %.
+            batch = min([sized(run) for run in runs.values()])
             try:
                 return until_decided(
-                    partial(_measure, runs, sized(runs["base"]), job.seed, count()),
+                    partial(_measure, runs, batch, job.seed, count()),
                     seed=job.seed, least=job.least, most=job.most,
                 )  # fmt: skip
             except TooFewRounds:
