@@ -2,9 +2,9 @@
 
 A plan's words do not tell whether a walk through a table stops early, and a table may be one of
 five rows. So a plan only makes a statement suspect. It is broken when the same call takes more
-steps of SQLite's machine once there are more rows, at least one for every second of them: where
-the rows are those of other sessions, or where they are the session's own and the call has no
-business with all of them.
+steps of SQLite's machine once there are more rows, at least one for every eighth of them: where the
+rows are those of other sessions, or where they are the session's own and the call has no business
+with all of them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,15 @@ Kind = Literal["scan", "count", "sort"]
 Rows: TypeAlias = Mapping[str, int]
 """Rows by table, names in small letters."""
 
+OTHERS, ITS_OWN = "other sessions", "the session's own messages"
+"""What a statement's cost may grow among."""
+
 WHOLE = frozenset({"read"})
 """Calls whose answer is all of a session: they may sort it, and cost as much as it is long."""
 
-_PART = 1 / 2  # of the rows that were added: a step for each of them is the least that a walk takes
+# Steps for each row that was added. A walk takes at least one for each that it comes by, and one
+# that ends early, as that for a first page, does not come by all of them.
+_PART = 1 / 8
 _ROW_PART = 1 / 4  # of the rows that were added: more statements than that are one for each
 
 _LITERAL = re.compile(r"[xX]?'(?:[^']|'')*'|(?<![\w\"$.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b")
@@ -200,10 +205,10 @@ def growing(call: str, suspect: Suspect, text: str, growth: Growth) -> str | Non
     whole, or counts it.
     """
     if suspect.kind != "sort" and _grew(suspect, text, growth.first, growth.elsewhere):
-        return "other sessions"
+        return OTHERS
     whole = call in WHOLE or (suspect.kind != "sort" and call in ("get", "count"))
     if not whole and _grew(suspect, text, growth.elsewhere, growth.inside):
-        return "the session's own messages"
+        return ITS_OWN
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sessionproof.checks.plans import Growth, Line, Suspect
+from sessionproof.checks.plans import OTHERS, Growth, Line, Suspect
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.lines import made, said
@@ -16,7 +16,6 @@ OWN, OTHER = 60, 24  # messages of the session that is asked, and of each other 
 _MORE_OTHERS, _MORE_OWN = 40, 420  # what a script adds
 _TEXT_MOST = 300  # characters of a statement
 _LINES_MOST = 8  # of a plan
-_OTHERS = "other sessions"
 
 _LOOKS = {
     "read": ["store.read(s0)"],
@@ -51,7 +50,7 @@ class Costly:
     def steps(self) -> tuple[int, int]:
         """Steps of the statement before and after."""
         growth = self.growth
-        if self.among == _OTHERS:
+        if self.among == OTHERS:
             return growth.first.steps, growth.elsewhere.steps
         return growth.elsewhere.steps, growth.inside.steps
 
@@ -65,7 +64,7 @@ def short(text: str) -> str:
 def raise_scan(trial: Trial, costly: Costly) -> None:
     """Raise Broken: a query walks through, or sorts, what it has no business with."""
     before, after = costly.steps
-    more = "sessions beside it" if costly.among == _OTHERS else "messages in it"
+    more = "sessions beside it" if costly.among == OTHERS else "messages in it"
     seen = f"{costly.suspect.line}; {before:,} steps became {after:,}"
     if costly.suspect.kind == "count":
         seen = f"{costly.suspect.line}: each page of the table is visited"
@@ -158,7 +157,7 @@ def _script_of_steps(trial: Trial, costly: Costly) -> list[str]:
     before, after = costly.steps
     if costly.suspect.kind == "count":
         raise Unwritable("to count all rows is a single step of SQLite's machine")
-    among_others = costly.among == _OTHERS
+    among_others = costly.among == OTHERS
     call = _LOOKS.get(costly.call, [f"store.append(s0, [{said(trial, 'one more')}])"])
     more = _MORE_OTHERS if among_others else _MORE_OWN
     allowed = max(1, int((after - before) / max(1, costly.added) * more / 2))

@@ -90,13 +90,20 @@ def met(opened: Callable[[], None], ready: Callable[[sqlite3.Connection], None])
 
 
 @contextmanager
-def _seeing(seen: Callable[[Opened], None]) -> Iterator[None]:
+def unwatched() -> Iterator[None]:
+    """Connections of our own, opened within this block, are nobody's business."""
+    with _seeing(None):
+        yield
+
+
+@contextmanager
+def _seeing(seen: Callable[[Opened], None] | None) -> Iterator[None]:
     watch = _watch()
-    watch.seen = seen
+    watch.seen, before = seen, watch.seen
     try:
         yield
     finally:
-        watch.seen = None
+        watch.seen = before
 
 
 def _soon(action: Callable[[sqlite3.Connection], None], connection: sqlite3.Connection) -> None:
