@@ -136,9 +136,9 @@ class MemoryStore:
 
     def page(self, session_id: str, *, cursor: str | int | None = None, limit: int = 50) -> Page:
         """At most ``limit`` messages from position ``cursor``."""
-        messages = self.read(session_id)
-        end = int(cursor or 0) + limit
-        return Page(messages[int(cursor or 0) : end], end if end < len(messages) else None)
+        messages = self._do(Read(session_id))
+        start, end = int(cursor or 0), int(cursor or 0) + limit
+        return Page(deepcopy([*messages[start:end]]), end if end < len(messages) else None)
 
     def count(self, session_id: str) -> int:
         """How many messages."""
