@@ -16,7 +16,7 @@ import tracemalloc
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from sessionproof.contract.measurements import Memory
 
 Trend = Literal["level", "grows", "undecided"]
 
+READINGS = 6  # of a group
 GROUPS = 6  # that must rise in a row
 _STEADY = 0.4  # of the average rise: each of them is at least so high
 _LEAKED = 200  # descriptors or threads that no pool of a single client needs
@@ -60,24 +61,34 @@ class Series:
     lows: array[int] = field(default_factory=lambda: array("q"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pace:
-    """``group`` calls make a group, with a reading after each ``between`` of them.
+    """``group`` calls make a group, or as many as take ``seconds``, with six readings.
 
     Whatever rises still after ``horizon`` calls, group by group, is no cache that fills up.
     """
 
     group: int
-    between: int
     horizon: int
+    seconds: float
+
+    @property
+    def between(self) -> int:
+        """The calls from reading to reading."""
+        return self.group // READINGS
+
+    def at(self, call_s: float) -> Pace:
+        """The pace for calls that take so long."""
+        group = min(self.group, int(self.seconds / max(call_s, 1e-9)))
+        return replace(self, group=max(2, group // READINGS) * READINGS)
 
 
 def noise_of(gauge: Gauge, pace: Pace) -> int:
     """The rise from group to group that says nothing at this pace."""
     if gauge.noise is not None:
         return gauge.noise
-    spread = pace.between if pace.group >= _PERIOD else _PERIOD
-    return spread * _REFERENCE + 2 * _KIB
+    missed = min(pace.group, max(0, _PERIOD - pace.group))  # calls from the lowest point on
+    return (missed + pace.between) * _REFERENCE + 2 * _KIB
 
 
 def trend(series: Series, pace: Pace) -> Trend:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from sessionproof.bench.loading import Steps, driven
 from sessionproof.bench.memory import (
+    READINGS,
     Gauge,
     Pace,
     Series,
@@ -29,8 +30,7 @@ from sessionproof.trials.single import Broken, CouldNotTell, Trial
 Run: TypeAlias = Callable[[int], None]
 """Does so many calls more; raises Broken when one fails."""
 
-_READINGS = 6  # a group
-_TRIED = 4  # calls that show how long one takes
+_TRIED = 5  # calls that show how long one takes; what they make once is no growth
 
 
 @dataclass(frozen=True)
@@ -101,25 +101,24 @@ def lent(trial: Trial, repeated: Repeated) -> Run:
     return run
 
 
-def stays_level(
-    trial: Trial, repeated: Repeated, run: Run, watch: Watch, *, most: int, horizon: int
-) -> str | None:
+def stays_level(trial: Trial, repeated: Repeated, run: Run, watch: Watch, pace: Pace) -> str | None:
     """Repeat until every gauge has levelled off; answers what is left in doubt, or None.
 
-    ``most`` calls make a group, fewer where they are slow. Raises Broken when one grows for ever.
-    Adds what it measured to the trial, and the calls to its evidence.
+    Raises Broken when one grows for ever. Adds what it measured to the trial, and the calls to its
+    evidence.
     """
-    pace = _pace(trial, run, most, horizon)
+    pace = pace.at(_call_s(run))
     series = [Series(gauge) for gauge in watch.gauges]
     for one in series:
         one.gauge.read()  # what the first reading makes is none of the store's
-    left = list(series)
+    left, grown = list(series), list[Series]()
     while left:
-        _one_group(series, run, pace)
+        if not _one_group(series, run, pace, trial.time_is_up):
+            break
         trends = [trend(one, pace) for one in left]
         grown = [one for one, said in zip(left, trends, strict=True) if said == "grows"]
         left = [one for one, said in zip(left, trends, strict=True) if said == "undecided"]
-        if grown or (left and len(series[0].lows) > 1 and trial.time_is_up()):
+        if grown:
             break
     trial.count("calls", series[0].calls[-1])
     shown = [series[0], *(one for one in grown if one is not series[0] and _bytes(one))]
@@ -140,27 +139,31 @@ def _bytes(series: Series) -> bool:
     return series.gauge.unit == "bytes"
 
 
-def _pace(trial: Trial, run: Run, most: int, horizon: int) -> Pace:
-    """Groups of a tenth of the share, so that those of a fast store are of ``most`` calls."""
-    run(1)  # what is made once is no growth
-    began = monotonic_s()
-    run(_TRIED)
-    cost_s = max((monotonic_s() - began) / _TRIED, 1e-9)
-    seconds = max(0.06, trial.profile.share_s / 4)
-    group = max(2 * _READINGS, min(most, int(seconds / cost_s)))
-    between = group // _READINGS
-    return Pace(between * _READINGS, between, horizon)
+def _call_s(run: Run) -> float:
+    """The seconds that a call takes when nothing disturbs it."""
+    costs_s = []
+    for _ in range(_TRIED):
+        began = monotonic_s()
+        run(1)
+        costs_s.append(monotonic_s() - began)
+    return min(costs_s)
 
 
-def _one_group(series: Sequence[Series], run: Run, pace: Pace) -> None:
-    for _ in range(_READINGS):
+def _one_group(
+    series: Sequence[Series], run: Run, pace: Pace, time_is_up: Callable[[], bool]
+) -> bool:
+    """Take the readings of a group; whether it is whole when time is up."""
+    for _ in range(READINGS):
+        if len(series[0].lows) > 1 and time_is_up():
+            return False
         run(pace.between)
         gc.collect()
         for one in series:
             one.values.append(one.gauge.read())
             one.calls.append((one.calls[-1] if one.calls else 0) + pace.between)
     for one in series:
-        one.lows.append(min(one.values[-_READINGS:]))
+        one.lows.append(min(one.values[-READINGS:]))
+    return True
 
 
 def _broken(trial: Trial, repeated: Repeated, series: Series, pace: Pace, watch: Watch) -> Broken:

@@ -86,23 +86,23 @@ def _numbered(trial: Trial) -> tuple[Callable[[int], Message], str]:
     if not samples:
         raise CouldNotTell("the store takes no texts")
     roles = tuple(one.role for one in samples)
-    heavy = replace(samples[0], tokens=1, duration_us=1_001)
+    heavy = replace(samples[0], tokens=3, duration_us=1_001)
     weighed = {
         name: factor
-        for name, factor in (("tokens", 1), ("duration_us", 1_001))
+        for name, factor in (("tokens", 3), ("duration_us", 1_001))
         if name in trial.claims.keeps and trial.words.representable(heavy)
     }
     timed = trial.claims.order == "timestamp" and "created_at_us" in trial.claims.keeps
 
     def message(number: int) -> Message:
-        more = {name: number % 997 * factor for name, factor in weighed.items()}
+        more = {name: factor * (number % 997) for name, factor in weighed.items()}
         if timed:
             more["created_at_us"] = _START_US + number * _STEP_US
         return Message(roles[number % len(roles)], f"message #{number}", **more)  # type: ignore[arg-type]
 
     parts = [f"{roles!r}[n % {len(roles)}]" if len(roles) > 1 else repr(roles[0])]
     parts += ["f'message #{{n}}'"]  # the size is filled in later
-    parts += [f"{name}=n % 997 * {factor}" for name, factor in weighed.items()]
+    parts += [f"{name}={factor} * (n % 997)" for name, factor in weighed.items()]
     parts += [f"created_at_us={_START_US} + n * {_STEP_US}"] if timed else []
     return message, f"messages = [Message({', '.join(parts)}) for n in range({{0}})]"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sessionproof.bench.loading import Filled, Numbered, Steps, begin, driven, fill, plain
-from sessionproof.bench.memory import peak_resident, peak_traced
+from sessionproof.bench.memory import Pace, peak_resident, peak_traced
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.scripts.expressions import message as as_expression
@@ -19,8 +20,9 @@ _FEW = 10  # messages of the session that is looked at again and again
 _SLOW_US = 300.0  # an append that costs more fills no long session
 _LARGEST = 100_000  # messages
 _LIMIT = 200  # messages of a page
-_PAGES = 1_500  # of a session, so that a cache of 1,000 pages is full before its end
-_PAGES_HORIZON = 1_100
+_PAGES = 5_000  # of a session, so that caches of 1,000 pages are full long before its end
+_BRIEF = Pace(group=240, horizon=1_500, seconds=0.06)
+_OF_PAGES = Pace(group=240, horizon=1_100, seconds=0.15)
 _FEW_KEPT = 100  # messages that a store keeps: appends alone leave nothing behind
 _TURN_S = 0.5  # in the handle's thread at a time
 _TIMES = 3  # that a peak may grow, and by so many bytes:
@@ -31,15 +33,15 @@ def while_repeating(trial: Trial) -> None:
     """Each call again and again on sessions that stay as they are; opening and closing, too."""
     watch = watch_of(trial)
     session = _session(trial, "s0", _FEW)
-    longest = trial.profile.messages[-1]
-    most, horizon = (240, 1_500) if longest < _LARGEST else (480, 5_000)
+    brief = trial.profile.messages[-1] < _LARGEST
+    pace = _BRIEF if brief else replace(_BRIEF, group=480, horizon=5_000, seconds=0.2)
     doubts = []
     with watch.tracing:
         for repeated in _calls(trial, session, _session(trial, "s1", 0)):
             run = lent(trial, repeated)
-            doubts.append(stays_level(trial, repeated, run, watch, most=most, horizon=horizon))
+            doubts.append(stays_level(trial, repeated, run, watch, pace))
         if watch.pid is None:  # a process of its own takes all that it has with it
-            doubts.append(_reopened(trial, watch, most, horizon))
+            doubts.append(_reopened(trial, watch, pace))
     _conclude(doubts)
 
 
@@ -57,10 +59,10 @@ def while_paging(trial: Trial) -> None:
         _peak(trial, watch, short, None)  # what is made once is no page's
         low = _peak(trial, watch, short, None)
         _as_high(trial, watch, low, _peak(trial, watch, long, None), "the first", size)
+        _as_high(trial, watch, low, _peak(trial, watch, long, last), "the last", size)
         walk = _walk(trial, long, size)
         run = lent(trial, walk)
-        doubt = stays_level(trial, walk, run, watch, most=240, horizon=_PAGES_HORIZON)
-        _as_high(trial, watch, low, _peak(trial, watch, long, last), "the last", size)
+        doubt = stays_level(trial, walk, run, watch, _OF_PAGES)
     _conclude([doubt])
 
 
@@ -141,7 +143,7 @@ def _changes(
         if "get_state" in can:
             yield store.get_state(session, "key")
 
-    def replace(store: Any, n: int) -> Steps[None]:
+    def replace_all(store: Any, n: int) -> Steps[None]:
         yield store.replace(session, [message(n)])
 
     by_store = trial.claims.session_ids == "store"
@@ -158,14 +160,14 @@ def _changes(
         lines = (f"made = {name}", f"store.append(made, [{said}])", "store.delete(made)")
         yield Repeated("create, append and delete", create_and_delete, lines, first)
     if "replace" in can:
-        yield Repeated("replace", replace, (f"store.replace(s1, [{said}])",), first)
+        yield Repeated("replace", replace_all, (f"store.replace(s1, [{said}])",), first)
     if "set_state" in can:
         get = ('store.get_state(s1, "key")',) if "get_state" in can else ()
         lines = ('store.set_state(s1, "key", n)', *get)
         yield Repeated("set_state", set_and_get, lines, first)
 
 
-def _reopened(trial: Trial, watch: Watch, most: int, horizon: int) -> str | None:
+def _reopened(trial: Trial, watch: Watch, pace: Pace) -> str | None:
     """Open a handle and close it, where no other is open: many stores are for one alone."""
     trial.require_ok(trial.store.close(), "closed the store")
 
@@ -179,7 +181,7 @@ def _reopened(trial: Trial, watch: Watch, most: int, horizon: int) -> str | None
 
     lines = ("again = open_store(location)", "again.close()")
     opened = Repeated("open and close", nothing, lines, ("store.close()",))
-    return stays_level(trial, opened, run, watch, most=most, horizon=horizon)
+    return stays_level(trial, opened, run, watch, pace)
 
 
 # A long session

@@ -57,24 +57,27 @@ def numbers_rise(trial: Trial, long: Long) -> None:
     if fault is None:
         return
     before = sum(len(messages_of(done.operation)) for done in long.done[: fault.index])
-    given = len(messages_of(long.done[fault.index].operation))
+    receipt = long.done[fault.index].outcome.value
+    given = [] if receipt is None else list(receipt.seqs or ())
     rule = fault.rule
     exact = isinstance(rule, Numbers) and rule.exact
     first = rule.first if isinstance(rule, Numbers) else 0
+    steps = zip(given, range(first, first + len(given)), strict=True)
+    place = next((at for at, (one, want) in enumerate(steps) if one != want), 0)
     trial.require(
         False,
         fault.anomaly,
-        did=f"appended message {before + 1:,} and those after it",
-        expected=fault.expected,
-        seen=fault.seen,
+        did=f"appended message {before + place + 1:,} of a session",
+        expected=f"number {first + place:,}" if exact else f"at least number {first:,}",
+        seen=f"number {given[place]:,}" if given else fault.seen,
         program=long.lines,
         script=[
             "numbers = []",
             *map(_gathering, long.lines),
-            f"given = numbers[{before}:{before + given}]",
-            f"assert given == list(range({first}, {first + given})), given[:3]"
+            f"given = numbers[{before}:{before + len(given)}]",
+            f"assert given == list(range({first}, {first + len(given)})), given[{place}]"
             if exact
-            else f"assert given[0] >= {first}, given[:3]",
+            else f"assert given[0] >= {first}, given[0]",
         ],
     )
 
