@@ -1,0 +1,202 @@
+"""Filling stores: batches as large as they take, one at a time where they must be."""
+
+import asyncio
+import math
+from dataclasses import replace
+
+import pytest
+
+from sessionproof.bench import loading
+from sessionproof.bench.loading import begin, fill, make_sessions, plain
+from sessionproof.contract.claims import Claims, Limits
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.errors import NotFound, TooLarge
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import spec_of
+from sessionproof.contract.message import Message
+from sessionproof.oracle.memory import MemoryStore
+from sessionproof.reference.aio import AsyncReferenceStore
+from sessionproof.workload.guard import Handle
+from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.vocabulary import vocabulary
+
+MESSAGE = Message("user", "x")
+
+
+def numbered(number):
+    """A message that says its number."""
+    return Message("user", str(number))
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Open a memory store with other methods, or any store."""
+    handles = []
+
+    def open_it(factory=None, **methods):
+        store = factory or type("Odd", (MemoryStore,), methods)
+        handles.append(Handle(spec_of("odd", store), Location(tmp_path), deadlines=Deadlines()))
+        return handles[-1]
+
+    yield open_it
+    for handle in handles:
+        handle.close()
+
+
+def texts(handle, session):
+    """The texts of a session."""
+    return [one.content for one in handle.perform("read", lambda call: call("read", session)).value]
+
+
+def taking(most, sizes, *, whole=True):
+    """An append that refuses batches above ``most``, after a part has landed unless ``whole``."""
+
+    def append(self, session_id, messages):
+        sizes.append(len(messages))
+        if len(messages) > most:
+            if not whole:
+                MemoryStore.append(self, session_id, messages[:most])
+            raise TooLarge(f"at most {most}")
+        return MemoryStore.append(self, session_id, messages)
+
+    return append
+
+
+def test_a_session_has_all_messages_in_order(opened):
+    """Batches grow, and each message is there once."""
+    sizes = []
+    handle = opened(append=taking(10_000, sizes))
+    outcome = fill(handle, "s", 1_300, message=numbered, claims=MemoryStore.claims)
+    assert outcome.type == "ok"
+    assert outcome.value.messages == 1_300
+    assert texts(handle, "s") == [str(number) for number in range(1_300)]
+    assert sizes[:14] == [1] * 13 + [2]
+    assert max(sizes) <= 500
+    assert len(sizes) < 40
+
+
+def test_it_goes_on_where_a_session_ends(opened):
+    """Messages that are there are not sent again."""
+    handle = opened()
+    for start, end in ((0, 20), (20, 50)):
+        fill(handle, "s", end, start=start, message=numbered, claims=MemoryStore.claims)
+    assert texts(handle, "s") == [str(number) for number in range(50)]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_batch_that_is_refused_is_halved(opened, whole):
+    """It ends with what the store takes, and no message is missing or there twice."""
+    sizes = []
+    handle = opened(append=taking(7, sizes, whole=whole))
+    outcome = fill(handle, "s", 300, message=numbered, claims=MemoryStore.claims)
+    assert outcome.value.most <= 7
+    assert texts(handle, "s") == [str(number) for number in range(300)]
+    assert sum(size > 7 for size in sizes) <= 2
+
+
+def test_a_message_that_is_refused_ends_it(opened):
+    """There is nothing to halve in one message."""
+    handle = opened(append=taking(0, []))
+    outcome = fill(handle, "s", 300, message=numbered, claims=MemoryStore.claims)
+    assert outcome.type == "fail"
+    assert outcome.failure.type == "TooLarge"
+
+
+def test_a_store_that_limits_its_batches_gets_one_at_a_time(opened):
+    """The claim alone does not say how many messages its limit is."""
+    sizes = []
+    claims = replace(MemoryStore.claims, limits=Limits(batch_bytes=500))
+    fill(opened(append=taking(500, sizes)), "s", 40, message=numbered, claims=claims)
+    assert sizes == [1] * 40
+
+
+def test_it_stops_in_time(opened):
+    """At its end it says how far it came."""
+    outcome = fill(opened(), "s", 10, message=numbered, claims=Claims(), until_s=monotonic_s() - 1)
+    assert outcome.value.messages == 0
+    assert math.isnan(outcome.value.append_us)
+
+
+def test_the_cost_of_an_append_is_that_of_single_ones(opened, monkeypatch):
+    """Single appends and batches are told apart; a store that takes long gets small batches."""
+    now = [0.0]
+    monkeypatch.setattr(loading, "monotonic_s", lambda: now[0])
+
+    def append(self, session_id, messages):
+        now[0] += 0.02 + 0.01 * len(messages)
+        return MemoryStore.append(self, session_id, messages)
+
+    outcome = fill(opened(append=append), "s", 200, message=numbered, claims=MemoryStore.claims)
+    filled = outcome.value
+    assert filled.append_us == pytest.approx(30_000)
+    assert 10_000 < filled.each_us < 15_000
+    assert filled.batch <= 16
+
+
+def test_awaitables_are_awaited(opened):
+    """An async store is filled as others are, also where it refuses a batch."""
+
+    class Awaited(AsyncReferenceStore):
+        async def append(self, session_id, messages):
+            await asyncio.sleep(0)
+            if len(messages) > 4:
+                raise TooLarge("at most 4")
+            return await super().append(session_id, messages)
+
+    handle = opened(Awaited)
+    assert fill(handle, "s", 60, message=numbered, claims=Awaited.claims).value.messages == 60
+    assert texts(handle, "s") == [str(number) for number in range(60)]
+    made = make_sessions(
+        handle, 30, message=numbered, claims=Awaited.claims, capabilities=handle.capabilities
+    )
+    assert made.value == 30
+
+
+def test_sessions_are_made_as_the_store_makes_them(opened):
+    """By create where there is one, also where the store gives the ids; else by append."""
+    for capabilities, claims in (
+        ({"create"}, MemoryStore.claims),
+        ({"create"}, replace(MemoryStore.claims, session_ids="store")),
+        (set(), MemoryStore.claims),
+    ):
+        handle = opened()
+        for number, start in ((20, 0), (50, 20)):
+            outcome = make_sessions(
+                handle, number, start=start,
+                message=numbered, claims=claims, capabilities=capabilities,
+            )  # fmt: skip
+            assert outcome.value == number
+        listed = handle.perform("list", lambda call: call("list")).value
+        assert len(listed) == 50
+        assert texts(handle, listed[-1]) == ["0"]
+
+
+def test_a_session_is_begun_where_appends_do_not(opened):
+    """It is created where it must be; elsewhere nothing is called."""
+
+    def append(self, session_id, messages):
+        if session_id not in self.world:
+            raise NotFound(session_id)
+        return MemoryStore.append(self, session_id, messages)
+
+    refuses = replace(MemoryStore.claims, missing_session="refuses")
+    handle = opened(append=append)
+    outcome = begin(handle, "s", refuses, handle.capabilities)
+    assert outcome.value == "s"
+    assert fill(handle, "s", 3, message=numbered, claims=refuses).type == "ok"
+    by_store = replace(MemoryStore.claims, session_ids="store")
+    assert begin(handle, "t", by_store, handle.capabilities).value != "t"
+    assert begin(opened(), "u", MemoryStore.claims, {"create"}).value == "u"
+
+
+def test_messages_are_plain_and_timed_where_they_must_be():
+    """A text; in stores ordered by time, each message is later than the one before."""
+    spec = spec_of("memory", MemoryStore)
+    made = plain(vocabulary(spec, MemoryStore.claims), "hello")
+    assert made(0) == made(1)
+    assert made(0).content == "hello"
+    ordered = replace(MemoryStore.claims, order="timestamp")
+    timed = plain(vocabulary(spec, ordered), "hello")
+    assert timed(0).created_at_us < timed(1).created_at_us
+    calls = replace(MemoryStore.claims, kinds={"tool_call"})
+    assert plain(vocabulary(spec, calls), "hello")(0).kind == "tool_call"
