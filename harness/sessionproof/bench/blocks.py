@@ -14,6 +14,7 @@ from sessionproof.bench.crews import CannotMeasure
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.seed import generator
 
+_PATIENCE = 5  # times the seconds that rounds have
 LEAD_NS = 2_000_000  # from the word to the beginning, so that all clients begin together
 
 
@@ -41,19 +42,27 @@ def in_turns(
     *,
     calls: int,
     rounds: int,
+    least: int,
+    seconds: float,
     most_s: float,
-    until_s: float,
     seed: int,
 ) -> Turns:
     """Let the arms "store" and "floor" take turns in random order, each once a round.
 
-    ``most_s`` bounds a block. No round begins after ``until_s`` of the monotonic clock, but the
-    first. Raises CannotMeasure when the floor fails or no append was acknowledged.
+    Rounds end after so many seconds, but not before there are ``least``; those of a slow store
+    after five times as long, however few they are, but for the first. ``most_s`` bounds a block.
+    Raises CannotMeasure when the floor fails or no append was acknowledged.
     """
     draw = generator(seed, "turns")
     costs: dict[str, list[float]] = {name: [] for name in arms}
     kept: list[Block] = []
-    while len(kept) < rounds and not (kept and monotonic_s() > until_s):
+    began_s = monotonic_s()
+
+    def go_on() -> bool:
+        spent = monotonic_s() - began_s
+        return spent < seconds or (len(kept) < least and spent < _PATIENCE * seconds)
+
+    while not kept or (len(kept) < rounds and go_on()):
         taken = {
             name: arms[name](closed_shift(sessions, calls, most_s=most_s))
             for name in draw.sample(sorted(arms), len(arms))

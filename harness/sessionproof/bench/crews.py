@@ -60,13 +60,17 @@ class Threads:
     def together(self, jobs: Sequence[Callable[[], T]], *, deadline_s: float) -> list[T]:
         """Run each job in a thread of its own; their answers, in order.
 
-        Raises what a job raises, the first in order, and Stopped with the stack of a thread that
-        has not answered in time. After either of them the threads are of no further use.
+        Raises what a job raises, the first in order, when all have ended; and Stopped with the
+        stack of a thread that has not answered in time, after which the threads are of no use.
         """
         for wanted, job in zip(self._wanted, jobs, strict=False):
             wanted.put(job)
         until = monotonic_s() + deadline_s
-        return [self._answer(at, until, deadline_s) for at in range(len(jobs))]
+        answers = [self._answer(at, until, deadline_s) for at in range(len(jobs))]
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers
 
     def close(self) -> None:
         """Let the threads end; one that hangs is left to itself."""
@@ -78,15 +82,12 @@ class Threads:
 
     def _answer(self, at: int, until: float, deadline_s: float) -> Any:
         try:
-            answer = self._answers[at].get(timeout=max(0.0, until - monotonic_s()))
+            return self._answers[at].get(timeout=max(0.0, until - monotonic_s()))
         except Empty:
             frame = sys._current_frames().get(self._threads[at].ident or 0)
             stack = "".join(traceback.format_stack(frame)[-12:]) if frame else "it has ended"
             text = f"no answer within {deadline_s:g} s"
             raise Stopped(Outcome("info", failure=Failure(HANG, text, {"stack": stack}))) from None
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
 
 
 def _obey(wanted: SimpleQueue[Callable[[], Any] | None], answers: SimpleQueue[Any]) -> None:
@@ -196,9 +197,11 @@ class ProcessCrew:
 
     def close(self) -> None:
         """Close the pipes, so that the processes close their stores and end; then end the rest."""
+        self._threads.close()  # one of them may hang
+        closing = Threads(len(self._processes))
         finish = [partial(process.finish, _GRACE_S) for process in self._processes]
-        self._threads.together(finish, deadline_s=4 * _GRACE_S)
-        self._threads.close()
+        closing.together(finish, deadline_s=4 * _GRACE_S)
+        closing.close()
 
     def _ask(self, requests: Sequence[object], asked: str, deadline_s: float) -> list[Any]:
         jobs = [

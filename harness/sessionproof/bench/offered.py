@@ -37,6 +37,7 @@ FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3)  # of the closed loop's throughp
 WINDOW_S = 0.2
 LEAST_CALLS = 100
 FEWEST_CALLS = 20
+_RATES_LEAST = 4
 _GRACE = 1.0  # windows after the end in which calls are still begun
 _DONE = 0.95
 _ALLOWANCE = 0.05  # of the window
@@ -76,14 +77,19 @@ def offers(closed_per_s: float, *, total_s: float, seed: int) -> list[Offer]:
     """Offers at ``FRACTIONS`` of this throughput, rising, whose windows take ``total_s`` at most.
 
     A window is longer where it would hold fewer than ``LEAST_CALLS``. Where there is no time for
-    that they have fewer, and rates of less than ``FEWEST_CALLS`` are left out.
+    that, the lowest rates are left out, as they take longest, down to ``_RATES_LEAST`` of them;
+    then all have fewer calls. None with less than ``FEWEST_CALLS``.
     """
-    rates = [fraction * closed_per_s for fraction in FRACTIONS]
-    windows = [max(WINDOW_S, LEAST_CALLS / rate) for rate in rates]
-    share = min(1.0, total_s / sum(windows))
+    windows = {
+        rate: max(WINDOW_S, LEAST_CALLS / rate)
+        for rate in (fraction * closed_per_s for fraction in FRACTIONS)
+    }
+    while len(windows) > _RATES_LEAST and sum(windows.values()) > total_s:
+        del windows[min(windows)]
+    share = min(1.0, total_s / sum(windows.values()))
     return [
         offer(rate, window_s=window * share, seed=seed)
-        for rate, window in zip(rates, windows, strict=True)
+        for rate, window in windows.items()
         if rate * window * share >= FEWEST_CALLS
     ]
 

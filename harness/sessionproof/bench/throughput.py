@@ -21,9 +21,9 @@ from sessionproof.bench.clients import Block, Work
 from sessionproof.bench.crews import CannotMeasure
 from sessionproof.bench.rounds import undisturbed
 from sessionproof.bench.statistics import TooFewRounds, latency, ratio
-from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Load, LoadPoint, Ratio, Speed
 
+_LEAST_ROUNDS = 16  # an interval needs twelve calm ones
 _BLOCK_S = 0.02  # what a block is to take at most; a slow store has fewer calls in it
 _CALLS_MOST = 10  # of a client in a block: short blocks are seldom disturbed
 _SWEPT_MOST = 100
@@ -46,9 +46,9 @@ def beside_floor(
     """Appends by one client for each session, beside as many of raw SQLite (``words``).
 
     ``clients`` is who calls, as in "10 threads"; ``most_s`` bounds the time in which calls of a
-    block begin. Rounds end after so many seconds; with fewer than an interval needs there is no
-    ratio, and the note says why. Raises CannotMeasure when nothing was acknowledged, or the floor
-    failed.
+    block begin, ``rounds`` and ``seconds`` the rounds, as ``in_turns`` says. With fewer than an
+    interval needs there is no ratio, and the note says why. Raises CannotMeasure when nothing was
+    acknowledged, or the floor failed.
     """
     arms = {"store": store, "floor": floor}
     with undisturbed():
@@ -58,8 +58,9 @@ def beside_floor(
             sessions,
             calls=calls,
             rounds=rounds,
+            least=_LEAST_ROUNDS,
+            seconds=seconds,
             most_s=most_s,
-            until_s=monotonic_s() + seconds,
             seed=seed,
         )
     costs, beside = turns.costs["store"], turns.costs["floor"]

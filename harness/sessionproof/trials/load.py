@@ -32,9 +32,9 @@ NUMBERS = (1, 2, 4, 8)  # of threads or tasks; processes up to half of all
 _GATE_ROUNDS = 200  # of the profile to which the times below belong
 _ROUNDS = 5  # the profile's rounds over ours: a block here is many calls
 _LEAST_ROUNDS = 16
-_TURNS_S, _ONE_SESSION_S, _SWEEP_S, _OFFERED_S = 0.6, 0.3, 0.06, 1.4
-_LEAST_S = 0.25
-_LATEST_S = 5.0  # after which no further part begins
+_TURNS_S, _ONE_SESSION_S, _SWEEP_S, _OFFERED_S = 0.6, 0.3, 0.06, 3.0
+_LEAST_S = 0.15
+_LATEST_S = 10.0  # after which no further part begins
 _BEGIN_S = 1.0  # after which no call of a block begins
 
 
@@ -155,7 +155,7 @@ def _of_one_process(bench: _Bench, crew: Crew) -> None:
         with floors(bench.floor, crew.number, synchronous=bench.synchronous) as floor:
             turns = partial(_beside, bench, crew, floor)
             bench.part(name, lambda: turns(sessions, name, _TURNS_S))
-            if bench.whole:
+            if bench.whole and bench.trial.claims.writes == "append":  # else each undoes others
                 one, of_one = sessions[:1] * crew.number, f"{name}, one session"
                 bench.part(of_one, lambda: turns(one, of_one, _ONE_SESSION_S))
     if bench.whole:
