@@ -19,7 +19,6 @@ from sessionproof.contract.operations import CRASH, HANG, Failure
 from sessionproof.contract.seed import derive
 
 LEAST_ROUNDS = 20  # an interval needs twelve calm ones
-_ROUND_S = 0.006  # what a round of a row may cost, preparations included, with all rounds
 _ROW_MOST_S = 6.0  # a row that needs longer for its least rounds is left out
 _PREPARED_S = 0.0025  # what is made for one batch is made within this time
 _FLOOR = " floor"
@@ -42,11 +41,13 @@ class CallFailed(Exception):
 class Plan:
     """How long to measure: ``rounds`` of each row, fewer of slow ones, but at least ``least``.
 
-    None begins after ``until_s`` of the monotonic clock. ``most`` are claimed ratios by operation.
+    A row is slow when all its rounds would take more than ``row_s`` seconds. None begins after
+    ``until_s`` of the monotonic clock. ``most`` are claimed ratios by operation.
     """
 
     rounds: int
     least: int
+    row_s: float
     until_s: float
     seed: int
     most: Mapping[str, float]
@@ -161,7 +162,7 @@ def _groups(ready: Sequence[_Ready], plan: Plan) -> Iterable[tuple[int, Iterable
     """Rows that can have the same number of rounds take turns with each other, too."""
 
     def rounds_of(one: _Ready) -> int:
-        return max(plan.least, min(plan.rounds, int(plan.rounds * _ROUND_S / one.round_s)))
+        return max(plan.least, min(plan.rounds, int(plan.row_s / one.round_s)))
 
     return groupby(sorted(ready, key=rounds_of, reverse=True), key=rounds_of)
 
@@ -170,7 +171,7 @@ def _no_time(group: Sequence[_Ready], rounds: int, plan: Plan) -> str:
     if monotonic_s() > plan.until_s:
         return "no time was left for it"
     slowest = max(group, key=lambda one: one.round_s)
-    if rounds * slowest.round_s > max(_ROW_MOST_S, plan.rounds * _ROUND_S):
+    if rounds * slowest.round_s > max(_ROW_MOST_S, plan.row_s):
         return f"{rounds} rounds of {slowest.round_s:.1f} s would take too long"
     return ""
 

@@ -32,7 +32,9 @@ from sessionproof.workload.guard import CannotOpen
 MESSAGES = 1_000  # of the session that is read
 _LOAD_S = 1.5  # what loading may take; a slow store has fewer messages
 _CLEARLY = 1.3  # a script without intervals shows what is so far above its claim
-_AGAIN = (2, 2, 3)  # times as many rounds, while a cost that is claimed is in doubt
+_ROUND_S = 0.006  # what a round of one row may take, with all that is made for it
+_AGAIN = (2, 3, 6)  # times as many rounds, while a cost that is claimed is in doubt
+_AGAIN_S = 3.0  # what one row may take then: on a busy machine most rounds are disturbed
 _TIME_S = 15.0  # after which no further row begins
 
 
@@ -83,6 +85,7 @@ def _measured(trial: Trial, rows: Sequence[Row], *, times: int = 1) -> Table:
     plan = Plan(
         rounds=times * trial.profile.rounds,
         least=times * LEAST_ROUNDS,
+        row_s=_ROUND_S * trial.profile.rounds if times == 1 else _AGAIN_S,
         until_s=monotonic_s() + _TIME_S,
         seed=derive(trial.seed, "table", times),
         most=trial.claims.costs,
