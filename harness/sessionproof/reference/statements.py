@@ -182,7 +182,7 @@ def _insert(
 ) -> list[tuple[Any, ...]]:
     """Sequence number and tag of each new row; empty when the session takes none."""
     if len(rows) == 1:
-        return fetch(db, _INSERT_ONE, (*rows[0], now_us, key))
+        return fetch(db, INSERT_ONE, (*rows[0], now_us, key))
     values = [value for row in rows for value in row]
     return sorted(fetch(db, _insertion(len(rows)), (now_us, *values, key)))
 
@@ -209,7 +209,9 @@ def _insertion(number: int) -> str:
     )
 
 
-_INSERT_ONE = _insertion(1)
+INSERT_ONE = _insertion(1)
+"""Appends one message: values of ``COLUMNS``, the time, the session; answers number and tag."""
+
 _GIVEN = COLUMNS.index("message_id")
 
 
