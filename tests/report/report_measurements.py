@@ -33,7 +33,7 @@ def speed(operation: str, p50_us: float, floor_us: float | None, **changes) -> S
     value = None if floor_us is None else p50_us / floor_us
     ratio = value and Ratio(value=value, low=value * 0.98, high=value * 1.02, rounds=164, of=200)
     row = Speed(
-        operation=operation, clients="1 client", latency=latency(p50_us),
+        operation=operation, clients="one client", latency=latency(p50_us),
         per_second=1e6 / (p50_us * 1.2), floor=None if floor_us is None else FLOOR,
         floor_us=floor_us, ratio=ratio, samples={"store": (1_000, 1_020), "floor": (900, 910)},
     )  # fmt: skip

@@ -64,6 +64,12 @@ def main() -> None:
     help="Existing folder below which the store's data is put.  [default: memory, else temporary]",
 )
 @click.option(
+    "--size",
+    type=click.IntRange(100, 10_000_000),
+    help="The largest number of messages at which growth is measured.  [default: the profile's]",
+)
+@click.option("--timings", is_flag=True, help="Print at the end where the time went.")
+@click.option(
     "--operation-deadline", type=click.FloatRange(0.1), help="Seconds after which a call hangs."
 )
 @click.option(
@@ -81,6 +87,8 @@ def run(
     accept_unknown: tuple[str, ...],
     baseline: Path | None,
     location: Path | None,
+    size: int | None,
+    timings: bool,
     operation_deadline: float | None,
     test_deadline: float | None,
 ) -> None:
@@ -103,8 +111,49 @@ def run(
         accept_unknown=accept_unknown,
         baseline=baseline,
         location=location,
+        size=size,
+        timings=timings,
         operation_s=operation_deadline,
         test_s=test_deadline,
+    )
+    click.get_current_context().exit(code)
+
+
+@main.command()
+@click.argument("stores", nargs=-1, required=True, metavar="STORE [STORE …]")
+@click.option("--profile", default="gate", show_default=True, help="smoke, gate or deep.")
+@click.option("--scale", is_flag=True, help="Measure also how costs grow; takes longer.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    default=Path("sessionproof-performance"),
+    show_default=True,
+    help="Folder for performance.md, performance.json and performance.html.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Repeat a measurement by its seed.")
+@click.option(
+    "--location",
+    type=click.Path(path_type=Path),
+    help="Existing folder below which the stores' data is put.  [default: memory, else temporary]",
+)
+def bench(
+    stores: tuple[str, ...],
+    *,
+    profile: str,
+    scale: bool,
+    report: Path,
+    seed: int | None,
+    location: Path | None,
+) -> None:
+    """Measure each STORE, and print their performance tables side by side.
+
+    A STORE is named as for run, and all need their packages in this environment.
+    Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 130 interrupted.
+    """
+    from sessionproof.cli.bench import compare
+
+    code = compare(
+        stores, profile=profile, scale=scale, report=report, seed=seed, location=location
     )
     click.get_current_context().exit(code)
 

@@ -16,12 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.engine.judge import LOG
+from sessionproof.engine.judge import LOG, Judgement
 from sessionproof.engine.judge import judge as run_plan
 from sessionproof.engine.machine import check_location, cores, fast_folder, make_report_folder
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 from sessionproof.report.terminal import print_summary
+from sessionproof.report.timings import print_timings
 from sessionproof.report.write import append_step_summary
 
 
@@ -37,6 +38,8 @@ def judge(
     accept_unknown: Sequence[str],
     baseline: Path | None,
     location: Path | None,
+    size: int | None,
+    timings: bool,
     operation_s: float | None,
     test_s: float | None,
 ) -> int:
@@ -63,45 +66,49 @@ def judge(
                 baseline=baseline,
                 operation_s=operation_s,
                 test_s=test_s,
+                size=size,
             )
-        return _run(plan, workers or cores(), report, accept_unknown, console)
+        judged = _run(plan, workers or cores(), report, accept_unknown, console)
     except BadUsage as error:
-        _say(console, f"sessionproof: {error}")
+        say(console, f"sessionproof: {error}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        _say(console, "sessionproof: interrupted before the first test; no report was written")
+        say(console, "sessionproof: interrupted before the first test; no report was written")
         return EXIT_INTERRUPTED
     finally:
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
+    if timings:
+        print_timings(judged.result, judged.records, Console())
+    return EXIT_USAGE if judged.never_started else judged.result.exit_code
 
 
 def _run(
     plan: Plan, workers: int, report: Path, accept_unknown: Sequence[str], console: Console
-) -> int:
+) -> Judgement:
     version = f" (version {plan.version})" if plan.version else ""
-    _say(console, f"judging {plan.store}{version}: profile {plan.profile.name}, seed {plan.seed}")
-    with _Watch(console) as watch:
+    say(console, f"judging {plan.store}{version}: profile {plan.profile.name}, seed {plan.seed}")
+    with Watch(console) as watch:
         judged = run_plan(
             plan, report, workers=workers, follow=watch.follow, accept_unknown=accept_unknown
         )
     out = Console()
     print_summary(judged.result, out)
-    _say(out, f"report: {judged.page}")
+    say(out, f"report: {judged.page}")
     unsaid = append_step_summary(judged.result, os.environ)
     for problem in (*judged.problems, *filter(None, [unsaid])):
-        _say(console, f"sessionproof: {problem}")
+        say(console, f"sessionproof: {problem}")
     if judged.never_started:
-        _say(console, f"sessionproof: no test ran; what pytest said is in {report / LOG}")
-        return EXIT_USAGE
-    return judged.result.exit_code
+        say(console, f"sessionproof: no test ran; what pytest said is in {report / LOG}")
+    return judged
 
 
-def _say(console: Console, text: str) -> None:
+def say(console: Console, text: str) -> None:
+    """Print one line as it is, however long."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class _Watch:
+class Watch:
     """Progress on screen: a bar on a terminal, a line a guarantee elsewhere."""
 
     def __init__(self, console: Console) -> None:
@@ -117,7 +124,7 @@ class _Watch:
             self._task = self._progress.add_task("opening", total=None)
         self._broken = 0
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Watch:
         self._shown.__enter__()
         return self
 
@@ -141,7 +148,7 @@ class _Watch:
             self._describe(value["guarantee"])
         else:
             words = verdict.shown + (f": {value['reason']}" if value["reason"] else "")
-            _say(self._console, f"{value['guarantee']} {words} ({value['duration_s']:.1f} s)")
+            say(self._console, f"{value['guarantee']} {words} ({value['duration_s']:.1f} s)")
 
     def _describe(self, guarantee: str) -> None:
         broken = f", {self._broken} broken" if self._broken else ""

@@ -25,6 +25,7 @@ from sessionproof.svg.shapes import SHAPES
 from sessionproof.svg.strips import Mark, Row, Strip, strips
 
 NAME_CHARACTERS_MAX = 42
+BAR_CHARACTERS_MAX = 18
 WORDS_CHARACTERS_MAX = 2_000
 COLOURS = 6  # of series; a seventh store looks like the first
 
@@ -135,18 +136,22 @@ def throughput_picture(every: Sequence[tuple[Named, Sequence[Speed]]]) -> Markup
     rows = [(name, one) for name, speeds in every for one in speeds]
     if not rows:
         return None
-    bars: list[Bar] = []
-    groups: dict[str, dict[str, list[tuple[Named, Speed]]]] = {}
+    several = len({name for name, _ in rows}) > 1
+    groups: dict[str, list[tuple[Named, Speed]]] = {}
     for name, one in rows:
-        groups.setdefault(one.operation, {}).setdefault(one.clients, []).append((name, one))
-    for operation, by_clients in groups.items():
-        head = _name(operation)
-        for clients, drawn in by_clients.items():
-            for at, (name, one) in enumerate(drawn):
-                words = f"{digits(one.per_second)}/s {_prefix(name, rows)}".rstrip()
-                label = "" if at else _name(clients)
-                bars.append(Bar(label, one.per_second, _name(words), name.class_, head))
-                head = ""
+        head = f"{one.operation}, {one.clients}" if several else one.operation
+        groups.setdefault(head, []).append((name, one))
+    bars = [
+        Bar(
+            shown(cut(name.name if several else one.clients, BAR_CHARACTERS_MAX)),
+            one.per_second,
+            f"{digits(one.per_second)}/s",
+            name.class_,
+            "" if at else _name(head),
+        )
+        for head, drawn in groups.items()
+        for at, (name, one) in enumerate(drawn)
+    ]
     label = "Calls a second: " + "; ".join(
         f"{one.operation} by {one.clients}{_of(name, rows)} {digits(one.per_second)}"
         for name, one in rows

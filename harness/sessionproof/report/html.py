@@ -50,7 +50,7 @@ def _rendered(result: RunResult, findings: int) -> str:
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         result=result,
         counts=number,
@@ -97,8 +97,9 @@ def drawn(stores: Mapping[str, speed.Measurements]) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What all pages are rendered with: their parts, their words, and texts made safe."""
+    made = Environment(
         loader=PackageLoader("sessionproof.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -106,7 +107,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {
+    made.globals |= {
         "Verdict": Verdict,
         "meaning": MEANINGS.__getitem__,
         "symbol": words.SYMBOLS.__getitem__,
@@ -137,7 +138,7 @@ def _environment() -> Environment:
         "memory_spark": charts.memory_spark,
         "limits": charts.limits,
     }
-    environment.filters |= {
+    made.filters |= {
         "text": _text,
         "evidence": _evidence,
         "command": _command,
@@ -145,7 +146,7 @@ def _environment() -> Environment:
         "some": _some,
         "tone": _tone,
     }
-    return environment
+    return made
 
 
 def _findings_max(broken: int, of_page: int) -> int:

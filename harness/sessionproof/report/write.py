@@ -37,11 +37,11 @@ def write_report(result: RunResult, directory: Path) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     write_result(result, directory)
-    _write(directory / JUNIT, render_junit(result))
-    _write(directory / SUMMARY, render_summary(result))
-    _write(directory / BADGE, json.dumps(badge(result)) + "\n")
+    write_whole(directory / JUNIT, render_junit(result))
+    write_whole(directory / SUMMARY, render_summary(result))
+    write_whole(directory / BADGE, json.dumps(badge(result)) + "\n")
     _write_benchmark(result, directory / BENCHMARK)
-    _write(directory / PAGE, render_html(result))
+    write_whole(directory / PAGE, render_html(result))
     return directory / PAGE
 
 
@@ -52,14 +52,14 @@ def write_result(result: RunResult, directory: Path) -> None:
     """
     values = json.dumps(to_json(result), indent=1, allow_nan=False)
     compact = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", values)
-    _write(directory / RESULT, compact + "\n")
+    write_whole(directory / RESULT, compact + "\n")
 
 
 def _write_benchmark(result: RunResult, path: Path) -> None:
     """Write the speeds for other tools; without any, an older run's file goes."""
     values = benchmark_json(result)
     if values["benchmarks"]:
-        _write(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
+        write_whole(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
     else:
         path.unlink(missing_ok=True)
 
@@ -110,7 +110,7 @@ def read_result(path: Path) -> RunResult:
     return result
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Put the text in the place of the file in one step: a crash leaves the old one or the new."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:

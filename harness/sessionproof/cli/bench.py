@@ -1,0 +1,171 @@
+"""``sessionproof bench``: the performance tables of several stores side by side."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sessionproof.cli.run import Watch, say
+from sessionproof.contract.seed import fresh_seed
+from sessionproof.engine.judge import LOG
+from sessionproof.engine.judge import judge as run_plan
+from sessionproof.engine.machine import check_location, fast_folder, make_report_folder
+from sessionproof.engine.plan import BadUsage, make_plan
+from sessionproof.report.comparison import Column, Rows, facts, named, tables, write_comparison
+from sessionproof.report.plain import cut, for_terminal
+from sessionproof.report.result import EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
+from sessionproof.workload.profiles import PROFILES
+
+TABLE = ("PERF-01",)
+GROWTH = ("SCALE-01", "SCALE-02")
+_OTHER = re.compile(r"[^A-Za-z0-9]+")
+_CELL_CHARACTERS_MAX = 200
+_HEAD_WIDTH, _CELL_WIDTH, _PROMISE_WIDTH = 16, 23, 20
+_INTERRUPTED = "the measurement was interrupted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What is measured of each store, and where."""
+
+    profile: str
+    only: tuple[str, ...]
+    seed: int
+    location: Path | None
+    report: Path
+
+
+def compare(
+    stores: Sequence[str],
+    *,
+    profile: str,
+    scale: bool,
+    report: Path,
+    seed: int | None,
+    location: Path | None,
+) -> int:
+    """Measure the stores one after the other, print and write the tables; the exit code."""
+    console = Console(stderr=True)
+    # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if profile not in PROFILES:
+            raise BadUsage(f"there is no profile {profile!r}: use {', '.join(PROFILES)}")
+        if location is not None:
+            check_location(location)
+        make_report_folder(report)
+    except BadUsage as error:
+        say(console, f"sessionproof: {error}")
+        return EXIT_USAGE
+    wanted = _Wanted(
+        profile=profile,
+        only=TABLE + (GROWTH if scale else ()),
+        seed=fresh_seed() if seed is None else seed,
+        location=location,
+        report=report,
+    )
+    columns: list[Column] = []
+    for at, (store, name) in enumerate(zip(stores, named(stores), strict=True), start=1):
+        if columns and _is_interrupted(columns[-1]):
+            columns.append(Column(name=name, store=store, problem=_INTERRUPTED))
+            continue
+        say(console, f"measuring {store}, {at} of {len(stores)}: profile {profile}, "
+                     f"seed {wanted.seed}")  # fmt: skip
+        columns.append(_column(store, name, wanted, console))
+    page = write_comparison(columns, report)
+    print_comparison(columns, Console())
+    say(Console(), f"report: {page}")
+    for one in columns:
+        if one.problem:
+            say(console, f"sessionproof: {one.store} was not measured: {one.problem}")
+    if any(map(_is_interrupted, columns)):
+        return EXIT_INTERRUPTED
+    return EXIT_USAGE if any(one.problem for one in columns) else EXIT_HOLDS
+
+
+def _is_interrupted(one: Column) -> bool:
+    return one.problem == _INTERRUPTED
+
+
+def _column(store: str, name: str, wanted: _Wanted, console: Console) -> Column:
+    """Measure one store; what goes wrong with it is its column's problem."""
+    unmeasured = Column(name=name, store=store)
+    folder = wanted.report / (_OTHER.sub("-", name).strip("-").lower()[:80] or "store")
+    parent = wanted.location or fast_folder()
+    directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
+    try:
+        with console.status("opening the store") if console.is_terminal else nullcontext():
+            plan = make_plan(
+                store, profile=wanted.profile, seed=wanted.seed, directory=directory,
+                only=wanted.only,
+            )  # fmt: skip
+        make_report_folder(folder)
+        with Watch(console) as watch:
+            judged = run_plan(plan, folder, workers=1, follow=watch.follow)
+    except BadUsage as error:
+        return replace(unmeasured, problem=str(error))
+    except KeyboardInterrupt:
+        return replace(unmeasured, problem=_INTERRUPTED)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    page = f"{folder.name}/{judged.page.name}"
+    column = replace(unmeasured, result=judged.result, page=page)
+    if judged.never_started:
+        return replace(column, problem=f"no test ran; what pytest said is in {folder / LOG}")
+    return replace(column, problem=_problem(column))
+
+
+def _problem(one: Column) -> str:
+    """Why the table of a run is not whole; empty when it is."""
+    if one.result is None or one.result.interrupted:
+        return _INTERRUPTED
+    if one.measured.speeds:
+        return ""
+    reasons = [row.reason for row in one.result.guarantees if row.id in TABLE and row.reason]
+    return next(iter(reasons), "nothing was measured")
+
+
+def print_comparison(columns: Sequence[Column], console: Console) -> None:
+    """The tables, each in as many parts as the width needs, and the facts of the machine."""
+    beside = max(1, (console.width - _HEAD_WIDTH - _PROMISE_WIDTH) // _CELL_WIDTH)
+    for table in tables(columns):
+        for first in range(0, len(columns), beside):
+            console.print(
+                _table(table, columns, range(len(columns))[first : first + beside], console)
+            )
+    for name, value in facts(columns).items():
+        fact = for_terminal(f"| {name:<12} {cut(value, 200)}", console.encoding)
+        console.print(Text(fact), soft_wrap=True)
+
+
+def _table(
+    table: Rows, columns: Sequence[Column], places: Sequence[int], console: Console
+) -> Table:
+    """The table with the stores at these places; what is promised stands beside the last."""
+
+    def text(value: str) -> Text:
+        short = cut(value, _CELL_CHARACTERS_MAX)
+        return Text(for_terminal(short, console.encoding, lines=True))
+
+    promised = places[-1] == len(columns) - 1 and any(row.promised for row in table.rows)
+    shown = Table(box=box.SQUARE, header_style="bold", highlight=False, show_lines=True)
+    for name in [table.of, *(columns[at].name for at in places)]:
+        shown.add_column(text(name), overflow="fold")
+    if promised:
+        shown.add_column("promised elsewhere", overflow="fold")
+    for row in table.rows:
+        cells = [row.head, *("\n".join(filter(None, row.cells[at])) for at in places)]
+        cells += [row.promised.replace(", ", "\n")] if promised else []
+        shown.add_row(*map(text, cells))
+    return shown
