@@ -28,8 +28,8 @@ _LEAST_SHARE = 0.01
 class Exponent:
     """The exponent of a cost over the largest three sizes, with its 99 % interval.
 
-    ``rounds`` were calm, and are what it was made of; where they were too few, the interval
-    says nothing and the verdict is "undecided".
+    ``rounds`` were calm, and are what it was made of. Where they were too few the verdict is
+    "undecided"; where there were none, all rounds make up value and interval.
     """
 
     value: float
@@ -59,14 +59,12 @@ def exponent(sizes: Sequence[int], costs: NDArray[np.float64], *, seed: int) -> 
     """
     if len(sizes) < TOP or costs.shape[1] != len(sizes):
         raise ValueError(f"{len(sizes)} sizes of costs {costs.shape}: at least three are needed")
-    top = costs[:, -TOP:]
-    kept = top[calm(*top.T)]
-    if not len(kept):
-        return Exponent(0.0, -np.inf, np.inf, 0)
-    slopes = np.log(kept) @ _weights(sizes)
+    top = np.maximum(costs[:, -TOP:], 1.0)
+    undisturbed = calm(*costs[:, -TOP:].T)
+    slopes = np.log(top[undisturbed] if undisturbed.any() else top) @ _weights(sizes)
     draws = np.random.default_rng(seed).integers(0, len(slopes), (_RESAMPLES, len(slopes)))
     low, high = np.percentile(np.median(slopes[draws], axis=1), _INTERVAL)
-    return Exponent(float(np.median(slopes)), float(low), float(high), len(kept))
+    return Exponent(float(np.median(slopes)), float(low), float(high), int(undisturbed.sum()))
 
 
 def _weights(sizes: Sequence[int]) -> NDArray[np.float64]:
@@ -120,8 +118,9 @@ def limit(sizes: Sequence[int], found: Exponent) -> str:
     share = linear_share(sizes, found.high)
     beyond = _rounded(largest * (1 - share) / share * shows / (1 - shows))
     return (
-        f"a part that grows linearly shows when it is about {100 * shows:.0f} % of the cost; it is at most "
-        f"{100 * share:.0f} % at {largest:,}, so it would become visible beyond {beyond:,}"
+        f"a part that grows linearly shows when it is about {100 * shows:.0f} % of the cost; "
+        f"it is at most {100 * share:.0f} % at {largest:,}, so it would become visible beyond "
+        f"{beyond:,}"
     )
 
 

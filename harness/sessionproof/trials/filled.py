@@ -190,14 +190,14 @@ def _place(trial: Trial, filled: Fill, size: int, operations: Sequence[str]) -> 
             began = monotonic_s()
             place.cursors = {session: _deep(trial, place, session) for session in place.sessions}
             place.deep_s = monotonic_s() - began
-        place.calls_s = sum(_call_s(trial, place, operation) for operation in operations)
+        place.calls_s = sum(call_s(trial, place, operation) for operation in operations)
     except BaseException:
         store.close()
         raise
     return place
 
 
-def _call_s(trial: Trial, place: Place, operation: str) -> float:
+def call_s(trial: Trial, place: Place, operation: str) -> float:
     """Seconds of a call. One before it shows whether it answers an awaitable."""
     given: dict[str, tuple[Any, ...]] = {
         "append": ([messages_of(trial)(place.messages)],),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sessionproof.bench.growth import FLAT, TOP, growth
 from sessionproof.bench.loading import batch_most
@@ -16,12 +15,14 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Growth
 from sessionproof.contract.seed import derive
 from sessionproof.trials.filled import (
+    LOOK,
     ROUNDS,
     Fill,
     Place,
     along_messages,
     along_sessions,
     at_sizes,
+    call_s,
 )
 from sessionproof.trials.growth_lines import script_of_growth
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
@@ -32,9 +33,13 @@ _ROUNDS_MOST = 480
 _SURE_MOST_S = 1.0  # for rounds that only make an interval narrower
 _UNSURE_MOST_S = 5.0
 _APPENDED = 200  # a batch of appends is at most this part of the smallest size that is judged
-_CALL = {"append": "append of one message", "read_last": "read_last(50)", "page": "page(limit=50)"}
-
-Costs = NDArray[np.float64]
+_CALLS = {
+    "append": "an append of one message",
+    "read_last": f"read_last({LOOK})",
+    "page": f"page(limit={LOOK})",
+}
+_COUNT = "count"  # may count the rows: that is a choice, and no break
+_COUNT_MOST_S = 0.005  # a call
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def of_appends(trial: Trial) -> None:
 
 def of_looks_along_messages(trial: Trial) -> None:
     """The newest messages, a page and the facts of sessions of rising lengths."""
-    _judge(trial, _messages(trial), LOOKS)
+    _judge(trial, _messages(trial), (*LOOKS, _COUNT))
 
 
 def of_looks_along_sessions(trial: Trial) -> None:
@@ -79,60 +84,91 @@ def _messages(trial: Trial) -> _Along:
 def _judge(trial: Trial, along: _Along, operations: Sequence[str]) -> None:
     """Measure, confirm what grows on fresh locations, and say what came of it."""
     measured = [name for name in operations if name == "append" or name in trial.capabilities]
-    judged = _measured(trial, along, measured, ROUNDS)
-    trial.measured += judged.values()
-    trial.count("rounds", min(one.rounds for one in judged.values()))
-    for name, one in sorted(judged.items(), key=lambda item: -item[1].slope):
-        if one.verdict in ("flat", "undecided"):
-            continue
-        again = _measured(
-            trial, _Along(along.what, one.sizes[-TOP:], along.fill), [name], 2 * ROUNDS
-        )[name]
-        if again.verdict in ("flat", "undecided"):
-            raise CouldNotTell(
-                f"the cost of {_call(name)} grew in one measurement, with {along.what}^"
-                f"{_interval(one)}, and not surely in another, {_interval(again)}"
-            )
-        _broken(trial, one, again)
-    doubtful = [one for one in judged.values() if one.verdict == "undecided"]
+    grown = _measured(trial, along, measured, ROUNDS)
+    trial.measured += grown.values()
+    judged = [one for name, one in grown.items() if name != _COUNT]
+    trial.count("rounds", min(one.rounds for one in judged))
+    for one in sorted(judged, key=lambda one: -one.slope):
+        if _grows(one):
+            _confirm(trial, along, one)
+    if _COUNT in grown and _grows(grown[_COUNT]):
+        trial.notes.append(f"{_how(grown[_COUNT])}: it is not judged, as it may count the rows")
+    doubtful = [_how(one) for one in judged if one.verdict == "undecided"]
     if doubtful:
-        said = "; ".join(
-            f"{_call(one.operation)} with {along.what}^{_interval(one)}" for one in doubtful
-        )
-        raise CouldNotTell(
-            f"what grows by less than ^{FLAT:g} is flat, and this is not sure: {said}"
-        )
+        raise CouldNotTell(f"flat is below ^{FLAT:g}, and this is not sure: {'; '.join(doubtful)}")
+
+
+def _grows(one: Growth) -> bool:
+    return one.verdict not in ("flat", "undecided")
+
+
+def _confirm(trial: Trial, along: _Along, one: Growth) -> None:
+    """Measure anew, on fresh locations and longer; raises Broken where it grows again."""
+    largest = replace(along, sizes=one.sizes[-TOP:])
+    again = _measured(trial, largest, [one.operation], 2 * ROUNDS)[one.operation]
+    if not _grows(again):
+        raise CouldNotTell(f"{_how(one)} in one measurement, and {_power(again)} in another")
+    costs = ", ".join(
+        f"{_time(cost)} at {size:,}" for size, cost in zip(one.sizes, one.cost_us, strict=True)
+    )
+    trial.require(
+        False,
+        Anomaly.GROWTH,
+        did=f"measured {_call(one.operation)} at {one.sizes[0]:,} to {one.sizes[-1]:,} "
+        f"{one.along}, in random turns, and again on fresh locations",
+        expected=f"it costs about the same at each size: less than {one.along}^{FLAT:g}",
+        seen=f"{costs}: {one.factor:.3g} times as much, {_power(one)}, the second time "
+        f"{_power(again)}; at 1,000,000 it would be {_time(one.at_million_us)}",
+        script=script_of_growth(trial, one, batch_most(trial.claims)),
+    )
 
 
 def _measured(
     trial: Trial, along: _Along, operations: Sequence[str], rounds: int
 ) -> Mapping[str, Growth]:
     """The growth of each operation, after so many rounds, or more where one is not sure."""
-    with at_sizes(trial, along.sizes, along.fill, operations) as places, undisturbed():
+    judged = [name for name in operations if name != _COUNT]
+    with at_sizes(trial, along.sizes, along.fill, judged) as places, undisturbed():
         sizes = [place.size for place in places]
-        arms = {name: [_arm(trial, place, name, sizes) for place in places] for name in operations}
-        costs = {name: np.empty((0, len(sizes))) for name in operations}
+        going = [*judged, *_counted(trial, operations, places)]
+        arms = {name: [_arm(trial, place, name, sizes) for place in places] for name in going}
+        costs = {name: np.empty((0, len(sizes))) for name in going}
         grown: dict[str, Growth] = {}
-        open_, began = list(operations), monotonic_s()
-        while open_:
-            turn = [arm for name in open_ for arm in arms[name]]
+        began = monotonic_s()
+        while going:
             seed = derive(trial.seed, along.what, *map(len, costs.values())) % 2**32
+            turn = [arm for name in going for arm in arms[name]]
             more = in_rounds(turn, _TURN, seed=seed, lend=_here).costs
-            for name in open_:
+            for name in going:
                 added = np.column_stack([more[arm.name] for arm in arms[name]])
                 costs[name] = np.concatenate([costs[name], added])
                 grown[name] = growth(name, along.what, sizes, costs[name], seed=seed)
-            spent = monotonic_s() - began
-            least = trial.guarantee.least
-            open_ = [
-                one for one in open_ if _goes_on(grown[one], len(costs[one]), rounds, spent, least)
+            spent_s = monotonic_s() - began
+            going = [
+                name
+                for name in going
+                if _goes_on(trial, grown[name], len(costs[name]), rounds, spent_s)
             ]
         return grown
 
 
-def _goes_on(one: Growth, done: int, rounds: int, spent_s: float, least: int) -> bool:
+def _counted(trial: Trial, operations: Sequence[str], places: Sequence[Place]) -> list[str]:
+    """The look that is measured and not judged, where that is no waste of time."""
+    if _COUNT not in operations:
+        return []
+    seconds = [call_s(trial, place, _COUNT) for place in places]
+    if seconds[-1] <= _COUNT_MOST_S:
+        return [_COUNT]
+    trial.notes.append(
+        f"count takes {_time(seconds[-1] * 1e6)} at {places[-1].size:,}: it is not judged"
+    )
+    return []
+
+
+def _goes_on(trial: Trial, one: Growth, done: int, rounds: int, spent_s: float) -> bool:
     """Whether an operation takes part in more rounds, after so many of them and so much time."""
-    if one.verdict == "undecided" or (one.verdict == "flat" and one.rounds < least):
+    few = one.verdict == "flat" and one.rounds < trial.guarantee.least
+    if one.operation != _COUNT and (few or one.verdict == "undecided"):
         return done < _ROUNDS_MOST and spent_s < _UNSURE_MOST_S
     return done < rounds and spent_s < _SURE_MOST_S
 
@@ -153,27 +189,15 @@ def _here(turn: Callable[[], None]) -> None:
 
 
 def _call(operation: str) -> str:
-    return _CALL.get(operation, operation)
+    return _CALLS.get(operation, operation)
 
 
-def _interval(one: Growth) -> str:
-    return f"{one.slope:.2f} ({one.low:.2f} to {one.high:.2f})"
+def _how(one: Growth) -> str:
+    return f"{_call(one.operation)} costs {_power(one)}"
 
 
-def _broken(trial: Trial, one: Growth, again: Growth) -> None:
-    costs = ", ".join(
-        f"{_time(cost)} at {size:,}" for size, cost in zip(one.sizes, one.cost_us, strict=True)
-    )
-    trial.require(
-        False,
-        Anomaly.GROWTH,
-        did=f"measured {_call(one.operation)} at {one.sizes[0]:,} to {one.sizes[-1]:,} "
-        f"{one.along}, in random turns, and again on fresh locations",
-        expected=f"it costs about the same at each size: an exponent below {FLAT:g}",
-        seen=f"{costs}: it grows with {one.along}^{_interval(one)}, the second time with "
-        f"^{_interval(again)}; at 1,000,000 it would be {_time(one.at_million_us)}",
-        script=script_of_growth(trial, one, batch_most(trial.claims)),
-    )
+def _power(one: Growth) -> str:
+    return f"{one.along}^{one.slope:.2f} ({one.low:.2f} to {one.high:.2f})"
 
 
 def _time(microseconds: float) -> str:
