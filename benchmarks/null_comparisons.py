@@ -121,6 +121,15 @@ def size_of(spins: int, durability: str) -> float:
     return 100 * (median(found) - 1)
 
 
+def spins_for(percent: float, durability: str) -> int:
+    """How many spins cost about so many percent of an append; prints what they really cost."""
+    spins = TRIED_SPINS
+    for _ in range(2):  # the first ones of a loop are cheaper than the rest
+        spins = max(1, round(spins * percent / max(size_of(spins, durability), 0.1)))
+    say(f"{durability}: {spins} spins cost {size_of(spins, durability):.2f} % of an append")
+    return spins
+
+
 def burn(parent: int) -> None:
     """Keep a core busy for as long as the parent lives."""
     while os.getppid() == parent:
@@ -172,12 +181,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.comparisons < 1 or given.slow <= 0:
         parser.error("--comparisons and --slow must be above zero")
-    spins = {}
-    for durability in DURABILITIES:
-        each = size_of(TRIED_SPINS, durability) / TRIED_SPINS
-        spins[durability] = max(1, round(given.slow / each))
-        size = size_of(spins[durability], durability)
-        say(f"{durability}: {spins[durability]} spins cost {size:.2f} % of an append")
+    spins = {durability: spins_for(given.slow, durability) for durability in DURABILITIES}
     jobs = [
         Job(derive(given.seed, number), DURABILITIES[number % 2])
         for number in range(given.comparisons)

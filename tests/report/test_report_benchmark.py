@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -160,7 +161,7 @@ def test_pytest_benchmark_compares_two_runs(tmp_path):
     assert ran.returncode == 0, ran.stdout
     assert "benchmark 'append, one client': 4 tests" in ran.stdout
     assert ran.stdout.count("append, one client[store]") == 2
-    assert "61.0000 (2.53)" in ran.stdout  # the median, and how it stands to the fastest arm
+    assert "61.0000 (2.54)" in ran.stdout  # the median, as a multiple of the fastest arm's
 
 
 def test_a_benchmark_stands_beside_the_class(project):
@@ -178,9 +179,8 @@ def test_a_benchmark_stands_beside_the_class(project):
     for file in (saved, project / "report" / "benchmark.json"):
         again = own_pytest(project, "-k", "mine", f"--benchmark-compare={file}")
         assert again.returncode == 0, again.stdout
-        assert f"Comparing against benchmarks from: {file.name}" in again.stdout.replace(
-            f"{file.parent}/", ""
-        )
+        (line,) = re.findall("Comparing against benchmarks from: (.*)", again.stdout)
+        assert line.endswith(file.name)
     assert "test_mine[10]" in again.stdout
 
 
