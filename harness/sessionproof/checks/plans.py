@@ -41,7 +41,8 @@ _SETTINGS = (
     "EXPLAIN", "ANALYZE", "",
 )  # fmt: skip
 _SCAN = re.compile(r"SCAN (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?")
-_RANGE = re.compile(r"SEARCH (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))? USING .*\([^=]*\)$")
+# A range of rows, as for (rowid>?), or an order in which the first is looked for, as for max().
+_RANGE = re.compile(r"SEARCH (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?(?: USING [^=]*)?$")
 _AUTOMATIC = re.compile(r"SEARCH (?:TABLE )?(?P<name>\S+)(?: AS \S+)? USING AUTOMATIC ")
 _MADE = re.compile(r"(?:CO-ROUTINE|MATERIALIZE) (?P<name>\S+)")
 _SORT = "USE TEMP B-TREE FOR ORDER BY"

@@ -12,21 +12,27 @@ from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import Trial
 
 LAST, PAGE = 50, 20
-OWN, OTHER = 60, 24  # messages of the session that is asked, and of each other one
-_MORE_OTHERS, _MORE_OWN = 40, 420  # what a script adds
+OWN, OTHER = 60, 8  # messages of the session that is asked, and of each other one
+_MORE_OWN = 420  # messages that a script adds
 _TEXT_MOST = 300  # characters of a statement
 _LINES_MOST = 8  # of a plan
+_COMMENT_MOST = 90
 
-_LOOKS = {
-    "read": ["store.read(s0)"],
-    "read_last": [f"store.read_last(s0, {LAST})"],
-    "page": [f"cursor = store.page(s0, limit={PAGE}).next",
-             f"store.page(s0, cursor=cursor, limit={PAGE})"],
-    "get": ["store.get(s0)"],
-    "count": ["store.count(s0)"],
-    "get_state": ["store.get_state(s0, 'step')"],
-    "list": ["store.list()"],
-}  # fmt: skip
+
+def _called(call: str, session: str, trial: Trial) -> list[str]:
+    """The call on a session; what comes before the last line is no part of it."""
+    match call:
+        case "append":
+            return [f"store.append({session}, [{said(trial, 'one more')}])"]
+        case "read_last":
+            return [f"store.read_last({session}, {LAST})"]
+        case "page":
+            first = f"cursor = store.page({session}, limit={PAGE}).next"
+            return [first, f"store.page({session}, cursor=cursor, limit={PAGE})"]
+        case "get_state":
+            return [f"store.get_state({session}, 'step')"]
+        case _:
+            return [f"store.{call}({session})"]
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,12 @@ def raise_scan(trial: Trial, costly: Costly) -> None:
         Anomaly.SCAN,
         did=f"{costly.call} of a session, before and after there were {costly.added} more {more}: "
         f"{short(costly.text)}",
-        expected=f"its cost does not follow {costly.among}",
+        expected=f"its cost does not grow with {costly.among}",
         seen=seen + (f"; {costly.index}" if costly.index else ""),
         program=[
             f"# {costly.call} runs: {short(costly.text)}",
             *(f"#   {line}" for line in shown[:_LINES_MOST]),
-            *_LOOKS.get(costly.call, [f"store.append(s0, [{said(trial, 'one more')}])"]),
+            *_called(costly.call, "s0", trial),
         ],
         script=script,
     )
@@ -113,18 +119,18 @@ def raise_statements(trial: Trial, call: str, few: tuple[int, int], many: tuple[
 
 def _of_all(call: str, rows: int) -> list[str]:
     """The call, as the line that asks for so many rows at once."""
-    sized = {"read_last": f"store.read_last(s0, {rows})", "page": f"store.page(s0, limit={rows})"}
-    return [sized[call]] if call in sized else _LOOKS[call]
+    sized = {"read_last": f"s0, {rows}", "page": f"s0, limit={rows}", "list": ""}
+    return [f"store.{call}({sized.get(call, 's0')})"]
 
 
 def _watching(method: str) -> list[str]:
     """Lines that open the store again with each connection's callback set by ``method``."""
     what = "statement" if "trace" in method else "step"
     return [
-        "seen, connect = [], sqlite3.connect",
+        "seen = []",
         "",
         "",
-        "def watched(*arguments, **options):",
+        "def watched(*arguments, connect=sqlite3.connect, **options):",
         "    db = connect(*arguments, **options)",
         f"    {method}",
         "    return db",
@@ -141,15 +147,11 @@ def _appended(trial: Trial, session: str, number: int) -> list[str]:
     return [f"for at in range({number}):", f"    store.append({session}, [{said(trial, 'x')}])"]
 
 
-def _more_sessions(trial: Trial, number: int, messages: int) -> list[str]:
-    """Lines that make further sessions with so many messages each."""
-    named = "f'other-{number}'"
+def _another_session(trial: Trial, messages: int) -> list[str]:
+    """Lines, inside a loop over ``number``, that make a session with so many messages."""
     (line,) = made(trial, "other")
-    return [
-        f"for number in range({number}):",
-        f"    {line.replace(repr('other'), named)}",
-        *(f"    {line}" for line in _appended(trial, "other", messages)),
-    ]
+    named = line.replace(repr("other"), "f'other-{number}'")
+    return [f"    {named}", *(f"    {line}" for line in _appended(trial, "other", messages))]
 
 
 def _script_of_steps(trial: Trial, costly: Costly) -> list[str]:
@@ -157,29 +159,37 @@ def _script_of_steps(trial: Trial, costly: Costly) -> list[str]:
     before, after = costly.steps
     if costly.suspect.kind == "count":
         raise Unwritable("to count all rows is a single step of SQLite's machine")
-    among_others = costly.among == OTHERS
-    call = _LOOKS.get(costly.call, [f"store.append(s0, [{said(trial, 'one more')}])"])
-    more = _MORE_OTHERS if among_others else _MORE_OWN
+    if costly.among == OTHERS:
+        later, more = "s1", OWN
+        (first,) = made(trial, later)
+        one = f"    store.append({later}, [{said(trial, 'x')}])"
+        turns = f"for number in range({more}):  # a session of the same length, among others"
+        added = [first, turns, one, *_another_session(trial, OTHER)]
+    else:
+        later, more = "s0", _MORE_OWN
+        added = _appended(trial, later, more)
     allowed = max(1, int((after - before) / max(1, costly.added) * more / 2))
-    added = _more_sessions(trial, more, OTHER) if among_others else _appended(trial, "s0", more)
     return [
         *_watching("db.set_progress_handler(lambda: seen.append(1), 1)"),
         *made(trial, "s0"),
         *_appended(trial, "s0", OWN),
-        *call,  # what a first call reads, a later one need not
-        *call[:-1],
-        "seen.clear()",
-        call[-1],
+        *_called(costly.call, "s0", trial),  # what a first call reads, a later one need not
+        *_counted(trial, costly.call, "s0"),
         "before = len(seen)",
         "if not before:",
         "    sys.exit('no step was seen: the connection was opened in another way')",
         *added,
-        *call[:-1],
-        "seen.clear()",
-        call[-1],
+        *_counted(trial, costly.call, later),
         "steps = len(seen) - before",
+        f"# {costly.suspect.line[:_COMMENT_MOST]}",
         f"assert steps < {allowed}, f'{{steps:,}} more steps than the {{before:,}} before'",
     ]
+
+
+def _counted(trial: Trial, call: str, session: str) -> list[str]:
+    """Lines that make the call and leave what was seen of it alone."""
+    *first, last = _called(call, session, trial)
+    return [*first, "seen.clear()", last]
 
 
 def _script_of_statements(
@@ -190,7 +200,7 @@ def _script_of_statements(
     more = many[0] - few[0]
     if call == "list":
         filled = [*made(trial, "s0"), *_appended(trial, "s0", 1)]
-        added = _more_sessions(trial, more, 1)
+        added = [f"for number in range({more}):", *_another_session(trial, 1)]
     else:
         filled = [*made(trial, "s0"), *_appended(trial, "s0", few[0])]
         added = _appended(trial, "s0", more)
