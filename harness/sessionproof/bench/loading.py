@@ -36,7 +36,8 @@ class Filled:
     """How far a session is. ``single_us`` are its first appends of one message, microseconds each.
 
     ``messages`` is how many it has, and ``start`` how many it had; ``seconds`` is the time that
-    the store's calls took, ``most`` the largest batch that the store may be given.
+    the store's calls took, ``most`` the largest batch that the store may be given. ``best_us`` is
+    what a message took in the quickest of them.
     """
 
     messages: int
@@ -44,6 +45,7 @@ class Filled:
     start: int = 0
     batch: int = 1
     seconds: float = 0.0
+    best_us: float = math.inf
     single_us: list[float] = field(default_factory=list)
 
     @property
@@ -135,6 +137,7 @@ def _appends(
             continue
         spent = monotonic_s() - began
         filled.seconds += spent
+        filled.best_us = min(filled.best_us, spent * 1e6 / size)
         filled.messages += size
         if len(filled.single_us) < _SINGLES and size == 1:
             filled.single_us.append(spent * 1e6)
