@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sessionproof.svg.scales import ceiling, linear, logarithmic, powers
+from sessionproof.svg.scales import ceiling, floor, linear, logarithmic, powers, rounds
 
 
 def test_a_linear_scale_keeps_shares():
@@ -55,3 +55,19 @@ def test_powers_of_ten_are_marked():
 def test_the_end_of_a_scale_is_a_power_of_ten(value, power):
     """The smallest power that is not below the value; exact powers stay what they are."""
     assert ceiling(value) == pytest.approx(power)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 10, [0, 2, 4, 6, 8, 10]), (0, 11_500, [0, 5_000, 10_000]), (3, 3, [3]),
+     (0.1, 0.35, [0.1, 0.15, 0.2, 0.25, 0.3, 0.35])],
+)  # fmt: skip
+def test_round_values_are_few_and_round(low, high, expected):
+    """Marks are 1, 2 or 5 by a power of ten, and lie within the ends."""
+    assert rounds(low, high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("value", "power"), [(1, 1), (9.9, 1), (10, 10), (0.05, 0.01), (0, 1)])
+def test_the_floor_of_a_value_is_the_power_below(value, power):
+    """A power of ten is its own floor; what is not above 0 has 1."""
+    assert floor(value) == pytest.approx(power)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import prod
 from typing import TypeVar
 
 from markupsafe import Markup
@@ -206,11 +206,9 @@ def _fitted(one: Growth) -> tuple[tuple[float, float], tuple[float, float]]:
 
     It is drawn over all sizes: where smaller ones leave it, their cost was something else.
     """
-    sizes, costs = one.sizes[-3:], one.cost_us[-3:]
-    middle = sqrt(sizes[0] * sizes[-1])
-    at = 1.0
-    for cost in costs:
-        at *= cost ** (1 / len(costs))
+    middle, at = (
+        prod(values) ** (1 / len(values)) for values in (one.sizes[-3:], one.cost_us[-3:])
+    )
     start, end = (
         (float(size), at * (size / middle) ** one.slope) for size in (one.sizes[0], one.sizes[-1])
     )

@@ -91,9 +91,7 @@ def dot(x: float, y: float, *, class_: str, shape: str = "circle", title: str = 
         case "triangle":
             d = f"M{number(x)} {number(y - r - 1)} l{r + 1} {2 * r + 1} h{-2 * r - 2} Z"
         case "bar":
-            return element(
-                "path", d=f"M{number(x)} {number(y - r - 2)} v{2 * r + 4}", class_=class_
-            )
+            d = f"M{number(x)} {number(y - r - 2)} v{2 * r + 4}"
         case _:
             d = f"M{number(x - r)} {number(y)} a{r} {r} 0 1 0 {2 * r} 0 a{r} {r} 0 1 0 {-2 * r} 0 Z"
     inside = [element("title", title)] if title else []
