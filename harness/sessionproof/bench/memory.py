@@ -111,10 +111,10 @@ def steady(lows: Sequence[int], noise: int) -> bool:
 
 
 def per_call(series: Series, pace: Pace) -> float:
-    """How much a call adds: lowest to lowest over the last groups."""
-    recent = series.lows[-GROUPS:]
-    if len(recent) < 2:
+    """How much a call adds: over the last two groups once it is level, else over the last six."""
+    if len(series.lows) < 2:
         return 0.0
+    recent = series.lows[-2:] if trend(series, pace) == "level" else series.lows[-GROUPS:]
     return (recent[-1] - recent[0]) / ((len(recent) - 1) * pace.group)
 
 

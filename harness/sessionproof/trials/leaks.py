@@ -211,8 +211,8 @@ def _script(repeated: Repeated, series: Series, calls: int, each: float) -> list
     tracing = ["tracemalloc.start()"] if series.gauge.name == "Python's memory" else []
     half = max(1, calls // 2)
     return [
-        *tracing,
         *repeated.first,
+        *tracing,
         "kept = []",
         f"for n in range({2 * half}):",
         *_indented(repeated.lines),

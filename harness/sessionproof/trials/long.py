@@ -141,7 +141,7 @@ def _load(trial: Trial, long: Long) -> None:
         script = [*long.lines, *_loading(long, min(long.sent + _BATCH, size), most)]
         trial.require_ok(outcome, f"appended to a session of {long.sent:,} messages", script)
     if long.sent < size:
-        trial.notes.append(f"{long.sent:,} of {size:,} messages: the store is slow")
+        trial.notes.append(f"{long.sent:,} of {size:,} messages: there was no time for more")
     long.lines += _loading(long, long.sent, most)
     long.living = _kept(trial, long.living)
 

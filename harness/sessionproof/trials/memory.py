@@ -205,7 +205,9 @@ def _filled(trial: Trial) -> tuple[str, str, int]:
     trial.require_ok(outcome, f"appended {size:,} messages to one session")
     reached: Filled = outcome.value
     if reached.messages < size:
-        trial.notes.append(f"{reached.messages:,} messages in the session: the store is slow")
+        trial.notes.append(
+            f"{reached.messages:,} messages in the session: there was no time for more"
+        )
     return _session(trial, "short", reached.messages // 10), long, reached.messages
 
 

@@ -209,7 +209,7 @@ def _pages(trial: Trial, long: Long) -> None:
         outcome = trial.handle().lend(f"page {walk.pages + 1:,} of a long session", some)
         trial.require_ok(outcome, f"read page {walk.pages + 1:,} of at most {limit}", script)
     if not walk.ended:
-        trial.notes.append(f"{walk.place:,} messages by pages: the store is slow")
+        trial.notes.append(f"{walk.place:,} messages by pages: there was no time for more")
     line = f"store.page(s0, cursor=…, limit={limit}), page {walk.pages:,},"
     if walk.wrong is not None:
         seen, problems = walk.wrong
