@@ -67,11 +67,18 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
             raise pytest.UsageError("stores are run in workers of pytest-xdist: drop -p no:xdist")
         if not config.option.numprocesses:
             config.option.numprocesses = 1
-            if hasattr(config.option, "benchmark_disable"):  # or pytest-benchmark warns of workers
-                config.option.benchmark_disable = True
         if config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = str(_RESTARTS)
+        _no_benchmarks(config)
+    elif _is_worker(config) and config.workerinput.get("sessionproof_plan"):  # type: ignore[attr-defined]
+        _no_benchmarks(config)
     return (yield)
+
+
+def _no_benchmarks(config: pytest.Config) -> None:
+    """Switch pytest-benchmark off, before it warns of workers: under -W error it ends the run."""
+    if hasattr(config.option, "benchmark_disable"):
+        config.option.benchmark_disable = True
 
 
 def pytest_configure(config: pytest.Config) -> None:
