@@ -36,6 +36,7 @@ from sessionproof.contract.seed import generator
 FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3)  # of the closed loop's throughput
 WINDOW_S = 0.2
 LEAST_CALLS = 100
+RATE_MOST = 25_000.0
 FEWEST_CALLS = 20
 _RATES_LEAST = 4
 _GRACE = 1.0  # windows after the end in which calls are still begun
@@ -73,16 +74,18 @@ class Answered:
     block: Block
 
 
-def offers(closed_per_s: float, *, total_s: float, seed: int) -> list[Offer]:
+def offers(closed_per_s: float, *, total_s: float, longest_s: float, seed: int) -> list[Offer]:
     """Offers at ``FRACTIONS`` of this throughput, rising, whose windows take ``total_s`` at most.
 
-    A window is longer where it would hold fewer than ``LEAST_CALLS``. Where there is no time for
-    that, the lowest rates are left out, as they take longest, down to ``_RATES_LEAST`` of them;
-    then all have fewer calls. None with less than ``FEWEST_CALLS``.
+    Of more than ``RATE_MOST`` it is fractions of that: there the harness would be the bottleneck.
+    A window is longer where it would hold fewer than ``LEAST_CALLS``, up to ``longest_s``. Where
+    there is no time for that, the lowest rates are left out, as they take longest, down to
+    ``_RATES_LEAST`` of them; then all have fewer calls. None with less than ``FEWEST_CALLS``.
     """
+    highest = min(closed_per_s, RATE_MOST)
     windows = {
-        rate: max(WINDOW_S, LEAST_CALLS / rate)
-        for rate in (fraction * closed_per_s for fraction in FRACTIONS)
+        rate: min(max(WINDOW_S, LEAST_CALLS / rate), longest_s)
+        for rate in (fraction * highest for fraction in FRACTIONS)
     }
     while len(windows) > _RATES_LEAST and sum(windows.values()) > total_s:
         del windows[min(windows)]

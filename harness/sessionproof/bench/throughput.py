@@ -120,18 +120,27 @@ def closed(blocks: Sequence[Block], *, clients: str) -> Speed:
 
 
 def at_rates(
-    work: Work, sessions: Sequence[str], reached: Speed, *, total_s: float, seed: int
+    work: Work,
+    sessions: Sequence[str],
+    reached: Speed,
+    *,
+    total_s: float,
+    longest_s: float,
+    seed: int,
 ) -> Load | None:
     """Latency at offered rates around what the same clients reached in a closed loop.
 
-    All windows together take ``total_s`` at most, backlogs besides. None where the store is too
-    slow for a window with enough calls.
+    All windows together take ``total_s`` at most and none more than ``longest_s``; each may be
+    followed by as long a time for its backlog. None where the store is too slow for a window with
+    enough calls.
     """
     points: list[tuple[LoadPoint, bool]] = []
     blocks: list[Block] = []
     late: dict[float, float] = {}
     with undisturbed():
-        for one in offered.offers(reached.per_second, total_s=total_s, seed=seed):
+        for one in offered.offers(
+            reached.per_second, total_s=total_s, longest_s=longest_s, seed=seed
+        ):
             seen = offered.carried_out(work, sessions, one)
             point = offered.point(seen, one)
             kept = offered.kept_up(seen, one, usual_ns=reached.latency.p50_us * 1_000)

@@ -61,9 +61,14 @@ class _Bench:
         return max(_LEAST_ROUNDS, self.trial.profile.rounds // _ROUNDS)
 
     @property
+    def longest_s(self) -> float:
+        """How long clients may go on: one deadline of a call bounds all that a handle is lent."""
+        return self.trial.store.deadlines.operation_s / 10
+
+    @property
     def most_s(self) -> float:
-        """How long calls of a block may begin: its end stays far from the deadline of a call."""
-        return min(_BEGIN_S, self.trial.store.deadlines.operation_s / 10)
+        """How long calls of a block may begin."""
+        return min(_BEGIN_S, self.longest_s)
 
     @property
     def synchronous(self) -> Synchronous:
@@ -175,6 +180,7 @@ def _offered(bench: _Bench, crew: Crew, sessions: tuple[str, ...]) -> None:
         sessions,
         reached,
         total_s=bench.seconds(_OFFERED_S),
+        longest_s=bench.longest_s,
         seed=derive(bench.trial.seed, "offered"),
     )
     if load is None:
