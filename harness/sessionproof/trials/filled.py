@@ -36,8 +36,8 @@ _PROBES = 4  # sessions that are looked at among many
 _PROBE_MESSAGES = 60
 _SMALLEST = 10
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
-_PLAIN = 2.0  # times the cost at the smallest size: growth that needs no statistics
-_DEAR_S = 0.3  # is not spent on a further size then
+_PLAIN = 2.5  # times the cost at the smallest size: growth that needs no statistics
+_CALLS_MOST_S = 0.3  # of the first rounds at a further size, then
 
 Fill: TypeAlias = "Callable[[Trial, StoreUnderTest, int], Place]"
 """Fills a store on an empty location to a size."""
@@ -175,7 +175,7 @@ def at_sizes(
             trial.notes.append(f"{append_ms:.1f} ms an append: sizes up to {sizes[-1]:,}")
             places.append(_place(trial, filled, sizes[0], operations))
         for size in sizes[1:]:
-            if len(places) >= TOP and _growing_s(places, size) > _DEAR_S:
+            if len(places) >= TOP and _too_dear(places, size, most_s):
                 trial.notes.append(f"dearer at each size: sizes up to {places[-1].size:,}")
                 break
             places.append(_place(trial, filled, size, operations))
@@ -201,7 +201,7 @@ def _place(trial: Trial, filled: Fill, size: int, operations: Sequence[str]) -> 
 
 
 def call_s(trial: Trial, place: Place, operation: str) -> float:
-    """Seconds of a call. One before it shows whether it answers an awaitable."""
+    """Seconds of the quickest of a few calls; one before shows whether it answers an awaitable."""
     given: dict[str, tuple[Any, ...]] = {
         "append": ([messages_of(trial)(place.messages)],),
         "read_last": (LOOK,),
@@ -212,7 +212,8 @@ def call_s(trial: Trial, place: Place, operation: str) -> float:
     )
     trial.require_ok(outcome, f"called {operation} at a size of {place.size:,}")
     place.messages += operation == "append"
-    return min(place.run(trial, operation)(2)) / 1e9
+    run = place.run(trial, operation)
+    return min(*run(1), *run(1), *run(1)) / 1e9
 
 
 def _deep(trial: Trial, place: Place, session: str) -> Any:
@@ -237,15 +238,16 @@ def _deep(trial: Trial, place: Place, session: str) -> Any:
     return cursor
 
 
-def _growing_s(places: Sequence[Place], size: int) -> float:
-    """Seconds for filling and measuring one size more, where cost grows for all to see; else 0."""
+def _too_dear(places: Sequence[Place], size: int, most_s: float) -> bool:
+    """Whether cost grows for all to see, and one size more would take long.
+
+    Calls are measured in turns, so what grows in them will be judged; filling is not.
+    """
     first, last = places[0], places[-1]
     times = size / last.size
-    seconds = 0.0
-    if last.each_s > _PLAIN * first.each_s:
-        seconds += last.each_s * times * size
-    if last.deep_s / last.size > _PLAIN * first.deep_s / first.size:
-        seconds += last.deep_s * times**2
-    if last.calls_s > _PLAIN * first.calls_s:
-        seconds += last.calls_s * times * ROUNDS
-    return seconds
+    calls_s = last.calls_s * times * ROUNDS
+    filling_s = (last.each_s * last.size + last.deep_s) * times**2
+    each = [place.each_s + place.deep_s / place.size for place in (first, last)]
+    return (calls_s > _CALLS_MOST_S and last.calls_s > _PLAIN * first.calls_s) or (
+        filling_s > most_s / 2 and each[1] > _PLAIN * each[0]
+    )

@@ -31,7 +31,7 @@ LOOKS = ("read_last", "page", "get")
 _TURN = 10  # rounds between two looks at what they say
 _ROUNDS_MOST = 480
 _SURE_MOST_S = 1.0  # for rounds that only make an interval narrower
-_UNSURE_MOST_S = 5.0
+_UNSURE_MOST_S = 10.0
 _APPENDED = 200  # a batch of appends is at most this part of the smallest size that is judged
 _CALLS = {
     "append": "an append of one message",
