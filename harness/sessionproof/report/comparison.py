@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sessionproof.report.html import drawn, environment
 from sessionproof.report.markdown import code, plain
 from sessionproof.report.plain import cut
 from sessionproof.report.promises import in_words, number_of, promise_of
-from sessionproof.report.result import RunResult
+from sessionproof.report.result import RunResult, to_json
 from sessionproof.report.speed import MACHINE, Measurements, grown, kept, measurements
 from sessionproof.report.write import write_whole
 
@@ -207,5 +207,5 @@ def _with_problems(table: Rows, columns: Sequence[Column]) -> Rows:
 
 
 def _to_json(one: Column) -> dict[str, Any]:
-    result = None if one.result is None else asdict(one.result)
+    result = None if one.result is None else to_json(one.result)
     return {"store": one.store, "problem": one.problem, "page": one.page, "result": result}

@@ -1,0 +1,83 @@
+"""``sessionproof bench``: one table for several stores, whatever becomes of one of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "sessionproof", "bench"]
+HANGS = "import time\n\ndef Store(location):\n    time.sleep(600)\n"
+
+
+def bench(folder, *arguments):
+    """Run the command as a user does; a report goes below the folder."""
+    return subprocess.run(
+        [*COMMAND, *arguments, "--profile", "smoke", "--report", folder / "out"],
+        check=False, capture_output=True, text=True, timeout=180, cwd=folder,
+        env={**os.environ, "COLUMNS": "100"},
+    )  # fmt: skip
+
+
+def test_stores_are_measured_side_by_side(tmp_path):
+    """One that cannot be opened has its reason; the others have their figures and their report."""
+    ended = bench(tmp_path, "reference", "no_such_module:Store", "--seed", "7")
+    assert ended.returncode == 2, ended
+    assert "Traceback" not in ended.stderr
+    assert "measuring reference, 1 of 2: profile smoke, seed 7" in ended.stderr
+    assert "no_such_module:Store was not measured: " in ended.stderr
+    assert "append" in ended.stdout
+    assert "promised elsewhere" in ended.stdout
+    value = json.loads((tmp_path / "out" / "performance.json").read_text("utf-8"))
+    good, bad = value["stores"]
+    assert good["problem"] == ""
+    assert good["result"]["seed"] == 7
+    (row,) = [one for one in good["result"]["guarantees"] if one["id"] == "PERF-01"]
+    assert {one["operation"] for one in row["measured"] if one["kind"] == "speed"} >= {"append"}
+    assert bad["result"] is None
+    assert "no_such_module" in bad["problem"]
+    for name in ("performance.md", "performance.html", "reference/index.html"):
+        assert (tmp_path / "out" / name).stat().st_size > 500
+
+
+def test_an_interruption_leaves_what_there_is(tmp_path):
+    """Ctrl-C ends with 130; stores that were not come to say so, and the files are written."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    process = subprocess.Popen(
+        [*COMMAND, "hangs:Store", "reference", "--report", tmp_path / "out"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        start_new_session=True,
+    )  # fmt: skip
+    first = process.stderr.readline()
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (first, out, err)
+    assert "Traceback" not in err
+    value = json.loads((tmp_path / "out" / "performance.json").read_text("utf-8"))
+    assert [one["problem"] for one in value["stores"]] == ["the measurement was interrupted"] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Missing argument"),
+        (("reference", "--profile", "fast"), "no profile 'fast': use smoke, gate, deep"),
+        (("reference", "--location", "missing"), "--location missing does not exist"),
+        (("reference", "--report", "a-file"), "--report a-file"),
+    ],
+)
+def test_bad_usage_is_one_line(arguments, words, tmp_path):
+    """Each mistake names the thing and the remedy, before anything is measured."""
+    (tmp_path / "a-file").write_text("")
+    ended = subprocess.run(
+        [*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not ended.stdout
