@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sessionproof.bench.client import Client
+from sessionproof.contract.clock import monotonic_s
 
 LAST = 50  # messages of a look at the end, and of a page
 DELETED = 20  # messages of a session that is deleted, fewer in a slow store
+_WALKED_S = 1.0  # what the way to the middle of a session may take
 _FILLED_S = 0.1  # what filling one session may take
 TURNOVER = 200  # appends to one session before the next is made
 
@@ -128,7 +130,8 @@ def _read_last(client: Client) -> Pair:
 
 def _page(client: Client) -> Pair:
     passed, cursor, middle = 0, None, (client.held - LAST) // 2
-    while passed < middle:
+    until = monotonic_s() + _WALKED_S
+    while passed < middle and monotonic_s() < until:
         page = client.do("page", client.session, cursor=cursor, limit=LAST)
         if page.next is None or not page.messages:
             break

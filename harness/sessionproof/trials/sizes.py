@@ -31,12 +31,14 @@ Step: TypeAlias = Callable[[Client, int], None]
 def measure_sizes(trial: Trial) -> None:
     """Add the sizes to what the trial measured, and to its notes those that cannot be told."""
     parent = trial.store.location.root.parent
+    missed: dict[str, list[str]] = {}
     for what, size in _rows(trial):
         with tempfile.TemporaryDirectory(prefix="sizes-", dir=parent) as folder:
             try:
                 trial.measured.append(size(what, Path(folder)))
             except (Unmeasured, CallFailed, CannotOpen) as why:
-                trial.notes.append(f"{what} not measured: {why}")
+                missed.setdefault(str(why), []).append(what)
+    trial.notes += [f"{', '.join(what)} not measured: {why}" for why, what in missed.items()]
 
 
 def _rows(trial: Trial) -> Iterator[tuple[str, Callable[[str, Path], Size]]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from sessionproof.bench.claimed import Standing, bounds_of, standing
 from sessionproof.bench.client import TEXT_BYTES, Client, Opening, cut, opening_of, text_bytes
 from sessionproof.bench.floors import open_and_close, synchronous_for
 from sessionproof.bench.operations import Row, rows_for
@@ -15,7 +16,7 @@ from sessionproof.bench.rounds import Lend
 from sessionproof.bench.table import LEAST_ROUNDS, CallFailed, Plan, Table, measure
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.measurements import Ratio, Speed
+from sessionproof.contract.measurements import Speed
 from sessionproof.contract.operations import Failure, Outcome
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding, Reproducer
@@ -57,12 +58,7 @@ def _measured_again(trial: Trial, rows: Sequence[Row], table: Table) -> dict[str
     """By operation, all measurements of what is claimed: one, or more where one does not decide."""
     seen = {speed.operation: [speed] for speed in table.speeds if speed.most is not None}
     for times in _AGAIN:
-        unsure = [
-            row
-            for row in rows
-            if row.operation in seen
-            and not _is_decided(seen[row.operation], trial.claims.costs[row.operation])
-        ]
+        unsure = [row for row in rows if _standing(trial, seen, row.operation) == "unknown"]
         if not unsure or trial.time_is_up():
             break
         for speed in _measured(trial, unsure, times=times).speeds:
@@ -70,14 +66,9 @@ def _measured_again(trial: Trial, rows: Sequence[Row], table: Table) -> dict[str
     return seen
 
 
-def _is_decided(speeds: Sequence[Speed], most: float) -> bool:
-    """Whether the newest interval lets the claim hold, or two of them lie above it."""
-    ratios = _ratios(speeds)
-    return bool(ratios) and (ratios[-1].low <= most or len(ratios) > 1)
-
-
-def _ratios(speeds: Sequence[Speed]) -> list[Ratio]:
-    return [speed.ratio for speed in speeds if speed.ratio is not None]
+def _standing(trial: Trial, seen: Mapping[str, Sequence[Speed]], operation: str) -> Standing | None:
+    """Where an operation stands to its claim; None where nothing is claimed or was measured."""
+    return standing(seen[operation], trial.claims.costs[operation]) if operation in seen else None
 
 
 def _measured(trial: Trial, rows: Sequence[Row], *, times: int = 1) -> Table:
@@ -144,48 +135,41 @@ def _judge(trial: Trial, table: Table, seen: Mapping[str, Sequence[Speed]]) -> N
     unknown: list[str] = []
     above: dict[str, float] = {}
     for operation, most in trial.claims.costs.items():
-        if operation not in seen:
+        where = _standing(trial, seen, operation)
+        if where is None:
             why = table.missed.get(operation, "the store has no such operation")
             unknown.append(f"the cost of {operation} is claimed and was not measured: {why}")
             continue
-        ratios = _ratios(seen[operation])
-        trial.count("rounds", sum(one.rounds for one in ratios))
-        if not _is_decided(seen[operation], most):
-            often = f"{len(ratios)} of {len(seen[operation])} measurements say anything"
-            unknown.append(f"the cost of {operation}: {often}; {seen[operation][-1].note}")
-        elif ratios[-1].low > most:
-            above[operation] = ratios[-1].low / most
-        elif ratios[-1].high > most:
-            trial.notes.append(
-                f"{operation} cost {in_words(ratios[-1])} its floor, about its claim"
-            )
+        newest = bounds_of(seen[operation][-1])
+        trial.count("rounds", sum(one.ratio.rounds for one in seen[operation] if one.ratio))
+        if where == "unknown":
+            unknown.append(f"the cost of {operation}: {seen[operation][-1].note or newest.words}")
+        elif where == "above":
+            above[operation] = newest.low / most
+        elif where == "about":
+            trial.notes.append(f"{operation} cost {newest.words}, about the {most:g} of its claim")
     if above:
         worst = max(above, key=above.__getitem__)
-        raise Broken(_finding(trial, seen[worst][0], _ratios(seen[worst])))
+        raise Broken(_finding(trial, seen[worst]))
     if unknown:
         raise CouldNotTell("; ".join(unknown))
 
 
-def _finding(trial: Trial, speed: Speed, ratios: Sequence[Ratio]) -> Finding:
+def _finding(trial: Trial, speeds: Sequence[Speed]) -> Finding:
+    first, bounds = speeds[0], [bounds_of(speed) for speed in speeds]
     finding = Finding(
         anomaly=Anomaly.SLOW,
-        did=f"timed {speed.operation} {speed.latency.calls:,} times, in turns with {speed.floor}; "
-        f"{speed.note}".removesuffix("; "),
-        expected=f"it costs at most {speed.most:g} times as much, as is claimed",
-        seen=f"{speed.operation} cost {'; again, '.join(map(in_words, ratios))}",
+        did=f"timed {first.operation} {first.latency.calls:,} times, in turns with {first.floor}; "
+        f"{first.note}".removesuffix("; "),
+        expected=f"it costs at most {first.most:g} times as much, as is claimed",
+        seen=f"{first.operation} cost {'; again, '.join(one.words for one in bounds)}",
     )
     trial.store.close()  # what closing answers is known only then
     try:
-        lines = _script(trial, speed, min(ratio.low for ratio in ratios))
+        lines = _script(trial, first, min(one.low for one in bounds))
         return replace(finding, script=whole(lines, trial.store.awaited))
     except Unwritable as why:
         return replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}"))
-
-
-def in_words(ratio: Ratio) -> str:
-    """As in "4.1 × [3.9, 4.4] in 180 calm rounds of 200"."""
-    interval = f"{ratio.value:.3g} × [{ratio.low:.3g}, {ratio.high:.3g}]"
-    return f"{interval} in {ratio.rounds} calm rounds of {ratio.of}"
 
 
 def _script(trial: Trial, speed: Speed, low: float) -> Sequence[str]:

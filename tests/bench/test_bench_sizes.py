@@ -1,0 +1,84 @@
+"""Sizes: what is counted, and what is said when nothing can be."""
+
+import sys
+
+import pytest
+
+from sessionproof import Location, Message
+from sessionproof.bench.client import cut, needs_create, said, text_bytes
+from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
+from sessionproof.contract.claims import Claims, Limits
+from sessionproof.reference import ReferenceStore
+
+
+def test_all_files_below_a_location_count(tmp_path):
+    """Files in folders count too, and a pattern picks some of them."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.db").write_bytes(b"x" * 10)
+    (tmp_path / "inner" / "b.db-wal").write_bytes(b"x" * 7)
+    assert bytes_below(tmp_path) == 17
+    assert bytes_below(tmp_path, "*-wal") == 7
+    assert bytes_below(tmp_path / "absent") == 0
+
+
+def test_what_each_adds_is_the_growth_by_their_number():
+    """The size carries how many were written, and the floor that it was given."""
+    size = each_of("bytes per message", 1_000, 31_000, 100, floor=200)
+    assert (size.value, size.floor, size.unit) == (300, 200, "bytes")
+    assert "100" in size.note
+
+
+@pytest.mark.parametrize(("before", "after", "number"), [(5, 5, 100), (9, 5, 100), (0, 50, 3)])
+def test_too_little_says_nothing(before, after, number):
+    """Files that do not grow, and a handful of messages, are no measurement."""
+    with pytest.raises(Unmeasured):
+        each_of("bytes per message", before, after, number)
+
+
+def test_texts_are_as_long_as_the_store_takes_them():
+    """Each is cut to the length, in bytes, and no two that follow are equal."""
+    limited = Claims(limits=Limits(content_bytes=50))
+    assert (text_bytes(Claims(), 200), text_bytes(limited, 200)) == (200, 50)
+    made = cut("some words ", 200)
+    first, second = next(made), next(made)
+    assert len(first.encode()) == len(second.encode()) == 200
+    assert first != second
+
+
+def test_messages_carry_the_text_where_their_kind_has_a_place():
+    """A tool call has no text, so its arguments take it; times are given where they decide."""
+    assert said(Message("user", "x"), "text", at_us=3) == Message("user", "text", created_at_us=3)
+    call = Message("assistant", None, kind="tool_call", name="look", call_id="c", arguments={})
+    assert said(call, "text").arguments == {"text": "text"}
+    assert said(call, "text").content is None
+
+
+@pytest.mark.parametrize(
+    ("claims", "capabilities", "needed"),
+    [
+        (Claims(), {"create"}, False),
+        (Claims(missing_session="refuses"), {"create"}, True),
+        (Claims(session_ids="store"), {"create"}, True),
+        (Claims(missing_session="refuses"), set(), False),
+    ],
+)
+def test_sessions_are_created_where_an_append_would_not(claims, capabilities, needed):
+    """Only a store that names its sessions, or refuses unknown ones, needs it."""
+    assert needs_create(claims, frozenset(capabilities)) is needed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
+def test_the_memory_of_a_handle_is_that_of_its_connections(tmp_path):
+    """A store of some connections has a size between a page of memory and some megabytes."""
+    location = Location(tmp_path)
+    with ReferenceStore(location) as store:
+        store.append("a", [Message("user", "x")] * 50)
+    size = memory_of_a_handle("reference", location, "a")
+    assert 4_096 < size.value < 8_000_000
+
+
+@pytest.mark.parametrize("name", ["cmd:cat", "no.such.module:Store"])
+def test_a_store_that_cannot_be_opened_elsewhere_has_no_memory(tmp_path, name):
+    """A command is a process of its own; for others the reason is the child's last line."""
+    with pytest.raises(Unmeasured):
+        memory_of_a_handle(name, Location(tmp_path), "a")
