@@ -29,6 +29,7 @@ GROUPS = 6  # that must rise in a row
 _STEADY = 0.4  # of the average rise: each of them is at least so high
 _LEAKED = 200  # descriptors or threads that no pool of a single client needs
 _KIB = 1024
+_OWN_NOISE, _OTHER_NOISE = 512 * _KIB, 2_048 * _KIB
 _PERIOD = 200  # statements after which sqlite3 drops its references
 _REFERENCE = 100  # bytes of one of them, generously
 
@@ -119,13 +120,17 @@ def per_call(series: Series, pace: Pace) -> float:
 
 
 def told(series: Series, what: str, pace: Pace, *, note: str = "") -> Memory:
-    """The measurement as it is shown: what is kept beyond the first reading."""
+    """The measurement as it is shown: what is kept beyond the first reading.
+
+    What a call adds is 0 where it is no more than what says nothing.
+    """
+    each, least = per_call(series, pace), noise_of(series.gauge, pace) / pace.group
     return Memory(
         what=what,
         calls=tuple(series.calls),
         kept_bytes=tuple(value - series.values[0] for value in series.values),
-        per_call=round(per_call(series, pace), 3),
-        least=round(noise_of(series.gauge, pace) / pace.group, 3),
+        per_call=round(each, 3) if each > least else 0.0,
+        least=round(least, 3),
         note=note,
     )
 
@@ -156,8 +161,12 @@ def gauges_of(pid: int) -> tuple[Gauge, ...]:
 
 
 def _resident(pid: int) -> Gauge:
-    """A collector runs when it likes, and SQLite keeps 2 MB of pages: so this is coarse."""
-    return Gauge("resident memory", lambda: resident(family(pid)), noise=512 * _KIB)
+    """Coarse: SQLite keeps 2 MB of pages, and a collector elsewhere runs when it likes.
+
+    That of V8 lets some megabytes pile up, group by group, before it looks for what is left.
+    """
+    noise = _OWN_NOISE if pid == os.getpid() else _OTHER_NOISE
+    return Gauge("resident memory", lambda: resident(family(pid)), noise=noise)
 
 
 @contextmanager
