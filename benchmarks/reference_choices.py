@@ -20,12 +20,12 @@ from sessionproof.reference.grouping import Writer
 _BLOCKS = 9
 
 
-def tables(folder: Path) -> Iterator[str]:
+def tables(disk: Path, memory: Path) -> Iterator[str]:
     """A table for each choice, a row as soon as it is measured."""
-    yield from _sharing(folder, "process", 200)
-    yield from _sharing(folder, "power", 30)
-    yield from _waiting(folder)
-    yield from _decoding(folder)
+    yield from _sharing(memory, "process", 200)
+    yield from _sharing(disk, "power", 30)
+    yield from _waiting(memory)
+    yield from _decoding(memory)
     yield from _checking()
 
 

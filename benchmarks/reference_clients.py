@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from reference_lines import SYNCHRONOUS, Durability, filled, message
+from reference_lines import SYNCHRONOUS, Durability, filled, message, profiled
 
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.seed import generator
@@ -117,6 +117,35 @@ def thread_arms(
             "lock": lambda: by_threads(with_lock, each),
             "own": lambda: by_threads(lambda n: own[n].execute(sql, rows[n]).fetchall(), each),
         }
+
+
+def explain_threads(folder: Path, durability: Durability) -> Iterator[str]:
+    """Where one of the ten threads spends its time, and how large the groups are."""
+    sizes: list[int] = []
+
+    class Counting(Writer):
+        def _outcomes(self, works: Any) -> Any:
+            sizes.append(len(works))
+            return super()._outcomes(works)
+
+    each = 300 if durability == "process" else 50
+    texts: list[str] = []
+    with writer_arms(folder, durability, each, {"store": Counting}) as arms:
+        block = arms["store"]()
+        led, done = sum(sizes), THREADS * each
+        yield f"{1e9 / block.cost:.0f} appends a second, {done - led} of {done} without a queue"
+        yield f"{led} in {len(sizes)} groups, {led / max(1, len(sizes)):.1f} on average"
+    with ExitStack() as stack:
+        store, batch = _prepared(folder, durability, stack), message()
+
+        def append(number: int) -> None:
+            store.append(f"s{number}", batch)
+
+        others = threading.Thread(target=by_threads, args=(append, each))
+        others.start()
+        texts += profiled(lambda: [append(0) for _ in range(each)])
+        others.join()
+    yield from texts
 
 
 class LockAlone(Writer):

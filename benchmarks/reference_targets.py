@@ -5,19 +5,18 @@ interval, the target, the moonshot, and whether they are met. Times of their own
 shared machine, so both sides of a ratio take turns in random order. ``--line NAME`` measures that
 line alone (repeatable), ``--profile NAME`` says where the time of a line goes, and
 ``--trace-choices`` measures what was decided against: how writers share a connection, how rows
-become messages, how long a process waits for a lock. Data lies below ``--folder``, whose disk the
-lines that sync depend on.
+become messages, how long a process waits for a lock. Lines that sync lie below ``--folder``, on
+whose disk they depend; the others lie in memory where there is room, as the disk's own work would
+hide what is compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
-import pstats
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,14 +27,17 @@ import reference_lines as lines
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Ratio
-from sessionproof.engine.machine import facts
+from sessionproof.engine.machine import facts, fast_folder
 
 _PROFILED = 3_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One target. ``more``: the larger the better. ``profiled`` yields the call to look into."""
+    """One target.
+
+    ``more``: the larger the better. ``syncs``: the disk counts. ``explained`` says where it goes.
+    """
 
     axis: str
     target: float
@@ -43,9 +45,8 @@ class Line:
     measure: Callable[[Path], Ratio]
     more: bool = False
     unit: str = "×"
-    profiled: Callable[[Path], AbstractContextManager[dict[str, Callable[[], object]]]] | None = (
-        None
-    )
+    syncs: bool = False
+    explained: Callable[[Path], Iterable[str]] | None = None
 
 
 def against(
@@ -77,9 +78,18 @@ def processes(folder: Path) -> Ratio:
     return lines.paired([one.p99 for one in seen["store"]], [one.p99 for one in seen["busy"]])
 
 
+def explain_calls(
+    arms: Callable[[Path], AbstractContextManager[dict[str, Callable[[], object]]]], folder: Path
+) -> Iterable[str]:
+    """Where the time of many calls goes."""
+    with arms(folder) as calls:
+        return lines.profiled(lambda: [calls["store"]() for _ in range(_PROFILED)])
+
+
 def _of_calls(axis: str, target: float, moonshot: float, arms: Callable[..., object]) -> Line:
     return Line(
-        axis=axis, target=target, moonshot=moonshot, measure=partial(against, arms), profiled=arms
+        axis=axis, target=target, moonshot=moonshot, syncs="power" in axis,
+        measure=partial(against, arms), explained=partial(explain_calls, arms),
     )  # fmt: skip
 
 
@@ -94,14 +104,17 @@ LINES: dict[str, Line] = {
     "last-50": _of_calls("last 50 / its statement", 1.3, 1.1, partial(lines.reads, what="last")),
     "threads-full": Line(
         axis="10 threads, power: appends a second / connection a thread with busy_timeout",
-        target=3, moonshot=7, more=True, measure=partial(threads, "power", "own", 30),
+        target=3, moonshot=7, more=True, syncs=True,
+        measure=partial(threads, "power", "own", 30),
+        explained=partial(clients.explain_threads, durability="power"),
     ),
     "threads-normal": Line(
         axis="10 threads, process: appends a second / one connection behind a lock",
         target=1, moonshot=1.5, more=True, measure=partial(threads, "process", "lock", 300),
+        explained=partial(clients.explain_threads, durability="process"),
     ),
     "threads-p99": Line(
-        axis="10 threads, process: p99", target=15, moonshot=15, unit="ms", measure=threads_p99
+        axis="10 threads, process: p99", target=15, moonshot=15, unit="ms", measure=threads_p99,
     ),
     "processes": Line(
         axis="4 processes that think 1 ms: p99 / busy_timeout", target=0.6, moonshot=0.4,
@@ -110,10 +123,12 @@ LINES: dict[str, Line] = {
     "bytes-200": Line(
         axis="bytes of file / payload, 200 B", target=1.45, moonshot=1.3,
         measure=partial(lines.file_bytes, size=200),
+        explained=partial(lines.explain_bytes, size=200),
     ),
     "bytes-4k": Line(
         axis="bytes of file / payload, 4 kB", target=1.06, moonshot=1.03,
         measure=partial(lines.file_bytes, size=4096),
+        explained=partial(lines.explain_bytes, size=4096),
     ),
     "wal": Line(
         axis="bytes of log an append / the plain design", target=0.35, moonshot=0.3,
@@ -121,14 +136,15 @@ LINES: dict[str, Line] = {
     ),
     "memory": Line(
         axis="memory of a reader that is idle", target=0.2, moonshot=0.12, unit="MB",
-        measure=lines.memory_mb,
+        measure=lines.memory_mb, explained=lines.explain_memory,
     ),
     "growth": _of_calls(
         "append at 100k messages / at 1k", 1.3, 1.1, partial(lines.sizes, what="append")
     ),
     "open": Line(
         axis="open, check the schema, close, at 100k messages", target=5, moonshot=1, unit="ms",
-        measure=lines.open_ms, profiled=partial(lines.sizes, what="open"),
+        measure=lines.open_ms,
+        explained=partial(explain_calls, partial(lines.sizes, what="open")),
     ),
     "open-growth": _of_calls(
         "open at 100k messages / at 1k", 1.3, 1.1, partial(lines.sizes, what="open")
@@ -151,25 +167,20 @@ def row(line: Line, seen: Ratio) -> str:
     )
 
 
-def table(names: list[str], folder: Path) -> Iterator[str]:
+def table(names: list[str], disk: Path, memory: Path) -> Iterator[str]:
     """The table, a row as soon as it is measured."""
     yield "| axis | measured | 99 % interval | rounds | target | moonshot | |"
     yield "|---|---|---|---|---|---|---|"
     for name in names:
-        yield row(LINES[name], LINES[name].measure(folder))
+        line = LINES[name]
+        yield row(line, line.measure(disk if line.syncs else memory))
 
 
-def profile(line: Line, folder: Path) -> None:
-    """Print where the time of many calls goes."""
-    if line.profiled is None:
-        sys.exit("this line has no call to profile: choose append, get, last-50, growth or open")
-    with line.profiled(folder) as calls:
-        profiler = cProfile.Profile()
-        profiler.enable()
-        for _ in range(_PROFILED):
-            calls["store"]()
-        profiler.disable()
-        pstats.Stats(profiler, stream=sys.stdout).sort_stats("tottime").print_stats(20)
+def explanation(line: Line, disk: Path, memory: Path) -> Iterable[str]:
+    """Where the time or the room of a line goes."""
+    if line.explained is None:
+        return ["nothing is known of what this line is made of: see --trace-choices"]
+    return line.explained(disk if line.syncs else memory)
 
 
 def say(text: str) -> None:
@@ -193,19 +204,23 @@ def main() -> None:
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where the data lies")
     given = parser.parse_args()
     start = monotonic_s()
-    with tempfile.TemporaryDirectory(prefix="sessionproof-", dir=given.folder) as name:
-        folder = Path(name)
-        if given.profile:
-            profile(LINES[given.profile], folder)
-            return
-        for what, how in facts(folder).items():
+    with ExitStack() as stack:
+        disk, memory = (
+            Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="sessionproof-", dir=where))
+            )
+            for where in (given.folder, fast_folder() or given.folder)
+        )
+        for what, how in facts(disk).items():
             say(f"- {what}: {how}")
         say("")
-        for text in (
-            choices.tables(folder)
-            if given.trace_choices
-            else table(given.line or list(LINES), folder)
-        ):
+        if given.profile:
+            texts = explanation(LINES[given.profile], disk, memory)
+        elif given.trace_choices:
+            texts = choices.tables(disk, memory)
+        else:
+            texts = table(given.line or list(LINES), disk, memory)
+        for text in texts:
             say(text)
     say(f"\n{monotonic_s() - start:.0f} s")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sessionproof.reference import PRESETS
+from sessionproof.contract.claims import COSTS
+from sessionproof.reference import PRESETS, AsyncReferenceStore, ReferenceStore
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
 TEXT = PAGE.read_text("utf-8")
@@ -33,3 +34,15 @@ def test_the_presets_are_as_documented(name: str):
     row = next(line for line in TEXT.splitlines() if line.startswith(f'| `"{name}"`'))
     numbers = [int(text) for text in re.findall(r"\d+", row)]
     assert numbers == [preset.readers, preset.extra_readers, preset.recycle_s]
+
+
+def test_the_costs_are_as_documented():
+    """The table of costs has the claims of the store, and the asynchronous one claims none."""
+    lines = TEXT.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("| operation |"))
+    names, most = (
+        [cell.strip() for cell in lines[number].split("|")[2:-1]] for number in (head, head + 2)
+    )
+    assert dict(zip(names, map(int, most), strict=True)) == ReferenceStore.claims.costs
+    assert set(names) == set(COSTS)
+    assert AsyncReferenceStore.claims.costs == {}

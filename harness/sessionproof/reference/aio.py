@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
@@ -45,7 +46,8 @@ class AsyncReferenceStore:
     operation carried out.
     """
 
-    claims = ReferenceStore.claims
+    # What it costs to go to another thread and back is up to the machine.
+    claims = replace(ReferenceStore.claims, costs={})
     version = ReferenceStore.version
 
     def __init__(
@@ -57,7 +59,7 @@ class AsyncReferenceStore:
         clock: Clock | None = None,
     ) -> None:
         self._store = ReferenceStore(location, preset=preset, durability=durability, clock=clock)
-        self.claims = self._store.claims
+        self.claims = replace(type(self).claims, durability=durability)
         readers = min(preset_named(preset).readers, _MOST_READ_THREADS)
         self._writes = ThreadPoolExecutor(1, "sessionproof-write")
         self._changing = threading.Lock()  # held for a moment, by any event loop's thread
