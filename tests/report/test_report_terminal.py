@@ -79,6 +79,18 @@ def test_no_claims_comes_first():
     assert any(line.endswith(unclaimed.suggested_claims) for line in lines)
 
 
+def test_speeds_come_after_the_guarantees():
+    """Each speed has a row, each growth a line, and of memory only what is not flat."""
+    text = printed(SAMPLES["fast"], width=100)
+    table = text.index("speed ")
+    assert text.index("CORE-01") < table < text.index("guarantees that were judged hold")
+    assert re.search(r"append +│ one client +│ 42.0 µs │ ×1.27 \[1.25, 1.30\] │ +19,800", text)
+    assert "growth    append along messages: flat, slope 0.01 [-0.01, 0.03]" in text
+    assert "get, repeated: 805 bytes a call" in text
+    assert "paging through" not in text
+    assert "per second" not in printed(SAMPLES["all_hold"])
+
+
 def test_not_run_is_one_line():
     """Guarantees outside the run's choice are counted and named, and fill no table."""
     text = printed(SAMPLES["nothing"])

@@ -25,7 +25,7 @@ from sessionproof.svg.shapes import SHAPES
 from sessionproof.svg.strips import Mark, Row, Strip, strips
 
 NAME_CHARACTERS_MAX = 42
-BAR_CHARACTERS_MAX = 18
+BAR_CHARACTERS_MAX = 24
 WORDS_CHARACTERS_MAX = 2_000
 COLOURS = 6  # of series; a seventh store looks like the first
 
@@ -61,14 +61,15 @@ def growth_pictures(
 ) -> list[tuple[str, Markup, list[tuple[Named, Growth]]]]:
     """A picture for each operation: its title, itself, and what is drawn in it.
 
-    All share the axis of cost, so that pictures can be compared; floors are drawn of the first
-    store that has one.
+    All share the axis of cost, so that pictures can be compared; those along the same thing stand
+    together. Floors are drawn of the first store that has one.
     """
     flat = [one for _, growths in every for one in growths]
     costs = [cost for one in flat for cost in (*one.cost_us, *(one.floor_us or ()))]
     y = spanning(costs, tick)
     out = []
-    for operation, along in dict.fromkeys((one.operation, one.along) for one in flat):
+    pairs = dict.fromkeys((one.operation, one.along) for one in flat)
+    for operation, along in sorted(pairs, key=lambda pair: pair[1]):
         drawn = [
             (name, one)
             for name, growths in every
@@ -80,12 +81,6 @@ def growth_pictures(
         title = f"{operation} along {along}"
         out.append((title, _growth(title, drawn, x, y), drawn))
     return out
-
-
-def limits(pictures: Iterable[tuple[str, Markup, Sequence[tuple[Named, Growth]]]]) -> list[str]:
-    """What the growths of these pictures cannot see, each once."""
-    said = [one.limit for _, _, drawn in pictures for _, one in drawn if one.limit]
-    return list(dict.fromkeys(said))
 
 
 def percentile_picture(every: Sequence[tuple[Named, Sequence[Speed]]]) -> Markup | None:
@@ -143,7 +138,7 @@ def throughput_picture(every: Sequence[tuple[Named, Sequence[Speed]]]) -> Markup
         groups.setdefault(head, []).append((name, one))
     bars = [
         Bar(
-            shown(cut(name.name if several else one.clients, BAR_CHARACTERS_MAX)),
+            _short(name.name if several else one.clients),
             one.per_second,
             f"{digits(one.per_second)}/s",
             name.class_,
@@ -284,6 +279,12 @@ def _of(name: Named, drawn: Iterable[tuple[Named, Of]]) -> str:
 
 def _name(text: str) -> str:
     return shown(cut(text, NAME_CHARACTERS_MAX))
+
+
+def _short(text: str) -> str:
+    """The beginning of a name, where there is no room for more."""
+    name = _name(text)
+    return name if len(name) <= BAR_CHARACTERS_MAX else f"{name[: BAR_CHARACTERS_MAX - 1]}…"
 
 
 def _plain(text: str) -> str:

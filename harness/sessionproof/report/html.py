@@ -136,7 +136,6 @@ def environment() -> Environment:
         "grown": speed.grown,
         "growth_facts": speed.growth_facts,
         "memory_spark": charts.memory_spark,
-        "limits": charts.limits,
     }
     made.filters |= {
         "text": _text,

@@ -121,7 +121,9 @@ def _of_speed(one: Promise, row: Speed, speeds: Iterable[Speed]) -> Promised:
     alone = [
         other.per_second
         for other in speeds
-        if other.operation == row.operation and number_of(other.clients) == 1
+        if other.operation == row.operation
+        and number_of(other.clients) == 1
+        and "process" not in other.clients
     ]
     faster = row.per_second / max(alone) if alone else None
     if faster is not None:

@@ -80,8 +80,8 @@ def throughputs(speeds: Iterable[Speed]) -> tuple[Speed, ...]:
 
 
 def kind_of(row: Speed) -> str:
-    """``thread`` of ``4 threads``, ``process`` of ``4 processes``."""
-    kind = row.clients.partition(" ")[2] or row.clients
+    """``thread`` of ``4 threads``, ``process`` of ``4 processes, one session``."""
+    kind = row.clients.partition(",")[0].partition(" ")[2] or row.clients
     if number_of(row.clients) == 1:
         return kind
     return kind.removesuffix("es") if kind.endswith("sses") else kind.removesuffix("s")
@@ -121,7 +121,7 @@ def grown(growth: Growth, *, broken: bool) -> tuple[Verdict, str]:
 
 
 def growth_facts(growth: Growth) -> str:
-    """What else a growth says: cost at both ends, at a million, steps."""
+    """What else a growth says: cost at both ends, at a million, steps, and what it cannot see."""
     ends = f"{count(growth.sizes[0])} → {count(growth.sizes[-1])} {growth.along}"
     parts = [
         f"{duration(growth.cost_us[0])} → {duration(growth.cost_us[-1])} for {ends} "
@@ -133,6 +133,8 @@ def growth_facts(growth: Growth) -> str:
         same = len({*growth.steps}) == 1
         steps = f"{growth.steps[0]:,}" if same else f"{growth.steps[0]:,} → {growth.steps[-1]:,}"
         parts.append(f"SQLite's steps a call: {steps}")
+    if growth.limit:
+        parts.append(f"what this cannot see: {growth.limit}")
     return "; ".join(parts)
 
 

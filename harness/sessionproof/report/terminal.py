@@ -89,7 +89,7 @@ def _table(result: RunResult, console: Console) -> Table:
 
 
 def print_speed(measured: Measurements, console: Console) -> None:
-    """The speeds in a table, and a line for each growth and for each memory; often nothing."""
+    """The speeds in a table, a line for each growth, and for each memory that is not flat."""
     if measured.speeds:
         table = Table(box=box.SQUARE, pad_edge=True, header_style="bold", highlight=False)
         for name, right in (
@@ -99,7 +99,7 @@ def print_speed(measured: Measurements, console: Console) -> None:
             table.add_column(name, overflow="fold", justify="right" if right else "left")
         for row in measured.speeds:
             ratio = "" if row.ratio is None else amounts.interval(row.ratio)
-            cells = (cut(row.operation, 40), cut(row.clients, 20),
+            cells = (cut(row.operation, 40), cut(row.clients, 40),
                      amounts.duration(row.latency.p50_us), ratio,
                      amounts.digits(row.per_second))  # fmt: skip
             table.add_row(*(_text(console, cell) for cell in cells))
@@ -108,7 +108,9 @@ def print_speed(measured: Measurements, console: Console) -> None:
         words = speed.grown(growth, broken="growth" in measured.broken)[1]
         _field(console, "growth", cut(f"{growth.operation} along {growth.along}: {words}", 200))
     for memory in measured.memories:
-        words = speed.kept(memory, broken="memory" in measured.broken)[1]
+        verdict, words = speed.kept(memory, broken="memory" in measured.broken)
+        if verdict is Verdict.HOLDS:
+            continue
         _field(console, "memory", cut(f"{memory.what}: {words}", 200))
 
 

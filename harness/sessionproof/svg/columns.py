@@ -29,7 +29,7 @@ class Bar:
 def columns(bars: Sequence[Bar], *, label: str) -> Markup:
     """Bars from 0 on one scale, one below the other, with their words behind or inside."""
     names = max((len(one.name) for one in bars), default=0) * CHARACTER + 14
-    left = min(names, WIDTH * 0.4)
+    left = min(names, WIDTH * 0.54)
     place = linear(0, max((one.value for one in bars), default=1), 0, WIDTH - left - RIGHT)
     shapes, top = [], 4.0
     for one in bars:
