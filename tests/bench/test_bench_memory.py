@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -64,12 +65,14 @@ def test_a_list_that_doubles_its_room_grows():
     assert said == "grows"
 
 
-@pytest.mark.parametrize("entries", [10, 128, 500, 1_000, 1_200])
-def test_a_cache_fills_up_and_is_level(entries):
-    """Up to its bound a cache looks like a leak."""
-    said, series = outcome(lambda calls: 400 * min(calls, entries))
+@pytest.mark.parametrize("entries", [10, 128, 500, 1_000, PACE.horizon])
+@pytest.mark.parametrize("group", [12, 60, 192, 240, 480])
+def test_a_cache_fills_up_and_is_level(entries, group):
+    """Up to its bound a cache looks like a leak, at any pace."""
+    pace = replace(PACE, group=group)
+    said, series = outcome(lambda calls: 3_000 * min(calls, entries), pace=pace, groups=200)
     assert said == "level"
-    assert abs(per_call(series, PACE)) <= noise_of(BYTES, PACE) / PACE.group
+    assert abs(per_call(series, pace)) <= noise_of(BYTES, pace) / pace.group
 
 
 @pytest.mark.parametrize("group", [12, 30, 60, 120, 198, 240, 480])

@@ -66,7 +66,8 @@ class Series:
 class Pace:
     """``group`` calls make a group, or as many as take ``seconds``, with six readings.
 
-    Whatever rises still after ``horizon`` calls, group by group, is no cache that fills up.
+    Whatever rises still after ``horizon`` calls, group by group, is no cache that fills up: one of
+    so many entries is never taken for a leak.
     """
 
     group: int
@@ -95,14 +96,21 @@ def noise_of(gauge: Gauge, pace: Pace) -> int:
 def trend(series: Series, pace: Pace) -> Trend:
     """What the groups say so far: one that is no higher than the one before ends the doubt."""
     lows, noise = series.lows, noise_of(series.gauge, pace)
-    past_horizon = bool(series.calls) and series.calls[-1] >= pace.horizon
-    if series.gauge.unit != "bytes" and lows and lows[-1] - lows[0] > _LEAKED:
+    # The lowest of a rising group is its first: two whole groups must lie beyond.
+    past_horizon = bool(series.calls) and series.calls[-1] - 2 * pace.group >= pace.horizon
+    if leaked(series):
         return "grows"
     if len(lows) >= 2 and lows[-1] - lows[-2] <= noise:
         return "level"
     if not past_horizon or len(lows) < GROUPS:
         return "undecided"
     return "grows" if steady(lows[-GROUPS:], noise) else "undecided"
+
+
+def leaked(series: Series) -> bool:
+    """Whether so many descriptors or threads were added that going on would use them up."""
+    counted = series.gauge.unit != "bytes" and len(series.values) > 1
+    return counted and series.values[-1] - series.values[0] > _LEAKED
 
 
 def steady(lows: Sequence[int], noise: int) -> bool:
@@ -113,6 +121,8 @@ def steady(lows: Sequence[int], noise: int) -> bool:
 
 def per_call(series: Series, pace: Pace) -> float:
     """How much a call adds: over the last two groups once it is level, else over the last six."""
+    if leaked(series):
+        return (series.values[-1] - series.values[0]) / (series.calls[-1] - series.calls[0])
     if len(series.lows) < 2:
         return 0.0
     recent = series.lows[-2:] if trend(series, pace) == "level" else series.lows[-GROUPS:]

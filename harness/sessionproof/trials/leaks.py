@@ -15,6 +15,7 @@ from sessionproof.bench.memory import (
     Pace,
     Series,
     gauges_of,
+    leaked,
     own_gauges,
     per_call,
     told,
@@ -152,7 +153,8 @@ def _call_s(run: Run) -> float:
 def _one_group(
     series: Sequence[Series], run: Run, pace: Pace, time_is_up: Callable[[], bool]
 ) -> bool:
-    """Take the readings of a group; whether it is whole when time is up."""
+    """Take the readings of a group; whether time sufficed. It ends early when one has leaked."""
+    first = len(series[0].values)
     for _ in range(READINGS):
         if len(series[0].lows) > 1 and time_is_up():
             return False
@@ -161,8 +163,10 @@ def _one_group(
         for one in series:
             one.values.append(one.gauge.read())
             one.calls.append((one.calls[-1] if one.calls else 0) + pace.between)
+        if any(map(leaked, series)):
+            break
     for one in series:
-        one.lows.append(min(one.values[-READINGS:]))
+        one.lows.append(min(one.values[first:]))
     return True
 
 
@@ -171,12 +175,13 @@ def _broken(trial: Trial, repeated: Repeated, series: Series, pace: Pace, watch:
     each = per_call(series, pace)
     rise = f"{each:,.0f} bytes" if gauge.unit == "bytes" else f"{each:.2f} {gauge.unit}"
     lows = ", ".join(f"{low - series.lows[0]:,}" for low in series.lows[-8:])
+    groups = f"; lowest of each {pace.group} times, beyond the first: {lows}"
     finding = Finding(
         anomaly=Anomaly.MEMORY,
         did=f"repeated {repeated.name} {calls:,} times",
         expected=f"{gauge.name}: level, once caches are full",
-        seen=f"{gauge.name}: {rise} more with each time, without end; lowest of each "
-        f"{pace.group} times, beyond the first: {lows}",
+        seen=f"{gauge.name}: {rise} more with each time, without end"
+        + ("" if leaked(series) else groups),
         program=repeated.lines,
     )
     trial.store.close()

@@ -21,7 +21,7 @@ _SLOW_US = 300.0  # an append that costs more fills no long session
 _LARGEST = 100_000  # messages
 _LIMIT = 200  # messages of a page
 _PAGES = 5_000  # of a session, so that caches of 1,000 pages are full long before its end
-_BRIEF = Pace(group=240, horizon=1_500, seconds=0.06)
+_BRIEF = Pace(group=240, horizon=1_200, seconds=0.06)
 _OF_PAGES = Pace(group=240, horizon=1_100, seconds=0.15)
 _FEW_KEPT = 100  # messages that a store keeps: appends alone leave nothing behind
 _TURN_S = 0.5  # in the handle's thread at a time
