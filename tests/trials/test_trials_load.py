@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
 
@@ -13,7 +12,6 @@ from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.errors import NotFound, Refused
 from sessionproof.contract.measurements import Load, Speed
 from sessionproof.contract.message import Message
-from sessionproof.reference import ReferenceStore
 from sessionproof.trials import load
 from sessionproof.trials.load import many_clients
 from sessionproof.trials.single import Broken, NotClaimed
@@ -354,70 +352,6 @@ def test_messages_of_a_store_ordered_by_time_have_times(loaded):
     loaded(odd(append=append), claims)
     assert seen
     assert all(times == sorted(set(times)) for times in seen.values())
-
-
-@pytest.mark.parametrize("writes", ["append", "replace"])
-def test_one_session_is_for_stores_that_append(loaded, monkeypatch, writes):
-    """Where the unit is the conversation, several writers of one undo each other."""
-    monkeypatch.setattr(load, "_offered", lambda *_: None)
-    claims = Claims(handles="threads", shared_handle=True, writes=writes)
-    trial, _ = loaded(Lists, claims, GATE)
-    assert ("10 threads, one session" in clients(trial)) is (writes == "append")
-
-
-def test_the_reference_with_all_parts(trial_of, monkeypatch):
-    """Threads, processes and rates; its messages are all there."""
-    monkeypatch.setattr(load, "_TURNS_S", 0.1)
-    monkeypatch.setattr(load, "_ONE_SESSION_S", 0.1)
-    claims = replace(ReferenceStore.claims, durability="process")
-    trial = trial_of("PERF-01", ReferenceStore, claims=claims, profile=GATE)
-    trial.store.deadlines = Deadlines()
-    trial.store.spec = replace(trial.store.spec, name="reference")
-    with pytest.raises(NotClaimed, match="claims no costs"):
-        many_clients(trial)
-    rows = {one.clients: one for one in trial.measured if isinstance(one, Speed)}
-    assert rows.keys() == {
-        "10 threads", "10 threads, one session", "1 thread", "2 threads", "4 threads", "8 threads",
-        "4 processes", "1 process", "2 processes",
-    }  # fmt: skip
-    assert all(row.note == "" or "could not be told" in row.note for row in rows.values())
-    against = {name for name, row in rows.items() if row.floor is not None}
-    assert against == {"10 threads", "10 threads, one session", "4 processes"}
-    assert all(len(rows[name].samples["floor"]) >= 1 for name in against)
-    (rates,) = (one for one in trial.measured if isinstance(one, Load))
-    assert rates.clients == "10 threads"
-    assert len(rates.points) >= 4
-
-
-def test_processes_that_lose_messages_are_found(trial_of, monkeypatch):
-    """What processes append is read back as well."""
-    trial = trial_of("PERF-01", ReferenceStore, profile=GATE)
-    monkeypatch.setattr(load, "_of_one_process", lambda bench, crew: None)
-
-    def lose(bench):
-        session = bench.sessions[0]
-        bench.trial.handle().lend("pop", lambda store, _: store.pop_last(session))
-
-    monkeypatch.setattr(load, "_of_processes", lose)
-    with pytest.raises(Broken) as broken:
-        many_clients(trial)
-    assert broken.value.finding.anomaly is Anomaly.LOST_MESSAGE
-
-
-def test_a_slow_store_has_fewer_parts(trial_of, monkeypatch):
-    """What there is no time for is left out with a note, not waited for."""
-    monkeypatch.setattr(load, "_LATEST_S", -1)
-    monkeypatch.setattr(load, "_LEAST_S", -1)
-    trial = trial_of("PERF-01", Lists, claims=SHARED, profile=GATE)
-    with pytest.raises(NotClaimed):
-        many_clients(trial)
-    assert trial.measured == []
-    assert trial.notes == [
-        f"{part}: not measured, as the store is slow"
-        for part in (
-            "10 threads", "10 threads, one session", "throughput by clients", "offered rates",
-        )
-    ]  # fmt: skip
 
 
 def test_a_message_is_of_the_simplest_kind(loaded):
