@@ -111,7 +111,7 @@ def _load(trial: Trial, long: Long) -> None:
     """Batches, and before each a message alone, up to the profile's size or while there is time."""
     size = min(trial.profile.messages[-1], _MOST)
     most = _BATCH if trial.claims.limits.batch_bytes is None else 1
-    until_s = monotonic_s() + max(1.0, 3 * trial.profile.share_s)
+    until_s = monotonic_s() + max(1.0, 6 * trial.profile.share_s)
 
     def goes_on() -> bool:
         if long.sent >= size:
