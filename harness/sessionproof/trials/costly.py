@@ -143,8 +143,11 @@ def _watching(method: str) -> list[str]:
 
 
 def _appended(trial: Trial, session: str, number: int) -> list[str]:
-    """Lines that append so many messages one by one."""
-    return [f"for at in range({number}):", f"    store.append({session}, [{said(trial, 'x')}])"]
+    """Lines that append so many messages, one by one where the store limits its batches."""
+    one = said(trial, "x")
+    if len(trial.several(2)) == 2:
+        return [f"store.append({session}, [{one}] * {number})"]
+    return [f"for at in range({number}):", f"    store.append({session}, [{one}])"]
 
 
 def _another_session(trial: Trial, messages: int) -> list[str]:

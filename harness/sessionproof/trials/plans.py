@@ -77,6 +77,7 @@ def hot_paths(trial: Trial) -> None:
     with seen(trial, OWN, _OTHERS, OTHER, steps=True) as scene:
         calls = _hot(scene)
         traces = [scene.done(call) for call in calls]
+        must_be_heard(scene, traces[:1], each=True)  # no append is answered from memory
         must_be_heard(scene, traces)
         found = _asked(trial, calls, traces)
         suspected = {key: one for key, one in found.items() if one.suspects}

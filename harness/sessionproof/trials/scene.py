@@ -127,11 +127,17 @@ def seen(trial: Trial, own: int, others: int, messages: int, *, steps: bool) -> 
             trial.store.close()  # what was set on its connections goes with them
 
 
-def must_be_heard(scene: Scene, calls: list[Traced]) -> None:
-    """Raise CouldNotTell where a call showed nothing, and a connection is there that may hide it.
+def must_be_heard(scene: Scene, calls: list[Traced], *, each: bool = False) -> None:
+    """Raise CouldNotTell where no call showed a statement, or, with ``each``, where one did not.
 
-    A store that answers from memory runs no statement, and that alone is no reason.
+    A look that is answered from memory runs none, and that alone is no reason, unless there is a
+    connection that may hide it.
     """
     heard = [call for call in calls if call.statements]
-    if not heard or (scene.silence is not None and len(heard) < len(calls)):
-        raise CouldNotTell(scene.silence or "no statement was seen in any call")
+    if len(heard) == len(calls) or (heard and not each and scene.silence is None):
+        return
+    raise CouldNotTell(
+        scene.silence
+        or "calls showed no statement: their connections have a trace callback of their own, or "
+        "they work after they have answered"
+    )
