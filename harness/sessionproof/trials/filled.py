@@ -93,8 +93,12 @@ class Place:
 
     def close(self) -> None:
         """Close the store and remove what it wrote."""
-        self.store.close()
-        shutil.rmtree(self.store.location.root, ignore_errors=True)
+        _removed(self.store)
+
+
+def _removed(store: StoreUnderTest) -> None:
+    store.close()
+    shutil.rmtree(store.location.root, ignore_errors=True)
 
 
 def value_of(trial: Trial, outcome: Outcome, did: str) -> Any:
@@ -195,7 +199,7 @@ def _place(trial: Trial, filled: Fill, size: int, operations: Sequence[str]) -> 
             place.deep_s = monotonic_s() - began
         place.calls_s = sum(call_s(trial, place, operation) for operation in operations)
     except BaseException:
-        store.close()
+        _removed(store)
         raise
     return place
 
@@ -249,5 +253,5 @@ def _too_dear(places: Sequence[Place], size: int, most_s: float) -> bool:
     filling_s = (last.each_s * last.size + last.deep_s) * times**2
     each = [place.each_s + place.deep_s / place.size for place in (first, last)]
     return (calls_s > _CALLS_MOST_S and last.calls_s > _PLAIN * first.calls_s) or (
-        filling_s > most_s / 2 and each[1] > _PLAIN * each[0]
+        filling_s > most_s / 2 and each[1] > 2 * _PLAIN * each[0]
     )
