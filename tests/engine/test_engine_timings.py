@@ -60,13 +60,14 @@ def test_what_nobody_measured_is_the_rest():
 
 
 def test_a_run_says_where_its_time_went(tmp_path):
-    """The parts are in result.json and add up to its duration; the option prints them."""
+    """The parts are in result.json and add up to all of it; the option prints them."""
     ran = judge(
         tmp_path, MEMORY, "--profile", "smoke", "--only", "CORE-01", "--only", "PERF-01", "-n", 1,
         "--size", 300, "--timings",
     )  # fmt: skip
     timings = ran.result["timings"]
-    assert sum(timings.values()) == pytest.approx(ran.result["duration_s"], abs=0.011)
+    judged_s = sum(timings.values()) - timings["writing the report"]
+    assert judged_s == pytest.approx(ran.result["duration_s"], abs=0.011)
     assert {"describing the store", "first pass: tests", "timed pass: tests", "reproducers",
             "writing the report"} <= set(timings)  # fmt: skip
     assert all(seconds >= 0 for seconds in timings.values())

@@ -25,7 +25,7 @@ FLAGS = (
 )  # fmt: skip
 DARK = "--blink-settings=preferredColorScheme=0"
 WIDTHS = (360, 390, 1280)
-SHOWN = ("three_broken", "unclaimed", "interrupted", "all_hold", "hostile")
+SHOWN = ("three_broken", "unclaimed", "interrupted", "all_hold", "fast", "hostile")
 WRAPPER = """<!doctype html><body><script>
 const names = NAMES, widths = WIDTHS, seen = {};
 window.addEventListener("message", () => { seen.message = true; });

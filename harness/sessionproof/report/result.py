@@ -69,7 +69,8 @@ class RunResult:
 
     ``complete`` is False when the run was interrupted or cut short. ``suggested_claims`` is a
     line for the adapter of a store that declared none. ``notes`` are sentences about the run.
-    ``timings`` say where its time went: seconds by name, which add up to ``duration_s``.
+    ``timings`` say where its time went: seconds by name. They add up to ``duration_s``
+    and the writing of the report, which is known when all else is written.
     """
 
     store: str

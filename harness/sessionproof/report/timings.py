@@ -23,7 +23,8 @@ def print_timings(result: RunResult, records: Iterable[Record], console: Console
     The seconds of tests are their own: of tests that ran at the same time, all count.
     """
     parts = [(name, seconds) for name, seconds in result.timings.items() if seconds]
-    console.print(_table("where the time went", [*parts, ("all", result.duration_s)], console))
+    whole = sum(result.timings.values())
+    console.print(_table("where the time went", [*parts, ("all", whole)], console))
     told = list(records)
     by_guarantee: dict[str, float] = defaultdict(float)
     for record in told:
