@@ -27,6 +27,7 @@ CODE = {".py", ".mjs", ".sql", ".css", ".j2", ".sh", ""}
 
 LINES_MOST = 400
 LONGER_FILES = {  # path: why it may be longer
+    "harness/sessionproof/contract/guarantees.py": "the registry, read as a list",
     "tests/reference/test_reference_messages.py": "one promise a test, read as a list",
 }
 FUNCTION_LINES_MOST = 60

@@ -394,8 +394,5 @@ def told(finding: Finding) -> str:
 
 
 def _did(transcript: Transcript) -> str:
-    operations = len(transcript)
     last = as_call(transcript[-1].operation)
-    if operations == 1:
-        return last
-    return f"{operations} operations, the last: {last}"
+    return last if len(transcript) == 1 else f"{len(transcript)} operations, the last: {last}"
