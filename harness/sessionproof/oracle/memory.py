@@ -49,6 +49,7 @@ class MemoryStore:
         keeps=frozenset(MESSAGE_FIELDS),
         roles=frozenset({"system", "user", "assistant", "tool"}),
         kinds=frozenset({"text", "tool_call", "tool_result"}),
+        writes="replace",  # each operation makes the session anew
         atomic_batches=True,
         seq_start=1,
         seq_after_delete="never",
