@@ -76,9 +76,19 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 
 
 def _no_benchmarks(config: pytest.Config) -> None:
-    """Switch pytest-benchmark off, before it warns of workers: under -W error it ends the run."""
-    if hasattr(config.option, "benchmark_disable"):
-        config.option.benchmark_disable = True
+    """Switch pytest-benchmark off, before it warns of workers: under -W error it ends the run.
+
+    It measures nothing in workers, and would silently write no file.
+    """
+    if not hasattr(config.option, "benchmark_disable"):
+        return
+    for name in ("json", "save", "autosave"):
+        if getattr(config.option, f"benchmark_{name}", None):
+            raise pytest.UsageError(
+                f"--benchmark-{name} writes nothing beside --store, whose tests run in workers: "
+                "measure in a run of its own"
+            )
+    config.option.benchmark_disable = True
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -188,8 +188,16 @@ def test_a_run_with_workers_has_no_benchmarks(project):
     """With --store the fixture calls once and measures nothing, and no warning fails the run."""
     ran = own_pytest(
         project, "-k", "mine", "--store", "reference", "--store-profile", "smoke",
-        "-W", "error", "--benchmark-json", "none.json",
+        "-W", "error",
     )  # fmt: skip
     assert "1 passed" in ran.stdout, ran.stdout
     assert "INTERNALERROR" not in ran.stdout
-    assert not (project / "none.json").exists()
+
+
+def test_files_of_benchmarks_are_refused_beside_a_store(project):
+    """What would silently write no file is bad usage, and the line says what to do."""
+    ran = own_pytest(project, "--store", "reference", "--benchmark-json", "mine.json")
+    assert ran.returncode == 4
+    assert "measure in a run of its own" in ran.stdout
+    assert "Traceback" not in ran.stdout
+    assert not (project / "mine.json").exists()

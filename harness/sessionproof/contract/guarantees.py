@@ -426,7 +426,7 @@ _ROWS = (
         "tree.",
         damage="An index is forgotten, and every message reads the whole table.",
         unit="statements",
-        least=3,
+        least=2,
     ),
     Guarantee(
         id="PERF-04",
