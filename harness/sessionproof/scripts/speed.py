@@ -84,7 +84,7 @@ def _lines(operation: str, named_by_store: bool, together: bool, updates: str) -
     known = f"floor.execute({CREATE!r}, (s0,))"
     match operation:
         case "append":
-            return _Lines(["store.append(s0, [message])"], [_done(APPEND, "s0, text")])
+            return _Lines(["store.append(s0, [message])"], [_done(APPEND, "s0, text")], loaded)
         case "get":
             return _Lines(["store.get(s0)"], [_got(GET, "s0,")], [*loaded, known])
         case "read_last":
