@@ -354,6 +354,8 @@ def test_an_indefinite_write_raises_and_the_store_goes_on(store: ReferenceStore,
     real = store._writer._connection
 
     class Failing:
+        in_transaction = False
+
         def execute(self, *_):
             raise error_of(sqlite3.SQLITE_IOERR_FSYNC)
 

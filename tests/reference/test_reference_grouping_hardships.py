@@ -6,6 +6,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from sessionproof import Conflict, Message
+from sessionproof import Conflict, Message, Refused
 from sessionproof.contract.seed import generator
-from sessionproof.reference import ReferenceStore
+from sessionproof.reference import ReferenceStore, connections
 
 
 def say(text: str, **fields: Any) -> list[Message]:
@@ -93,6 +95,95 @@ def test_an_interrupt_concerns_one_caller(tmp_path: Path, where: str):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["first", "a", "b", "c", "d", "last"]
+
+
+class Struck:
+    """A connection on which Ctrl-C strikes once, when a statement has just been carried out."""
+
+    def __init__(self, real: sqlite3.Connection, statement: str) -> None:
+        self._real, self._statement = real, statement
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        cursor = self._real.execute(sql, *values)
+        if sql.startswith(self._statement):
+            self._statement = "-- no more"
+            cursor.close()
+            raise KeyboardInterrupt
+        return cursor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "SELECT status", "INSERT INTO sessions"])
+def test_an_interrupt_leaves_no_transaction_open(store: ReferenceStore, monkeypatch, statement):
+    """Ctrl-C within a transaction undoes it, though the error is kept, as a notebook does."""
+    real = store._writer._connection
+    monkeypatch.setattr(store._writer, "_connection", Struck(real, statement))
+    with pytest.raises(KeyboardInterrupt) as kept:
+        store.append("s", say("interrupted"))
+    monkeypatch.setattr(store._writer, "_connection", real)
+    assert not real.in_transaction
+    store.append("t", say("after"))
+    assert kept.type is KeyboardInterrupt
+    assert store.list() == ["t"]
+
+
+class Slow:
+    """A connection that closes when somebody is in the queue."""
+
+    def __init__(self, real: sqlite3.Connection, queue: deque[Any], begun: threading.Event) -> None:
+        self._real, self._queue, self._begun = real, queue, begun
+
+    def close(self) -> None:
+        self._real.close()
+        self._begun.set()
+        while not self._queue:
+            pass
+
+
+class Late(deque[Any]):
+    """A queue into which nobody comes before the store is being closed."""
+
+    def __init__(self, entered: threading.Event, begun: threading.Event) -> None:
+        super().__init__()
+        self._entered, self._begun = entered, begun
+
+    def append(self, turn: Any) -> None:
+        self._entered.set()
+        assert self._begun.wait(30)
+        super().append(turn)
+
+
+def test_who_queues_up_while_the_store_closes_is_refused_at_once(tmp_path: Path, monkeypatch):
+    """Close sees to those who came after it had asked for the lock: nobody waits for nothing."""
+    monkeypatch.setattr(connections, "QUEUE_S", 0.5)
+    store = ReferenceStore(tmp_path, durability="process")
+    writer, entered, begun = store._writer, threading.Event(), threading.Event()
+    writer._lock.acquire()  # another thread writes
+    monkeypatch.setattr(writer, "_queue", Late(entered, begun))
+    monkeypatch.setattr(writer, "_connection", Slow(writer._connection, writer._queue, begun))
+    with ThreadPoolExecutor(2) as pool:
+        late = pool.submit(store.append, "s", say("late"))
+        assert entered.wait(30)
+        closing = pool.submit(store.close)
+        while not store.ended:
+            pass
+        writer._lock.release()
+        closing.result()
+        with pytest.raises(Refused, match="the store is closed"):
+            late.result()
+
+
+def test_a_child_that_is_forked_during_close_closes_nothing(store: ReferenceStore):
+    """Where the parent is about to close, its child leaves connection and lock alone."""
+    writer = store._writer
+    writer.ended = connections.CLOSED  # and the lock is another thread's
+    writer.forget()
+    writer.close()
+    assert writer.ended == connections.FORKED
+    writer.ended = None  # back in the parent
+    store.append("s", say("x"))
 
 
 FORK = """

@@ -6,9 +6,10 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import TypeAlias, TypeVar
 
 from sessionproof.contract.clock import monotonic_s
@@ -76,23 +77,44 @@ def connect(path: Path, *, writes: bool, synchronous: str) -> sqlite3.Connection
     return connection
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+class transaction:  # noqa: N801 - it is used as a statement
     """The statements of the block, all or none. Takes the write lock at once.
 
-    Within a transaction it is a savepoint: what surrounds it stays.
+    Within a transaction it is a savepoint: what surrounds it stays. No generator, as Ctrl-C could
+    leave one waiting in the middle, and it would undo what others write when it is collected.
     """
-    begin, commit, undo = _WITHIN if connection.in_transaction else _OUTERMOST
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute(commit)
-    except BaseException:
-        for statement in undo:
-            if connection.in_transaction:
+
+    __slots__ = ("_commit", "_connection", "_undo")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        within = self._connection.in_transaction
+        begin, self._commit, undo = _WITHIN if within else _OUTERMOST
+        self._undo: tuple[str, ...] = undo
+        self._connection.execute(begin)
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._take_back()
+            return
+        try:
+            self._connection.execute(self._commit)
+        except BaseException:
+            self._take_back()
+            raise
+
+    def _take_back(self) -> None:
+        for statement in self._undo:
+            if self._connection.in_transaction:
                 with suppress(sqlite3.Error):  # the first error says more
-                    connection.execute(statement)
-        raise
+                    self._connection.execute(statement)
 
 
 def patiently(work: Callable[[], T], *, pause_s: Pauses | None = None) -> T:

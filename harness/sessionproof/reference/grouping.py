@@ -93,17 +93,23 @@ class Writer:
             return self._queued(work)
         try:
             return self._alone(work)
+        except BaseException:
+            self._undo()
+            raise
         finally:
             self._hand_on()
 
     def together(self, calls: Sequence[Callable[[], Any]]) -> list[Outcome]:
         """The outcomes of calls that each write by ``run``, as one group, in order."""
-        with self._lock:
-            self._grouping = threading.get_ident()
-            try:
-                return self._outcomes([_without_connection(call) for call in calls])
-            finally:
-                self._grouping = None
+        try:
+            with self._lock:
+                self._grouping = threading.get_ident()
+                try:
+                    return self._outcomes([_without_connection(call) for call in calls])
+                finally:
+                    self._grouping = None
+        finally:
+            self._wake()
 
     def close(self) -> None:
         """Close the connection after the group under way; those who wait are refused."""
@@ -111,10 +117,11 @@ class Writer:
         if self.ended == connections.CLOSED:
             with self._lock:
                 self._connection.close()
+            self._wake()
 
     def forget(self) -> None:
         """In a forked child: refuse from now on, and leave the parent's connection alone."""
-        self.ended = self.ended or connections.FORKED
+        self.ended = connections.FORKED  # also while another thread of the parent closes it
         connections.leave(self._connection)
 
     # The queue
@@ -124,8 +131,7 @@ class Writer:
             return self._alone(work)
         turn = _Turn(work)
         self._queue.append(turn)
-        if self._lock.acquire(blocking=False):  # the last writer left before it saw the turn
-            self._hand_on()
+        self._wake()
         try:
             if not turn.gate.acquire(timeout=connections.QUEUE_S):
                 self._withdraw(turn)
@@ -148,6 +154,11 @@ class Writer:
                 turn.gate.acquire(timeout=_LOOK_S)
         else:
             turn.outcome = Outcome(error=Refused(_QUEUED))
+
+    def _wake(self) -> None:
+        """See to those who queued up where the last writer had left before it saw them."""
+        if self._queue and self._lock.acquire(blocking=False):
+            self._hand_on()
 
     def _hand_on(self) -> None:
         """Give the lock, which this thread holds, to the first in the queue, or free it."""
@@ -203,6 +214,7 @@ class Writer:
         try:
             return Outcome(self._alone(work))
         except BaseException as error:  # noqa: BLE001 - it is told to whom it concerns
+            self._undo()
             return Outcome(error=error)
 
     def _grouped(self, works: Sequence[Work[Any]]) -> list[Outcome] | None:
@@ -216,14 +228,18 @@ class Writer:
             committing = True
             db.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - it is told, or strikes again alone
-            if db.in_transaction:
-                with suppress(sqlite3.Error):  # the first error says more
-                    db.execute("ROLLBACK")
+            self._undo()
             if (committing and not is_definite(error)) or (not begun and is_busy(error)):
                 told = error if isinstance(error, sqlite3.Error) else Indefinite(STOPPED)
                 return [Outcome(error=copy(told)) for _ in works]
             return None
         return outcomes
+
+    def _undo(self) -> None:
+        """Leave no transaction open: Ctrl-C may strike between BEGIN and what would undo it."""
+        with suppress(sqlite3.Error):  # the first error says more
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
 def _without_connection(call: Callable[[], Any]) -> Work[Any]:
