@@ -2,19 +2,25 @@
 
 import ast
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 
 from sessionproof.bench import loading, rounds
+from sessionproof.bench.floors import Floor
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.errors import TooLarge
 from sessionproof.contract.message import Page, SessionInfo
+from sessionproof.reference.store import ReferenceStore
 from sessionproof.trials import filled, growth
+from sessionproof.trials.filled import Place, as_time
+from sessionproof.trials.growth_floors import _load, floor_arms
+from sessionproof.trials.growth_steps import told_steps
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
-from sessionproof.workload.profiles import Profile
+from sessionproof.workload.profiles import Deadlines, Profile
 
 SMALL = Profile(
     name="small", share_s=0.5, shrink_s=0.5, messages=(100, 300, 1_000, 3_000),
@@ -211,7 +217,7 @@ def test_a_slow_store_gets_smaller_sizes(trial):
     made = trial("SCALE-01", claims=claims, append=times(lambda messages: 5_000.0))
     growth.of_appends(made)
     assert made.measured[0].sizes == (10, 30, 100, 300)
-    assert made.notes == ["5.0 ms an append: sizes up to 300"]
+    assert made.notes == ["5 ms an append: sizes up to 300"]
 
 
 def test_growth_that_is_plain_to_see_needs_no_large_sizes(trial):
@@ -263,3 +269,81 @@ def test_all_that_a_trial_wrote_is_gone(trial):
     growth.of_appends(made)
     parent = made.store.location.root.parent
     assert [path for path in parent.iterdir() if path.is_dir()] == [made.store.location.root]
+
+
+def test_floors_and_steps_stand_beside_a_store_on_sqlite(trial_of):
+    """A floor for each size, and about the same steps at each, as all look-ups go by an index."""
+    made = trial_of("SCALE-02", ReferenceStore, profile=SMALL)
+    growth.of_looks_along_messages(made)
+    growth.of_looks_along_sessions(made)
+    for one in made.measured:
+        assert (one.floor_us is None) == (one.operation == "count")
+        assert one.floor_us is None or min(one.floor_us) > 0
+        assert max(one.steps) < 1.1 * min(one.steps)
+    made = trial_of("SCALE-01", ReferenceStore, profile=SMALL)
+    growth.of_appends(made)
+    assert len(made.measured[0].floor_us) == len(SMALL.messages)
+    assert len(set(made.measured[0].steps)) == 1
+    parent = made.store.location.root.parent
+    assert not list(parent.glob("floors-*"))
+
+
+def test_a_floor_is_as_full_as_the_store(tmp_path):
+    """All sessions are there; those that are asked have as many messages as the store's."""
+    _load(tmp_path / "floor", 30, ["session-1", "session-16"], 60, "x")
+    floor = Floor(tmp_path / "floor", synchronous="NORMAL")
+    assert [floor.count(f"session-{number}") for number in (1, 2, 16, 30)] == [60, 1, 60, 1]
+    assert floor.page("session-16", 54, 50) == [(n, "user", "x") for n in range(55, 61)]
+    assert floor.get("session-30")
+    assert floor.get("session-31") is None
+    floor.close()
+
+
+def test_a_very_large_size_has_no_floor(trial_of):
+    """It would take longer to fill than it tells."""
+    made = trial_of("SCALE-01")
+    place = Place(100_001, made.store, ["s"], 100_001, 0.0, 0.0, 0.0)
+    with floor_arms(made, "messages", [place], ["append"]) as arms:
+        assert arms == {}
+
+
+def test_steps_are_told():
+    """They are flat or grow, by the same measure as times; without any nothing is said."""
+    sizes = (10, 100, 1_000, 10_000)
+    assert told_steps(sizes, None) == ""
+    assert told_steps(sizes, (9, 312, 312, 312)) == "; SQLite's steps are flat: 9, 312, 312, 312"
+    grow = told_steps(sizes, (60, 600, 6_000, 60_000))
+    assert grow == "; SQLite's steps grow: 60, 600, 6,000, 60,000"
+
+
+def test_sizes_that_were_asked_for_are_reached(trial):
+    """A dear one too, while the test's deadline allows it; what is left out is said."""
+    made = trial("SCALE-01", append=times(lambda messages: 20.0 * messages))
+    made.profile = replace(SMALL, patient=True, deadlines=Deadlines(test_s=100_000.0))
+    with pytest.raises(Broken):
+        growth.of_appends(made)
+    assert made.measured[0].sizes == SMALL.messages
+    assert not made.notes
+    claims = replace(Costly.claims, limits=Limits(batch_bytes=100))
+    for cost, sizes, note in (
+        (lambda messages: 20.0 * messages, SMALL.messages[:-1], "no time for 3,000"),
+        (lambda messages: 2_000.0 if messages < 1_000 else 20_000.0, SMALL.messages[:-1], "no"),
+        (lambda messages: 2_000.0 if messages < 1_000 else 8_000.0, None, "no time for 3,000"),
+    ):
+        made = trial("SCALE-01", claims=claims, append=times(cost))
+        made.profile = replace(SMALL, patient=True, deadlines=Deadlines(test_s=60.0))
+        with suppress(Broken, CouldNotTell):
+            growth.of_appends(made)
+        seen = made.measured[0].sizes
+        assert seen == sizes or (sizes is None and 2_000 <= seen[-1] < 3_000)
+        assert made.notes[0].startswith(note)
+        assert made.notes[0].endswith(f"sizes up to {seen[-1]:,}")
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "words"), [(0.31, "0.31 µs"), (42.0, "42 µs"), (900.0, "900 µs"),
+                                (5_000.0, "5 ms"), (1_250.0, "1.25 ms"), (2_100_000.0, "2.1 s")],
+)  # fmt: skip
+def test_times_are_said_in_the_unit_that_suits(microseconds, words):
+    """No duration reads as nought."""
+    assert as_time(microseconds) == words

@@ -26,6 +26,7 @@ from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 DEFAULT_PROFILE = "gate"
 _PARTS = (100, 30, 10, 3, 1)  # of the largest size at which growth is measured
 _MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended before
+_READ_MOST_S = 0.0001  # a message of a session that is read whole: no such read is a hang
 _TESTS_OF_SIZE = 5
 
 
@@ -155,10 +156,12 @@ def _profile(
     chosen = PROFILES[name]
     deadlines = chosen.deadlines
     if size is not None:
-        chosen = replace(chosen, messages=tuple(round(size / part) for part in _PARTS))
+        messages = tuple(round(size / part) for part in _PARTS)
+        chosen = replace(chosen, messages=messages, patient=True)
         long_s = max(deadlines.test_s, size * _MESSAGE_MOST_S)
         run_s = max(deadlines.run_s, _TESTS_OF_SIZE * long_s)
-        deadlines = replace(deadlines, test_s=long_s, run_s=run_s)
+        call_s = max(deadlines.operation_s, size * _READ_MOST_S)
+        deadlines = replace(deadlines, operation_s=call_s, test_s=long_s, run_s=run_s)
     if operation_s is not None:
         deadlines = replace(deadlines, operation_s=operation_s, open_s=operation_s)
     if test_s is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,10 +38,11 @@ _PROBE_MESSAGES = 60
 _SMALLEST = 10
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _PLAIN = 2.5  # times the cost at the smallest size: growth that needs no statistics
+_PART = 0.3  # of a test's deadline: what grows is measured twice
 _CALLS_MOST_S = 0.3  # of the first rounds at a further size, then
 
-Fill: TypeAlias = "Callable[[Trial, StoreUnderTest, int], Place]"
-"""Fills a store on an empty location to a size."""
+Fill: TypeAlias = "Callable[[Trial, StoreUnderTest, int, float], Place]"
+"""Fills a store on an empty location to a size, or until a time of the monotonic clock."""
 
 
 @dataclass
@@ -96,6 +98,14 @@ class Place:
         _removed(self.store)
 
 
+def as_time(microseconds: float) -> str:
+    """Two digits or three, in the unit that suits."""
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3g} {unit}"
+    return f"{microseconds:.3g} µs"
+
+
 def _removed(store: StoreUnderTest) -> None:
     store.close()
     shutil.rmtree(store.location.root, ignore_errors=True)
@@ -119,16 +129,20 @@ def text_of(trial: Trial) -> str:
     return TEXT[: max(1, most)]
 
 
-def along_messages(trial: Trial, store: StoreUnderTest, size: int) -> Place:
+def along_messages(trial: Trial, store: StoreUnderTest, size: int, until_s: float) -> Place:
     """One session of so many messages."""
     session = _begun(trial, store, "long")
-    filled = _filled(trial, store, session, size)
+    filled = _filled(trial, store, session, size, until_s)
+    size = filled.messages
     each_s, best_s = filled.each_us / 1e6, filled.best_us / 1e6
     return Place(size, store, [session], size, each_s, best_s, filled.append_us)
 
 
-def along_sessions(trial: Trial, store: StoreUnderTest, size: int) -> Place:
-    """So many sessions of a message each; a few of them, from old to new, have more."""
+def along_sessions(trial: Trial, store: StoreUnderTest, size: int, _until_s: float) -> Place:
+    """So many sessions of a message each; a few of them, from old to new, have more.
+
+    They are few enough to be made whatever it takes.
+    """
     sessions: list[str] = []
     spent_s: list[float] = []
     for part in range(_PROBES):
@@ -150,9 +164,11 @@ def _begun(trial: Trial, store: StoreUnderTest, name: str) -> str:
     return str(value_of(trial, outcome, f"created session {name!r}"))
 
 
-def _filled(trial: Trial, store: StoreUnderTest, session: str, messages: int) -> Filled:
+def _filled(
+    trial: Trial, store: StoreUnderTest, session: str, messages: int, until_s: float = math.inf
+) -> Filled:
     made, claims = messages_of(trial), trial.claims
-    outcome = fill(store.handle(), session, messages, message=made, claims=claims)
+    outcome = fill(store.handle(), session, messages, message=made, claims=claims, until_s=until_s)
     filled: Filled = value_of(trial, outcome, f"appended {messages:,} messages to a session")
     return filled
 
@@ -164,35 +180,58 @@ def at_sizes(
     """The store at these sizes, on as many locations, ready for these operations.
 
     A store that is slow to fill gets sizes of a tenth. Where cost grows for all to see, larger
-    sizes are left out once they would take long; three are always there.
+    sizes are left out once they would take long; three are always there. Sizes that were asked
+    for are left out only where there is no time for them.
     """
     profile = trial.profile
-    most_s = max(profile.share_s * profile.patience, profile.patience_s) / 2
+    most_s = profile.limit_s(max(profile.share_s * profile.patience, profile.patience_s) / 2, _PART)
+    until_s = monotonic_s() + most_s
     places: list[Place] = []
     try:
         places.append(_place(trial, filled, sizes[0], operations))
-        while sum(sizes) * places[0].best_s > most_s and sizes[0] > _SMALLEST:
+        owed = TOP if profile.patient else len(sizes)
+        while sum(sizes[:owed]) * places[0].best_s > most_s and sizes[0] > _SMALLEST:
             slow = places.pop()
             slow.close()
             sizes = sorted({max(_SMALLEST, size // 10) for size in sizes})
-            append_ms = slow.append_us / 1_000
-            trial.notes.append(f"{append_ms:.1f} ms an append: sizes up to {sizes[-1]:,}")
+            trial.notes.append(f"{as_time(slow.append_us)} an append: sizes up to {sizes[-1]:,}")
             places.append(_place(trial, filled, sizes[0], operations))
         for size in sizes[1:]:
-            if len(places) >= TOP and _too_dear(places, size, most_s):
-                trial.notes.append(f"dearer at each size: sizes up to {places[-1].size:,}")
+            why = _left_out(trial, places, size, most_s, until_s) if len(places) >= TOP else None
+            if why is not None:
+                trial.notes.append(f"{why}: sizes up to {places[-1].size:,}")
                 break
-            places.append(_place(trial, filled, size, operations))
+            enough = profile.patient and len(places) >= TOP
+            places.append(_place(trial, filled, size, operations, until_s if enough else math.inf))
+            if places[-1].size < size:
+                if places[-1].size < 2 * places[-2].size:
+                    places.pop().close()
+                trial.notes.append(f"no time for {size:,}: sizes up to {places[-1].size:,}")
+                break
         yield places
     finally:
         for place in places:
             place.close()
 
 
-def _place(trial: Trial, filled: Fill, size: int, operations: Sequence[str]) -> Place:
+def _left_out(
+    trial: Trial, places: Sequence[Place], size: int, most_s: float, until_s: float
+) -> str | None:
+    """Why the store is not filled to one size more; None where it is."""
+    if not trial.profile.patient:
+        return "dearer at each size" if _too_dear(places, size, most_s) else None
+    first, last = places[0], places[-1]
+    dearer = max(1.0, last.each_s / first.each_s) if first.each_s else 1.0
+    needed_s = (last.each_s * last.size * dearer + last.deep_s) * size / last.size
+    return f"no time for {size:,}" if monotonic_s() + needed_s > until_s else None
+
+
+def _place(
+    trial: Trial, filled: Fill, size: int, operations: Sequence[str], until_s: float = math.inf
+) -> Place:
     store = trial.store.below(trial.store.location.root.parent)
     try:
-        place = filled(trial, store, size)
+        place = filled(trial, store, size, until_s)
         if "page" in operations:
             began = monotonic_s()
             place.cursors = {session: _deep(trial, place, session) for session in place.sessions}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sessionproof.bench.growth import FLAT, TOP, growth
 from sessionproof.bench.loading import batch_most
@@ -21,10 +22,13 @@ from sessionproof.trials.filled import (
     Place,
     along_messages,
     along_sessions,
+    as_time,
     at_sizes,
     call_s,
 )
+from sessionproof.trials.growth_floors import floor_arms
 from sessionproof.trials.growth_lines import script_of_growth
+from sessionproof.trials.growth_steps import counted, told_steps
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 
 LOOKS = ("read_last", "page", "get")
@@ -93,7 +97,11 @@ def _judge(trial: Trial, along: _Along, operations: Sequence[str]) -> None:
             _confirm(trial, along, one)
     if _COUNT in grown and _grows(grown[_COUNT]):
         trial.notes.append(f"{_how(grown[_COUNT])}: it is not judged, as it may count the rows")
-    doubtful = [_how(one) for one in judged if one.verdict == "undecided"]
+    doubtful = [
+        f"{_how(one)}{told_steps(one.sizes, one.steps)}"
+        for one in judged
+        if one.verdict == "undecided"
+    ]
     if doubtful:
         raise CouldNotTell(f"flat is below ^{FLAT:g}, and this is not sure: {'; '.join(doubtful)}")
 
@@ -105,11 +113,12 @@ def _grows(one: Growth) -> bool:
 def _confirm(trial: Trial, along: _Along, one: Growth) -> None:
     """Measure anew, on fresh locations and longer; raises Broken where it grows again."""
     largest = replace(along, sizes=one.sizes[-TOP:])
-    again = _measured(trial, largest, [one.operation], 2 * ROUNDS)[one.operation]
+    again = _measured(trial, largest, [one.operation], 2 * ROUNDS, alone=True)[one.operation]
     if not _grows(again):
-        raise CouldNotTell(f"{_how(one)} in one measurement, and {_power(again)} in another")
+        steps = told_steps(one.sizes, one.steps)
+        raise CouldNotTell(f"{_how(one)} in one measurement, and {_power(again)} in another{steps}")
     costs = ", ".join(
-        f"{_time(cost)} at {size:,}" for size, cost in zip(one.sizes, one.cost_us, strict=True)
+        f"{as_time(cost)} at {size:,}" for size, cost in zip(one.sizes, one.cost_us, strict=True)
     )
     trial.require(
         False,
@@ -118,38 +127,71 @@ def _confirm(trial: Trial, along: _Along, one: Growth) -> None:
         f"{one.along}, in random turns, and again on fresh locations",
         expected=f"it costs about the same at each size: less than {one.along}^{FLAT:g}",
         seen=f"{costs}: {one.factor:.3g} times as much, {_power(one)}, the second time "
-        f"{_power(again)}; at 1,000,000 it would be {_time(one.at_million_us)}",
+        f"{_power(again)}; at 1,000,000 it would be {as_time(one.at_million_us)}"
+        f"{told_steps(one.sizes, one.steps)}",
         script=script_of_growth(trial, one, batch_most(trial.claims)),
     )
 
 
 def _measured(
-    trial: Trial, along: _Along, operations: Sequence[str], rounds: int
+    trial: Trial, along: _Along, operations: Sequence[str], rounds: int, *, alone: bool = False
 ) -> Mapping[str, Growth]:
-    """The growth of each operation, after so many rounds, or more where one is not sure."""
+    """The growth of each operation, after so many rounds, or more where one is not sure.
+
+    Floors and steps come with it, unless it is measured ``alone``.
+    """
     judged = [name for name in operations if name != _COUNT]
-    with at_sizes(trial, along.sizes, along.fill, judged) as places, undisturbed():
-        sizes = [place.size for place in places]
-        going = [*judged, *_counted(trial, operations, places)]
-        arms = {name: [_arm(trial, place, name, sizes) for place in places] for name in going}
-        costs = {name: np.empty((0, len(sizes))) for name in going}
-        grown: dict[str, Growth] = {}
-        began = monotonic_s()
-        while going:
-            seed = derive(trial.seed, along.what, *map(len, costs.values())) % 2**32
-            turn = [arm for name in going for arm in arms[name]]
-            more = in_rounds(turn, _TURN, seed=seed, lend=_here).costs
-            for name in going:
-                added = np.column_stack([more[arm.name] for arm in arms[name]])
-                costs[name] = np.concatenate([costs[name], added])
-                grown[name] = growth(name, along.what, sizes, costs[name], seed=seed)
-            spent_s = monotonic_s() - began
-            going = [
-                name
-                for name in going
-                if _goes_on(trial, grown[name], len(costs[name]), rounds, spent_s)
-            ]
-        return grown
+    with at_sizes(trial, along.sizes, along.fill, judged) as places:
+        beside = [] if alone else places
+        with floor_arms(trial, along.what, beside, judged) as floors, undisturbed():
+            going = [*judged, *_counted(trial, operations, places)]
+            grown = _in_rounds(trial, along.what, places, going, floors, rounds)
+        steps = counted(trial, beside, list(grown))
+    return {name: replace(one, steps=steps.get(name)) for name, one in grown.items()}
+
+
+def _in_rounds(
+    trial: Trial,
+    along: str,
+    places: Sequence[Place],
+    operations: Sequence[str],
+    floors: Mapping[str, Sequence[Arm]],
+    rounds: int,
+) -> dict[str, Growth]:
+    sizes = [place.size for place in places]
+    arms = {name: [_arm(trial, place, name, sizes) for place in places] for name in operations}
+    costs = {name: np.empty((0, len(sizes))) for name in operations}
+    floored = {name: np.empty((0, len(sizes))) for name in floors}
+    grown: dict[str, Growth] = {}
+    going = list(operations)
+    began = monotonic_s()
+    while going:
+        seed = derive(trial.seed, along, *map(len, costs.values())) % 2**32
+        below = [name for name in going if name in floors and len(floored[name]) < ROUNDS]
+        turn = [arm for name in going for arm in arms[name]]
+        turn += [arm for name in below for arm in floors[name]]
+        more = in_rounds(turn, _TURN, seed=seed, lend=_here).costs
+        for name in below:
+            floored[name] = _more(floored[name], floors[name], more)
+        for name in going:
+            costs[name] = _more(costs[name], arms[name], more)
+            grown[name] = growth(
+                name, along, sizes, costs[name], seed=seed, floor=floored.get(name)
+            )
+        spent_s = monotonic_s() - began
+        going = [
+            name
+            for name in going
+            if _goes_on(trial, grown[name], len(costs[name]), rounds, spent_s)
+        ]
+    return grown
+
+
+def _more(
+    costs: NDArray[np.float64], arms: Sequence[Arm], rounds: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """The costs, shape (rounds, sizes), and below them those of further rounds."""
+    return np.concatenate([costs, np.column_stack([rounds[arm.name] for arm in arms])])
 
 
 def _counted(trial: Trial, operations: Sequence[str], places: Sequence[Place]) -> list[str]:
@@ -160,7 +202,7 @@ def _counted(trial: Trial, operations: Sequence[str], places: Sequence[Place]) -
     if seconds[-1] <= _COUNT_MOST_S:
         return [_COUNT]
     trial.notes.append(
-        f"count takes {_time(seconds[-1] * 1e6)} at {places[-1].size:,}: it is not judged"
+        f"count takes {as_time(seconds[-1] * 1e6)} at {places[-1].size:,}: it is not judged"
     )
     return []
 
@@ -198,11 +240,3 @@ def _how(one: Growth) -> str:
 
 def _power(one: Growth) -> str:
     return f"{one.along}^{one.slope:.2f} ({one.low:.2f} to {one.high:.2f})"
-
-
-def _time(microseconds: float) -> str:
-    """Two digits or three, in the unit that suits."""
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if microseconds >= size:
-            return f"{microseconds / size:.3g} {unit}"
-    return f"{microseconds:.3g} µs"

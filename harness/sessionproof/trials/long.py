@@ -34,6 +34,8 @@ from sessionproof.trials.whole import (
 from sessionproof.workload.shapes import checked_answer
 
 _MOST = 100_000  # messages
+_ASKED_MOST = 1_000_000  # where more were asked for: all of them are compared in memory
+_LOADING = 0.4  # of a test's deadline, for a size that was asked for
 _BATCH = 500
 _CALL_S = 0.1  # a longer batch is halved
 _TURN_S = 0.5  # in the handle's thread at a time
@@ -109,9 +111,14 @@ def _numbered(trial: Trial) -> tuple[Callable[[int], Message], str]:
 
 def _load(trial: Trial, long: Long) -> None:
     """Batches, and before each a message alone, up to the profile's size or while there is time."""
-    size = min(trial.profile.messages[-1], _MOST)
+    profile = trial.profile
+    size = min(profile.messages[-1], _ASKED_MOST if profile.patient else _MOST)
+    if profile.patient and size < profile.messages[-1]:
+        trial.notes.append(
+            f"{size:,} of {profile.messages[-1]:,} messages: more are not compared in memory"
+        )
     most = _BATCH if trial.claims.limits.batch_bytes is None else 1
-    until_s = monotonic_s() + max(1.0, 6 * trial.profile.share_s)
+    until_s = monotonic_s() + profile.limit_s(max(1.0, 6 * profile.share_s), _LOADING)
 
     def goes_on() -> bool:
         if long.sent >= size:

@@ -20,6 +20,7 @@ _FEW = 10  # messages of the session that is looked at again and again
 _SLOW_US = 300.0  # an append that costs more fills no long session
 _LARGEST = 100_000  # messages
 _LIMIT = 200  # messages of a page
+_FILLING, _WALKING = 0.4, 0.2  # of a test's deadline, for sizes that were asked for
 _PAGES = 5_000  # of a session, so that caches of 1,000 pages are full long before its end
 _BRIEF = Pace(group=240, horizon=1_200, seconds=0.06)
 _OF_PAGES = Pace(group=240, horizon=1_100, seconds=0.15)
@@ -192,11 +193,12 @@ def _filled(trial: Trial) -> tuple[str, str, int]:
 
     Answers both ids and the larger size.
     """
-    size = min(trial.profile.messages[-1], _LARGEST)
+    profile = trial.profile
+    size = profile.messages[-1] if profile.patient else min(profile.messages[-1], _LARGEST)
     long, filled = _filling(trial, "long", min(100, size))
-    if filled.append_us > _SLOW_US:
+    if filled.append_us > _SLOW_US and not profile.patient:
         size //= 10
-    seconds = max(1.5, 4 * trial.profile.share_s)
+    seconds = profile.limit_s(max(1.5, 4 * profile.share_s), _FILLING)
     started_s = monotonic_s()
     outcome = fill(
         trial.handle(), long, size, message=plain(trial.words), claims=trial.claims,
@@ -206,7 +208,7 @@ def _filled(trial: Trial) -> tuple[str, str, int]:
     reached: Filled = outcome.value
     if reached.messages < size:
         trial.notes.append(
-            f"{reached.messages:,} messages in the session: there was no time for more"
+            f"{reached.messages:,} of {size:,} messages in the session: there was no time for more"
         )
     return _session(trial, "short", reached.messages // 10), long, reached.messages
 
@@ -260,7 +262,8 @@ def _last_cursor(trial: Trial, session: str, size: int) -> str | int | None:
         return driven(steps(), wait)
 
     ended = False
-    until_s = monotonic_s() + max(1.0, 4 * trial.profile.share_s)
+    most_s = trial.profile.limit_s(max(1.0, 4 * trial.profile.share_s), _WALKING)
+    until_s = monotonic_s() + most_s
     while not ended and monotonic_s() < until_s:
         outcome = trial.handle().lend("page after page", some)
         trial.require_ok(outcome, "read a long session page by page")

@@ -26,6 +26,7 @@ from sessionproof.workload.shapes import checked_answer, checked_page
 _LIMIT = 200  # messages of a page
 _NEWEST = (1, 100, 2_000)
 _PAGES = 150  # of the session, at least
+_PAGING = 0.2  # of a test's deadline, for a size that was asked for
 _TURN_S = 0.5  # in the handle's thread at a time
 _NEWEST_OF = "messages[len(messages) - {}:]"
 
@@ -189,7 +190,8 @@ class _Walk:
 def _pages(trial: Trial, long: Long) -> None:
     """Page by page to the end, each message once; as far as there is time."""
     limit = max(1, min(_LIMIT, len(long.living) // _PAGES))
-    until_s = monotonic_s() + max(1.0, 3 * trial.profile.share_s)
+    most_s = trial.profile.limit_s(max(1.0, 3 * trial.profile.share_s), _PAGING)
+    until_s = monotonic_s() + most_s
     walk = _Walk()
 
     def some(store: Any, wait: Any) -> None:
