@@ -220,6 +220,28 @@ def test_a_slow_store_gets_smaller_sizes(trial):
     assert made.notes == ["5 ms an append: sizes up to 300"]
 
 
+def test_slow_appends_make_do_with_the_smaller_sizes(trial):
+    """Up to a tenth of the largest, where filling takes a while; enough of them are there."""
+    claims = replace(Costly.claims, limits=Limits(batch_bytes=100))
+    made = trial("SCALE-01", claims=claims, append=times(lambda messages: 900.0))
+    made.profile = replace(SMALL, messages=(100, 300, 1_000, 3_000, 10_000))
+    growth.of_appends(made)
+    assert made.measured[0].sizes == (100, 300, 1_000)
+    assert made.notes == ["900 µs an append: sizes up to 1,000"]
+    made = trial("SCALE-01", claims=claims, append=times(lambda messages: 290.0))
+    made.profile = replace(SMALL, messages=(100, 300, 1_000, 3_000, 10_000))
+    growth.of_appends(made)
+    assert made.measured[0].sizes == (100, 300, 1_000, 3_000, 10_000)
+    assert not made.notes
+
+
+def test_many_sessions_that_are_slow_to_make_are_fewer(trial):
+    """What is told is what a session took, not an append."""
+    made = trial("SCALE-02", append=times(lambda messages: 40_000.0))
+    growth.of_looks_along_sessions(made)
+    assert made.notes == ["40 ms a session: sizes up to 30"]
+
+
 def test_growth_that_is_plain_to_see_needs_no_large_sizes(trial):
     """Three sizes, where the next one would take long."""
     made = trial("SCALE-01", append=times(lambda messages: 20.0 * messages))
@@ -302,7 +324,7 @@ def test_a_floor_is_as_full_as_the_store(tmp_path):
 def test_a_very_large_size_has_no_floor(trial_of):
     """It would take longer to fill than it tells."""
     made = trial_of("SCALE-01")
-    place = Place(100_001, made.store, ["s"], 100_001, 0.0, 0.0, 0.0)
+    place = Place(100_001, made.store, ["s"], 100_001, 0.0, 0.0, 0.0, "")
     with floor_arms(made, "messages", [place], ["append"]) as arms:
         assert arms == {}
 

@@ -36,6 +36,7 @@ ROUNDS = 30  # at least, where they are quick
 _PROBES = 4  # sessions that are looked at among many
 _PROBE_MESSAGES = 60
 _SMALLEST = 10
+_SLOW_US = 300.0  # an append
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _PLAIN = 2.5  # times the cost at the smallest size: growth that needs no statistics
 _PART = 0.3  # of a test's deadline: what grows is measured twice
@@ -61,6 +62,7 @@ class Place:
     each_s: float
     best_s: float
     append_us: float
+    pace: str
     deep_s: float = 0.0
     calls_s: float = 0.0
     cursors: Mapping[str, Any] = field(default_factory=dict)
@@ -135,7 +137,8 @@ def along_messages(trial: Trial, store: StoreUnderTest, size: int, until_s: floa
     filled = _filled(trial, store, session, size, until_s)
     size = filled.messages
     each_s, best_s = filled.each_us / 1e6, filled.best_us / 1e6
-    return Place(size, store, [session], size, each_s, best_s, filled.append_us)
+    pace = f"{as_time(filled.append_us)} an append"
+    return Place(size, store, [session], size, each_s, best_s, filled.append_us, pace)
 
 
 def along_sessions(trial: Trial, store: StoreUnderTest, size: int, _until_s: float) -> Place:
@@ -156,7 +159,8 @@ def along_sessions(trial: Trial, store: StoreUnderTest, size: int, _until_s: flo
         sessions.append(_begun(trial, store, f"looked-at-{part}"))
         filled = _filled(trial, store, sessions[-1], _PROBE_MESSAGES)
     each_s, best_s = sum(spent_s) / size, _PROBES * min(spent_s) / size
-    return Place(size, store, sessions, _PROBE_MESSAGES, each_s, best_s, filled.append_us)
+    pace = f"{as_time(best_s * 1e6)} a session"
+    return Place(size, store, sessions, _PROBE_MESSAGES, each_s, best_s, filled.append_us, pace)
 
 
 def _begun(trial: Trial, store: StoreUnderTest, name: str) -> str:
@@ -179,7 +183,8 @@ def at_sizes(
 ) -> Iterator[list[Place]]:
     """The store at these sizes, on as many locations, ready for these operations.
 
-    A store that is slow to fill gets sizes of a tenth. Where cost grows for all to see, larger
+    A store that is slow to fill gets sizes up to a tenth, and sooner where its appends are slow,
+    too, as each call to be measured is then dear. Where cost grows for all to see, larger
     sizes are left out once they would take long; three are always there. Sizes that were asked
     for are left out only where there is no time for them.
     """
@@ -189,13 +194,15 @@ def at_sizes(
     places: list[Place] = []
     try:
         places.append(_place(trial, filled, sizes[0], operations))
+        limit_s = most_s / 5 if _is_slow(trial, places[0]) else most_s
         owed = TOP if profile.patient else len(sizes)
-        while sum(sizes[:owed]) * places[0].best_s > most_s and sizes[0] > _SMALLEST:
-            slow = places.pop()
-            slow.close()
-            sizes = sorted({max(_SMALLEST, size // 10) for size in sizes})
-            trial.notes.append(f"{as_time(slow.append_us)} an append: sizes up to {sizes[-1]:,}")
-            places.append(_place(trial, filled, sizes[0], operations))
+        while sum(sizes[:owed]) * places[0].best_s > limit_s and sizes[0] > _SMALLEST:
+            sizes = _smaller(sizes)
+            trial.notes.append(f"{places[0].pace}: sizes up to {sizes[-1]:,}")
+            if sizes[0] != places[0].size:
+                places.pop().close()
+                places.append(_place(trial, filled, sizes[0], operations))
+            limit_s = most_s if profile.patient else 2 * most_s
         for size in sizes[1:]:
             why = _left_out(trial, places, size, most_s, until_s) if len(places) >= TOP else None
             if why is not None:
@@ -212,6 +219,16 @@ def at_sizes(
     finally:
         for place in places:
             place.close()
+
+
+def _is_slow(trial: Trial, place: Place) -> bool:
+    return place.append_us > _SLOW_US and not trial.profile.patient
+
+
+def _smaller(sizes: Sequence[int]) -> Sequence[int]:
+    """Sizes up to a tenth of the largest: those that there are, where they are enough."""
+    small = [size for size in sizes if size <= sizes[-1] // 10]
+    return small if len(small) >= TOP else sorted({max(_SMALLEST, size // 10) for size in sizes})
 
 
 def _left_out(

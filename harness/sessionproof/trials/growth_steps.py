@@ -48,11 +48,7 @@ def _at(trial: Trial, place: Place, operations: Sequence[str]) -> Mapping[str, i
         except CannotOpen:  # which other rows judge
             return {}
         try:
-            counted = {
-                name: _steps(trial, place, name, handle, trace)
-                for name in operations
-                if trace.opened
-            }
+            counted = {name: _steps(trial, place, name, handle, trace) for name in operations}
         finally:
             place.store.close()  # what was set on its connections goes with them
     return {name: number for name, number in counted.items() if number is not None}
