@@ -239,7 +239,8 @@ def test_many_sessions_that_are_slow_to_make_are_fewer(trial):
     """What is told is what a session took, not an append."""
     made = trial("SCALE-02", append=times(lambda messages: 40_000.0))
     growth.of_looks_along_sessions(made)
-    assert made.notes == ["40 ms a session: sizes up to 30"]
+    assert made.measured[0].sizes == (10, 30, 100)
+    assert made.notes == ["40 ms a session: sizes up to 100"]
 
 
 def test_growth_that_is_plain_to_see_needs_no_large_sizes(trial):

@@ -36,6 +36,7 @@ ROUNDS = 30  # at least, where they are quick
 _PROBES = 4  # sessions that are looked at among many
 _PROBE_MESSAGES = 60
 _SMALLEST = 10
+_FEWEST = (10, 30, 100)  # sizes, however slow a store is
 _SLOW_US = 300.0  # an append
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _PLAIN = 2.5  # times the cost at the smallest size: growth that needs no statistics
@@ -52,7 +53,8 @@ class Place:
 
     ``messages`` is how many each of these has. Seconds: ``each_s`` for each message or session
     that was filled in, ``best_s`` for those that were quickest, ``deep_s`` for the way to the
-    ``cursors`` of pages deep in the sessions, ``calls_s`` for one call of each operation.
+    ``cursors`` of pages deep in the sessions, ``calls_s`` for one call of each operation. ``pace``
+    says in words what an append took, or a session.
     """
 
     size: int
@@ -149,16 +151,17 @@ def along_sessions(trial: Trial, store: StoreUnderTest, size: int, _until_s: flo
     sessions: list[str] = []
     spent_s: list[float] = []
     for part in range(_PROBES):
+        start, end = (at * size // _PROBES for at in (part, part + 1))
         began = monotonic_s()
         outcome = make_sessions(
-            store.handle(), (part + 1) * size // _PROBES - 1, start=part * size // _PROBES,
+            store.handle(), end - 1, start=start,
             message=messages_of(trial), claims=trial.claims, capabilities=trial.capabilities,
         )  # fmt: skip
         trial.require_ok(outcome, f"made {size:,} sessions")
-        spent_s.append(monotonic_s() - began)
+        spent_s.append((monotonic_s() - began) / max(1, end - 1 - start))
         sessions.append(_begun(trial, store, f"looked-at-{part}"))
         filled = _filled(trial, store, sessions[-1], _PROBE_MESSAGES)
-    each_s, best_s = sum(spent_s) / size, _PROBES * min(spent_s) / size
+    each_s, best_s = sum(spent_s) / _PROBES, min(spent_s)
     pace = f"{as_time(best_s * 1e6)} a session"
     return Place(size, store, sessions, _PROBE_MESSAGES, each_s, best_s, filled.append_us, pace)
 
@@ -228,7 +231,9 @@ def _is_slow(trial: Trial, place: Place) -> bool:
 def _smaller(sizes: Sequence[int]) -> Sequence[int]:
     """Sizes up to a tenth of the largest: those that there are, where they are enough."""
     small = [size for size in sizes if size <= sizes[-1] // 10]
-    return small if len(small) >= TOP else sorted({max(_SMALLEST, size // 10) for size in sizes})
+    if len(small) < TOP:
+        small = sorted({max(_SMALLEST, size // 10) for size in sizes})
+    return small if len(small) >= TOP else _FEWEST
 
 
 def _left_out(
