@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Ratio, Speed
 from sessionproof.contract.operations import CRASH, HANG, Failure
 from sessionproof.contract.seed import derive
+
+T = TypeVar("T")
 
 LEAST_ROUNDS = 20  # an interval needs twelve calm ones
 _ROW_MOST_S = 6.0  # a row that needs longer for its least rounds is left out
@@ -110,30 +113,32 @@ def measure(rows: Sequence[Row], client: Client, lend: Lend, plan: Plan) -> Tabl
 
 
 def _warmed_up(row: Row, client: Client, lend: Lend) -> _Ready:
-    made: list[_Ready] = []
-
-    def action() -> None:
-        pair = row.pair(client)
-        arms = (
-            _arm(row.operation, pair.store, client, row.operation),
-            _arm(row.operation + _FLOOR, pair.floor, client, row.operation),
-        )
-        made.append(_Ready(row, pair.note, arms, sum(map(_seconds, arms))))
-
-    lend(action)
-    return made[0]
+    pair = _lent(lend, lambda: row.pair(client))
+    arms = (
+        _arm(row.operation, pair.store, client, row.operation, lend),
+        _arm(row.operation + _FLOOR, pair.floor, client, row.operation, lend),
+    )
+    return _Ready(row, pair.note, arms, _lent(lend, lambda: sum(map(_seconds, arms))))
 
 
-def _arm(name: str, side: Side, client: Client, operation: str) -> Arm:
-    run = _run_of(side, client.wait)
+def _arm(name: str, side: Side, client: Client, operation: str, lend: Lend) -> Arm:
+    """The side as an arm. Each step is lent alone: together, slow calls would look like a hang."""
+    run = _lent(lend, lambda: _run_of(side, client.wait))
 
     def noted(number: int) -> Sequence[int]:
         client.doing = operation
         return run(number)
 
-    arm = Arm(name, noted, sized(noted))
-    fits = _PREPARED_S / _seconds(arm)
+    arm = Arm(name, noted, _lent(lend, lambda: sized(noted)))
+    fits = _PREPARED_S / _lent(lend, lambda: _seconds(arm))
     return replace(arm, batch=max(1, min(arm.batch, int(arm.batch * fits))))
+
+
+def _lent(lend: Lend, action: Callable[[], T]) -> T:
+    """What the action answers in the thread that may use the store."""
+    answers: list[T] = []
+    lend(lambda: answers.append(action()))
+    return answers[0]
 
 
 def _run_of(side: Side, wait: Wait) -> Run:

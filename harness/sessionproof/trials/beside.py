@@ -16,7 +16,8 @@ from sessionproof.trials.single import Trial
 from sessionproof.workload.conversation import texts
 from sessionproof.workload.guard import Handle
 
-CHUNK = 25  # what is written together, so that each time in the store's thread is short
+CHUNK = 25  # most that is written together, so that each time in the store's thread is short
+_STEP_S = 0.1  # a chunk that takes longer is not followed by a larger one
 
 
 @contextmanager
@@ -53,12 +54,17 @@ def lending(handle: Handle) -> Lend:
 
 
 def in_chunks(lend: Lend, step: Callable[[int], None], number: int, *, within_s: float) -> int:
-    """Do so much of something, less where it would take longer; answers how much was done."""
-    until, done = monotonic_s() + within_s, 0
+    """Do so much of something, less where it would take longer; answers how much was done.
+
+    The first chunk is one, as a single call may take a good part of its deadline.
+    """
+    until, done, most = monotonic_s() + within_s, 0, 1
     while done < number and monotonic_s() < until:
-        chunk = min(CHUNK, number - done)
+        chunk, began = min(most, number - done), monotonic_s()
         lend(lambda chunk=chunk: step(chunk))  # type: ignore[misc]
         done += chunk
+        quick = monotonic_s() - began < _STEP_S
+        most = min(2 * most, CHUNK) if quick else max(1, most // 2)
     return done
 
 

@@ -1,0 +1,59 @@
+"""Slow stores are timed as far as there is time: what is put together never looks like a hang."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from sessionproof.bench.operations import ROWS
+from sessionproof.contract.claims import Limits
+from sessionproof.contract.measurements import Speed
+from sessionproof.oracle.memory import MemoryStore
+from sessionproof.trials import beside, speed
+from sessionproof.trials.beside import CHUNK, in_chunks
+from sessionproof.trials.single import NotClaimed
+from sessionproof.workload.profiles import Deadlines, Profile
+
+BRIEF = Profile(name="brief", share_s=0.1, shrink_s=0.1, rounds=24)
+FREE = replace(MemoryStore.claims, costs={})
+
+
+class OneByOne(MemoryStore):
+    """Appends that take a sixteenth of the deadline, one message each."""
+
+    claims = replace(FREE, limits=Limits(batch_bytes=400))
+
+    def append(self, session_id, messages):
+        time.sleep(0.125)
+        return super().append(session_id, messages)
+
+
+class LooksLong(MemoryStore):
+    """A look that takes a quarter of the deadline."""
+
+    claims = FREE
+
+    def get(self, session_id):
+        time.sleep(0.5)
+        return super().get(session_id)
+
+
+@pytest.mark.parametrize("store", [OneByOne, LooksLong])
+def test_calls_within_their_deadline_are_no_hang(trial_of, monkeypatch, store):
+    """Each call ends in time, so nothing hangs, however many of them are made for measuring."""
+    monkeypatch.setattr(speed, "measure_sizes", lambda trial: None)
+    looks = [row for row in ROWS if row.operation in ("get", "read_last")]
+    monkeypatch.setattr(speed, "rows_for", lambda capabilities: looks)
+    trial = trial_of("PERF-01", store, profile=BRIEF, claims=store.claims)
+    trial.store.deadlines = Deadlines(operation_s=2.0)
+    with pytest.raises(NotClaimed):
+        speed.single_client(trial)
+    assert "read_last" in {one.operation for one in trial.measured if isinstance(one, Speed)}
+
+
+def test_chunks_grow_while_they_are_quick(monkeypatch):
+    """What is done together begins with one, doubles up to its most, and adds up."""
+    monkeypatch.setattr(beside, "_STEP_S", 600.0)
+    done = []
+    assert in_chunks(lambda action: action(), done.append, 100, within_s=600.0) == 100
+    assert done == [1, 2, 4, 8, 16, CHUNK, CHUNK, 19]
