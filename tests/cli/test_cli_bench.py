@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from sessionproof.cli.bench import folders
+
 COMMAND = [sys.executable, "-m", "sessionproof", "bench"]
 HANGS = "import time\n\ndef Store(location):\n    time.sleep(600)\n"
 
@@ -41,6 +43,16 @@ def test_stores_are_measured_side_by_side(tmp_path):
     assert "no_such_module" in bad["problem"]
     for name in ("performance.md", "performance.html", "reference/index.html"):
         assert (tmp_path / "out" / name).stat().st_size > 500
+
+
+def test_each_store_has_a_folder_of_its_own():
+    """Names that differ in what a folder's name leaves out do not overwrite each other's report."""
+    long = f"cmd:serve {'x' * 80}"
+    names = ["shop:Store", "shop:store", "shop:store 2", f"{long} --a", f"{long} --b", ":"]
+    found = folders(names)
+    assert found[:2] == ["shop-store", "shop-store-2"]
+    assert found[-1] == "store"
+    assert len({*found}) == len(names)
 
 
 def test_an_interruption_leaves_what_there_is(tmp_path):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,13 +38,12 @@ _INTERRUPTED = "the measurement was interrupted"
 
 @dataclass(frozen=True, kw_only=True)
 class _Wanted:
-    """What is measured of each store, and where."""
+    """What is measured of each store, and where its location is."""
 
     profile: str
     only: tuple[str, ...]
     seed: int
     location: Path | None
-    report: Path
 
 
 def compare(
@@ -73,16 +73,17 @@ def compare(
         only=TABLE + (GROWTH if scale else ()),
         seed=fresh_seed() if seed is None else seed,
         location=location,
-        report=report,
     )
     columns: list[Column] = []
-    for at, (store, name) in enumerate(zip(stores, named(stores), strict=True), start=1):
+    names = named(stores)
+    each = zip(stores, names, folders(names), strict=True)
+    for at, (store, name, folder) in enumerate(each, start=1):
         if columns and _is_interrupted(columns[-1]):
             columns.append(Column(name=name, store=store, problem=_INTERRUPTED))
             continue
         say(console, f"measuring {store}, {at} of {len(stores)}: profile {profile}, "
                      f"seed {wanted.seed}")  # fmt: skip
-        columns.append(_column(store, name, wanted, console))
+        columns.append(_column(store, name, report / folder, wanted, console))
     page = write_comparison(columns, report)
     print_comparison(columns, Console())
     say(Console(), f"report: {page}")
@@ -94,14 +95,23 @@ def compare(
     return EXIT_USAGE if any(one.problem for one in columns) else EXIT_HOLDS
 
 
+def folders(names: Iterable[str]) -> list[str]:
+    """A folder's name for each store's report, with a number where another store has it."""
+    found: list[str] = []
+    for name in names:
+        plain = _OTHER.sub("-", name).strip("-").lower()[:80] or "store"
+        same = (f"{plain}-{number}" for number in itertools.count(2))
+        found.append(next(one for one in itertools.chain([plain], same) if one not in found))
+    return found
+
+
 def _is_interrupted(one: Column) -> bool:
     return one.problem == _INTERRUPTED
 
 
-def _column(store: str, name: str, wanted: _Wanted, console: Console) -> Column:
+def _column(store: str, name: str, folder: Path, wanted: _Wanted, console: Console) -> Column:
     """Measure one store; what goes wrong with it is its column's problem."""
     unmeasured = Column(name=name, store=store)
-    folder = wanted.report / (_OTHER.sub("-", name).strip("-").lower()[:80] or "store")
     parent = wanted.location or fast_folder()
     directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
     try:
