@@ -23,6 +23,7 @@ from sessionproof.bench.floors import Floor
 from sessionproof.bench.operations import DELETED, LAST, ROWS, rows_for
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import COSTS, Claims
+from sessionproof.contract.errors import TooLarge
 from sessionproof.contract.measurements import Latency, Ratio, Size, Speed
 from sessionproof.contract.store import capabilities_of
 from sessionproof.oracle.memory import MemoryStore
@@ -183,6 +184,20 @@ def test_a_call_that_fails_is_a_note_where_nothing_is_claimed(timed_trial):
     assert "count" not in speeds(trial)
     assert "append" in speeds(trial)
     assert any("count" in note and "not today" in note for note in trial.notes)
+
+
+def test_a_store_that_takes_few_messages_at_once_is_loaded(timed_trial):
+    """A large batch is given in parts to a store that refuses it: none owes it to take them."""
+
+    class TakesTen(MemoryStore):
+        claims = replace(MemoryStore.claims, costs={})
+
+        def append(self, session_id, messages):
+            if len(messages) > 10:
+                raise TooLarge("at most 10 messages at once")
+            return super().append(session_id, messages)
+
+    assert "read_last" in speeds(measured(timed_trial, TakesTen))
 
 
 def test_a_call_that_hangs_is_found(timed_trial):

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from sessionproof.bench.floors import Floor
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
@@ -19,7 +20,7 @@ from sessionproof.contract.message import Message
 Wait: TypeAlias = Callable[[Awaitable[Any]], Any]
 
 TEXT_BYTES = 200
-_TOGETHER = 100  # more in one append are no faster, and more stores refuse them
+_TOGETHER = 100  # at first: more in one append are no faster, and more stores refuse them
 _FIRST_US = 1_767_225_600_000_000  # 2026-01-01
 
 
@@ -71,6 +72,7 @@ class Client:
         self._sample = sample
         self._times = itertools.count(_FIRST_US)
         self._claims = claims
+        self._together = _TOGETHER if claims.limits.batch_bytes is None else 1
         self.speak(TEXT_BYTES)
 
     def speak(self, length: int) -> None:
@@ -103,11 +105,19 @@ class Client:
         return str(self.do("create", None if self.named_by_store else next(self.names)))
 
     def fill(self, session: str, texts: Sequence[str]) -> None:
-        """Append messages of these texts, together where the store does not limit its batches."""
+        """Append messages of these texts, as many together as the store takes."""
         messages = [self.said(text) for text in texts]
-        together = _TOGETHER if self._claims.limits.batch_bytes is None else 1
-        for start in range(0, len(messages), together):
-            self.do("append", session, messages[start : start + together])
+        done = 0
+        while done < len(messages):
+            some = messages[done : done + self._together]
+            try:
+                self.do("append", session, some)
+            except Refused:
+                if len(some) == 1:
+                    raise
+                self._together = len(some) // 2
+            else:
+                done += len(some)
 
     def load(self, number: int) -> None:
         """Append so many messages to the loaded session; the first call makes it."""
