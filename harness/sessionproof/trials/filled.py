@@ -38,6 +38,7 @@ _PROBE_MESSAGES = 60
 _SMALLEST = 10
 _FEWEST = (10, 30, 100)  # sizes, however slow a store is
 _SLOW_US = 300.0  # an append
+_SLOW_PART = 0.4  # of the time for filling, where appends are slow
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _PLAIN = 2.5  # times the cost at the smallest size: growth that needs no statistics
 _PART = 0.3  # of a test's deadline: what grows is measured twice
@@ -197,7 +198,7 @@ def at_sizes(
     places: list[Place] = []
     try:
         places.append(_place(trial, filled, sizes[0], operations))
-        limit_s = most_s / 5 if _is_slow(trial, places[0]) else most_s
+        limit_s = _SLOW_PART * most_s if _is_slow(trial, places[0]) else most_s
         owed = TOP if profile.patient else len(sizes)
         while sum(sizes[:owed]) * places[0].best_s > limit_s and sizes[0] > _SMALLEST:
             sizes = _smaller(sizes)

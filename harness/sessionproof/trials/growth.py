@@ -161,18 +161,19 @@ def _in_rounds(
     sizes = [place.size for place in places]
     arms = {name: [_arm(trial, place, name, sizes) for place in places] for name in operations}
     costs = {name: np.empty((0, len(sizes))) for name in operations}
+    beside = {name: _as_few(floors[name], arms[name]) for name in floors}
     floored = {name: np.empty((0, len(sizes))) for name in floors}
     grown: dict[str, Growth] = {}
     going = list(operations)
     began = monotonic_s()
     while going:
         seed = derive(trial.seed, along, *map(len, costs.values())) % 2**32
-        below = [name for name in going if name in floors and len(floored[name]) < ROUNDS]
+        below = [name for name in going if name in beside and len(floored[name]) < ROUNDS]
         turn = [arm for name in going for arm in arms[name]]
-        turn += [arm for name in below for arm in floors[name]]
+        turn += [arm for name in below for arm in beside[name]]
         more = in_rounds(turn, _TURN, seed=seed, lend=_here).costs
         for name in below:
-            floored[name] = _more(floored[name], floors[name], more)
+            floored[name] = _more(floored[name], beside[name], more)
         for name in going:
             costs[name] = _more(costs[name], arms[name], more)
             grown[name] = growth(
@@ -185,6 +186,14 @@ def _in_rounds(
             if _goes_on(trial, grown[name], len(costs[name]), rounds, spent_s)
         ]
     return grown
+
+
+def _as_few(floors: Sequence[Arm], arms: Sequence[Arm]) -> list[Arm]:
+    """The floors in batches no larger than the store's: a slow disk is waited for by both."""
+    return [
+        replace(floor, batch=min(floor.batch, arm.batch))
+        for floor, arm in zip(floors, arms, strict=True)
+    ]
 
 
 def _more(
