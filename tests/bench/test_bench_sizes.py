@@ -82,3 +82,30 @@ def test_a_store_that_cannot_be_opened_elsewhere_has_no_memory(tmp_path, name):
     """A command is a process of its own; for others the reason is the child's last line."""
     with pytest.raises(Unmeasured):
         memory_of_a_handle(name, Location(tmp_path), "a")
+
+
+LOUD = """
+import atexit, os, sys
+from sessionproof.oracle.memory import MemoryStore
+
+def Store(location):
+    os.write(1, bytes([255, 10]))
+    atexit.register({})
+    return MemoryStore(location)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
+@pytest.mark.parametrize(
+    ("late", "answers"), [("print, 'bye', file=sys.stderr", True), ("print, 'bye'", False)]
+)
+def test_a_store_that_writes_to_stdout_is_no_error(tmp_path, monkeypatch, late, answers):
+    """Bytes that are no text pass; a word after the answer is a reason not to measure."""
+    (tmp_path / "loud_store.py").write_text(LOUD.format(late))
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "loud_store:Store"
+    if answers:
+        assert memory_of_a_handle(name, Location(tmp_path), "a").what
+    else:
+        with pytest.raises(Unmeasured, match="after the answer"):
+            memory_of_a_handle(name, Location(tmp_path), "a")

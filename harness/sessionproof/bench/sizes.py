@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from sessionproof.contract.location import Location
@@ -21,7 +21,11 @@ class Unmeasured(Exception):
 
 def bytes_below(root: Path, pattern: str = "*") -> int:
     """The bytes of all files below the directory whose names match."""
-    return sum(path.stat().st_size for path in root.rglob(pattern) if path.is_file())
+    total = 0
+    for path in root.rglob(pattern):
+        with suppress(FileNotFoundError):  # the store may tidy up meanwhile
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def each_of(
@@ -50,17 +54,22 @@ def memory_of_a_handle(name: str, location: Location, session: str) -> Size:
     ]  # fmt: skip
     try:
         ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=_CHILD_S, check=False
-        )
+            command, capture_output=True, encoding="utf-8", errors="replace",
+            timeout=_CHILD_S, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Unmeasured(f"no answer within {_CHILD_S:g} s") from None
     lines = ended.stdout.splitlines()
     if ended.returncode != 0 or not lines:
         last = (ended.stderr.splitlines() or [f"it ended with {ended.returncode}"])[-1]
         raise Unmeasured(f"in a process of its own: {last}")
+    try:
+        value = float(lines[-1])
+    except ValueError:
+        raise Unmeasured("in a process of its own, the store wrote after the answer") from None
     return Size(
         what="private memory per handle",
-        value=float(json.loads(lines[-1])),
+        value=value,
         unit="bytes",
         note=f"on average over {HANDLES} further handles, after a read",
     )
