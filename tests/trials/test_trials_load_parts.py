@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sessionproof.bench import offered
+from sessionproof.bench.clients import Shift
+from sessionproof.bench.crews import CannotMeasure
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.measurements import Load, Speed
 from sessionproof.reference import ReferenceStore
@@ -103,3 +105,25 @@ def test_a_slow_store_has_fewer_parts(trial_with, monkeypatch):
             "offered rates",
         )
     ]  # fmt: skip
+
+
+def test_what_a_crew_did_not_tell_is_no_duplicate(trial_with, monkeypatch):
+    """Where one process fails for a reason of ours, what the others appended is nobody's fault."""
+    trial = trial_with()
+    monkeypatch.setattr(load, "_beside_floors", lambda bench, crew: None)
+    monkeypatch.setattr(load, "_by_load", lambda bench, crew: None)
+
+    def fall_silent(bench):
+        def work(shift):
+            message = bench.message
+            bench.trial.handle().lend(
+                "append", lambda store, _: store.append(shift.sessions[0], [message])
+            )
+            raise CannotMeasure("no memory")
+
+        bench.counted(work)(Shift(bench.sessions[:1], 0, 1, calls=3))
+
+    monkeypatch.setattr(load, "_of_processes", fall_silent)
+    with pytest.raises(NotClaimed):
+        many_clients(trial)
+    assert "processes: not measured: no memory" in trial.notes
