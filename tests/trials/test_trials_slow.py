@@ -1,7 +1,11 @@
 """Slow stores are timed as far as there is time: what is put together never looks like a hang."""
 
+import itertools
+import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +61,26 @@ def test_chunks_grow_while_they_are_quick(monkeypatch):
     done = []
     assert in_chunks(lambda action: action(), done.append, 100, within_s=600.0) == 100
     assert done == [1, 2, 4, 8, 16, CHUNK, CHUNK, 19]
+
+
+def test_a_folder_that_is_written_to_for_ever_hides_no_finding(tmp_path):
+    """A store that writes on after a hang cannot turn the finding into an error of ours."""
+    stop, began = threading.Event(), threading.Event()
+
+    def scribble(folder):
+        for number in itertools.count():
+            with suppress(OSError):
+                (folder / f"deep-{number}").mkdir(parents=True)
+            began.set()
+            if stop.is_set():
+                return
+
+    def find():
+        with beside.own_folder("x-", below=tmp_path) as name:
+            threading.Thread(target=scribble, args=(Path(name),)).start()
+            assert began.wait(30)
+            threading.Timer(0.2, stop.set).start()
+            raise LookupError("the finding")
+
+    with pytest.raises(LookupError):
+        find()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from sessionproof.bench.client import Client, Opening
@@ -18,6 +19,14 @@ from sessionproof.workload.guard import Handle
 
 CHUNK = 25  # most that is written together, so that each time in the store's thread is short
 _STEP_S = 0.1  # a chunk that takes longer is not followed by a larger one
+
+
+def own_folder(prefix: str, *, below: Path) -> AbstractContextManager[str]:
+    """A folder that is removed at the end, as far as a store that goes on writing allows.
+
+    What is left goes with the run's own folder; an error here would hide what was found.
+    """
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=below, ignore_cleanup_errors=True)
 
 
 @contextmanager

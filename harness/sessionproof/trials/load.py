@@ -6,7 +6,6 @@ the load its sessions are read back, and each holds as many messages as were ack
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from sessionproof.contract.measurements import Speed
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, Append, Create, Failure, Outcome, Read
 from sessionproof.contract.seed import derive
+from sessionproof.trials.beside import own_folder
 from sessionproof.trials.clients import CLIENTS, Crew, alone, crew_for, floors
 from sessionproof.trials.single import NotClaimed, Trial
 
@@ -118,7 +118,7 @@ def many_clients(trial: Trial) -> None:
     """
     trial.store.fresh_location()
     parent = trial.store.location.root.parent
-    with tempfile.TemporaryDirectory(prefix="floor-", dir=parent) as folder:
+    with own_folder("floor-", below=parent) as folder:
         bench = _prepared(trial, Path(folder) / "floor.db")
         gathering = crew_for(trial)
         try:

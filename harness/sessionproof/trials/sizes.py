@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from sessionproof.bench.client import TEXT_BYTES, Client, text_bytes
 from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
 from sessionproof.bench.table import CallFailed
 from sessionproof.contract.measurements import Size
-from sessionproof.trials.beside import beside, in_chunks, lending
+from sessionproof.trials.beside import beside, in_chunks, lending, own_folder
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen
@@ -33,7 +32,7 @@ def measure_sizes(trial: Trial) -> None:
     parent = trial.store.location.root.parent
     missed: dict[str, list[str]] = {}
     for what, size in _rows(trial):
-        with tempfile.TemporaryDirectory(prefix="sizes-", dir=parent) as folder:
+        with own_folder("sizes-", below=parent) as folder:
             try:
                 trial.measured.append(size(what, Path(folder)))
             except (Unmeasured, CallFailed, CannotOpen) as why:

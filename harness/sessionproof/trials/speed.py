@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,7 +22,7 @@ from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.scripts.expressions import Unwritable, expression
 from sessionproof.scripts.program import whole
 from sessionproof.scripts.speed import script_of_cost
-from sessionproof.trials.beside import beside, in_chunks, lending
+from sessionproof.trials.beside import beside, in_chunks, lending, own_folder
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
@@ -83,7 +82,7 @@ def _measured(trial: Trial, rows: Sequence[Row], *, times: int = 1) -> Table:
     )
     trial.store.fresh_location()
     parent = trial.store.location.root.parent  # the same file system as the store's
-    with tempfile.TemporaryDirectory(prefix="floor-", dir=parent) as folder:
+    with own_folder("floor-", below=parent) as folder:
         opening, why = _opening(trial, Path(folder))
         if opening is None:
             rows = [row for row in rows if row.operation != "open"]
