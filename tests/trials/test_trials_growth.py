@@ -16,9 +16,9 @@ from sessionproof.contract.errors import TooLarge
 from sessionproof.contract.message import Page, SessionInfo
 from sessionproof.reference.store import ReferenceStore
 from sessionproof.trials import filled, growth
-from sessionproof.trials.filled import Place, as_time
+from sessionproof.trials.filled import Place, along_messages, as_time, at_sizes
 from sessionproof.trials.growth_floors import _load, floor_arms
-from sessionproof.trials.growth_steps import told_steps
+from sessionproof.trials.growth_steps import counted, told_steps
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.workload.profiles import Deadlines, Profile
 
@@ -302,11 +302,12 @@ def test_floors_and_steps_stand_beside_a_store_on_sqlite(trial_of):
     for one in made.measured:
         assert (one.floor_us is None) == (one.operation == "count")
         assert one.floor_us is None or min(one.floor_us) > 0
-        assert max(one.steps) < 1.1 * min(one.steps)
     made = trial_of("SCALE-01", ReferenceStore, profile=SMALL)
     growth.of_appends(made)
     assert len(made.measured[0].floor_us) == len(SMALL.messages)
-    assert len(set(made.measured[0].steps)) == 1
+    with at_sizes(made, SMALL.messages, along_messages, ["append", "get"]) as places:
+        steps = counted(made, places, ["append", "get"])
+    assert {name: len(set(each)) for name, each in steps.items()} == {"append": 1, "get": 1}
     parent = made.store.location.root.parent
     assert not list(parent.glob("floors-*"))
 

@@ -26,7 +26,7 @@ def counted(
     connection open; what is not there any more then has no steps.
     """
     elsewhere = trial.store.spec.name.startswith("cmd:")
-    if elsewhere or not trial.claims.at_least("durability", "process"):
+    if not places or elsewhere or not trial.claims.at_least("durability", "process"):
         return {}
     until_s = monotonic_s() + _MOST_S
     going = list(operations)
