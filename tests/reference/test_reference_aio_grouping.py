@@ -255,3 +255,21 @@ def test_a_group_of_tasks_is_bounded(tmp_path: Path, monkeypatch):
             assert commits == 3
 
     asyncio.run(main())
+
+
+def test_closing_twice_at_the_same_time_is_no_error(tmp_path: Path, monkeypatch):
+    """A task that comes to close a store while another closes it closes it all the same."""
+
+    async def main() -> None:
+        store = AsyncReferenceStore(tmp_path, durability="process")
+        write = store._write
+
+        async def overtaken(call: Callable[[], Any], *, alone: bool = False) -> Any:
+            store._store.close()  # another task was faster
+            return await write(call, alone=alone)
+
+        monkeypatch.setattr(store, "_write", overtaken)
+        await store.close()
+        assert store._store.ended == connections.CLOSED
+
+    asyncio.run(main())

@@ -81,7 +81,8 @@ class AsyncReferenceStore:
     async def close(self) -> None:
         """Close every connection and thread, after the operations under way; idempotent."""
         if self._store.ended is None:
-            await self._write(self._store.close, alone=True)
+            with suppress(Refused):  # another task closes it at this moment
+                await self._write(self._store.close, alone=True)
         if self._store.ended == CLOSED:
             self._writes.shutdown()  # at once: nothing is under way any more
             self._reads.shutdown()
