@@ -1,5 +1,6 @@
 """Memory: what the trials spare, what they say in doubt, and what they see of another process."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -100,6 +101,25 @@ def test_a_rise_without_time_to_judge_it_is_left_open(trial_of):
 
     with pytest.raises(CouldNotTell, match="a cache that is not full yet"):
         memory.while_repeating(trial_of("SCALE-03", Rises, profile=IMPATIENT))
+
+
+def test_a_leak_is_told_as_far_as_it_was_seen(trial_of):
+    """A cache larger than the horizon looks the same: the horizon is said, and nothing beyond."""
+
+    class Keeps(MemoryStore):
+        kept = ()
+
+        def count(self, session_id):
+            self.kept = (self.kept, bytes(5_000))
+            return super().count(session_id)
+
+    trial = trial_of("SCALE-03", Keeps, profile=BRIEF)
+    finding = finding_of(memory.while_repeating, trial)
+    assert finding.expected == "Python's memory: levels off within 1,200 calls"
+    assert re.search(r"after [\d,]+ calls still 5,[01]\d\d bytes more with each", finding.seen)
+    notes = {one.note for one in trial.measured if one.per_call > 0}
+    assert "Python's memory: not level within 1,200 calls" in notes
+    assert {one.note for one in trial.measured if one.what == "read"} == {"Python's memory"}
 
 
 def test_a_call_that_fails_after_a_while_is_a_finding(trial_of):

@@ -3,7 +3,8 @@
 A reading is taken every few calls, and what counts is the lowest of a group of them: sqlite3, for
 one, lets references to cursors pile up and drops them every 200 statements, so single readings rise
 and fall by some kilobytes for ever. A cache that fills up rises like a leak until it is full;
-therefore nothing is said to grow before the horizon, a number of calls beyond the usual caches.
+therefore nothing is said to grow before the horizon, a number of calls beyond the usual caches. A
+larger cache looks like a leak at the horizon, so what is said names it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Trend = Literal["level", "grows", "undecided"]
 READINGS = 6  # of a group
 GROUPS = 6  # that must rise in a row
 _STEADY = 0.4  # of the average rise: each of them is at least so high
-_LEAKED = 200  # descriptors or threads that no pool of a single client needs
+LEAKED = 200  # descriptors or threads that no pool of a single client needs
 _KIB = 1024
 _OWN_NOISE, _OTHER_NOISE = 512 * _KIB, 2_048 * _KIB
 _PERIOD = 200  # statements after which sqlite3 drops its references
@@ -66,8 +67,8 @@ class Series:
 class Pace:
     """``group`` calls make a group, or as many as take ``seconds``, with six readings.
 
-    Whatever rises still after ``horizon`` calls, group by group, is no cache that fills up: one of
-    so many entries is never taken for a leak.
+    What rises still after ``horizon`` calls, group by group, grows: a cache of so many entries is
+    never taken for a leak, and a larger one cannot be told from it.
     """
 
     group: int
@@ -110,7 +111,7 @@ def trend(series: Series, pace: Pace) -> Trend:
 def leaked(series: Series) -> bool:
     """Whether so many descriptors or threads were added that going on would use them up."""
     counted = series.gauge.unit != "bytes" and len(series.values) > 1
-    return counted and series.values[-1] - series.values[0] > _LEAKED
+    return counted and series.values[-1] - series.values[0] > LEAKED
 
 
 def steady(lows: Sequence[int], noise: int) -> bool:
