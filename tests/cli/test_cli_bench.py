@@ -1,5 +1,6 @@
 """``sessionproof bench``: one table for several stores, whatever becomes of one of them."""
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from sessionproof.cli import bench as cli_bench
 from sessionproof.cli.bench import folders
 
 COMMAND = [sys.executable, "-m", "sessionproof", "bench"]
@@ -71,6 +73,57 @@ def test_an_interruption_leaves_what_there_is(tmp_path):
     assert "Traceback" not in err
     value = json.loads((tmp_path / "out" / "performance.json").read_text("utf-8"))
     assert [one["problem"] for one in value["stores"]] == ["the measurement was interrupted"] * 2
+
+
+def test_tables_that_cannot_be_written_are_one_line(tmp_path):
+    """What was measured is printed all the same; the line names the folder, and the code is 2."""
+    (tmp_path / "out" / "performance.json").mkdir(parents=True)  # holds for root, too
+    ended = bench(tmp_path, "no_such_module:Store")
+    assert ended.returncode == 2, ended
+    assert "Traceback" not in ended.stderr
+    assert f"sessionproof: --report {tmp_path / 'out'} cannot be written: " in ended.stderr
+    assert "report:" not in ended.stdout
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_the_problem_of_a_column(code, tmp_path, monkeypatch, capsys):
+    """Neither the folder of a store nor the tables: each is told in a line, and nothing is left."""
+
+    def refuses(*_, **__):
+        raise OSError(code, os.strerror(code), "somewhere")
+
+    monkeypatch.setattr(cli_bench, "make_plan", refuses)
+    monkeypatch.setattr(cli_bench, "write_comparison", refuses)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    location = tmp_path / "location"
+    location.mkdir()
+    ended = cli_bench.compare(
+        ["reference"], profile="smoke", scale=False, report=tmp_path / "out", seed=1,
+        location=location,
+    )  # fmt: skip
+    assert ended == 2
+    said = capsys.readouterr().err
+    assert f"was not measured: somewhere: {os.strerror(code)}" in " ".join(said.split())
+    assert f"cannot be written: somewhere: {os.strerror(code)}" in " ".join(said.split())
+    assert list(location.iterdir()) == []
+
+
+def test_an_interruption_leaves_no_folder(tmp_path, monkeypatch):
+    """Ctrl-C while the store is described: its location is removed."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_bench, "make_plan", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    location = tmp_path / "location"
+    location.mkdir()
+    ended = cli_bench.compare(
+        ["reference"], profile="smoke", scale=False, report=tmp_path / "out", seed=1,
+        location=location,
+    )  # fmt: skip
+    assert ended == 130
+    assert list(location.iterdir()) == []
 
 
 @pytest.mark.parametrize(

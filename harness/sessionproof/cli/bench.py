@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich import box
 from rich.console import Console
@@ -84,15 +83,22 @@ def compare(
         say(console, f"measuring {store}, {at} of {len(stores)}: profile {profile}, "
                      f"seed {wanted.seed}")  # fmt: skip
         columns.append(_column(store, name, report / folder, wanted, console))
-    page = write_comparison(columns, report)
+    page, unwritten = None, ""
+    try:
+        page = write_comparison(columns, report)
+    except OSError as error:  # what was measured is shown all the same
+        unwritten = f"--report {report} cannot be written: {_in_a_line(error)}"
     print_comparison(columns, Console())
-    say(Console(), f"report: {page}")
+    if page is not None:
+        say(Console(), f"report: {page}")
     for one in columns:
         if one.problem:
             say(console, f"sessionproof: {one.store} was not measured: {one.problem}")
+    if unwritten:
+        say(console, f"sessionproof: {unwritten}")
     if any(map(_is_interrupted, columns)):
         return EXIT_INTERRUPTED
-    return EXIT_USAGE if any(one.problem for one in columns) else EXIT_HOLDS
+    return EXIT_USAGE if unwritten or any(one.problem for one in columns) else EXIT_HOLDS
 
 
 def folders(names: Iterable[str]) -> list[str]:
@@ -112,28 +118,35 @@ def _is_interrupted(one: Column) -> bool:
 def _column(store: str, name: str, folder: Path, wanted: _Wanted, console: Console) -> Column:
     """Measure one store; what goes wrong with it is its column's problem."""
     unmeasured = Column(name=name, store=store)
-    parent = wanted.location or fast_folder()
-    directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
     try:
-        with console.status("opening the store") if console.is_terminal else nullcontext():
-            plan = make_plan(
-                store, profile=wanted.profile, seed=wanted.seed, directory=directory,
-                only=wanted.only,
-            )  # fmt: skip
-        make_report_folder(folder)
-        with Watch(console) as watch:
-            judged = run_plan(plan, folder, workers=1, follow=watch.follow)
+        parent = wanted.location or fast_folder()
+        with TemporaryDirectory(
+            prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
+        ) as directory:
+            with console.status("opening the store") if console.is_terminal else nullcontext():
+                plan = make_plan(
+                    store, profile=wanted.profile, seed=wanted.seed, directory=Path(directory),
+                    only=wanted.only,
+                )  # fmt: skip
+            make_report_folder(folder)
+            with Watch(console) as watch:
+                judged = run_plan(plan, folder, workers=1, follow=watch.follow)
     except BadUsage as error:
         return replace(unmeasured, problem=str(error))
+    except OSError as error:  # a full disk, most of all
+        return replace(unmeasured, problem=_in_a_line(error))
     except KeyboardInterrupt:
         return replace(unmeasured, problem=_INTERRUPTED)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     page = f"{folder.name}/{judged.page.name}"
     column = replace(unmeasured, result=judged.result, page=page)
     if judged.never_started:
         return replace(column, problem=f"no test ran; what pytest said is in {folder / LOG}")
     return replace(column, problem=_problem(column))
+
+
+def _in_a_line(error: OSError) -> str:
+    said = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    return said or " ".join(str(error).split()) or type(error).__name__
 
 
 def _problem(one: Column) -> str:
