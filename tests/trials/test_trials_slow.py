@@ -63,6 +63,16 @@ def test_chunks_grow_while_they_are_quick(monkeypatch):
     assert done == [1, 2, 4, 8, 16, CHUNK, CHUNK, 19]
 
 
+def test_what_is_slow_goes_on_until_there_is_enough():
+    """Past its time it still does the least, and not one chunk more; past the latest, nothing."""
+    at_once = lambda action: action()  # noqa: E731
+    done = []
+    assert in_chunks(at_once, done.append, 100, within_s=0, least=20, latest_s=600) >= 20
+    assert sum(done[:-1]) < 20
+    assert in_chunks(at_once, done.append, 100, within_s=0, least=20) == 0
+    assert in_chunks(at_once, done.append, 5, within_s=0, least=20, latest_s=600) == 5
+
+
 def test_a_folder_that_is_written_to_for_ever_hides_no_finding(tmp_path):
     """A store that writes on after a hang cannot turn the finding into an error of ours."""
     stop, began = threading.Event(), threading.Event()

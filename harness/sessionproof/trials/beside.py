@@ -62,13 +62,25 @@ def lending(handle: Handle) -> Lend:
     return lend
 
 
-def in_chunks(lend: Lend, step: Callable[[int], None], number: int, *, within_s: float) -> int:
+def in_chunks(
+    lend: Lend,
+    step: Callable[[int], None],
+    number: int,
+    *,
+    within_s: float,
+    least: int = 0,
+    latest_s: float = 0.0,
+) -> int:
     """Do so much of something, less where it would take longer; answers how much was done.
 
-    The first chunk is one, as a single call may take a good part of its deadline.
+    Where it is slow it goes on until ``least`` is done, but not beyond ``latest_s``. The first
+    chunk is one, as a single call may take a good part of its deadline.
     """
-    until, done, most = monotonic_s() + within_s, 0, 1
-    while done < number and monotonic_s() < until:
+    started_s, done, most = monotonic_s(), 0, 1
+    while done < number:
+        spent_s = monotonic_s() - started_s
+        if spent_s >= (within_s if done >= least else max(within_s, latest_s)):
+            break
         chunk, began = min(most, number - done), monotonic_s()
         lend(lambda chunk=chunk: step(chunk))  # type: ignore[misc]
         done += chunk

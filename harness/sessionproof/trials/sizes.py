@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sessionproof.bench.client import TEXT_BYTES, Client, text_bytes
-from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
+from sessionproof.bench.sizes import LEAST, Unmeasured, bytes_below, each_of, memory_of_a_handle
 from sessionproof.bench.table import CallFailed
 from sessionproof.contract.measurements import Size
 from sessionproof.trials.beside import beside, in_chunks, lending, own_folder
@@ -21,6 +21,7 @@ MESSAGES = {TEXT_BYTES: 500, 4_000: 100}  # by the bytes of their texts
 APPENDS = 50  # one by one; so few that SQLite does not yet fold its log into the file
 READ = 50  # messages that a handle reads before its memory counts
 _STEP_S = 0.7  # what writing them may take; a slow store writes fewer
+_LEAST_S = 2.0  # until there are enough to tell: appends of 100 ms still have sizes
 _LOGS = "*-wal"
 _UNHURRIED = 100  # rounds of a profile that has the time to start a process
 
@@ -136,7 +137,10 @@ def _visited(
         names = "b" if session else "a"  # a second visit makes sessions of other names
         with beside(trial, handle, floor, names=names) as client:
             client.session = session
-            done = in_chunks(lending(handle), partial(step, client), most, within_s=_STEP_S)
+            done = in_chunks(
+                lending(handle), partial(step, client), most,
+                within_s=_STEP_S, least=LEAST, latest_s=_LEAST_S,
+            )  # fmt: skip
             session = client.session
     finally:
         closed = at.close()
