@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sessionproof.bench import loading
-from sessionproof.bench.loading import begin, fill, make_sessions, plain
+from sessionproof.bench.loading import fill, make_sessions, plain
+from sessionproof.bench.sessions import begin
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import NotFound, TooLarge

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from sessionproof import Location, Message
-from sessionproof.bench.client import cut, needs_create, said, text_bytes
+from sessionproof.bench.sessions import needs_create
 from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
+from sessionproof.bench.texts import cut, said, text_bytes
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.reference import ReferenceStore
 

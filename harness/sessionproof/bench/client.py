@@ -5,19 +5,21 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from sessionproof.bench.awaiting import settled
 from sessionproof.bench.floors import Floor
+from sessionproof.bench.sessions import needs_create
+from sessionproof.bench.texts import cut, said, text_bytes
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
-
-Wait: TypeAlias = Callable[[Awaitable[Any]], Any]
+from sessionproof.workload.guard import Wait
 
 TEXT_BYTES = 200
 _TOGETHER = 100  # at first: more in one append are no faster, and more stores refuse them
@@ -150,41 +152,10 @@ def opening_of(
             store.close()
 
     async def awaiting() -> None:
-        store = await _answer(spec.open(location))
+        store = await settled(spec.open(location))
         try:
-            await _answer(store.read(session))
+            await settled(store.read(session))
         finally:
-            await _answer(store.close())
+            await settled(store.close())
 
     return Opening(awaiting if awaits else plainly, floor)
-
-
-async def _answer(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
-def needs_create(claims: Claims, capabilities: frozenset[str]) -> bool:
-    """Whether a session must be created before it takes appends."""
-    by_us = claims.session_ids == "caller" and claims.missing_session == "creates"
-    return "create" in capabilities and not by_us
-
-
-def said(sample: Message, text: str, *, at_us: int | None = None) -> Message:
-    """The sample with this text where its kind has one, and with a time."""
-    if sample.kind == "tool_call":
-        return replace(sample, arguments={"text": text}, created_at_us=at_us)
-    return replace(sample, content=text, created_at_us=at_us)
-
-
-def text_bytes(claims: Claims, wanted: int) -> int:
-    """How long texts are: as wanted, or as long as the store takes them."""
-    limits = (claims.limits.content_bytes, claims.limits.batch_bytes)
-    return min(wanted, *(limit for limit in limits if limit is not None), wanted)
-
-
-def cut(pool: str, length: int) -> Iterator[str]:
-    """Texts of this length out of a pool of ASCII; they begin to repeat after its length."""
-    pool = pool * (1 + 2 * length // len(pool))
-    for number in itertools.count():
-        start = number * 37 % (len(pool) - length)
-        yield pool[start : start + length]

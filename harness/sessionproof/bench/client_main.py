@@ -11,14 +11,13 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import inspect
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sessionproof.bench.awaiting import settled, waited
 from sessionproof.bench.clients import (
     Did,
     Shift,
@@ -78,7 +77,7 @@ class Client:
     def close(self) -> None:
         """Close both."""
         self.floor.close()
-        _settled(self.runner, self.store.close)
+        _settled(self.runner, self.store.close())
         self.runner.close()
 
 
@@ -92,7 +91,7 @@ def opened(request: dict[str, Any]) -> Client:
     location = Location(Path(request["root"]), request["url"], request["namespace"])
     runner = asyncio.Runner()
     try:
-        store = _settled(runner, lambda: find_store(request["store"]).open(location))
+        store = _settled(runner, find_store(request["store"]).open(location))
     except BaseException as error:
         floor.close()
         raise _DoesNotOpen(_in_a_line(error)) from error
@@ -127,15 +126,8 @@ def _in_a_line(error: BaseException) -> str:
     return " ".join(f"{failure.type}: {failure.text}".split()) if failure else ""
 
 
-def _settled(runner: asyncio.Runner, call: Callable[[], Any]) -> Any:
-    value = call()
-    if not inspect.isawaitable(value):
-        return value
-
-    async def awaiting(value: Awaitable[Any]) -> Any:
-        return await value
-
-    return runner.run(awaiting(value))
+def _settled(runner: asyncio.Runner, value: Any) -> Any:
+    return waited(value, lambda awaitable: runner.run(settled(awaitable)))
 
 
 def main() -> None:

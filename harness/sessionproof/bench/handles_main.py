@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import inspect
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from sessionproof.bench.awaiting import settled
 
 _KINDS = ("Private_Clean:", "Private_Dirty:")
 
@@ -35,8 +36,8 @@ async def _each(name: str, root: Path, session: str, number: int) -> float:
     spec, location = find_store(name), Location(root)
 
     async def opened() -> Any:
-        store = await _answer(spec.open(location))
-        await _answer(store.read(session))
+        store = await settled(spec.open(location))
+        await settled(store.read(session))
         return store
 
     kept = [await opened(), await opened()]  # the first ones fill what all of them share
@@ -44,12 +45,8 @@ async def _each(name: str, root: Path, session: str, number: int) -> float:
     kept += [await opened() for _ in range(number)]
     after = private_bytes()
     for store in kept:
-        await _answer(store.close())
+        await settled(store.close())
     return (after - before) / number
-
-
-async def _answer(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
 
 
 def private_bytes() -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
+from sessionproof.bench.texts import said
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.message import Message
@@ -66,7 +67,7 @@ def plain(words: Vocabulary, text: str = "x") -> Numbered:
     """Messages with this text, and with times that rise where the store is ordered by them."""
     sample = next((one for one in words.samples if one.kind == "text"), words.samples[0])
     if sample.kind != "tool_call":  # those have no text
-        sample = replace(sample, content=text)
+        sample = said(sample, text, at_us=sample.created_at_us)
     message = timed(sample, words.claims)
     if message.created_at_us != MARK_US:
         return lambda _: message
@@ -76,16 +77,6 @@ def plain(words: Vocabulary, text: str = "x") -> Numbered:
 def batch_most(claims: Claims) -> int:
     """How many messages are tried in one append: one where the store limits its batches."""
     return 1 if claims.limits.batch_bytes is not None else _BATCH_MOST
-
-
-def begin(handle: Handle, name: str, claims: Claims, capabilities: Collection[str]) -> Outcome:
-    """Make a session where appends do not; the outcome's value is the id by which it is known."""
-    by_store = claims.session_ids == "store"
-    if "create" not in capabilities or not (by_store or claims.missing_session == "refuses"):
-        return Outcome("ok", name)
-    return handle.perform(
-        f"create({name!r})", lambda call: call("create", None if by_store else name)
-    )
 
 
 def fill(

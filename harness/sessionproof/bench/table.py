@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from sessionproof.bench.client import Client, Wait
+from sessionproof.bench.client import Client
 from sessionproof.bench.operations import Row, Side
 from sessionproof.bench.rounds import Arm, Lend, Rounds, Run, in_rounds, of_calls, sized
 from sessionproof.bench.statistics import TooFewRounds, latency, ratio
@@ -18,6 +18,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Ratio, Speed
 from sessionproof.contract.operations import CRASH, HANG, Failure
 from sessionproof.contract.seed import derive
+from sessionproof.workload.guard import Wait
 
 T = TypeVar("T")
 

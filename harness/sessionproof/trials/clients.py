@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from sessionproof.bench.awaiting import waited
 from sessionproof.bench.clients import Block, Did, Shift, Work, appending, tasks
 from sessionproof.bench.crews import Seat, Stopped, ThreadCrew
 from sessionproof.bench.floors import Floor, Synchronous
@@ -110,7 +110,7 @@ def _as_tasks(trial: Trial, message: Message) -> Iterator[Crew]:
     with ExitStack() as stack:
         stores = []
         for _ in range(CLIENTS):
-            opened = handle.lend("open()", lambda _, wait: _settled(opening(location), wait))
+            opened = handle.lend("open()", lambda _, wait: waited(opening(location), wait))
             if opened.failure is not None:
                 raise CannotOpen(f"a second time: {opened.failure.type}: {opened.failure.text}")
             stack.callback(_close_beside, handle, opened.value)
@@ -157,11 +157,7 @@ def _lent(handle: Handle, action: Callable[[Any, Wait], T]) -> T:
     raise RuntimeError(f"{outcome.failure.type}: {outcome.failure.text}")  # ours: see serve()
 
 
-def _settled(value: Any, wait: Wait) -> Any:
-    return wait(value) if inspect.isawaitable(value) else value
-
-
 def _close_beside(handle: Handle, store: Any) -> None:
-    closed = handle.lend("store.close()", lambda _, wait: _settled(store.close(), wait))
+    closed = handle.lend("store.close()", lambda _, wait: waited(store.close(), wait))
     if handle.dropped:
         raise Stopped(closed)

@@ -15,13 +15,14 @@ from sessionproof.bench.loading import (
     Filled,
     Numbered,
     Steps,
-    begin,
     driven,
     fill,
     make_sessions,
     plain,
 )
 from sessionproof.bench.rounds import Run, of_calls
+from sessionproof.bench.sessions import begin
+from sessionproof.bench.texts import text_bytes
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Outcome
 from sessionproof.trials.single import Trial
@@ -129,9 +130,7 @@ def messages_of(trial: Trial) -> Numbered:
 
 def text_of(trial: Trial) -> str:
     """A sentence, as much of it as the store takes."""
-    limits = (trial.claims.limits.content_bytes, trial.claims.limits.batch_bytes)
-    most = min(len(TEXT) if limit is None else limit for limit in limits)
-    return TEXT[: max(1, most)]
+    return TEXT[: max(1, text_bytes(trial.claims, len(TEXT)))]
 
 
 def along_messages(trial: Trial, store: StoreUnderTest, size: int, until_s: float) -> Place:

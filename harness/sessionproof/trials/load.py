@@ -16,12 +16,13 @@ from sessionproof.bench.blocks import failures
 from sessionproof.bench.clients import Block, Shift, Work, appending
 from sessionproof.bench.crews import CannotMeasure, ProcessCrew, Stopped
 from sessionproof.bench.floors import Synchronous, synchronous_for
+from sessionproof.bench.sessions import begin
 from sessionproof.bench.throughput import at_rates, beside_floor, by_number
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Speed
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import CRASH, Append, Create, Failure, Outcome, Read
+from sessionproof.contract.operations import CRASH, Append, Failure, Outcome, Read
 from sessionproof.contract.seed import derive
 from sessionproof.trials.beside import own_folder
 from sessionproof.trials.clients import CLIENTS, Crew, alone, crew_for, floors
@@ -143,16 +144,12 @@ def many_clients(trial: Trial) -> None:
 def _prepared(trial: Trial, floor: Path) -> _Bench:
     """Sessions with a message each: what a first append does beside is not measured."""
     bench = _Bench(trial, trial.several(1)[0], floor)
-    claims, handle = trial.claims, trial.handle()
-    by_store = claims.session_ids == "store"
-    creates = by_store or claims.missing_session == "refuses"
+    handle = trial.handle()
     arguments, prefix = appending(bench.message), trial.store.next_program()
     for number in range(CLIENTS):
-        session = f"{prefix}client{number}"
-        if creates and "create" in trial.capabilities:
-            made = handle.invoke(Create(f"s{number}"), None if by_store else session)
-            trial.require_ok(made, "created a session")
-            session = made.value
+        begun = begin(handle, f"{prefix}client{number}", trial.claims, trial.capabilities)
+        trial.require_ok(begun, "created a session")
+        session = str(begun.value)
         _, messages = arguments(session)
         appended = handle.invoke(Append(f"s{number}", tuple(messages)), session)
         trial.require_ok(appended, "appended to a session")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sessionproof.bench.loading import Steps, begin, driven
+from sessionproof.bench.loading import Steps, driven
+from sessionproof.bench.sessions import begin
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (

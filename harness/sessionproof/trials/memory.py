@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sessionproof.bench.loading import Filled, Numbered, Steps, begin, driven, fill, plain
+from sessionproof.bench.loading import Filled, Numbered, Steps, driven, fill, plain
 from sessionproof.bench.memory import Pace, peak_resident, peak_traced
+from sessionproof.bench.sessions import begin
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.scripts.expressions import message as as_expression

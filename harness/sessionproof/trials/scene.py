@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sessionproof.bench.loading import begin, plain
+from sessionproof.bench.loading import plain
+from sessionproof.bench.sessions import begin
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Append, Operation, Outcome
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from sessionproof.bench.client import TEXT_BYTES, Client, text_bytes
+from sessionproof.bench.client import TEXT_BYTES, Client
 from sessionproof.bench.sizes import LEAST, Unmeasured, bytes_below, each_of, memory_of_a_handle
 from sessionproof.bench.table import CallFailed
+from sessionproof.bench.texts import text_bytes
 from sessionproof.contract.measurements import Size
 from sessionproof.trials.beside import beside, in_chunks, lending, own_folder
 from sessionproof.trials.single import Trial

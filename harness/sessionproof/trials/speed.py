@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from sessionproof.bench.claimed import Standing, bounds_of, standing
-from sessionproof.bench.client import TEXT_BYTES, Client, Opening, cut, opening_of, text_bytes
+from sessionproof.bench.client import TEXT_BYTES, Client, Opening, opening_of
 from sessionproof.bench.floors import open_and_close, synchronous_for
 from sessionproof.bench.operations import Row, rows_for
 from sessionproof.bench.rounds import Lend
 from sessionproof.bench.table import LEAST_ROUNDS, CallFailed, Plan, Table, measure
+from sessionproof.bench.texts import cut, text_bytes
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Speed
