@@ -58,7 +58,8 @@ class Shift:
     """What clients are to do at the same time, one for each of ``sessions``.
 
     Each does ``calls`` in a closed loop; or all together do those that are ``due`` in an open one.
-    Nobody begins before ``begin_ns``, and no call begins from ``until_ns`` on.
+    Threads and processes do not begin before ``begin_ns``; tasks begin together as soon as their
+    loop comes to them. No call begins from ``until_ns`` on.
     """
 
     sessions: tuple[str, ...]
@@ -121,7 +122,7 @@ async def serve_awaiting(
     take: Callable[[], Awaitable[Due]],
     shift: Shift,
 ) -> Did:
-    """The same for calls that answer awaitables."""
+    """The same for calls that answer awaitables; it does not wait for the shift to begin."""
     calls: list[Call] = []
     said: list[str] = []
     while (due := await take()) is not None and monotonic_ns() < shift.until_ns:
