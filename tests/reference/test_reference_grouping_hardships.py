@@ -150,8 +150,9 @@ class Late(deque[Any]):
         self._entered, self._begun = entered, begun
 
     def append(self, turn: Any) -> None:
-        self._entered.set()
-        assert self._begun.wait(30)
+        if turn.work is not None:  # else it is the one that closes
+            self._entered.set()
+            assert self._begun.wait(30)
         super().append(turn)
 
 
@@ -160,7 +161,8 @@ def test_who_queues_up_while_the_store_closes_is_refused_at_once(tmp_path: Path,
     monkeypatch.setattr(connections, "QUEUE_S", 0.5)
     store = ReferenceStore(tmp_path, durability="process")
     writer, entered, begun = store._writer, threading.Event(), threading.Event()
-    writer._lock.acquire()  # another thread writes
+    another = object()
+    writer._lock["holder"] = another  # it writes
     monkeypatch.setattr(writer, "_queue", Late(entered, begun))
     monkeypatch.setattr(writer, "_connection", Slow(writer._connection, writer._queue, begun))
     with ThreadPoolExecutor(2) as pool:
@@ -169,7 +171,7 @@ def test_who_queues_up_while_the_store_closes_is_refused_at_once(tmp_path: Path,
         closing = pool.submit(store.close)
         while not store.ended:
             pass
-        writer._lock.release()
+        writer._hand_on(another)
         closing.result()
         with pytest.raises(Refused, match="the store is closed"):
             late.result()

@@ -268,5 +268,7 @@ def _resolve(told: Sequence[tuple[asyncio.Future[Any], Outcome]]) -> None:
             continue
         if error is None:
             future.set_result(answer)
+        elif isinstance(error, StopIteration):  # a future takes none, and the rest would wait
+            future.set_exception(RuntimeError(f"the operation raised {error!r}"))
         else:
             future.set_exception(error)

@@ -147,14 +147,23 @@ def fresh_pauses() -> Pauses:
     return generator(fresh_seed(), "pauses").uniform
 
 
+_Reader: TypeAlias = tuple[sqlite3.Connection, float]
+"""A connection and when it was opened."""
+
+
 class Readers:
-    """Connections for reading. Each is used by one thread at a time; the newest is used first."""
+    """Connections for reading. Each is used by one thread at a time; the newest is used first.
+
+    Ctrl-C may strike after any call, before what it answered is kept: so a reader moves between
+    ``_idle`` and the ``held`` of its thread by one call into C.
+    """
 
     def __init__(self, open_connection: Callable[[], sqlite3.Connection], preset: Preset) -> None:
         self._open = open_connection
         self._preset = preset
-        self._idle: deque[tuple[sqlite3.Connection, float]] = deque()
-        self._changed = threading.Condition()
+        self._idle: deque[_Reader] = deque()
+        self._lock = threading.RLock()  # a condition's own ``with`` could be left with it held
+        self._changed = threading.Condition(self._lock)
         self._all: set[sqlite3.Connection] = set()
         self._waiting = 0
         self._ended: str | None = None
@@ -163,68 +172,78 @@ class Readers:
         """The answer of ``work``; raises ``Refused`` after close and fork."""
         if self._ended:
             raise Refused(self._ended)
+        held: list[_Reader] = []
         try:
-            reader = self._idle.pop()
-        except IndexError:
-            reader = self._another()
-        try:
-            return work(reader[0])
-        finally:
-            self._give_back(reader)
+            try:
+                held += map(deque.pop, (self._idle,))
+            except IndexError:
+                self._hold_another(held)
+            answer = work(held[0][0])
+            self._give_back(held)
+        except BaseException:
+            self._give_back(held)
+            raise
+        return answer
 
     def close(self) -> None:
         """Close every connection; those in use are waited for."""
         if self._ended:
             return
         self._ended = CLOSED
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
             ends = monotonic_s() + QUEUE_S
             while True:
                 self._close_idle()
                 if not self._all or monotonic_s() >= ends:
                     return  # a reader that is still in use closes when it is given back
-                self._waiting += 1
-                self._changed.wait(0.1)
-                self._waiting -= 1
+                self._wait(0.1)
 
     def forget(self) -> None:
         """In a forked child: refuse from now on, and leave the parent's connections alone."""
         self._ended = self._ended or FORKED
         leave(self._all)
 
-    def _another(self) -> tuple[sqlite3.Connection, float]:
-        """An idle reader, a new one while the preset allows it, or the next one given back."""
+    def _hold_another(self, held: list[_Reader]) -> None:
+        """Hold an idle reader, a new one while the preset allows it, or the next one given back."""
         most = self._preset.readers + self._preset.extra_readers
         ends = monotonic_s() + QUEUE_S
-        with self._changed:
+        with self._lock:
             while True:
                 if self._ended:
                     raise Refused(self._ended)
                 if self._idle:
-                    return self._idle.pop()
+                    held += map(deque.pop, (self._idle,))
+                    return
                 if len(self._all) < most:
-                    connection = self._open()
-                    self._all.add(connection)
-                    return connection, monotonic_s()
+                    held.append((self._open(), monotonic_s()))
+                    self._all.add(held[0][0])
+                    return
                 left_s = ends - monotonic_s()
                 if left_s <= 0:
                     raise Refused(f"all {most} readers are busy: use a larger preset")
-                self._waiting += 1
-                self._changed.wait(left_s)
-                self._waiting -= 1
+                self._wait(left_s)
 
-    def _give_back(self, reader: tuple[sqlite3.Connection, float]) -> None:
-        connection, opened_s = reader
-        too_many = len(self._idle) >= self._preset.readers
-        if self._ended or too_many or monotonic_s() - opened_s > self._preset.recycle_s:
-            with self._changed:
-                self._close(connection)
-                self._changed.notify()
-            return
-        self._idle.append(reader)
+    def _wait(self, longest_s: float) -> None:
+        self._waiting += 1
+        try:
+            self._changed.wait(longest_s)
+        finally:
+            self._waiting -= 1
+
+    def _give_back(self, held: list[_Reader]) -> None:
+        """Called again after it was struck, it does the rest."""
+        if held:
+            connection, opened_s = held[0]
+            too_many = len(self._idle) >= self._preset.readers
+            if self._ended or too_many or monotonic_s() - opened_s > self._preset.recycle_s:
+                with self._lock:
+                    self._close(connection)
+                    held.clear()
+            else:
+                self._idle.extend(map(list.pop, (held,)))
         if self._waiting or self._ended:  # close() may have looked just before
-            with self._changed:
+            with self._lock:
                 if self._ended:
                     self._close_idle()
                 self._changed.notify()

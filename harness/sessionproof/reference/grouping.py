@@ -14,7 +14,9 @@ company. Only when the commit itself failed in a way that leaves its effect open
 repeated, and each is told so.
 
 Ctrl-C strikes in the main thread, which for that reason never leads others: it writes its own
-operation and hands on.
+operation and hands on. It may strike after any call, also before what the call answered is kept.
+So the lock is a dict that tells whose it is, each step that moves it is one call into C, and
+``_hand_on`` goes on where it was struck.
 """
 
 from __future__ import annotations
@@ -37,8 +39,10 @@ Work: TypeAlias = Callable[[sqlite3.Connection], T]
 MOST = 64
 """Most operations in one transaction: the next group, and other processes, wait for it."""
 
+_HOLDER = "holder"
 _LOOK_S = 0.01  # between two looks of a thread that Ctrl-C struck at a bad moment
 _QUEUED = "other threads kept the writer busy; nothing was stored, try again"
+_UNCLOSED = "another thread kept the writer busy: close the store again when it is done"
 STOPPED = "the thread that wrote was stopped; whether the write took effect is open"
 
 
@@ -56,15 +60,19 @@ class Outcome(NamedTuple):
 
 
 class _Turn:
-    """An operation in the queue. Its thread waits at ``gate`` for the outcome, or for the lead."""
+    """A place in the queue. Its thread waits at ``gate`` for the outcome, or for the lock.
 
-    __slots__ = ("gate", "leads", "outcome", "work")
+    Without ``work`` it is for the lock alone, and belongs to no group. ``moves`` has one entry when
+    it joined the queue and a second when it withdrew, each made by the very call that did it.
+    """
 
-    def __init__(self, work: Work[Any]) -> None:
+    __slots__ = ("gate", "moves", "outcome", "work")
+
+    def __init__(self, work: Work[Any] | None) -> None:
         self.work = work
         self.gate = threading.Lock()
         self.gate.acquire()
-        self.leads = False
+        self.moves: list[None] = []
         self.outcome: Outcome | None = None
 
 
@@ -72,7 +80,7 @@ class Writer:
     """The one connection that writes, used by one thread at a time."""
 
     def __init__(self, open_connection: Callable[[], sqlite3.Connection]) -> None:
-        self._lock = threading.Lock()  # handed from one to the next while there is a queue
+        self._lock: dict[str, object] = {}  # its holder; passes along the queue
         self._queue: deque[_Turn] = deque()
         self._grouping: int | None = None  # the thread that is in ``together``
         self._connection = open_connection()
@@ -89,35 +97,40 @@ class Writer:
         """
         if self.ended:  # before the lock: after a fork it may be held for ever
             raise Refused(self.ended)
-        if self._queue or not self._lock.acquire(blocking=False):
-            return self._queued(work)
+        me = object()
         try:
-            return self._alone(work)
+            if not self._queue and self._lock.setdefault(_HOLDER, me) is me:
+                answer = self._alone(work)
+                self._hand_on(me)
+                return answer
         except BaseException:
-            self._undo()
+            self._give_up(me)
             raise
-        finally:
-            self._hand_on()
+        return self._queued(work)
 
     def together(self, calls: Sequence[Callable[[], Any]]) -> list[Outcome]:
         """The outcomes of calls that each write by ``run``, as one group, in order."""
-        try:
-            with self._lock:
-                self._grouping = threading.get_ident()
-                try:
-                    return self._outcomes([_without_connection(call) for call in calls])
-                finally:
-                    self._grouping = None
-        finally:
-            self._wake()
+
+        def carry_out() -> list[Outcome]:
+            self._grouping = threading.get_ident()
+            try:
+                return self._outcomes([_without_connection(call) for call in calls])
+            finally:
+                self._grouping = None
+
+        answer, error = self._locked(carry_out)
+        return answer if error is None else [Outcome(error=copy(error)) for _ in calls]
 
     def close(self) -> None:
-        """Close the connection after the group under way; those who wait are refused."""
+        """Close the connection after the group under way; those who wait are refused.
+
+        Raises ``Refused`` when that group takes longer than ``QUEUE_S``; it may be called again.
+        """
         self.ended = self.ended or connections.CLOSED
         if self.ended == connections.CLOSED:
-            with self._lock:
-                self._connection.close()
-            self._wake()
+            error = self._locked(lambda: self._connection.close()).error
+            if error is not None:
+                raise Refused(_UNCLOSED)
 
     def forget(self) -> None:
         """In a forked child: refuse from now on, and leave the parent's connection alone."""
@@ -130,49 +143,88 @@ class Writer:
         if self._grouping == threading.get_ident():
             return self._alone(work)
         turn = _Turn(work)
-        self._queue.append(turn)
-        self._wake()
-        try:
-            if not turn.gate.acquire(timeout=connections.QUEUE_S):
-                self._withdraw(turn)
-            if turn.leads:
-                self._lead(turn)
-        finally:
-            if turn.outcome is None and not turn.leads:  # Ctrl-C while it waited
-                self._withdraw(turn)
-            if turn.leads:
-                self._hand_on()
+        self._in_turn(turn, self._lead)
         answer: T = turn.outcome.told()  # type: ignore[union-attr]
         return answer
 
-    def _withdraw(self, turn: _Turn) -> None:
-        """Leave the queue; if it is too late for that, wait for the outcome or the lead."""
+    def _locked(self, action: Callable[[], Any]) -> Outcome:
+        """The answer of an action with the lock, whose errors are raised; or why it never came."""
+
+        def act(turn: _Turn) -> None:
+            turn.outcome = Outcome(action())
+
+        turn = _Turn(None)
+        self._in_turn(turn, act)
+        return turn.outcome or Outcome(error=Indefinite(STOPPED))
+
+    def _in_turn(self, turn: _Turn, lead: Callable[[_Turn], None]) -> None:
+        """Wait for the outcome; when the lock comes instead, lead and hand on."""
         try:
-            self._queue.remove(turn)
+            self._wait(turn)
+            if self._lock.get(_HOLDER) is turn:
+                lead(turn)
+                self._hand_on(turn)
+        except BaseException:
+            try:
+                if turn.outcome is None:
+                    self._withdraw(turn)
+            finally:
+                self._give_up(turn)
+            raise
+
+    def _wait(self, turn: _Turn) -> None:
+        if not self._queue and self._lock.setdefault(_HOLDER, turn) is turn:
+            return
+        turn.moves.extend(map(self._queue.append, (turn,)))
+        self._wake()
+        if not turn.gate.acquire(timeout=connections.QUEUE_S):
+            self._withdraw(turn)
+
+    def _withdraw(self, turn: _Turn) -> None:
+        """Leave the queue; if it is too late for that, wait for the outcome or the lock."""
+        try:
+            if len(turn.moves) == 1:
+                turn.moves.extend(map(self._queue.remove, (turn,)))
         except ValueError:
-            while turn.outcome is None and not turn.leads:
+            while turn.outcome is None and self._lock.get(_HOLDER) is not turn:
                 turn.gate.acquire(timeout=_LOOK_S)
         else:
             turn.outcome = Outcome(error=Refused(_QUEUED))
 
     def _wake(self) -> None:
         """See to those who queued up where the last writer had left before it saw them."""
-        if self._queue and self._lock.acquire(blocking=False):
-            self._hand_on()
+        me = object()
+        try:
+            if self._queue and not self._lock:
+                self._hand_on(me)
+        except BaseException:
+            self._give_up(me)
+            raise
 
-    def _hand_on(self) -> None:
-        """Give the lock, which this thread holds, to the first in the queue, or free it."""
+    def _give_up(self, me: object) -> None:
+        """After an error: leave nothing open and hand on, as far as that was not done yet."""
+        if self._lock.get(_HOLDER) is me:
+            self._undo()
+        self._hand_on(me)
+
+    def _hand_on(self, me: object) -> None:
+        """Give the lock to the first in the queue, or free it; also a free one, if any wait.
+
+        Called again after it was struck, it does the rest; without the lock, it does no harm.
+        """
+        lock, queue = self._lock, self._queue
         while True:
-            while self._queue:
-                try:
-                    turn = self._queue.popleft()
-                except IndexError:  # it was withdrawn in between
-                    continue
-                turn.leads = True
-                turn.gate.release()
-                return
-            self._lock.release()
-            if not self._queue or not self._lock.acquire(blocking=False):
+            while lock.get(_HOLDER) is me:
+                if not queue:
+                    del lock[_HOLDER]
+                    break
+                with suppress(IndexError):  # the last one was withdrawn in between
+                    lock.update(zip((_HOLDER,), map(deque.popleft, (queue,)), strict=False))
+            holder = lock.get(_HOLDER)
+            if type(holder) is _Turn:
+                with suppress(RuntimeError):  # it was woken already
+                    holder.gate.release()
+            if not queue or lock.setdefault(_HOLDER, me) is not me:
                 return
 
     def _lead(self, first: _Turn) -> None:
@@ -182,8 +234,12 @@ class Writer:
             if threading.current_thread() is not threading.main_thread():
                 with suppress(IndexError):  # turns may be withdrawn at any time
                     while len(group) < MOST:
-                        group.append(self._queue.popleft())
-            outcomes = self._outcomes([turn.work for turn in group])
+                        turn = self._queue.popleft()
+                        if turn.work is None:
+                            self._queue.appendleft(turn)
+                            break
+                        group.append(turn)
+            outcomes = self._outcomes([turn.work for turn in group if turn.work is not None])
             for turn, outcome in zip(group, outcomes, strict=True):
                 turn.outcome = outcome
         finally:
