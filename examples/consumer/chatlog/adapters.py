@@ -31,7 +31,10 @@ class FilesStore:
 
     version = "0.3.0"
     claims = Claims(
-        roles={"user", "assistant", "system"}, atomic_batches=True, durability="process"
+        roles={"user", "assistant", "system"},
+        writes="replace",  # a file is written anew with each append
+        atomic_batches=True,
+        durability="process",
     )
 
     def __init__(self, location):

@@ -12,6 +12,7 @@ class Database:
             "CREATE TABLE IF NOT EXISTS messages "
             "(number INTEGER PRIMARY KEY, session TEXT, role TEXT, text TEXT)"
         )
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_session ON messages (session)")
 
     def add(self, session, turns):
         """Store pairs of role and text, all or none."""
