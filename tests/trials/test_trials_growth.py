@@ -41,13 +41,16 @@ class Costly:
         self.number = type(self).opened
         self.sessions = {}
         self.looks = 0
+        self.newest = ""
 
     def _takes(self, call, session_id):
+        self.called = session_id
         cost = self.costs.get(call, lambda store, messages, sessions: 50.0)
         self.now_us[0] += cost(self, len(self.sessions.get(session_id, ())), len(self.sessions))
 
     def append(self, session_id, messages):
         self._takes("append", session_id)
+        self.newest = session_id
         self.sessions.setdefault(session_id, []).extend(messages)
 
     def read(self, session_id):
@@ -127,6 +130,18 @@ def test_an_append_that_grows_is_broken(trial):
     assert "at 1,000,000 it would be " in finding.seen
     assert made.measured[0].verdict == "linear"
     ast.parse("\n".join(finding.script))
+
+
+def test_a_look_that_is_quick_for_the_newest_session_alone_is_broken(trial):
+    """Sessions of different costs are in every round: the dear ones do not count as disturbed."""
+
+    def cost(store, messages, sessions):
+        return 800.0 if store.called == store.newest else 800.0 + 20 * sessions
+
+    made = trial("SCALE-02", get=cost)
+    with pytest.raises(Broken) as broken:
+        growth.of_looks_along_sessions(made)
+    assert "get" in broken.value.finding.did
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,11 @@ def _goes_on(trial: Trial, one: Growth, done: int, rounds: int, spent_s: float) 
 def _arm(trial: Trial, place: Place, operation: str, sizes: Sequence[int]) -> Arm:
     run = place.run(trial, operation)
     most = max(1, sizes[-TOP] // _APPENDED) if operation == "append" else 1_000
-    return Arm(_cell(operation, place.size), run, min(sized(run), most))
+    # Each batch is about all sessions of the place equally: where one costs more than another,
+    # rounds about different ones would differ, and the dear ones would count as disturbed.
+    each = len(place.sessions)
+    batch = each * max(1, round(min(sized(run), most) / each))
+    return Arm(_cell(operation, place.size), run, batch)
 
 
 def _cell(operation: str, size: int) -> str:

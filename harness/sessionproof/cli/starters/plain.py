@@ -29,6 +29,7 @@ class Store:
             "CREATE TABLE IF NOT EXISTS messages "
             "(number INTEGER PRIMARY KEY, session TEXT, role TEXT, content TEXT)"
         )
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_session ON messages (session, number)")
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
         """Replace: store the batch, or raise. Never swallow an error of your store."""
