@@ -45,7 +45,7 @@ def make_store(location):
 make_store.claims = Store.claims
 """
 IMPORTS = "from sessionproof import SessionStoreSuite\nfrom mystore import *\n"
-FEW = ("-k", "repetition or paging or (what_was_appended and not limits) or mine")
+FEW = ("-k", "repetition or paging_gives or (what_was_appended and not limits) or mine")
 
 
 @pytest.fixture
