@@ -13,7 +13,7 @@ from sessionproof.trials import long
 from sessionproof.trials.single import Broken
 from sessionproof.workload.profiles import Profile
 
-BRIEF = Profile(name="brief", share_s=0.02, shrink_s=0.5, messages=(100, 300, 1_200))
+BRIEF = Profile(name="brief", share_s=5.0, shrink_s=0.5, messages=(100, 300, 1_200))
 
 
 def finding_of(trial):
