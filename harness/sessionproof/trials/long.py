@@ -119,7 +119,7 @@ def _load(trial: Trial, long: Long) -> None:
             f"{size:,} of {profile.messages[-1]:,} messages: more are not compared in memory"
         )
     most = _BATCH if trial.claims.limits.batch_bytes is None else 1
-    until_s = monotonic_s() + profile.limit_s(max(1.0, 6 * profile.share_s), _LOADING)
+    until_s = monotonic_s() + profile.limit_s(max(1.0, 6.5 * profile.share_s), _LOADING)
 
     def goes_on() -> bool:
         if long.sent >= size:

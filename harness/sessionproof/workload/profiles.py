@@ -58,7 +58,7 @@ PROFILES: dict[str, Profile] = {
             messages=(300, 1_000, 3_000, 10_000, 30_000),
             sessions=(30, 300, 3_000),
         ),
-        Profile(name="gate", share_s=0.8, shrink_s=3.0),
+        Profile(name="gate", share_s=0.75, shrink_s=3.0),
         Profile(
             name="deep",
             share_s=20.0,
