@@ -9,35 +9,21 @@ wrong otherwise. ``--idle`` leaves the other process out.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from burning import burning
 
 from fixtures.registry import judged, mutants
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.verdicts import Verdict
 
 ROWS = ("SCALE-01", "SCALE-02")
-
-
-@contextmanager
-def burning(*, idle: bool) -> Iterator[None]:
-    """Another process keeps a core busy within the block."""
-    if idle:
-        yield
-        return
-    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        yield
-    finally:
-        other.kill()
-        other.wait()
 
 
 def word(store: str, row: str, right: Verdict, seed: int) -> str:
@@ -62,7 +48,7 @@ def main() -> int:
     cases += [(one.store, one.guarantee, Verdict.BROKEN) for one in mutants()
               if one.guarantee in ROWS]  # fmt: skip
     wrong = 0
-    with burning(idle=arguments.idle):
+    with nullcontext() if arguments.idle else burning():
         for store, row, right in cases:
             start = monotonic_s()
             words = Counter(word(store, row, right, seed) for seed in range(arguments.times))

@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from burning import burning
 
 from sessionproof.bench.compare import LEAST_ROUNDS, MOST_ROUNDS, Comparison, until_decided
 from sessionproof.bench.rounds import Arm, Run, in_rounds, of_calls, sized
@@ -130,26 +131,6 @@ def spins_for(percent: float, durability: str) -> int:
     return spins
 
 
-def burn(parent: int) -> None:
-    """Keep a core busy for as long as the parent lives."""
-    while os.getppid() == parent:
-        for _ in range(100_000):
-            pass
-
-
-@contextmanager
-def beside(work: Callable[..., None]) -> Iterator[None]:
-    """A process that does the work, ended with the block."""
-    process = SPAWN.Process(target=work, args=(os.getpid(),), daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.join()
-        process.close()
-
-
 def told(found: Sequence[Comparison | None]) -> str:
     """The verdicts, and what their intervals were like."""
     verdicts = Counter("undecided" if one is None else one.verdict for one in found)
@@ -188,7 +169,7 @@ def main() -> None:
     ]
     slow = [Job(derive(one.seed, "slow"), one.durability, spins[one.durability]) for one in jobs]
     if given.burn:
-        with beside(burn):
+        with burning():
             compare(jobs, slow)
     else:
         compare(jobs, slow)

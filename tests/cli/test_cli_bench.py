@@ -85,6 +85,17 @@ def test_tables_that_cannot_be_written_are_one_line(tmp_path):
     assert "report:" not in ended.stdout
 
 
+def compared(tmp_path, monkeypatch):
+    """How the comparison of one store ends in this process, with a location to be left empty."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    location = tmp_path / "location"
+    location.mkdir()
+    return cli_bench.compare(
+        ["reference"], profile="smoke", scale=False, report=tmp_path / "out", seed=1,
+        location=location,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_full_disk_is_the_problem_of_a_column(code, tmp_path, monkeypatch, capsys):
     """Neither the folder of a store nor the tables: each is told in a line, and nothing is left."""
@@ -94,18 +105,11 @@ def test_a_full_disk_is_the_problem_of_a_column(code, tmp_path, monkeypatch, cap
 
     monkeypatch.setattr(cli_bench, "make_plan", refuses)
     monkeypatch.setattr(cli_bench, "write_comparison", refuses)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    location = tmp_path / "location"
-    location.mkdir()
-    ended = cli_bench.compare(
-        ["reference"], profile="smoke", scale=False, report=tmp_path / "out", seed=1,
-        location=location,
-    )  # fmt: skip
-    assert ended == 2
+    assert compared(tmp_path, monkeypatch) == 2
     said = capsys.readouterr().err
     assert f"was not measured: somewhere: {os.strerror(code)}" in " ".join(said.split())
     assert f"cannot be written: somewhere: {os.strerror(code)}" in " ".join(said.split())
-    assert list(location.iterdir()) == []
+    assert list((tmp_path / "location").iterdir()) == []
 
 
 def test_an_interruption_leaves_no_folder(tmp_path, monkeypatch):
@@ -115,15 +119,8 @@ def test_an_interruption_leaves_no_folder(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli_bench, "make_plan", interrupted)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    location = tmp_path / "location"
-    location.mkdir()
-    ended = cli_bench.compare(
-        ["reference"], profile="smoke", scale=False, report=tmp_path / "out", seed=1,
-        location=location,
-    )  # fmt: skip
-    assert ended == 130
-    assert list(location.iterdir()) == []
+    assert compared(tmp_path, monkeypatch) == 130
+    assert list((tmp_path / "location").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -40,3 +42,21 @@ def set_status(foreign: sqlite3.Connection) -> Callable[[str, str], None]:
         foreign.execute("UPDATE sessions SET status = ? WHERE session_id = ?", (status, session_id))
 
     return change
+
+
+@pytest.fixture
+def run_apart(tmp_path: Path) -> Callable[..., str]:
+    """Run a script on the directory in a process of its own; it must end well. What it printed."""
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    return run

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -172,13 +170,6 @@ asyncio.run(store.close())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_handle_is_refused(tmp_path: Path):
+def test_a_forked_handle_is_refused(run_apart):
     """A child is refused at once, where waiting for the parent's threads would never end."""
-    done = subprocess.run(
-        [sys.executable, "-c", FORK, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    run_apart(FORK)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 import tracemalloc
 from collections import Counter
@@ -282,16 +280,9 @@ store.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_handle_is_refused(tmp_path: Path):
+def test_a_forked_handle_is_refused(run_apart):
     """A child refuses its parent's handle, opens its own, and does the parent no harm."""
-    done = subprocess.run(
-        [sys.executable, "-c", FORK, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    run_apart(FORK)
 
 
 @pytest.mark.parametrize("trouble", ["DROP TABLE messages", "ALTER TABLE messages RENAME TO m"])

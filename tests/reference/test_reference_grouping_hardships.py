@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -84,17 +82,9 @@ store.close()
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("where", ["waiting", "leading"])
-def test_an_interrupt_concerns_one_caller(tmp_path: Path, where: str):
+def test_an_interrupt_concerns_one_caller(run_apart, where: str):
     """Ctrl-C in a thread that waits, or has its turn, leaves the store usable and others served."""
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPT, str(tmp_path), where],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == ["first", "a", "b", "c", "d", "last"]
+    assert run_apart(INTERRUPT, where).split() == ["first", "a", "b", "c", "d", "last"]
 
 
 class Struck:
@@ -226,16 +216,9 @@ store.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_among_those_who_wait(tmp_path: Path):
+def test_a_fork_among_those_who_wait(run_apart):
     """A child forked while others queue is refused at once; the parent's queue goes on."""
-    done = subprocess.run(
-        [sys.executable, "-c", FORK, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    run_apart(FORK)
 
 
 @pytest.mark.parametrize("durability", ["process", "power"])

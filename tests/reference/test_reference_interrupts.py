@@ -148,6 +148,14 @@ def contents(path: Path) -> list[str]:
         return [str(message.content) for message in again.read("s")]
 
 
+def assert_kept(store: ReferenceStore, path: Path, names: set[str], struck: set[str]) -> None:
+    """The store closes; what was acknowledged is there once, of the rest only what was struck."""
+    assert closes(store)
+    seen = contents(path)
+    assert len(seen) == len(set(seen))
+    assert names <= set(seen) <= names | struck
+
+
 @pytest.mark.parametrize("lines", [False, True], ids=["calls", "lines"])
 @pytest.mark.parametrize("queued", [0, 2])
 def test_a_writer_that_is_struck_hands_on(tmp_path: Path, queued: int, lines: bool):
@@ -175,10 +183,7 @@ def test_a_writer_that_is_struck_hands_on(tmp_path: Path, queued: int, lines: bo
         names.update(others.acked)
 
     assert every_place(trial, WRITING, lines) > 8
-    assert closes(store)
-    seen = contents(tmp_path)
-    assert len(seen) == len(set(seen))
-    assert names <= set(seen) <= names | struck
+    assert_kept(store, tmp_path, names, struck)
 
 
 @pytest.mark.parametrize("lines", [False, True], ids=["calls", "lines"])
@@ -216,10 +221,7 @@ def test_one_in_the_queue_that_is_struck_leaves_it(tmp_path: Path, lines: bool):
         names.update(others.acked)
 
     assert every_place(trial, WRITING, lines) > 8
-    assert closes(store)
-    seen = contents(tmp_path)
-    assert len(seen) == len(set(seen))
-    assert names <= set(seen) <= names | struck
+    assert_kept(store, tmp_path, names, struck)
 
 
 @pytest.mark.parametrize("lines", [False, True], ids=["calls", "lines"])
