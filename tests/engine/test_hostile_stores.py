@@ -72,11 +72,12 @@ def test_a_dying_store_is_given_up(tmp_path):
 
 
 def test_a_hanging_store_is_not_waited_for_again_and_again(tmp_path):
-    """After two hangs in a worker further tests are not examined, and say so."""
+    """After two hangs in a worker of a pass further tests are not examined, and say so."""
     ran = judge(
         tmp_path, "hostile:Hangs", "--profile", "smoke", "--seed", 1, "-n", 1, *SHORT
     )  # fmt: skip
     assert ran.code == 1
     found = [finding for row in ran.result["guarantees"] for finding in row["findings"]]
-    assert [finding["anomaly"] for finding in found] == ["hang", "hang"]
+    assert {finding["anomaly"] for finding in found} == {"hang"}
+    assert len(found) == 2 * 2  # the pass of the timed tests has a worker of its own
     assert any("hung in 2 tests" in row["reason"] for row in ran.result["guarantees"])

@@ -38,8 +38,9 @@ def shell(command, folder):
 
 
 def shape(line):
-    """A line without what differs from run to run: amounts, widths, roles, the profile."""
-    line = re.sub(r"\d[\d,.]*", "0", line.replace(" --profile smoke", ""))
+    """A line without what differs from run to run: amounts, widths, roles, what was chosen."""
+    line = re.sub(r"(--seed \d+).*", r"\1", line.replace(" --profile smoke", ""))
+    line = re.sub(r"\d[\d,.]*", "0", line)
     line = re.sub(r"'(user|assistant|system|tool|developer)'", "'role'", line)
     return re.sub(r"[─\s]+", " ", line).strip()
 
