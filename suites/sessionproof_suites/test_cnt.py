@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import counters, drift, failures
+from sessionproof.trials import counters, drift, failures, together
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -36,6 +36,30 @@ def test_the_total_of_durations_does_not_drift(trial: Trial) -> None:
 def test_a_failed_write_leaves_the_counters(trial: Trial) -> None:
     """A write that failed leaves counts and totals as the messages give them."""
     failures.after_failures(trial)
+
+
+@guarantee("CNT-05")
+def test_no_reader_sees_counts_that_never_were(trial: Trial) -> None:
+    """While threads or tasks append, every count is one that the session had just then."""
+    together.within(trial)
+
+
+@guarantee("CNT-05")
+def test_no_reader_sees_counts_that_never_were_across_processes(trial: Trial) -> None:
+    """While several processes append, every count is one that the session had just then."""
+    together.across(trial)
+
+
+@guarantee("CNT-06")
+def test_counters_are_right_after_many_writers(trial: Trial) -> None:
+    """After threads or tasks have appended, the counters are those of the messages."""
+    together.within(trial)
+
+
+@guarantee("CNT-06")
+def test_counters_are_right_after_many_processes(trial: Trial) -> None:
+    """After several processes have appended, the counters are those of the messages."""
+    together.across(trial)
 
 
 @guarantee("CNT-08")

@@ -27,7 +27,7 @@ from sessionproof.contract.operations import (
     Replace,
     SetState,
 )
-from sessionproof.trials import batches, copies, faults, inputs, reopening, sharing
+from sessionproof.trials import batches, copies, faults, inputs, reopening, sharing, together
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript
@@ -81,6 +81,12 @@ def test_paging_gives_every_message_once(trial: Trial) -> None:
         return (*program, *(ReadPages("s0", limit) for limit in sorted(limits)))
 
     trial.search(trial.strategy(Append, ReadPages, most=12).map(ends), count=_counted(ReadPages))
+
+
+@guarantee("CORE-04")
+def test_paging_while_others_append(trial: Trial) -> None:
+    """Paging gives every message once, in order, while others append."""
+    together.paging(trial)
 
 
 @guarantee("CORE-05")

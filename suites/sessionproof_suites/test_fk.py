@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import connections, models, references
+from sessionproof.trials import connections, models, races, references
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -42,6 +42,12 @@ def test_no_row_is_an_orphan(trial: Trial) -> None:
 def test_connections_enforce_foreign_keys(trial: Trial) -> None:
     """Every connection that writes enforces the foreign keys that the tables declare."""
     connections.keys_are_enforced(trial)
+
+
+@guarantee("FK-06")
+def test_a_deletion_races_with_appends(trial: Trial) -> None:
+    """In the end the session is gone with all, or there with its messages; nothing dangles."""
+    races.deleted_while_appended(trial)
 
 
 @guarantee("FK-07")

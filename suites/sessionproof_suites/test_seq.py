@@ -13,7 +13,7 @@ from sessionproof.contract.operations import (
     Program,
     Reopen,
 )
-from sessionproof.trials import order
+from sessionproof.trials import order, together
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -47,6 +47,18 @@ def test_the_tables_have_no_gap(trial: Trial) -> None:
     order.tables_agree(trial)
 
 
+@guarantee("SEQ-02")
+def test_writers_share_no_number(trial: Trial) -> None:
+    """With threads or tasks on one session, its numbers rise by one, and none is given twice."""
+    together.within(trial)
+
+
+@guarantee("SEQ-02")
+def test_processes_share_no_number(trial: Trial) -> None:
+    """With several processes on one session, its numbers rise by one, and none is given twice."""
+    together.across(trial)
+
+
 @guarantee("SEQ-03")
 def test_a_burst_stays_in_append_order(trial: Trial) -> None:
     """Messages appended faster than a clock ticks stay in append order."""
@@ -57,6 +69,18 @@ def test_a_burst_stays_in_append_order(trial: Trial) -> None:
 def test_order_does_not_follow_the_clock(trial: Trial) -> None:
     """Messages whose times tie, step back or jump a day stay in append order."""
     order.times(trial)
+
+
+@guarantee("SEQ-04")
+def test_each_writer_stays_in_order(trial: Trial) -> None:
+    """The messages of each thread or task stay in the order in which it sent them."""
+    together.within(trial)
+
+
+@guarantee("SEQ-04")
+def test_each_process_stays_in_order(trial: Trial) -> None:
+    """The messages of each process stay in the order in which it sent them."""
+    together.across(trial)
 
 
 @guarantee("SEQ-05")
@@ -79,3 +103,15 @@ def test_numbers_after_removing_the_newest(trial: Trial) -> None:
         lambda transcript: judge_numbers(transcript, trial.claims),
         count=count_numbers,
     )
+
+
+@guarantee("SEQ-06")
+def test_reads_agree_on_the_order(trial: Trial) -> None:
+    """Any two reads of threads or tasks agree on the order of what both saw."""
+    together.within(trial)
+
+
+@guarantee("SEQ-06")
+def test_reads_agree_on_the_order_across_processes(trial: Trial) -> None:
+    """Any two reads of several processes agree on the order of what both saw."""
+    together.across(trial)

@@ -11,12 +11,13 @@ from sessionproof.bench.blocks import (
     closed_shift,
 )
 from sessionproof.bench.clients import Did, Shift, appending, at_once, serve, tasks
-from sessionproof.bench.crews import Stopped, ThreadCrew, Threads
+from sessionproof.bench.crews import ThreadCrew
 from sessionproof.bench.throughput import by_number
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import HANG
+from sessionproof.workload.threads import Stopped, Threads
 
 SAID = Message("user", "x")
 FAR = 10**18

@@ -8,7 +8,6 @@ import pytest
 
 from sessionproof.bench import loading
 from sessionproof.bench.loading import fill, make_sessions, plain
-from sessionproof.bench.sessions import begin
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import NotFound, TooLarge
@@ -19,6 +18,7 @@ from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference.aio import AsyncReferenceStore
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.sessions import begin
 from sessionproof.workload.vocabulary import vocabulary
 
 MESSAGE = Message("user", "x")

@@ -9,13 +9,14 @@ import pytest
 
 from sessionproof.bench import crews
 from sessionproof.bench.blocks import acknowledged, closed_shift
-from sessionproof.bench.crews import CannotMeasure, ProcessCrew, Stopped
+from sessionproof.bench.crews import CannotMeasure, ProcessCrew
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference import ReferenceStore
+from sessionproof.workload.threads import Stopped
 
 HERE = Path(__file__).stem
 SAID = Message("user", "x")

@@ -5,11 +5,11 @@ import sys
 import pytest
 
 from sessionproof import Location, Message
-from sessionproof.bench.sessions import needs_create
 from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
-from sessionproof.bench.texts import cut, said, text_bytes
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.reference import ReferenceStore
+from sessionproof.workload.sessions import needs_create
+from sessionproof.workload.texts import cut, said, text_bytes
 
 
 def test_all_files_below_a_location_count(tmp_path):

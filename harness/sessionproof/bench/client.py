@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessionproof.bench.awaiting import settled
 from sessionproof.bench.floors import Floor
-from sessionproof.bench.sessions import needs_create
-from sessionproof.bench.texts import cut, said, text_bytes
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
+from sessionproof.workload.awaiting import settled
 from sessionproof.workload.guard import Wait
+from sessionproof.workload.sessions import needs_create
+from sessionproof.workload.texts import cut, said, text_bytes
 
 TEXT_BYTES = 200
 _TOGETHER = 100  # at first: more in one append are no faster, and more stores refuse them

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sessionproof.bench.awaiting import settled, waited
 from sessionproof.bench.clients import (
     Did,
     Shift,
@@ -33,6 +32,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import from_json
 from sessionproof.host.server import Channel, take_stdio
+from sessionproof.workload.awaiting import settled, waited
 from sessionproof.workload.guard import outcome_of
 
 

@@ -82,7 +82,7 @@ class Block:
 
 
 Work: TypeAlias = Callable[[Shift], Block]
-"""Has clients do a shift; raises what ends a measurement, such as ``crews.Stopped``."""
+"""Has clients do a shift; raises what ends a measurement, such as ``threads.Stopped``."""
 
 
 def appending(message: Message) -> Arguments:

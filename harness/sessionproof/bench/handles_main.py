@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sessionproof.bench.awaiting import settled
+from sessionproof.workload.awaiting import settled
 
 _KINDS = ("Private_Clean:", "Private_Dirty:")
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
-from sessionproof.bench.texts import said
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Outcome
 from sessionproof.workload.guard import Handle, Wait
+from sessionproof.workload.texts import said
 from sessionproof.workload.vocabulary import MARK_US, Vocabulary, timed
 
 T = TypeVar("T")

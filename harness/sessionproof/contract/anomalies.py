@@ -38,6 +38,18 @@ class Anomaly(StrEnum):
     SLOW = "slower-than-claimed"
     SCAN = "full-scan"
     STATEMENTS = "statements-per-row"
+    STALE_READ = "stale-read"
+    READ_YOUR_WRITES = "read-your-writes"
+    NON_MONOTONIC = "non-monotonic-read"
+    FUTURE_READ = "future-read"
+    REAL_TIME = "order-contradicts-real-time"
+    WRITE_ORDER = "non-monotonic-writes"
+    INTERMEDIATE_READ = "intermediate-read"
+    NOT_LINEARIZABLE = "not-linearizable"
+    BUSY = "busy-error"
+    STARVED = "starvation"
+    BLOCKED_READER = "blocked-reader"
+    LEFT_OPEN = "left-open"
     HANG = "hang"
     CRASH = "crash"
 
@@ -73,6 +85,18 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.SLOW: "an operation costs more than the store claims, measured against a floor",
     Anomaly.SCAN: "a query reads or sorts a whole table where an index would do",
     Anomaly.STATEMENTS: "a call runs a statement for every row",
+    Anomaly.STALE_READ: "a read misses what was acknowledged before it began",
+    Anomaly.READ_YOUR_WRITES: "a client does not read what it has written itself",
+    Anomaly.NON_MONOTONIC: "a later read answers less than an earlier one",
+    Anomaly.FUTURE_READ: "a read answers what was written only after it had ended",
+    Anomaly.REAL_TIME: "an append stands before another that had ended when it began (G0)",
+    Anomaly.WRITE_ORDER: "the messages of one client are there in another order than it sent them",
+    Anomaly.INTERMEDIATE_READ: "a read ends inside a batch (G1b)",
+    Anomaly.NOT_LINEARIZABLE: "no order of the operations explains what they answered",
+    Anomaly.BUSY: "an operation failed because others were at work",
+    Anomaly.STARVED: "a client completed nothing while another completed a thousand operations",
+    Anomaly.BLOCKED_READER: "a reader waited for a writer",
+    Anomaly.LEFT_OPEN: "a file, a thread or a process of the store outlives its handle",
     Anomaly.HANG: "an operation did not end within its deadline",
     Anomaly.CRASH: "the process of the store ended during an operation",
 }

@@ -58,6 +58,38 @@ PRIVATE = Claim(words="private_files", made=lambda claims: claims.private_files)
 TOKENS = Claim(words="keeps tokens", made=lambda claims: "tokens" in claims.keeps)
 DURATIONS = Claim(words="keeps duration_us", made=lambda claims: "duration_us" in claims.keeps)
 ON_DELETE = Claim(words="on_delete_in_use", made=lambda claims: claims.on_delete_in_use is not None)
+CONCURRENT = Claim(
+    words="handles of at least tasks, writes=append",
+    made=lambda claims: claims.at_least("handles", "tasks") and claims.writes == "append",
+)
+NUMBERED_TOGETHER = Claim(
+    words="seq_start, handles of at least tasks",
+    made=lambda claims: NUMBERED.made(claims) and CONCURRENT.made(claims),
+)
+ATOMIC_TOGETHER = Claim(
+    words="atomic_batches, handles of at least tasks",
+    made=lambda claims: claims.atomic_batches and CONCURRENT.made(claims),
+)
+LINEARIZABLE = Claim(
+    words="consistency=linearizable, handles of at least tasks",
+    made=lambda claims: claims.at_least("consistency", "linearizable") and CONCURRENT.made(claims),
+)
+SESSION = Claim(
+    words="consistency of at least session, handles of at least tasks",
+    made=lambda claims: claims.at_least("consistency", "session") and CONCURRENT.made(claims),
+)
+WRITERS = Claim(
+    words="writers of at least 2, handles of at least tasks",
+    made=lambda claims: (claims.writers or 0) >= 2 and CONCURRENT.made(claims),
+)
+READERS = Claim(
+    words="concurrent_readers, handles of at least tasks",
+    made=lambda claims: claims.concurrent_readers and CONCURRENT.made(claims),
+)
+PROCESSES = Claim(
+    words="handles=processes, writes=append",
+    made=lambda claims: claims.at_least("handles", "processes") and claims.writes == "append",
+)
 RENUMBERS = Claim(words="seq_after_delete", made=lambda claims: claims.seq_after_delete is not None)
 
 _ROWS = (
@@ -92,7 +124,7 @@ _ROWS = (
     Guarantee(
         id="CORE-04",
         promise="Paging by cursor gives every message once, in order, in pages of at most the "
-        "limit.",
+        "limit, also while others append.",
         damage="A user scrolls back through a long chat and sees one message twice and another "
         "never.",
         unit="reads",
@@ -259,6 +291,18 @@ _ROWS = (
         needs=("tables",),
     ),
     Guarantee(
+        id="FK-06",
+        promise="When a deletion races with appends, in the end the session is gone with all "
+        "that belongs to it, or there with every message that was acknowledged after "
+        "it.",
+        damage="A user deletes a chat while the assistant is still writing: its last answer "
+        "stays behind, and belongs to nobody.",
+        unit="races",
+        least=10,
+        needs=("delete",),
+        claim=CONCURRENT,
+    ),
+    Guarantee(
         id="FK-07",
         promise="Removing an LLM's model that is in use is refused or cascades, as claimed; no "
         "reference dangles.",
@@ -310,6 +354,27 @@ _ROWS = (
         needs=("get|count",),
     ),
     Guarantee(
+        id="CNT-05",
+        promise="No reader sees a count that its session never had, or a count and a total "
+        "that do not belong together, while others append.",
+        damage="For a moment the chat shows 12 messages and the price of 11; the bill is "
+        "made of that moment.",
+        unit="reads",
+        least=50,
+        needs=("get|count",),
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CNT-06",
+        promise="After many writers at once, in one process and in several, the counters are "
+        "those of the messages.",
+        damage="Ten users write in one room, and its counter ends at 7 of 10 messages.",
+        unit="appends",
+        least=100,
+        needs=("get|count",),
+        claim=CONCURRENT,
+    ),
+    Guarantee(
         id="CNT-08",
         promise="Editing a message keeps the totals of its session and of every other right.",
         damage="A corrected message keeps its old price: 20 tokens recorded, 510 used.",
@@ -327,6 +392,16 @@ _ROWS = (
         claim=NUMBERED,
     ),
     Guarantee(
+        id="SEQ-02",
+        promise="With many writers on one session, its numbers rise by one without gap, and "
+        "no two messages share one.",
+        damage="Two messages are both number 41, and a client that asks for what comes after "
+        "41 misses one.",
+        unit="numbers",
+        least=100,
+        claim=NUMBERED_TOGETHER,
+    ),
+    Guarantee(
         id="SEQ-03",
         promise="Messages stay in append order when their times tie; in stores ordered by append, "
         "also when times step back or jump a day.",
@@ -334,6 +409,16 @@ _ROWS = (
         "millisecond.",
         unit="messages",
         least=50,
+    ),
+    Guarantee(
+        id="SEQ-04",
+        promise="The messages of each writer stay in the order in which it sent them, whoever "
+        "else writes.",
+        damage="A user's second sentence stands before the first, because the assistant was "
+        "writing too.",
+        unit="messages",
+        least=100,
+        claim=CONCURRENT,
     ),
     Guarantee(
         id="SEQ-05",
@@ -344,6 +429,124 @@ _ROWS = (
         unit="numbers",
         least=20,
         claim=RENUMBERS,
+    ),
+    Guarantee(
+        id="SEQ-06",
+        promise="Any two reads of a session agree on the order of the messages that both saw.",
+        damage="The user sees the answer before the question, and after a reload the other "
+        "way round.",
+        unit="reads",
+        least=50,
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CONC-01",
+        promise="No acknowledged append is lost, however many clients write at once.",
+        damage="Two browser tabs answer at the same time, and one of the two messages is "
+        "gone without an error.",
+        unit="appends",
+        least=100,
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CONC-02",
+        promise="No message appears twice, also when it was refused and sent again.",
+        damage="A retry after a conflict stores the question twice, and the model answers it "
+        "twice.",
+        unit="appends",
+        least=100,
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CONC-03",
+        promise="A message whose append was refused is never seen, not even for a moment (G1a).",
+        damage="The client was told that nothing was stored and writes again; both are in "
+        "the chat.",
+        unit="reads",
+        least=50,
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CONC-04",
+        promise="No reader sees a part of a batch, and no batch is mixed with another (G1b).",
+        damage="The model is given a tool call without its result, because the batch was "
+        "half written.",
+        unit="reads",
+        least=50,
+        claim=ATOMIC_TOGETHER,
+    ),
+    Guarantee(
+        id="CONC-05",
+        promise="Each session is linearizable: one order of its operations, true to real "
+        "time, explains every answer; unknown outcomes take effect once, at any time, "
+        "or never.",
+        damage="An append is acknowledged, and a read that begins afterwards does not have it.",
+        unit="operations",
+        least=100,
+        claim=LINEARIZABLE,
+        weight=1.5,
+    ),
+    Guarantee(
+        id="CONC-06",
+        promise="Each client reads what it has written, and never less than it has read before.",
+        damage="A user sends a message, and it is missing from the page that follows.",
+        unit="reads",
+        least=50,
+        claim=SESSION,
+    ),
+    Guarantee(
+        id="CONC-08",
+        promise="Every operation of concurrent clients ends within its deadline; where "
+        "fairness is claimed, none of them starves.",
+        damage="Two workers wait for each other's locks, and the service stands until it is "
+        "restarted.",
+        unit="operations",
+        least=100,
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CONC-09",
+        promise="Up to the claimed number of writers, no operation fails because others are "
+        "at work.",
+        damage="At noon, when everybody writes, users are told that the database is locked.",
+        unit="appends",
+        least=50,
+        claim=WRITERS,
+    ),
+    Guarantee(
+        id="CONC-10",
+        promise="A handle that threads share, handles in threads, and handles in spawned and "
+        "forked processes each work as claimed, or are refused with a clear error.",
+        damage="The web server forks its workers after opening the store, and two of them "
+        "write into each other's transactions.",
+        unit="ways",
+        least=1,
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="CONC-11",
+        promise="After close, files, threads and child processes are exactly those from before.",
+        damage="Each request leaves a file open, and after a day no request can open one.",
+        unit="cycles",
+        least=5,
+    ),
+    Guarantee(
+        id="CONC-12",
+        promise="Readers go on while a writer is at work.",
+        damage="While a long conversation is imported, nobody can read theirs.",
+        unit="reads",
+        least=10,
+        claim=READERS,
+    ),
+    Guarantee(
+        id="CONC-13",
+        promise="Many processes and threads that open one fresh location at once all succeed, "
+        "and what they append is kept.",
+        damage="After a deployment all workers start at once, and half of them fail because "
+        "a table exists already.",
+        unit="openings",
+        least=8,
+        claim=PROCESSES,
     ),
     Guarantee(
         id="SEC-01",

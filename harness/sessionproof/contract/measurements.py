@@ -148,7 +148,39 @@ class Memory:
     kind: Literal["memory"] = "memory"
 
 
-Measured: TypeAlias = Speed | Size | Growth | Load | Memory
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A part of a workload, in microseconds since its first invocation."""
+
+    name: str
+    began_us: float
+    ended_us: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What concurrent clients did over time, in buckets of ``bucket_us``.
+
+    ``clients`` says who called, as in "4 processes". ``done`` counts the operations that ended in
+    each bucket, ``failed`` those of them that were not ok; ``p50_us`` and ``p99_us`` are their
+    latencies, None where none ended. ``overlapping`` of the ``operations`` ran at the same time as
+    an operation of another client on the same session.
+    """
+
+    clients: str
+    operations: int
+    overlapping: int
+    bucket_us: float
+    done: tuple[int, ...]
+    failed: tuple[int, ...]
+    p50_us: tuple[float | None, ...]
+    p99_us: tuple[float | None, ...]
+    phases: tuple[Phase, ...] = ()
+    note: str = ""
+    kind: Literal["traffic"] = "traffic"
+
+
+Measured: TypeAlias = Speed | Size | Growth | Load | Memory | Traffic
 
 
 def measured_from_json(value: Mapping[str, Any]) -> Measured:
@@ -174,6 +206,10 @@ def measured_from_json(value: Mapping[str, Any]) -> Measured:
             return Load(**{**value, "points": points})
         case "memory":
             return Memory(**_tuples(value, "calls", "kept_bytes"))
+        case "traffic":
+            phases = tuple(Phase(**phase) for phase in value["phases"])
+            lists = _tuples(value, "done", "failed", "p50_us", "p99_us")
+            return Traffic(**{**lists, "phases": phases})
         case _:
             return Size(**value)
 

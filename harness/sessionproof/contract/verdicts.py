@@ -59,6 +59,54 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Interval:
+    """One operation of one client in a concurrent history.
+
+    Times are microseconds since the first of its window; ``ended_us`` is None for an operation
+    that never answered. ``outcome`` is ok, fail or info, ``said`` what it answered, in short.
+    ``guilty`` are the operations that cannot all be right.
+    """
+
+    client: str
+    call: str
+    began_us: float
+    ended_us: float | None
+    outcome: str = "ok"
+    said: str = ""
+    guilty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one read answered: labels of messages in order, and the places where it is wrong."""
+
+    client: str
+    call: str
+    ended_us: float
+    labels: tuple[str, ...] = ()
+    wrong: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The part of a concurrent history around a break, for a picture of it.
+
+    ``sentence`` says why the guilty operations contradict each other. ``reads`` are reads of the
+    session beside each other, ``order`` the labels of the order that they should agree with.
+    ``left_out`` counts operations of the session that are not in ``intervals``. ``history`` is
+    the file that holds all of it, below the report's folder; empty where it was not kept.
+    """
+
+    session: str
+    sentence: str
+    intervals: tuple[Interval, ...]
+    reads: tuple[Seen, ...] = ()
+    order: tuple[str, ...] = ()
+    left_out: int = 0
+    history: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One break, with its evidence.
 
@@ -70,7 +118,7 @@ class Finding:
     Python that run: they open a ``store`` by ``open_store(location)``, fail as long as it is
     broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was
     made of it. ``steps`` are the operations with what came of them; empty where they were not
-    recorded.
+    recorded. ``window`` is the part of a concurrent history that shows it, if there was one.
     """
 
     anomaly: Anomaly
@@ -84,6 +132,7 @@ class Finding:
     script: tuple[str, ...] = ()
     reproducer: Reproducer | None = None
     steps: tuple[Step, ...] = ()
+    window: Window | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +185,23 @@ def finding_from_json(value: Mapping[str, Any]) -> Finding:
             "script": tuple(value["script"]),
             "reproducer": None if reproducer is None else Reproducer(**reproducer),
             "steps": tuple(map(_step_from_json, value["steps"])),
+            "window": None if value["window"] is None else _window_from_json(value["window"]),
+        }
+    )
+
+
+def _window_from_json(value: Mapping[str, Any]) -> Window:
+    reads = (
+        Seen(**{**one, "labels": tuple(one["labels"]), "wrong": tuple(one["wrong"])})
+        for one in value["reads"]
+    )
+    intervals = tuple(Interval(**one) for one in value["intervals"])
+    return Window(
+        **{
+            **value,
+            "intervals": intervals,
+            "reads": tuple(reads),
+            "order": tuple(value["order"]),
         }
     )
 

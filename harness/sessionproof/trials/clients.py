@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sessionproof.bench.awaiting import waited
 from sessionproof.bench.clients import Block, Did, Shift, Work, appending, tasks
-from sessionproof.bench.crews import Seat, Stopped, ThreadCrew
+from sessionproof.bench.crews import Seat, ThreadCrew
 from sessionproof.bench.floors import Floor, Synchronous
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG
 from sessionproof.trials.single import Trial
+from sessionproof.workload.awaiting import waited
 from sessionproof.workload.guard import CannotOpen, Handle, Wait
+from sessionproof.workload.threads import Stopped
 
 T = TypeVar("T")
 

@@ -21,13 +21,13 @@ from sessionproof.bench.loading import (
     plain,
 )
 from sessionproof.bench.rounds import Run, of_calls
-from sessionproof.bench.sessions import begin
-from sessionproof.bench.texts import text_bytes
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Outcome
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import Wait
+from sessionproof.workload.sessions import begin
+from sessionproof.workload.texts import text_bytes
 
 TEXT = "Could you tell me how the weather will be in Oslo tomorrow, and what I should wear?"
 LOOK = 50  # messages that a look answers

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from sessionproof.bench.blocks import failures
 from sessionproof.bench.clients import Block, Shift, Work, appending
-from sessionproof.bench.crews import CannotMeasure, ProcessCrew, Stopped
+from sessionproof.bench.crews import CannotMeasure, ProcessCrew
 from sessionproof.bench.floors import Synchronous, synchronous_for
-from sessionproof.bench.sessions import begin
 from sessionproof.bench.throughput import at_rates, beside_floor, by_number
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -27,6 +26,8 @@ from sessionproof.contract.seed import derive
 from sessionproof.trials.beside import own_folder
 from sessionproof.trials.clients import CLIENTS, Crew, alone, crew_for, floors
 from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.workload.sessions import begin
+from sessionproof.workload.threads import Stopped
 
 PROCESSES = 4
 NUMBERS = (1, 2, 4, 8)  # of threads or tasks; processes up to half of all

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from sessionproof.bench.loading import Steps, driven
-from sessionproof.bench.sessions import begin
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
@@ -32,6 +31,7 @@ from sessionproof.trials.whole import (
     numbers_rise,
     reads,
 )
+from sessionproof.workload.sessions import begin
 from sessionproof.workload.shapes import checked_answer
 
 _MOST = 100_000  # messages

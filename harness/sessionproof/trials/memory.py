@@ -9,13 +9,13 @@ from typing import Any
 
 from sessionproof.bench.loading import Filled, Numbered, Steps, driven, fill, plain
 from sessionproof.bench.memory import Pace, peak_resident, peak_traced
-from sessionproof.bench.sessions import begin
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.scripts.expressions import message as as_expression
 from sessionproof.trials.leaks import Repeated, Watch, lent, stays_level, watch_of
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.workload.sessions import begin
 
 _FEW = 10  # messages of the session that is looked at again and again
 _SLOW_US = 300.0  # an append that costs more fills no long session

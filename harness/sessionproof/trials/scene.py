@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sessionproof.bench.loading import plain
-from sessionproof.bench.sessions import begin
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Append, Operation, Outcome
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.statements import Trace, Traced, least, traced
+from sessionproof.workload.sessions import begin
 
 _FILL_S = 8.0  # a store that is slower has fewer rows by then, and is judged on those
 _TURNS = 20  # in which sessions are filled side by side

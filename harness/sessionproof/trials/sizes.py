@@ -10,12 +10,12 @@ from typing import TypeAlias
 from sessionproof.bench.client import TEXT_BYTES, Client
 from sessionproof.bench.sizes import LEAST, Unmeasured, bytes_below, each_of, memory_of_a_handle
 from sessionproof.bench.table import CallFailed
-from sessionproof.bench.texts import text_bytes
 from sessionproof.contract.measurements import Size
 from sessionproof.trials.beside import beside, in_chunks, lending, own_folder
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.texts import text_bytes
 
 SESSIONS = 500
 MESSAGES = {TEXT_BYTES: 500, 4_000: 100}  # by the bytes of their texts

@@ -13,7 +13,6 @@ from sessionproof.bench.floors import open_and_close, synchronous_for
 from sessionproof.bench.operations import Row, rows_for
 from sessionproof.bench.rounds import Lend
 from sessionproof.bench.table import LEAST_ROUNDS, CallFailed, Plan, Table, measure
-from sessionproof.bench.texts import cut, text_bytes
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Speed
@@ -29,6 +28,7 @@ from sessionproof.trials.lines import made
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.sizes import measure_sizes
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.texts import cut, text_bytes
 
 MESSAGES = 1_000  # of the session that is read
 _LOAD_S = 1.5  # what loading may take; a slow store has fewer messages

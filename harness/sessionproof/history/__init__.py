@@ -1,0 +1,1 @@
+"""What happened: the invocations and completions of concurrent clients, as columns."""

@@ -1,0 +1,45 @@
+"""What concurrent clients are to do at the same time: plain data that goes to any executor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sessionproof.history.columns import F, Phase
+
+
+class Call(NamedTuple):
+    """One operation: ``session`` is a place in ``Round.sessions``.
+
+    ``n`` is the number of messages of an append, a creation or a replacement, the ``n`` of
+    ``READ_LAST``, the limit of ``PAGES``, otherwise 0.
+    """
+
+    f: F
+    session: int
+    n: int = 0
+    phase: Phase = Phase.LOAD
+
+
+@dataclass(frozen=True)
+class Round:
+    """One program for each client; they begin together.
+
+    ``sessions`` are the ids to ask for, unlike those of any other round on the location. ``first``
+    is the number of the first operation: client ``k`` of ``K`` numbers its operations ``first + k``,
+    ``first + k + K``, …; a round uses no number twice, and no number of another round.
+    ``created`` says that sessions are made before the clients begin, where the store wants it so;
+    otherwise the programs create them. No call begins later than ``budget_s`` after the start.
+    """
+
+    sessions: tuple[str, ...]
+    programs: tuple[tuple[Call, ...], ...]
+    first: int
+    created: bool = True
+    budget_s: float = 5.0
+
+    @property
+    def numbers(self) -> int:
+        """How many operation numbers it uses at most, final reads and repetitions included."""
+        longest = max(map(len, self.programs), default=0)
+        return (longest + 1) * len(self.programs) + len(self.sessions)
