@@ -1,6 +1,8 @@
 """Probing: the claims that agree with what a silent store answers to a few calls."""
 
+import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,7 +12,9 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.message import MESSAGE_FIELDS, Message, Receipt
 from sessionproof.oracle.memory import MemoryStore
+from sessionproof.reference import ReferenceStore
 from sessionproof.trials.probe import probe, survives
+from sessionproof.trials.probe_handles import opened_by_many
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.profiles import Deadlines
 
@@ -249,3 +253,53 @@ def test_a_store_that_does_not_open_again_keeps_nothing(open_it):
     handle = open_it(store)
     claims = survives(handle, lambda: open_it(store), probe(handle))
     assert claims.durability == "none"
+
+
+def by_many(open_it, store, claims=None):
+    """What opening a store of this class beside itself shows; the other process is this one."""
+    handle = open_it(store)
+    again = partial(open_it, store)
+    claims = claims or probe(handle)
+    return opened_by_many(handle, again, again, claims, awaits=bool(handle.awaited))
+
+
+def test_a_store_for_many_is_tried_with_many(open_it):
+    """A store that sees what another handle wrote is tried by all kinds of clients."""
+    claims = by_many(open_it, ReferenceStore)
+    assert (claims.handles, claims.shared_handle) == ("processes", True)
+    assert claims.consistency == "linearizable"
+    assert claims.writers > 1
+
+
+def test_a_store_of_one_handle_is_tried_by_threads_that_share_it(open_it):
+    """A store whose handles do not see each other may still be shared by threads."""
+    claims = by_many(open_it, Small)
+    assert (claims.handles, claims.shared_handle) == ("threads", True)
+
+
+def test_a_store_of_one_thread_is_not_tried_with_many(open_it):
+    """A store that refuses other threads and other handles promises nothing to many."""
+
+    def append(self, session_id, messages):
+        if threading.get_ident() != self.owner:
+            raise RuntimeError("another thread")
+        Small.append(self, session_id, messages)
+
+    def opened(self, location):
+        Small.__init__(self, location)
+        self.owner = threading.get_ident()
+
+    claims = by_many(open_it, small(append=append, __init__=opened))
+    assert (claims.handles, claims.shared_handle) == ("one", False)
+    assert claims.consistency == "none"
+
+
+def test_a_location_that_opens_once_is_probed_by_itself(open_it):
+    """A store that refuses a second handle promises nothing about it."""
+
+    def opened(self, location):
+        Small.__init__(self, location)
+        location.path("lock").touch(exist_ok=False)
+
+    claims = by_many(open_it, small(__init__=opened))
+    assert claims.handles == "threads"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 import sessionproof
 from sessionproof.contract.claims import Claims, as_python, claims_to_json
@@ -97,9 +98,18 @@ def _again(plan: Plan) -> str:
 def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:
     """What was probed, less what was then seen not to hold."""
     held = {one.id for one in guarantees if one.verdict is Verdict.HOLDS}
+    together = {"CONC-01", "CONC-02", "SEQ-04"} <= held
+    consistency: Literal["none", "session", "linearizable"] = "none"
+    if "CONC-06" in held:
+        consistency = "linearizable" if "CONC-05" in held else "session"
     return replace(
         plan.claims,
         atomic_batches="CORE-02" in held,
         validates="CORE-10" in held,
         durability="process" if "CORE-08" in held else "none",
+        handles=plan.claims.handles if together else "one",
+        shared_handle=plan.claims.shared_handle and "CONC-10" in held,
+        consistency=consistency if together else "none",
+        concurrent_readers="CONC-12" in held,
+        writers=plan.claims.writers if "CONC-09" in held else None,
     )

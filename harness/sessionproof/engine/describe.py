@@ -14,10 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sessionproof.contract.claims import claims_to_json
+from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
 from sessionproof.trials.probe import STRONGEST, probe, survives
+from sessionproof.trials.probe_handles import opened_by_many
+from sessionproof.trials.reopening import in_another_process
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.vocabulary import vocabulary
@@ -42,12 +44,27 @@ def describe(store: str, deadlines: Deadlines, directory: Path, write: Any) -> N
         write(_seen(spec, handle, STRONGEST, ["probing ended the store's process"]))
         claims = probe(handle)
         write(_seen(spec, handle, claims, ["probing ended when the store was opened again"]))
+        claims = _by_many(spec, location, deadlines, handle, claims)
+        write(_seen(spec, handle, claims, ["probing ended when the store was opened again"]))
         claims = survives(handle, lambda: Handle(spec, location, deadlines=deadlines), claims)
     if claims.missing_session == "refuses" and "create" not in handle.capabilities:
         write({"refused": f"{store} claims missing_session=refuses but has no method create"})
         return
     write(_seen(spec, handle, claims, []))
     handle.close()
+
+
+def _by_many(
+    spec: StoreSpec, location: Location, deadlines: Deadlines, handle: Handle, claims: Claims
+) -> Claims:
+    """The claims with who may open the location beside the handle."""
+    return opened_by_many(
+        handle,
+        lambda: Handle(spec, location, deadlines=deadlines),
+        lambda: in_another_process(spec, location, deadlines),
+        claims,
+        awaits=bool(handle.awaited & {"append", "read"}),
+    )
 
 
 def _seen(spec: StoreSpec, handle: Handle, claims: Any, notes: list[str]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ from sessionproof.report.result import RunResult
 from sessionproof.report.write import write_report, write_result
 
 LOG = "run.log"
+HISTORIES = "history"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,11 +140,25 @@ def conclude(
         accept_unknown=accept_unknown,
         notes=(*notes, *read_notes(plan.directory)),
     )
+    _keep_histories(plan.directory, report)
     page = write_report(result, report)
     whole = so_far | {timings.REPORT: round(monotonic_s() - written_s, 2)}
     result = replace(result, timings=whole)
     write_result(result, report)
     return result, page
+
+
+def _keep_histories(directory: Path, report: Path) -> None:
+    """The recorded histories of findings, in the place of those that an earlier run left."""
+    kept = report / HISTORIES
+    if kept.is_dir():
+        for path in kept.glob("*.npz"):
+            path.unlink()
+        with contextlib.suppress(OSError):
+            kept.rmdir()  # something else may lie there
+    for path in sorted((directory / "histories").glob("*.npz")):
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept / path.name)
 
 
 def _keep_logs(directory: Path, report: Path) -> None:

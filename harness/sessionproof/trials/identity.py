@@ -55,12 +55,12 @@ def _beginning(trial: Trial) -> Create:
 def _users(trial: Trial) -> Iterator[list[Handle]]:
     """Handles of several users on one location: threads and another program, as claimed."""
     with ExitStack() as stack:
-        handles = [trial.handle()]
+        store, handles = trial.store, [trial.handle()]
         if trial.claims.at_least("handles", "threads"):
             handles.append(trial.store.another_handle())
             stack.callback(handles[-1].close)
         if trial.claims.at_least("handles", "processes"):
-            handles.append(in_another_process(trial))
+            handles.append(in_another_process(store.spec, store.location, store.deadlines))
             stack.callback(handles[-1].close)
         yield handles
 

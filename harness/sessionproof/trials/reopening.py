@@ -7,12 +7,15 @@ from dataclasses import replace
 
 from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.operations import Append, Completed, Read, Reopen
 from sessionproof.host.client import open_hosted
 from sessionproof.scripts.program import by_another_handle, by_another_process
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import Transcript
 from sessionproof.workload.guard import CannotOpen, Handle
+from sessionproof.workload.profiles import Deadlines
 
 
 def still_there(trial: Trial) -> None:
@@ -24,7 +27,8 @@ def still_there(trial: Trial) -> None:
     if trial.claims.at_least("handles", "threads"):
         _read_elsewhere(trial, transcript, trial.store.another_handle(), by_another_handle)
     trial.store.close()
-    _read_elsewhere(trial, transcript, in_another_process(trial), by_another_process)
+    other = in_another_process(trial.store.spec, trial.store.location, trial.store.deadlines)
+    _read_elsewhere(trial, transcript, other, by_another_process)
 
 
 def _read_elsewhere(
@@ -47,13 +51,13 @@ def _read_elsewhere(
     trial.count("reopenings")
 
 
-def in_another_process(trial: Trial) -> Handle:
-    """A handle on the same location in a process of its own; raises CannotOpen."""
-    spec = trial.store.spec
+def in_another_process(spec: StoreSpec, location: Location, deadlines: Deadlines) -> Handle:
+    """A handle on the location in a process of its own; raises CannotOpen."""
     if not spec.name.startswith("cmd:"):  # a command is a process of its own already
-        spec = replace(spec, open=lambda location: open_hosted(spec.name, location))
+        name = spec.name
+        spec = replace(spec, open=lambda location: open_hosted(name, location))
     try:
-        return Handle(spec, trial.store.location, deadlines=trial.store.deadlines)
+        return Handle(spec, location, deadlines=deadlines)
     except CannotOpen as error:
         raise CannotOpen(f"in another process: {error}") from None
 

@@ -128,6 +128,11 @@ class Handle:
             self.close()
             raise CannotOpen("; ".join(problems))
 
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The names of methods that were seen to answer awaitables, opening as ``open``."""
+        return frozenset(self._awaited)
+
     def invoke(
         self, operation: Operation, session_id: str | None = "", message_id: str | None = None
     ) -> Outcome:
