@@ -317,6 +317,7 @@ class Trial:
         seen: str,
         program: Sequence[str] = (),
         script: Sequence[str] = (),
+        evidence: Mapping[str, str] | None = None,
     ) -> None:
         """Raise Broken with these words unless ``holds``; ``script`` as in ``Finding``."""
         if not holds:
@@ -326,6 +327,7 @@ class Trial:
                 expected=expected,
                 seen=seen,
                 program=tuple(program),
+                evidence=dict(evidence or {}),
             )
             raise Broken(self._with_script(finding, lambda: script))
 
