@@ -13,6 +13,7 @@ from typing import Any, Literal
 _PROGRAM = Path(__file__).with_name("outsider_main.py")
 
 Manner = Literal["ABORT", "FAIL", "ROLLBACK"]
+Hold = Literal["write", "writing", "read"]
 
 
 class CannotMeddle(Exception):
@@ -72,8 +73,11 @@ class Outsider:
         """Undo ``poison``."""
         self._ask("mend", path=str(path))
 
-    def hold(self, paths: list[Path], how: Literal["write", "read"], *, for_s: float) -> int:
-        """Lock these databases for so long, or until ``release``; answers how many are locked."""
+    def hold(self, paths: list[Path], how: Hold, *, for_s: float) -> int:
+        """Lock these databases for so long, or until ``release``; answers how many are locked.
+
+        ``writing`` is a write lock with something written, which is undone.
+        """
         return int(self._ask("hold", paths=[*map(str, paths)], how=how, for_s=for_s))
 
     def release(self) -> bool:

@@ -22,6 +22,7 @@ _WAIT_S = 0.3  # a store that keeps its file locked does so for longer
 _TRIGGER = "sessionproof_fault"
 _BEGIN = {
     "write": ("BEGIN IMMEDIATE",),
+    "writing": ("BEGIN IMMEDIATE", "PRAGMA user_version = 7"),
     "read": ("BEGIN", "SELECT COUNT(*) FROM sqlite_schema"),
 }
 _held: list[sqlite3.Connection] = []

@@ -331,6 +331,10 @@ class Trial:
             )
             raise Broken(self._with_script(finding, lambda: script))
 
+    def broken(self, finding: Finding, lines: Lines = tuple) -> Broken:
+        """What is raised with this finding; ``lines`` make its script."""
+        return Broken(self._with_script(finding, lines))
+
     def require_ok(self, outcome: Outcome, did: str, script: Sequence[str] = ()) -> None:
         """Raise Broken unless an operation that the store owes succeeded."""
         failure = outcome.failure
