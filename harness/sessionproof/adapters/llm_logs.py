@@ -1,0 +1,73 @@
+"""llm (the command line tool): ``LogStore``, threads of messages in its SQLite file."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from typing import Any
+
+from sessionproof.adapters.codec import exact, no_place
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import MissingExtra
+from sessionproof.contract.message import Message
+
+try:
+    import sqlite_utils
+    from llm import Message as Item
+    from llm.logs import LogStore
+    from llm.migrations import migrate
+    from llm.parts import TextPart
+except ImportError as error:
+    raise MissingExtra("llm", "llm", "llm") from error
+
+SOURCE = "https://llm.datasette.io/en/stable/logging.html"
+
+
+def encode(message: Message) -> Any:
+    """The message as an ``llm.Message`` of one text; raises NotRepresentable."""
+    match message:
+        case Message(
+            kind="text", role=("user" | "assistant" | "system") as role, content=str(text)
+        ):
+            return exact(message, Item(role=role, parts=[TextPart(text=text)]), decode)
+        case _:
+            raise no_place(message)
+
+
+def decode(item: Any) -> Message:
+    """The inverse of ``encode``."""
+    return Message(item.role, "".join(part.text for part in item.parts))
+
+
+class Store:
+    """A thread for each session; several commands use one file at the same time."""
+
+    version = importlib.metadata.version("llm")
+    claims = Claims(
+        keeps={"role", "content"},
+        roles={"user", "assistant", "system"},
+        handles="processes",
+        durability="process",
+        sources={"keeps": SOURCE, "handles": SOURCE, "durability": SOURCE},
+    )
+    encode = staticmethod(encode)
+    decode = staticmethod(decode)
+
+    def __init__(self, location: Location) -> None:
+        self._db = sqlite_utils.Database(location.path("logs.db"))
+        migrate(self._db)
+        self._log = LogStore(self._db)
+
+    def append(self, session_id: str, messages: Sequence[Message]) -> None:
+        """``ensure_thread`` and ``append``."""
+        items = [encode(message) for message in messages]
+        self._log.append(self._log.ensure_thread(session_id), items)
+
+    def read(self, session_id: str) -> list[Message]:
+        """``thread_messages``; an unknown thread is empty."""
+        return [decode(item) for item in self._log.thread_messages(session_id)]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.conn.close()
