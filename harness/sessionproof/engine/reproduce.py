@@ -28,7 +28,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Finding, Record, Reproducer, Verdict
 from sessionproof.engine.plan import child_environment
-from sessionproof.engine.scripts import HOLDS, source_of, starts_itself
+from sessionproof.engine.scripts import HOLDS, source_of, stands_alone, starts_itself
 from sessionproof.report.plain import cut, shown
 
 FOLDER = "repro"
@@ -90,7 +90,7 @@ def reproduce(
             continue
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
-        most = 1 if starts_itself(finding) else attempts
+        most = 1 if starts_itself(finding) or stands_alone(finding) else attempts
         script = _Script(
             path=path,
             anomaly=finding.anomaly,

@@ -16,6 +16,7 @@ from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.lookup import SCHEMES, STORES
 from sessionproof.contract.verdicts import Finding
 from sessionproof.report.plain import cut, shown
+from sessionproof.scripts.races import START
 
 HOLDS = "holds now"  # what a script says last when the store is mended
 _WIDTH = 100
@@ -26,7 +27,7 @@ _AUDITS = {
     "sequence_problems": "sessionproof.audit.sequence",
 }  # SQL that reads the store's own tables
 _FROM = {"Path": "pathlib", "Sequence": "collections.abc", "closing": "contextlib",
-         "suppress": "contextlib"}  # fmt: skip
+         "namedtuple": "collections", "suppress": "contextlib"}  # fmt: skip
 
 
 def source_of(
@@ -45,6 +46,11 @@ def source_of(
     so many ``times``, each on an empty location.
     """
     body = "\n".join(finding.script)
+    if stands_alone(finding):
+        script = f"{body}\n    print({HOLDS!r})"
+        return "\n".join(
+            [*_top(store, guarantee, finding, file, paths, script), "", "", script, ""]
+        )
     location = "tempfile.mkdtemp()"
     if starts_itself(finding):
         location = f"sys.argv[1] if sys.argv[1:] else {location}"
@@ -62,23 +68,33 @@ def source_of(
             f"for attempt in range({times}):  # it does not show every time\n{_indented(script)}"
         )
     script = f"{defined}{script}\nprint({HOLDS!r})"
-    return "\n".join(
-        [
-            *_head(guarantee, finding, file),
-            *_standard(script),
-            "",
-            f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run",
-            *_store(store),
-            f"from sessionproof import {', '.join(_of_the_contract(script))}",
-            *(
-                f"from {_AUDITS[name]} import {name}"
-                for name in sorted(_names(script) & {*_AUDITS})
-            ),
-            *(["", ""] if defined else [""]),
-            script,
-            "",
-        ]
-    )
+    apart = ["", ""] if defined else [""]
+    top = _top(store, guarantee, finding, file, paths, script)
+    return "\n".join([*top, *apart, script, ""])
+
+
+def _top(
+    store: str,
+    guarantee: Guarantee,
+    finding: Finding,
+    file: Path,
+    paths: Sequence[str],
+    script: str,
+) -> Iterator[str]:
+    """What stands above the script: what it is about, and the imports that it needs."""
+    yield from _head(guarantee, finding, file)
+    yield from _standard(script)
+    yield ""
+    yield f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run"
+    yield from _store(store)
+    yield f"from sessionproof import {', '.join(_of_the_contract(script))}"
+    for name in sorted(_names(script) & {*_AUDITS}):
+        yield f"from {_AUDITS[name]} import {name}"
+
+
+def stands_alone(finding: Finding) -> bool:
+    """Whether the script opens its locations itself, for as many attempts as it needs."""
+    return START in finding.script
 
 
 def starts_itself(finding: Finding) -> bool:
