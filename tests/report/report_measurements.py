@@ -11,9 +11,11 @@ from sessionproof.contract.measurements import (
     LoadPoint,
     Measured,
     Memory,
+    Phase,
     Ratio,
     Size,
     Speed,
+    Traffic,
 )
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -115,6 +117,36 @@ MEMORIES: tuple[Memory, ...] = (
 )  # fmt: skip
 
 
+def traffic(clients: str, rate: int, *, buckets: int = 24, **changes) -> Traffic:
+    """Operations that swing about a rate for each bucket of 50 ms, and none in one of them."""
+    done = tuple(rate + rate * ((place * 7) % 5 - 2) // 10 for place in range(buckets))
+    none = buckets // 2
+    p50 = tuple(1e6 / rate * (1 + (place * 3 % 4) / 9) for place in range(buckets))
+    quiet = tuple(None if place == none else value for place, value in enumerate(p50))
+    row = Traffic(
+        clients=clients,
+        operations=sum(done) - done[none],
+        overlapping=sum(done) * 6 // 10,
+        bucket_us=50_000.0,
+        done=tuple(0 if place == none else value for place, value in enumerate(done)),
+        failed=tuple(value // 40 if place % 3 == 0 else 0 for place, value in enumerate(done)),
+        p50_us=quiet,
+        p99_us=tuple(None if value is None else value * 7 for value in quiet),
+        phases=(
+            Phase(name="ramp", began_us=0, ended_us=200_000),
+            Phase(name="load", began_us=200_000, ended_us=1_050_000),
+            Phase(name="final", began_us=1_050_000, ended_us=1_200_000),
+        ),
+    )
+    return replace(row, **changes)
+
+
+TRAFFIC: dict[str, tuple[Traffic, ...]] = {
+    "CONC-01": (traffic("4 threads", 900), traffic("4 processes", 310)),
+    "CONC-05": (traffic("4 threads", 450), traffic("8 tasks", 700, note="one loop")),
+}
+
+
 ALL: dict[str, tuple[Measured, ...]] = {
     "PERF-01": (*SPEEDS, *CLIENTS, LOAD, *SIZES_ON_DISK),
     "SCALE-01": GROWTHS[:1],
@@ -141,4 +173,5 @@ def everywhere(text: str) -> tuple[Measured, ...]:
         growth(text, 3.0, along=text, limit=text),
         replace(LOAD, operation=text, clients=text, note=text),
         replace(MEMORIES[0], what=text, note=text),
+        traffic(text, 90, phases=(Phase(name=text, began_us=0, ended_us=1e6),), note=text),
     )

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from report_measurements import ALL, SLOW, everywhere
+from report_measurements import ALL, SLOW, TRAFFIC, everywhere
+from report_windows import BROKEN_BY, DENSE
+from report_windows import finding as found_together
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, Limits, as_python, claims_to_json
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.verdicts import Finding, Record, Reproducer, Step, Verdict
+from sessionproof.contract.verdicts import (
+    Finding,
+    Interval,
+    Record,
+    Reproducer,
+    Seen,
+    Step,
+    Verdict,
+    Window,
+)
 from sessionproof.report.result import Baseline, GuaranteeResult, RunResult, concluded, merge
 
 CLAIMS = Claims(
@@ -197,6 +208,22 @@ stale = run(
         problems=("known-breaks.toml lists CORE-10, which the store does not claim: strike it.",),
     ),
 )  # fmt: skip
+_dense = replace(found_together(BROKEN_BY["CONC-06"][0]), window=DENSE)
+together = with_measured(
+    run(
+        merge(
+            records(
+                *(
+                    broken(row, *map(found_together, anomalies))
+                    for row, anomalies in BROKEN_BY.items()
+                    if row != "CONC-06"
+                ),
+                broken("CONC-06", *map(found_together, BROKEN_BY["CONC-06"]), _dense),
+            )
+        )
+    ),
+    TRAFFIC,
+)
 no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
 
 HOSTILE = (
@@ -204,6 +231,22 @@ HOSTILE = (
     "{{ 7*7 }}{% raw %}]]>&lt;&#x3c;<!--[red]bold[/red][/nothing][link=http://x.test]l[/link]"
     ":warning: \x1b[31mred\x1b]0;title\x07\x9b2J\x00\r\n::set-output name=a::b\n##[error]c"
     "\n##vso[task.setvariable]d\u202etxt.exe\u2066\u200b\u00a0\u2028\ufeff\ufffe\ud800\U000e0041"
+)
+
+
+HOSTILE_WINDOW = Window(
+    session=HOSTILE,
+    sentence=HOSTILE,
+    intervals=(
+        Interval(client=HOSTILE, call=HOSTILE, began_us=0, ended_us=90, said=HOSTILE, guilty=True),
+        Interval(
+            client="other", call=HOSTILE, began_us=90, ended_us=None, outcome="info", guilty=True
+        ),
+    ),
+    reads=(Seen(client=HOSTILE, call=HOSTILE, ended_us=4, labels=(HOSTILE, "a"), wrong=(0,)),),
+    order=(HOSTILE,),
+    left_out=3,
+    history=HOSTILE,
 )
 
 
@@ -223,6 +266,7 @@ def _everywhere() -> RunResult:
             Step(call=HOSTILE, session=HOSTILE, outcome="fail", sent=(HOSTILE,), said=HOSTILE),
             Step(call="read", session="other", got=(HOSTILE,), want=(), said=HOSTILE),
         ),
+        window=HOSTILE_WINDOW,
     )
     rows = tuple(
         GuaranteeResult(
@@ -271,5 +315,6 @@ SAMPLES: dict[str, RunResult] = {
     "known": known,
     "stale": stale,
     "no_findings": no_findings,
+    "together": together,
     "hostile": hostile,
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from report_measurements import GROWTHS, LOAD, MEMORIES, SPEEDS, everywhere
+from report_measurements import GROWTHS, LOAD, MEMORIES, SPEEDS, TRAFFIC, everywhere
 from report_samples import SAMPLES, all_hold, fast, three_broken
 
 import sessionproof.report.write as write_module
@@ -20,10 +20,11 @@ from sessionproof.contract.measurements import (
     Latency,
     LoadPoint,
     Measured,
+    Phase,
     Ratio,
     measured_to_json,
 )
-from sessionproof.contract.verdicts import Finding, Verdict
+from sessionproof.contract.verdicts import Finding, Verdict, Window
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
 from sessionproof.report.result import GuaranteeResult, RunResult, to_json
@@ -35,6 +36,7 @@ TABLES = {
     "The run": (RunResult, SCHEMA),
     "A guarantee": (GuaranteeResult, SCHEMA["$defs"]["guarantee"]),
     "A finding": (Finding, SCHEMA["$defs"]["finding"]),
+    "A window": (Window, SCHEMA["$defs"]["window"]),
 }
 
 
@@ -72,7 +74,7 @@ def test_the_schema_is_a_schema():
 
 
 # Fields that came within the schema's version: older files lack them.
-ADDED = ("baseline", "known", "script", "reproducer", "steps", "measured", "timings")
+ADDED = ("baseline", "known", "script", "reproducer", "steps", "measured", "timings", "window")
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -89,7 +91,7 @@ def test_schema_and_document_have_every_field(title):
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == expected
 
 
-@pytest.mark.parametrize("kind", [*typing.get_args(Measured), Ratio, Latency, LoadPoint])
+@pytest.mark.parametrize("kind", [*typing.get_args(Measured), Ratio, Latency, LoadPoint, Phase])
 def test_schema_and_document_have_every_field_of_a_measurement(kind):
     """What a measurement holds is required by the schema and stands in the document."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
@@ -105,7 +107,9 @@ def test_schema_and_document_have_every_field_of_a_measurement(kind):
         assert all(f"`{one}`" in chapter for one in expected)
 
 
-@pytest.mark.parametrize("one", [*everywhere("x"), *SPEEDS, *GROWTHS, *MEMORIES, LOAD])
+@pytest.mark.parametrize(
+    "one", [*everywhere("x"), *SPEEDS, *GROWTHS, *MEMORIES, LOAD, *TRAFFIC["CONC-01"]]
+)
 def test_a_measurement_has_the_fields_of_its_kind(one):
     """Each kind fits the schema, and without one of its fields, or as another kind, it does not."""
     validator = jsonschema.Draft202012Validator({**SCHEMA, "$ref": "#/$defs/measured",
@@ -114,7 +118,7 @@ def test_a_measurement_has_the_fields_of_its_kind(one):
     assert validator.is_valid(value)
     for name in value:
         assert not validator.is_valid({key: value[key] for key in value if key != name}), name
-    others = {"speed", "size", "growth", "load", "memory"} - {one.kind}
+    others = {"speed", "size", "growth", "load", "memory", "traffic"} - {one.kind}
     for kind in (*others, "other"):
         assert not validator.is_valid({**value, "kind": kind})
 

@@ -13,7 +13,17 @@ from markupsafe import Markup
 
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.report import amounts, charts, pictures, promises, speed, words
+from sessionproof.report import (
+    amounts,
+    charts,
+    pictures,
+    promises,
+    reads,
+    speed,
+    traffic,
+    windows,
+    words,
+)
 from sessionproof.report.plain import cut, short_program, shown
 from sessionproof.report.result import GuaranteeResult, RunResult, counts
 
@@ -29,7 +39,7 @@ EVIDENCE_PARTS_MAX = 4
 ITEMS_MAX = 40  # notes, claims, facts in a list; a run has far fewer
 PAGE_BYTES_MAX = 2 * 1024 * 1024
 
-_BESIDE = re.compile(r"[A-Za-z0-9_][\w-]*(/[A-Za-z0-9_][\w-]*)*\.py", re.ASCII)
+_BESIDE = re.compile(r"[A-Za-z0-9_][\w-]*(/[A-Za-z0-9_][\w-]*)*\.(py|npz|parquet)", re.ASCII)
 
 
 def render_html(result: RunResult) -> str:
@@ -50,6 +60,7 @@ def _rendered(result: RunResult, findings: int) -> str:
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
+    busy = traffic.traffic_rows(result)
     template = environment().get_template("report.html.j2")
     return template.render(
         result=result,
@@ -72,6 +83,9 @@ def _rendered(result: RunResult, findings: int) -> str:
         evidence_max=EVIDENCE_PARTS_MAX,
         measured=measured,
         promised=promises.promised(measured.speeds, measured.sizes),
+        traffic=busy,
+        traffic_pictures=traffic.traffic_pictures(busy),
+        together=bool(busy) or any(one.window for row in result.guarantees for one in row.findings),
         **drawn({result.store: measured}),
     )
 
@@ -136,6 +150,12 @@ def environment() -> Environment:
         "grown": speed.grown,
         "growth_facts": speed.growth_facts,
         "memory_spark": charts.memory_spark,
+        "drawn_window": windows.drawn_window,
+        "show_command": windows.show_command,
+        "key_of": windows.key_of,
+        "acts_max": windows.ACTS_MAX,
+        "reads_table": reads.reads_table,
+        "traffic_max": traffic.ROWS_MAX,
     }
     made.filters |= {
         "text": _text,

@@ -43,7 +43,7 @@ def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
     sections += [("the speeds", measured)] if measured else []
     head, table = _head(result), _table(result)
     room = most - _LEFT_OUT_BYTES_MAX - _size(head)
-    whole = _size(table) <= room // 2  # else it is one of monstrous names
+    whole = _size(table) <= room * 2 // 3  # else it is one of monstrous names
     kept, left_out = _fitting(sections, room - _size(table) if whole else room)
     if whole:
         kept.append(table)
@@ -126,6 +126,8 @@ def _finding(finding: Finding) -> str:
         f"- expected: {code(finding.expected)}",
         f"- seen: {code(finding.seen)}",
     ]
+    if finding.window is not None:
+        facts.append(f"- because: {code(finding.window.sentence)}")
     if finding.repeats is not None:
         facts.append(f"- failed again: {code(finding.repeats, 40)}")
     if finding.reproducer is not None:

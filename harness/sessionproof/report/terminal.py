@@ -147,6 +147,8 @@ def _print_finding(finding: Finding, console: Console) -> None:
     _field(console, "did", cut(finding.did, TEXT_CHARACTERS_MAX))
     _field(console, "expected", cut(finding.expected, TEXT_CHARACTERS_MAX))
     _field(console, "seen", cut(finding.seen, TEXT_CHARACTERS_MAX), style=_STYLES[Verdict.BROKEN])
+    if finding.window is not None:
+        _field(console, "because", cut(finding.window.sentence, TEXT_CHARACTERS_MAX))
     program = short_program(finding.program, PROGRAM_LINES_MAX)
     for number, line in enumerate(program, start=1):
         label = "program" if number == 1 else ""

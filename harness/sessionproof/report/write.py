@@ -24,7 +24,7 @@ RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
 SUMMARY, BADGE, BENCHMARK = "summary.md", "badge.json", "benchmark.json"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file whose text a CI job shows on its page
 # Fields that older results lack.
-_ADDED = ("baseline", "known", "measured", "reproducer", "script", "steps", "timings")
+_ADDED = ("baseline", "known", "measured", "reproducer", "script", "steps", "timings", "window")
 _NUMBER = r"-?\d[\d.e+-]*"
 _NUMBERS = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
 

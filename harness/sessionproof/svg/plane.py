@@ -9,10 +9,11 @@ from itertools import chain
 from markupsafe import Markup
 
 from sessionproof.svg.scales import Scale, ceiling, floor, linear, logarithmic, powers, rounds
-from sessionproof.svg.shapes import CHARACTER, dot, drawing, line, text, way
+from sessionproof.svg.shapes import CHARACTER, box, dot, drawing, line, text, way
 
 WIDTH, HEIGHT = 316, 200  # fits a phone; three fit beside each other on a screen
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 12, 34
+WORTH = 3  # characters that must fit into a band for it to be named
 
 Point = tuple[float, float]
 
@@ -53,13 +54,28 @@ class Upright:
     class_: str = "upright"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """A shaded stretch of the lower axis from ``low`` to ``high``, with what fits of a word."""
+
+    low: float
+    high: float
+    word: str = ""
+
+
 def plane(
-    series: Sequence[Series], x: Axis, y: Axis, *, label: str, uprights: Sequence[Upright] = ()
+    series: Sequence[Series],
+    x: Axis,
+    y: Axis,
+    *,
+    label: str,
+    uprights: Sequence[Upright] = (),
+    bands: Sequence[Band] = (),
 ) -> Markup:
     """The picture. What lies outside an axis is drawn at its nearer end."""
     across = _scale(x, LEFT, WIDTH - RIGHT)
     up = _scale(y, HEIGHT - BOTTOM, TOP)
-    shapes = [*_across(x, across), *_up(y, up)]
+    shapes = [*_shaded(bands, across), *_across(x, across), *_up(y, up)]
     for place, mark in enumerate(uprights):
         at = across(mark.x)
         before = at > WIDTH - RIGHT - len(mark.word) * CHARACTER - 6
@@ -109,6 +125,20 @@ def _up(axis: Axis, place: Scale) -> list[Markup]:
         for value in _ticks(axis)
     ]
     return [*chain.from_iterable(marks)]
+
+
+def _shaded(bands: Sequence[Band], place: Scale) -> list[Markup]:
+    """The bands, every other one of another shade, below all else."""
+    shapes = []
+    for number, one in enumerate(bands):
+        left, right = place(one.low), place(one.high)
+        class_ = f"band b{number % 2}"
+        shapes.append(box(left, TOP, right - left, HEIGHT - BOTTOM - TOP, class_=class_, radius=0))
+        room = int((right - left - 6) / CHARACTER)
+        if one.word and room >= WORTH:
+            word = one.word if len(one.word) <= room else f"{one.word[: room - 1]}…"
+            shapes.append(text(left + 4, TOP + 11, word, class_="note"))
+    return shapes
 
 
 def _drawn(one: Series, across: Scale, up: Scale) -> list[Markup]:

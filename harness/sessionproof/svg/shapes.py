@@ -29,15 +29,20 @@ def element(tag: str, *inside: Markup | str, **attributes: str | float) -> Marku
     return Markup("<{0}{1}>{2}</{0}>").format(tag, given, Markup().join(inside))
 
 
-def drawing(width: float, height: float, inside: Iterable[Markup], *, label: str) -> Markup:
-    """A whole picture of so many pixels; ``label`` says in words what it shows."""
+def drawing(
+    width: float, height: float, inside: Iterable[Markup], *, label: str, role: str = "img"
+) -> Markup:
+    """A whole picture of so many pixels; ``label`` says in words what it shows.
+
+    What is in an ``img`` is for the eye alone; a picture whose parts have words is a ``group``.
+    """
     return element(
         "svg",
         *inside,
         viewBox=f"0 0 {number(width)} {number(height)}",
         width=width,
         height=height,
-        role="img",
+        role=role,
         aria_label=label,
     )
 
