@@ -8,7 +8,7 @@ import pytest
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import MissingExtra, find_store
 
-NAMES = ("openai-agents", "langchain", "google-adk")
+NAMES = ("openai-agents", "langchain", "google-adk", "llm", "langgraph")
 
 
 def installed(name):

@@ -13,6 +13,9 @@ from sessionproof.contract.message import Message
 pytestmark = pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning")
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=()), max_size=20)
+# langgraph replaces them in every text, which is the harness's to find, too, and refuses integers
+# beyond 64 bits.
+LIMITED = ("langgraph",)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
 SCALARS = SCALARS.filter(lambda value: value not in (float("inf"), float("-inf")))
 # Lone surrogates in keys are left out: google-adk replaces them, which is the harness's to find.
@@ -50,6 +53,8 @@ def representable(claims):
     extras = {"metadata": OBJECTS, "created_at_us": TIMES, "id": TEXTS}
     kept = {name: st.none() | extras[name] for name in extras.keys() & claims.keeps}
     text = st.builds(Message, st.sampled_from(sorted(claims.roles - {"tool"})), TEXTS, **kept)
+    if claims.kinds == {"text"}:
+        return text
     call = st.builds(
         Message, st.just("assistant"), st.none(), kind=st.just("tool_call"),
         name=TEXTS, call_id=TEXTS, arguments=st.dictionaries(KEYS, JSON, max_size=3), **kept,
@@ -90,8 +95,12 @@ def test_claimed_messages_are_representable(spec, data):
 @given(data=st.data())
 def test_claimed_messages_come_back_from_the_store(spec, drive, data):
     """What the claims name comes back equal, in append order, through the library and its file."""
-    batch = [untimed(item) for item in data.draw(st.lists(representable(spec.claims), min_size=1))]
-    timed = data.draw(representable(spec.claims))
+    kept = representable(spec.claims)
+    if spec.name in LIMITED:
+        kept = kept.filter(lambda item: item.kind == "text" and not item.metadata)
+        kept = kept.filter(lambda item: "\\ud" not in ascii(item.content))
+    batch = [untimed(item) for item in data.draw(st.lists(kept, min_size=1))]
+    timed = data.draw(kept)
 
     async def body(store):
         sids = [f"s{next(FRESH)}", f"s{next(FRESH)}"]
@@ -141,6 +150,19 @@ OWN = {
         "arguments that are no object": Message(
             "assistant", None, kind="tool_call", name="f", call_id="c", arguments=[1]
         ),
+    },
+    "llm": {
+        "id": Message("user", "text", id="m1"),
+        "name": Message("user", "text", name="bob"),
+        "metadata": Message("user", "text", metadata={"k": 1}),
+        "tool call": Message(
+            "assistant", None, kind="tool_call", name="f", call_id="c", arguments={}
+        ),
+    },
+    "langgraph": {
+        "time": Message("user", "text", created_at_us=1),
+        "developer": Message("developer", "text"),
+        "metadata that LangChain reads": Message("assistant", "x", metadata={"tool_calls": [1]}),
     },
 }
 

@@ -14,11 +14,14 @@ from sessionproof.contract.lookup import StoreNotFound, find_store
         ("langchain", "langchain_community", "langchain-community"),
         ("google-adk", "google.adk", "google-adk"),
         ("google-adk", "sqlalchemy", "google-adk"),
+        ("llm", "llm", "llm"),
+        ("langgraph", "langgraph.checkpoint.sqlite", "langgraph-checkpoint-sqlite"),
     ],
 )
 def test_missing_package_is_one_line_with_the_remedy(monkeypatch, store, absent, package):
     """A store without its package is refused in one line that says what to install."""
-    module = f"sessionproof.adapters.{store.replace('-', '_')}"
+    name = {"llm": "llm_logs"}.get(store, store.replace("-", "_"))
+    module = f"sessionproof.adapters.{name}"
     monkeypatch.delitem(sys.modules, module, raising=False)
     for name in [name for name in sys.modules if name == absent or name.startswith(f"{absent}.")]:
         monkeypatch.delitem(sys.modules, name)

@@ -16,7 +16,7 @@ from sessionproof.contract.store import shape_problems
 pytestmark = pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning")
 
 HELLO = [Message("user", "hello"), Message("assistant", "hi"), Message("user", "and?")]
-PACKAGES = {"langchain": "langchain-community"}
+PACKAGES = {"langchain": "langchain-community", "langgraph": "langgraph-checkpoint-sqlite"}
 
 
 def test_spec_says_what_is_tested(spec):
@@ -54,6 +54,8 @@ def test_everything_lies_below_the_location(spec, drive, tmp_path):
     async def body(store):
         await store.begin("s")
         await store.append("s", HELLO)
+        if not hasattr(store.handle, "tables"):
+            pytest.skip(f"{spec.name} shows no tables")
         tables = await store.tables()
         assert tables.path == str(tmp_path / "chat.db")
         return tables

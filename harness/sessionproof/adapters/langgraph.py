@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from sessionproof.adapters.codec import no_place
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import MissingExtra
@@ -18,11 +20,27 @@ try:
 except ImportError as error:
     raise MissingExtra("langgraph", "langgraph", "langgraph-checkpoint-sqlite") from error
 
-from sessionproof.adapters.langchain_messages import TEXTS, decode, encode
+from sessionproof.adapters import langchain_messages
+from sessionproof.adapters.langchain_messages import TEXTS
 
 GUIDE = "https://docs.langchain.com/oss/python/langgraph/persistence"
 REFERENCE = "https://reference.langchain.com/python/langgraph.checkpoint.sqlite/SqliteSaver"
 _NODE = "said"
+
+
+def encode(message: Message) -> Any:
+    """The message as a ``BaseMessage``; raises NotRepresentable.
+
+    The reducer gives each message an id, and puts one whose id is known in the old one's place.
+    """
+    if message.id is not None:
+        raise no_place(message)
+    return langchain_messages.encode(message)
+
+
+def decode(item: Any) -> Message:
+    """The inverse of ``encode``."""
+    return replace(langchain_messages.decode(item), id=None)
 
 
 class Store:

@@ -65,8 +65,12 @@ class Store:
         self._log.append(self._log.ensure_thread(session_id), items)
 
     def read(self, session_id: str) -> list[Message]:
-        """``thread_messages``; an unknown thread is empty."""
-        return [decode(item) for item in self._log.thread_messages(session_id)]
+        """``thread_messages`` in its two steps; an unknown thread, a KeyError, is empty."""
+        try:
+            tip = self._log.thread_tip(session_id)
+        except KeyError:
+            return []
+        return [decode(item) for item in self._log.load_chain(tip)]
 
     def close(self) -> None:
         """Close the connection."""
