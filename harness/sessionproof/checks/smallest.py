@@ -131,10 +131,10 @@ def _of_two_reads(first: Operation, second: Operation, answers: Answers) -> Anom
     """Two reads, the first one begun before the second."""
     earlier, later = answers.get(first.row), answers.get(second.row)
     whole = first.f in (F.READ, F.PAGES) and second.f in (F.READ, F.PAGES)
-    known = earlier is not None and later is not None and first.ret < second.inv
-    if whole and known and later == earlier[: len(later)]:
-        return Anomaly.NON_MONOTONIC
-    return Anomaly.NOT_LINEARIZABLE
+    if not whole or earlier is None or later is None or first.ret >= second.inv:
+        return Anomaly.NOT_LINEARIZABLE
+    less = later == earlier[: len(later)]
+    return Anomaly.NON_MONOTONIC if less else Anomaly.NOT_LINEARIZABLE
 
 
 def _told(one: Operation, answers: Answers) -> str:
