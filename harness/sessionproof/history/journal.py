@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from sessionproof.history.format import HistoryError
 from sessionproof.history.npz import write, write_lists
 from sessionproof.history.slots import (
     BEGIN,
+    CLOCK,
     END,
     END_AT,
     ERRORS,
@@ -43,7 +45,8 @@ _HELD_MOST = 32_768  # messages that wait to be read off, about 15 MB
 _ERRORS_MOST = 1_000  # different texts; then only their first words differ
 _ERROR_CHARACTERS_MAX = 500
 
-_begin, _end = BEGIN.pack_into, END.pack_into
+_INV = struct.Struct("<q")  # the first field of a slot
+_begin, _end, _clock = BEGIN.pack_into, END.pack_into, CLOCK.pack_into
 
 
 class Journal:
@@ -97,6 +100,10 @@ class Journal:
         _begin(self._map, at, monotonic_ns(), self._client, session, n, f, phase, first)
         self._at = at + SIZE
         return at
+
+    def again(self, slot: int) -> None:
+        """Read the clock anew for an operation that began with this slot, as for the last page."""
+        _clock(self._map, slot, monotonic_ns())
 
     def complete(
         self,

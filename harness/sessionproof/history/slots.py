@@ -48,6 +48,7 @@ SLOT = np.dtype(
 
 SIZE = SLOT.itemsize
 BEGIN = struct.Struct("<qIIiBB2xQ")
+CLOCK = struct.Struct("<q")
 END = struct.Struct("<qqiHB")
 END_AT = int(SLOT.fields["ret"][1]) if SLOT.fields else 0
 HEADER = struct.pack(f"<{SIZE - 8}sII", _MAGIC, VERSION, SIZE)
