@@ -97,8 +97,8 @@ def test_claimed_messages_come_back_from_the_store(spec, drive, data):
     """What the claims name comes back equal, in append order, through the library and its file."""
     kept = representable(spec.claims)
     if spec.name in LIMITED:
-        kept = kept.filter(lambda item: item.kind == "text" and not item.metadata)
-        kept = kept.filter(lambda item: "\\ud" not in ascii(item.content))
+        roles = st.sampled_from(sorted(spec.claims.roles - {"tool"}))
+        kept = st.builds(Message, roles, st.text(max_size=20))
     batch = [untimed(item) for item in data.draw(st.lists(kept, min_size=1))]
     timed = data.draw(kept)
 
