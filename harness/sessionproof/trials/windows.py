@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,9 @@ _NAMES = {
     F.REPLACE: "replace",
 }  # fmt: skip
 
+_ID = re.compile(r"#([0-9a-f]+)\b")
+_CLIENT = re.compile(r"\bclient (\d+)\b")
+
 Ids = npt.NDArray[np.uint64]
 
 
@@ -51,11 +55,10 @@ class Scene:
     def clients(self) -> dict[int, str]:
         """What each client is called; one that goes on after an unknown outcome has a stroke more.
 
-        Who makes the sessions, and reads when all is quiet, has the highest of the first numbers.
+        Who reads when all is quiet has the highest of the numbers at the beginning.
         """
         numbers = np.unique(self.history.rows["client"])
-        alone = np.isin(self.history.rows["phase"], (Phase.RAMP, Phase.FINAL))
-        others = self.history.rows["client"][alone]
+        others = self.history.rows["client"][self.history.rows["phase"] == Phase.FINAL]
         control = int(others.min()) if len(others) else int(numbers.max(initial=0)) + 1
         return {
             int(one): "quiet" if one == control else _client(int(one), control) for one in numbers
@@ -116,6 +119,14 @@ class Scene:
         same = len(begin) == row["length"] and digest_of(begin) == int(row["digest"])
         return begin if same else None
 
+    def call(self, at: int) -> str:
+        """The call in short."""
+        return _call(self, at)
+
+    def said(self, at: int) -> str:
+        """What it answered, in short."""
+        return _said(self, at)
+
 
 def _client(number: int, control: int) -> str:
     times, place = divmod(number, control + 1)
@@ -131,7 +142,7 @@ def window_of(incident: Incident, history: History, *, most: int = _AROUND) -> W
     order, cut = _order(scene, incident)
     return Window(
         session=scene.name(incident.session),
-        sentence=incident.sentence,
+        sentence=_told(scene, incident.sentence),
         intervals=tuple(_interval(scene, at, start, at in guilty) for at in chosen),
         reads=tuple(
             _seen(scene, at, start, cut, short=at in guilty and _misses(scene, at, incident))
@@ -160,6 +171,12 @@ def with_history(finding: Finding, file: str) -> Finding:
     if finding.window is None:
         return finding
     return replace(finding, window=replace(finding.window, history=file))
+
+
+def _told(scene: Scene, sentence: str) -> str:
+    """The sentence of a check with the labels of the messages and clients that it names."""
+    labelled = _ID.sub(lambda found: scene.label(int(found[1], 16)), sentence)
+    return _CLIENT.sub(lambda found: scene.clients.get(int(found[1]), found[0]), labelled)
 
 
 def _around(rows: Sequence[int], guilty: Sequence[int], most: int) -> list[int]:
