@@ -212,7 +212,7 @@ def _counts(claims: Claims) -> list[str]:
         "for read in (one for one in done if one.call == 'count' and one.outcome == 'ok'):",
         "    count, total = read.answer",
         f"    if None not in (count, total) and total != {TOKENS} * count:",
-        f"        return f'a count of {{count}} has a total of {{{TOKENS} * count}}, and not {{total}}'",
+        "        return f'a count of {count} messages, and a total of {total} tokens'",
     ]
     if claims.at_least("consistency", "linearizable"):
         lines += [

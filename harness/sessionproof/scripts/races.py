@@ -23,7 +23,7 @@ _METHODS = {
     F.APPEND: "append", F.READ: "read", F.READ_LAST: "read_last", F.PAGES: "page",
     F.COUNT: "count", F.CREATE: "create", F.DELETE: "delete",
 }  # fmt: skip
-_ATTEMPTS_MOST, _ATTEMPTS_LEAST = 200, 5
+_ATTEMPTS_MOST, _ATTEMPTS_LEAST = 200, 20
 _SECONDS = 8.0  # for all attempts of a script
 _MISSED = 0.05  # of the runs of a script may show nothing
 
@@ -117,9 +117,9 @@ def _work(race: Race, called: Collection[F]) -> Iterator[str]:
     yield "    except Exception as error:"
     yield "        print(type(error).__name__, error)"
     yield "        outcome = 'unknown'"
+    yield "    done.append(Done(client, call, texts, outcome, answer, began, time.monotonic_ns()))"
     if race.kind == "tasks":
         yield "    await asyncio.sleep(0)  # others have their turn"
-    yield "    done.append(Done(client, call, texts, outcome, answer, began, time.monotonic_ns()))"
     yield "return done"
 
 

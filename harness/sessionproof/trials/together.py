@@ -1,20 +1,303 @@
-"""Concurrent clients against one store, in rounds, judged by the row that asks."""
+"""Many clients at once: the rows that judge recorded histories of rounds."""
 
 from __future__ import annotations
 
-from sessionproof.trials.single import CouldNotTell, Trial
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from sessionproof.checks.incidents import Incident
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.verdicts import Finding
+from sessionproof.history import files
+from sessionproof.history.columns import MISSING, NONE, F, Phase, Type
+from sessionproof.scripts.races import attempts_for
+from sessionproof.trials.narrowing import narrowed
+from sessionproof.trials.rounds import Played, Rounds, parent_of
+from sessionproof.trials.scripted import scripted
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
+from sessionproof.trials.windows import finding_of, with_history
+from sessionproof.workload.crews import Crew, Kind, NothingToSay, awaits, crew, is_hosted, kinds_for
+from sessionproof.workload.mixes import MIXES
+
+_READS = (F.READ, F.READ_LAST, F.PAGES)
+_TEXT_BYTES = 80  # the longest text that clients send
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a guarantee looks at: mixes, what breaks it, and which operations are evidence.
+
+    ``about`` are the operations that an incident must be about, where not every one counts.
+    ``counted`` says how much of the row's unit a round examined.
+    """
+
+    mixes: tuple[str, ...]
+    breaks: frozenset[Anomaly]
+    counted: Callable[[Played], int]
+    about: frozenset[F] = field(default=frozenset())
+    quiet: bool | None = None
+
+
+def _number(played: Played, *fs: F) -> int:
+    """Operations of these kinds that answered, and ran beside one of another client."""
+    rows = played.history.rows
+    fits = (rows["type"] == Type.OK) & played.together
+    return sum(int((fits & (rows["f"] == f)).sum()) for f in fs)
+
+
+def _appends(played: Played) -> int:
+    return _number(played, F.APPEND)
+
+
+def _reads(played: Played) -> int:
+    return _number(played, *_READS)
+
+
+def _operations(played: Played) -> int:
+    return _number(played, *F)
+
+
+def _messages(played: Played) -> int:
+    rows = played.history.rows
+    fits = (rows["type"] == Type.OK) & played.together & (rows["f"] == F.APPEND)
+    return int(rows["n"][fits].sum())
+
+
+def _numbers(played: Played) -> int:
+    rows = played.history.rows
+    fits = (rows["type"] == Type.OK) & played.together & (rows["f"] == F.APPEND)
+    return int(rows["n"][fits & (rows["value"] != NONE)].sum())
+
+
+def _counts(played: Played) -> int:
+    return _number(played, F.COUNT)
+
+
+def _counted_appends(played: Played) -> int:
+    """Appends to rounds whose counts were asked for when all was quiet."""
+    rows = played.history.rows
+    final = (rows["f"] == F.COUNT) & (rows["phase"] == Phase.FINAL) & (rows["type"] == Type.OK)
+    return _appends(played) if (final & (rows["length"] != MISSING)).any() else 0
+
+
+def _pages(played: Played) -> int:
+    return _number(played, F.PAGES)
+
+
+_GONE = frozenset({Anomaly.LOST_MESSAGE, Anomaly.LOST_SESSION})
+_STRANGE = frozenset({Anomaly.PHANTOM, Anomaly.LEAK, Anomaly.CHANGED})
+_TORN = frozenset({Anomaly.TORN_BATCH, Anomaly.INTERMEDIATE_READ})
+_LATE = frozenset(
+    {Anomaly.STALE_READ, Anomaly.NON_MONOTONIC, Anomaly.READ_YOUR_WRITES, Anomaly.FUTURE_READ}
+)
+_AT_EVERY_LEVEL = _GONE | _STRANGE | {
+    Anomaly.DUPLICATE, Anomaly.ABORTED_READ, Anomaly.TORN_BATCH, Anomaly.WRITE_ORDER,
+}  # fmt: skip
+_LINEAR = _AT_EVERY_LEVEL | _LATE | _TORN | {
+    Anomaly.REAL_TIME, Anomaly.REORDER, Anomaly.NOT_LINEARIZABLE, Anomaly.RESURRECTION,
+    Anomaly.PHANTOM_SESSION, Anomaly.DUPLICATE_SEQUENCE, Anomaly.SEQUENCE_GAP,
+    Anomaly.SEQUENCE_ORDER, Anomaly.COUNTER_DRIFT, Anomaly.WRONG_ANSWER,
+}  # fmt: skip
+_IN_COUNTS = _LATE | _TORN | {Anomaly.COUNTER_DRIFT, Anomaly.NOT_LINEARIZABLE}
+_IN_PAGES = _STRANGE | _LATE | {Anomaly.DUPLICATE, Anomaly.REORDER, Anomaly.NOT_LINEARIZABLE}
+_SEQUENCES = frozenset({Anomaly.DUPLICATE_SEQUENCE, Anomaly.SEQUENCE_GAP, Anomaly.SEQUENCE_ORDER})
+_OF_REAL_TIME = frozenset({Anomaly.STALE_READ, Anomaly.REAL_TIME, Anomaly.NOT_LINEARIZABLE})
+_COUNT, _PAGE = frozenset({F.COUNT}), frozenset({F.PAGES})
+
+ROWS: dict[str, Row] = {
+    "CONC-01": Row(("hot", "short", "batches"), _GONE, _appends),
+    "CONC-02": Row(("hot", "short", "batches"), frozenset({Anomaly.DUPLICATE}), _appends),
+    "CONC-03": Row(("hot", "batches", "mixed"), frozenset({Anomaly.ABORTED_READ}), _reads),
+    "CONC-04": Row(("batches",), _TORN, _reads),
+    "CONC-05": Row(
+        ("hot", "mixed", "short", "batches", "deletes", "counts", "clears", "pages"),
+        _LINEAR,
+        _operations,
+    ),
+    "CONC-06": Row(
+        ("hot", "mixed"),
+        frozenset({Anomaly.READ_YOUR_WRITES, Anomaly.NON_MONOTONIC, Anomaly.WRITE_ORDER}),
+        _reads,
+    ),
+    "SEQ-02": Row(("hot", "batches"), _SEQUENCES, _numbers),
+    "SEQ-04": Row(("hot", "batches"), frozenset({Anomaly.WRITE_ORDER}), _messages),
+    "SEQ-06": Row(("hot", "mixed"), frozenset({Anomaly.REORDER}) | _STRANGE, _reads),
+    "CNT-05": Row(("counts",), _IN_COUNTS, _counts, about=_COUNT, quiet=False),
+    "CNT-06": Row(("counts",), _IN_COUNTS, _counted_appends, about=_COUNT, quiet=True),
+    "CORE-04": Row(("pages",), _IN_PAGES, _pages, about=_PAGE),
+}
 
 
 def within(trial: Trial) -> None:
-    """Not there yet."""
-    raise CouldNotTell("not built yet")
+    """Rounds of threads, of threads on one handle, and of tasks, as the claims allow them."""
+    kinds = [kind for kind in _kinds(trial) if kind != "processes"]
+    if is_hosted(trial.store):
+        trial.notes.append("each handle is a process of its own, behind pipes of a thread")
+    _hold(trial, kinds, number=1)
 
 
 def across(trial: Trial) -> None:
-    """Not there yet."""
-    raise CouldNotTell("not built yet")
+    """Rounds of processes, each with a handle of its own."""
+    if not trial.claims.at_least("handles", "processes"):
+        raise NotClaimed("the store does not claim handles=processes")
+    if is_hosted(trial.store):
+        raise NotClaimed("each handle is a process already: the test of threads tells")
+    _hold(trial, ["processes"], number=2)
 
 
 def paging(trial: Trial) -> None:
-    """Not there yet."""
-    raise CouldNotTell("not built yet")
+    """Rounds in which some clients page while others append."""
+    if not trial.claims.at_least("handles", "tasks") or trial.claims.writes != "append":
+        raise NotClaimed("the store does not claim handles of at least tasks, writes=append")
+    _hold(trial, _kinds(trial), number=3)
+
+
+def one_round(trial: Trial, kind: Kind) -> None:
+    """One round of clients of this kind; raises Broken for what is wrong at every level."""
+    row = Row(("hot",), _AT_EVERY_LEVEL, _appends)
+    with _crews(trial, [kind]) as (one,):
+        rounds = Rounds(trial)
+        played = rounds.play(one, "hot")
+        _conclude(trial, rounds, one, played, row, number=1)
+        done, sent = played.appends
+        error = next(iter(rounds.refused), "no answer")
+        trial.require(
+            done > 0,
+            Anomaly.UNEXPECTED_REFUSAL,
+            did=f"{one.named} appended {sent} times at once",
+            expected="handles work as claimed",
+            seen=f"not one append was acknowledged: {error}",
+        )
+        rounds.measure([one])
+
+
+def _kinds(trial: Trial) -> list[Kind]:
+    try:
+        known = awaits(trial.store)
+    except NothingToSay as why:
+        raise CouldNotTell(str(why)) from None
+    kinds = kinds_for(trial.claims, awaits=known, hosted=is_hosted(trial.store))
+    if not kinds:
+        raise NotClaimed("the store does not claim that several clients may use it at once")
+    return [*kinds]
+
+
+def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
+    """Play rounds until the time is spent and the evidence is there; raises Broken."""
+    row, unit = ROWS[trial.guarantee.id], trial.guarantee.unit
+    limit = trial.claims.limits.content_bytes
+    if limit is not None and limit < _TEXT_BYTES:
+        raise NotClaimed(f"texts of {_TEXT_BYTES} bytes are beyond the store's limit of {limit}")
+    mixes = [mix for mix in row.mixes if MIXES[mix].fits(trial.capabilities)]
+    if not mixes:
+        raise NotClaimed("the store has no operation that this is about")
+    start, rounds = monotonic_s(), Rounds(trial)
+    with _crews(trial, kinds) as crews:
+        for turn in itertools.count():
+            one = crews[(turn + turn // len(mixes)) % len(crews)]
+            played = rounds.play(one, mixes[turn % len(mixes)])
+            _conclude(trial, rounds, one, played, row, number=number)
+            if played.counts:
+                trial.count(unit, row.counted(played))
+                trial.count("rounds")
+            whole = turn + 1 >= max(len(mixes), len(crews))
+            if trial.enough(monotonic_s() - start) and (whole or trial.time_is_up()):
+                break
+        rounds.measure(crews)
+    _tell(trial, rounds)
+
+
+@contextmanager
+def _crews(trial: Trial, kinds: Sequence[Kind]) -> Iterator[list[Crew]]:
+    with ExitStack() as stack:
+        try:
+            yield [stack.enter_context(crew(kind, trial.store)) for kind in kinds]
+        except NothingToSay as why:
+            raise CouldNotTell(str(why)) from None
+
+
+def _broken(row: Row, played: Played, claims: Claims) -> Incident | None:
+    """The first incident of a round that breaks the row."""
+    return next((one for one in played.judged.incidents if _breaks(row, one, played, claims)), None)
+
+
+def _breaks(row: Row, incident: Incident, played: Played, claims: Claims) -> bool:
+    if incident.anomaly not in row.breaks:
+        return False
+    if incident.anomaly in _OF_REAL_TIME and not claims.at_least("consistency", "linearizable"):
+        return False
+    rows = played.history.rows[[*incident.rows]]
+    if not row.about:
+        return True
+    about = rows[np.isin(rows["f"], [*row.about])]
+    if row.quiet is None:
+        return len(about) > 0
+    return bool(((about["phase"] == Phase.FINAL) == row.quiet).any())
+
+
+def _conclude(
+    trial: Trial, rounds: Rounds, one: Crew, played: Played, row: Row, *, number: int
+) -> None:
+    """Raise Broken with what is wrong with a round, tried again and made smaller."""
+    incident = _broken(row, played, trial.claims)
+    if incident is None:
+        return
+    rounds.measure([one])
+    failing = narrowed(
+        lambda made: rounds.again(one, played.mix, made),
+        lambda again: _broken(row, again, trial.claims),
+        played,
+        incident,
+        seconds=trial.profile.shrink_s,
+    )
+    shown = failing.played
+    finding = finding_of(failing.incident, shown.history, did=_did(one, shown))
+    finding = _kept(trial, finding, shown, number)
+    if failing.tried:
+        finding = replace(finding, repeats=f"{failing.failed} of {failing.tried} rounds")
+    attempts = attempts_for(failing.failed, failing.tried, 2 * shown.seconds)
+    session = failing.incident.session
+    raise Broken(scripted(trial, finding, one, shown.round, session=session, attempts=attempts))
+
+
+def _did(one: Crew, played: Played) -> str:
+    rows = played.history.rows
+    calls = int((rows["phase"] != Phase.FINAL).sum())
+    number = len(played.round.programs)
+    who = one.named if number == one.clients else f"{number} of {one.named}"
+    beside = int(played.together.sum())
+    return f"{who} made {calls} calls, {beside} of them beside another client's on the same session"
+
+
+def _kept(trial: Trial, finding: Finding, played: Played, number: int) -> Finding:
+    """The finding with the whole history beside the trial's locations."""
+    name = f"{trial.guarantee.id}-{number}.npz"
+    folder = parent_of(trial) / "histories"
+    folder.mkdir(exist_ok=True)
+    files.save(played.history, folder / name)
+    return with_history(finding, f"history/{name}")
+
+
+def _tell(trial: Trial, rounds: Rounds) -> None:
+    """Note what was refused; raise CouldNotTell where too little was examined."""
+    row, done, seen = trial.guarantee, trial.examined[trial.guarantee.unit], rounds.operations
+    refused = sum(rounds.refused.values())
+    if refused:
+        often, times = rounds.refused.most_common(1)[0]
+        trial.notes.append(f"{refused} operations were not ok, {times} of them: {often}")
+    beside = f"{seen['together']} of {seen['all']} operations ran beside another client's on the "
+    if done >= row.least:
+        trial.notes.append(f"{beside}same session, in {trial.examined['rounds']} rounds")
+        return
+    if rounds.unknown:
+        raise CouldNotTell(rounds.unknown.most_common(1)[0][0])
+    failed = f"; {refused} were not ok, as {often}" if refused else ""
+    raise CouldNotTell(
+        f"{beside}same session: {done} {row.unit} were examined, {row.least} are needed{failed}"
+    )

@@ -1,0 +1,198 @@
+"""Rounds of clients that work at once: played, recorded, judged, and counted."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sessionproof.checks.incidents import Incident, Judged
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.operations import HANG, MALFORMED, Outcome
+from sessionproof.contract.seed import generator
+from sessionproof.contract.verdicts import Finding
+from sessionproof.history.columns import F, History, Phase, Type
+from sessionproof.trials.scripted import scripted
+from sessionproof.trials.single import Broken, Trial
+from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
+from sessionproof.workload.crews import Crew
+from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.mixes import round_of
+from sessionproof.workload.rounds import Round
+
+_LENGTH = 12  # calls of a client
+_FRESH_AFTER = 40  # rounds on one location, so that what lies there stays small
+_ANSWERED_LEAST = 0.1  # of the appends of a round that examined anything
+_MALFORMED_LEAST, _MALFORMED_SHARE = 3, 0.05
+
+
+class Interrupted(Exception):
+    """A round did not come to its end: a hang, a crash, or a store that does not open."""
+
+    def __init__(self, outcome: Outcome, played: Round) -> None:
+        super().__init__(outcome.failure.text if outcome.failure else "")
+        self.outcome, self.round = outcome, played
+
+
+@dataclass(frozen=True)
+class Played:
+    """A round with its history, and what the checks say of it."""
+
+    mix: str
+    round: Round
+    history: History
+    judged: Judged
+    seconds: float
+
+    @cached_property
+    def together(self) -> npt.NDArray[np.bool_]:
+        """Operations that ran at the same time as one of another client on the same session."""
+        from sessionproof.history.overlap import overlapping  # noqa: PLC0415
+
+        return overlapping(self.history)
+
+    @property
+    def appends(self) -> tuple[int, int]:
+        """How many were acknowledged, and how many were sent."""
+        rows = self.history.rows
+        sent = rows[rows["f"] == F.APPEND]
+        return int((sent["type"] == Type.OK).sum()), len(sent)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is evidence: it was judged whole, and some appends were acknowledged."""
+        done, sent = self.appends
+        return not self.judged.unknown and done >= _ANSWERED_LEAST * sent
+
+    def broken(self, anomalies: Collection[Anomaly]) -> Incident | None:
+        """The first incident of these kinds."""
+        return next((one for one in self.judged.incidents if one.anomaly in anomalies), None)
+
+
+@dataclass
+class Rounds:
+    """The rounds of one trial: numbers and names are given once, whoever plays."""
+
+    trial: Trial
+    first: int = 1
+    played: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    stretches: dict[str, list[Stretch]] = field(default_factory=dict)
+    malformed: list[str] = field(default_factory=list)
+
+    def play(self, crew: Crew, mix: str) -> Played:
+        """A new round of this mix; raises Broken, CannotOpen."""
+        trial = self.trial
+        made = round_of(
+            mix,
+            generator=generator(trial.seed, crew.kind, mix, self.played),
+            capabilities=trial.capabilities,
+            claims=trial.claims,
+            clients=crew.clients,
+            first=self.first,
+            prefix=self._prefix(),
+            length=_LENGTH,
+        )
+        try:
+            played = self._work(crew, mix, made)
+        except Interrupted as stop:
+            raise _stopped(trial, crew, stop) from None
+        self._note(crew, played)
+        return played
+
+    def again(self, crew: Crew, mix: str, made: Round) -> Played:
+        """The same programs on sessions of their own; raises Interrupted."""
+        prefix = self._prefix()
+        names = tuple(f"{prefix}{place}" for place in range(len(made.sessions)))
+        return self._work(crew, mix, replace(made, sessions=names, first=self.first))
+
+    def measure(self, crews: Iterable[Crew]) -> None:
+        """Give the trial what each crew did over time."""
+        for crew in crews:
+            traffic = traffic_of(self.stretches.get(crew.kind, []), clients=crew.named)
+            if traffic is not None:
+                self.trial.measured.append(traffic)
+
+    def _prefix(self) -> str:
+        return f"r{self.played + 1}-"
+
+    def _work(self, crew: Crew, mix: str, made: Round) -> Played:
+        self.first += made.numbers
+        self.played += 1
+        if self.played % _FRESH_AFTER == 0:
+            self.trial.store.fresh_location()
+        folder = Path(tempfile.mkdtemp(prefix="journals-", dir=parent_of(self.trial)))
+        start_s = monotonic_s()
+        try:
+            worked = crew.work(made, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if worked.stopped is not None:
+            raise Interrupted(worked.stopped, made)
+        seconds = monotonic_s() - start_s
+        from sessionproof.checks.history import judge_history  # noqa: PLC0415
+
+        judged = judge_history(worked.history, self.trial.claims)
+        return Played(mix, made, worked.history, judged, seconds)
+
+    def _note(self, crew: Crew, played: Played) -> None:
+        rows, errors = played.history.rows, played.history.errors
+        failed = rows[rows["type"] != Type.OK]
+        for number in failed["error"]:
+            self.refused[errors[int(number)] or "no answer"] += 1
+        self.malformed += [
+            errors[int(number)]
+            for number in failed["error"]
+            if errors[int(number)].startswith(MALFORMED)
+        ]
+        self.unknown.update(played.judged.unknown)
+        working = rows["phase"] != Phase.FINAL
+        self.operations["all"] += int(working.sum())
+        self.operations["together"] += int(played.together.sum())
+        stretch = stretch_of(played.mix, played.history, played.together)
+        self.stretches.setdefault(crew.kind, []).append(stretch)
+        wrong = len(self.malformed)
+        if wrong >= max(_MALFORMED_LEAST, _MALFORMED_SHARE * self.operations["all"]):
+            raise Broken(_malformed(crew, self.malformed))
+
+
+def parent_of(trial: Trial) -> Path:
+    """The directory in which the trial's locations lie."""
+    return trial.store.location.root.parent
+
+
+def _stopped(trial: Trial, crew: Crew, stop: Interrupted) -> Exception:
+    """What ended a round, as a finding."""
+    failure = stop.outcome.failure
+    if failure is None or failure.type == CannotOpen.__name__:
+        return CannotOpen(str(stop))
+    special = failure.type in tuple(Anomaly)
+    finding = Finding(
+        anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
+        did=f"{crew.named} worked at once",
+        expected="every call ends",
+        seen=failure.text if special else f"{failure.type}: {failure.text}",
+        evidence=dict(failure.evidence),
+    )
+    if failure.type != HANG:
+        return Broken(finding)
+    return Broken(scripted(trial, finding, crew, stop.round, session=0, attempts=50))
+
+
+def _malformed(crew: Crew, errors: list[str]) -> Finding:
+    return Finding(
+        anomaly=Anomaly.MALFORMED,
+        did=f"{crew.named} worked at once",
+        expected="answers of the types and shapes that the contract names",
+        seen=f"{len(errors)} were not, as {errors[0].removeprefix(MALFORMED).lstrip(': ')}",
+    )
