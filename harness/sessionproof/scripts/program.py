@@ -115,7 +115,7 @@ def whole(lines: Sequence[str], awaited: Collection[str]) -> tuple[str, ...]:
     ``awaited`` names the methods that answer awaitables, and ``open`` where opening does. Raises
     Unwritable when all of it is too long for a person.
     """
-    text = _with_awaits("\n".join([OPEN, *lines, CLOSE]), awaited)
+    text = with_awaits("\n".join([OPEN, *lines, CLOSE]), awaited)
     if len(text) > TEXT_MOST:
         raise Unwritable(f"it would be {len(text):,} characters long")
     return tuple(text.split("\n"))
@@ -364,7 +364,7 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _with_awaits(source: str, awaited: Collection[str]) -> str:
+def with_awaits(source: str, awaited: Collection[str]) -> str:
     """The source with ``await`` at each call of a method that answers an awaitable."""
     inserted: list[tuple[int, str]] = []
     starts = [0]

@@ -147,7 +147,7 @@ def _under_lock(
     trial: Trial, outsider: Outsider, paths: list[Path], reader: Reader, control: Reader
 ) -> _Met | None:
     """Some reads while all databases are locked for writing, with reads elsewhere beside them."""
-    hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, trial.profile.share_s))
+    hold_s = min(_LONGEST_HOLD_S, max(_SHORTEST_HOLD_S, 0.75 * trial.profile.share_s))
     stop = Event()
     reader.calls.clear()
     control.calls.clear()
