@@ -173,6 +173,15 @@ class Handle:
             self._deadlines.operation_s,
         )
 
+    def begin(self, name: str, action: Callable[[Any, Wait], Any]) -> None:
+        """As ``lend``, but go on at once: for many handles together. ``ended`` must follow."""
+        self._note(name)
+        self._requests.put(lambda: Outcome("ok", action(self._store, self._to_its_end)))
+
+    def ended(self, deadline_s: float) -> Outcome:
+        """How what was begun ended; a hang if it has not after so many seconds."""
+        return self._answer(deadline_s)
+
     def close(self) -> Outcome:
         """Close the store and end the thread."""
         if self.dropped:
@@ -194,6 +203,9 @@ class Handle:
 
     def _run(self, action: Callable[[], Outcome], deadline_s: float) -> Outcome:
         self._requests.put(action)
+        return self._answer(deadline_s)
+
+    def _answer(self, deadline_s: float) -> Outcome:
         try:
             outcome = self._answers.get(timeout=deadline_s)
         except Empty:

@@ -25,11 +25,12 @@ class Call(NamedTuple):
 class Round:
     """One program for each client; they begin together.
 
-    ``sessions`` are the ids to ask for, unlike those of any other round on the location. ``first``
-    is the number of the first operation: client ``k`` of ``K`` numbers its operations ``first + k``,
-    ``first + k + K``, …; a round uses no number twice, and no number of another round.
-    ``created`` says that sessions are made before the clients begin, where the store wants it so;
-    otherwise the programs create them. No call begins later than ``budget_s`` after the start.
+    ``sessions`` are the ids to ask for, unlike those of any other round on the location.
+    ``first`` is the number of the first operation: client ``k`` of ``K`` numbers its operations
+    ``first + k``, ``first + k + K``, …; a round uses no number twice, and no number of another
+    round. ``created`` says that sessions are made before the clients begin, where the store wants
+    it so; otherwise the programs create them. No call begins later than ``budget_s`` after the
+    start.
     """
 
     sessions: tuple[str, ...]
@@ -42,4 +43,4 @@ class Round:
     def numbers(self) -> int:
         """How many operation numbers it uses at most, final reads and repetitions included."""
         longest = max(map(len, self.programs), default=0)
-        return (longest + 1) * len(self.programs) + len(self.sessions)
+        return longest * len(self.programs) + 4 * len(self.sessions)

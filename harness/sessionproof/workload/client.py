@@ -1,0 +1,403 @@
+"""A client among others: carries its program out against a store, and keeps a journal of it.
+
+It calls the store's own methods: a check in between would take time from the races that it is
+there to make. What was answered is copied at once and judged later, by whoever has the history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from inspect import isawaitable
+from itertools import count, islice
+from typing import Any, TypeAlias
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_ns
+from sessionproof.contract.errors import Conflict, NotFound
+from sessionproof.contract.message import Message, Page, Receipt, SessionInfo
+from sessionproof.contract.operations import CRASH, MALFORMED, Outcome
+from sessionproof.history.columns import BATCH, MISSING, NONE, F, Type
+from sessionproof.history.journal import Journal
+from sessionproof.history.tokens import text_of, tokens_of
+from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.rounds import Call
+from sessionproof.workload.shapes import kind
+from sessionproof.workload.texts import said
+
+Steps: TypeAlias = Generator[Awaitable[Any], Any, None]
+"""What a client does; it gives out what must be awaited, and is sent what came of it."""
+
+ATTEMPTS = 40  # of an operation that is refused with Conflict, as a client would
+_AT_ONCE = 4  # of them; then waits grow
+_WAIT_S = 0.000_2
+_LONGEST_WAIT_S = 0.02
+_PAGES_MOST = 10_000
+_LONGEST = 2_000_000  # messages of one answer
+_SAID = 300  # characters of an error that are kept
+_ONE_TIME_US = 1_767_225_600_000_000  # 2026-01-01, for all messages
+_READS = (F.READ, F.READ_LAST, F.PAGES, F.COUNT)
+
+
+class Malformed(Exception):
+    """The store answered what the contract does not allow; the text says what."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """How ids become messages. ``counted`` says that they have tokens, which the store keeps."""
+
+    sample: Message
+    counted: bool
+
+    def messages(self, first: int, number: int) -> list[Message]:
+        """So many messages, whose ids follow each other."""
+        return [self._message(at) for at in range(first, first + number)]
+
+    def _message(self, number: int) -> Message:
+        message = said(self.sample, text_of(number), at_us=self.sample.created_at_us)
+        return replace(message, tokens=tokens_of(number)) if self.counted else message
+
+
+def speech(samples: Sequence[Message], claims: Claims) -> Speech:
+    """Messages like the first sample.
+
+    In stores ordered by time all have the same one, so that they stay in the order of appends:
+    with times of its own, what one client sends late would belong before what others have read.
+    """
+    timed = claims.order == "timestamp" and "created_at_us" in claims.keeps
+    sample = replace(samples[0], created_at_us=_ONE_TIME_US) if timed else samples[0]
+    return Speech(sample, "tokens" in claims.keeps and sample.kind != "tool_call")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one client is to do.
+
+    ``client`` is its number and ``clients`` the number of all: after an unknown outcome it goes on
+    as ``client + clients``. Call ``i`` has the operation number ``first + i * stride``. No call
+    begins more than ``budget_s`` after the start.
+    """
+
+    program: tuple[Call, ...]
+    client: int
+    clients: int
+    first: int
+    stride: int
+    budget_s: float
+
+
+class Client:
+    """One thread of calls on an open store.
+
+    ``ids`` are the ids by which the store knows the round's sessions, None where it must name
+    one first; clients of one process share the list. ``since_ns`` is when the call in flight
+    began, 0 when there is none, and ``doing`` its name. ``stopped`` is set when the store's
+    process has ended: nothing further can be called.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        store: Any,
+        journal: Journal,
+        *,
+        speech: Speech,
+        ids: list[str | None],
+        capabilities: Collection[str],
+        by_store: bool = False,
+        as_task: bool = False,
+    ) -> None:
+        """``by_store``: the store names sessions. Tasks let others go on while they wait."""
+        self.job = job
+        self.ids = ids
+        self.since_ns = 0
+        self.doing = ""
+        self.stopped: Outcome | None = None
+        self._store = store
+        self._journal = journal
+        self._speech = speech
+        self._by_store = by_store
+        self._as_task = as_task
+        self._counts = [name for name in ("get", "count") if name in capabilities]
+        self._number = job.client
+        self._enough = False
+        self._left = False
+
+    def work(self) -> Steps:
+        """Carry the program out; never raises."""
+        until_ns = monotonic_ns() + int(self.job.budget_s * 1e9)
+        numbers = count(self.job.first, self.job.stride)
+        for call, number in zip(self.job.program, numbers, strict=False):
+            if self._enough or self.stopped is not None or monotonic_ns() > until_ns:
+                return
+            if self.ids[call.session] is None and call.f is not F.CREATE:
+                continue  # the store has not named it, so nobody can call it
+            yield from self._attempts(call, number * BATCH)
+            if self._as_task:
+                yield asyncio.sleep(0)  # a store need not let others go on by itself
+
+    def finish(self) -> None:
+        """Begin no further call; from any thread."""
+        self._enough = True
+
+    def leave(self) -> None:
+        """Begin no further call, and write nothing any more, whatever is answered; as above."""
+        self._enough = self._left = True
+
+    def _attempts(self, call: Call, number: int) -> Steps:
+        for attempt in range(ATTEMPTS):
+            if not (yield from self._attempt(call, number)) or call.f is F.CREATE:
+                return  # a taken id stays taken
+            if attempt >= _AT_ONCE:
+                wait_s = min(_WAIT_S * 2 ** (attempt - _AT_ONCE), _LONGEST_WAIT_S)
+                if self._as_task:
+                    yield asyncio.sleep(wait_s)
+                else:
+                    time.sleep(wait_s)
+            if self._enough:
+                return
+
+    def _attempt(self, call: Call, number: int) -> Generator[Awaitable[Any], Any, bool]:
+        """One call; whether it was refused with Conflict."""
+        ask = self._asking(call, number)
+        slot = self._journal.invoke(call.f, call.session, number, call.n, call.phase)
+        self.since_ns = monotonic_ns()
+        try:
+            if call.f is F.PAGES:
+                answer = yield from self._pages(slot, call)
+            else:
+                answer = ask()
+                if isawaitable(answer):
+                    answer = yield answer
+        except BaseException as error:  # noqa: BLE001 - a store may raise anything
+            self.since_ns = 0
+            return not self._left and self._failed(slot, call, error)
+        if not self._left:
+            self._answered(slot, call, answer)
+        self.since_ns = 0
+        return False
+
+    def _asking(self, call: Call, number: int) -> Callable[[], Any]:
+        """The call, ready to be made: its messages are built before the clock is read."""
+        store, session = self._store, self.ids[call.session]
+        arguments: tuple[Any, ...] = (session,)
+        match call.f:
+            case F.APPEND:
+                name, arguments = "append", (session, self._speech.messages(number, call.n))
+            case F.REPLACE:
+                name, arguments = "replace", (session, self._speech.messages(number, call.n))
+            case F.CREATE:
+                return partial(self._create, call, number)
+            case F.READ_LAST:
+                name, arguments = "read_last", (session, call.n)
+            case F.COUNT:
+                name = self._counts[number // BATCH % len(self._counts)]
+            case _:
+                name = _METHODS[call.f]
+        self.doing = name
+        # Even the lookup of the method is the store's code: it is not made here.
+        return lambda: getattr(store, name)(*arguments)
+
+    def _create(self, call: Call, number: int) -> Any:
+        self.doing = "create"
+        given = None if self._by_store else self.ids[call.session]
+        if not call.n:
+            return self._store.create(given)
+        return self._store.create(given, messages=self._speech.messages(number, call.n))
+
+    def _pages(self, slot: int, call: Call) -> Generator[Awaitable[Any], Any, list[str]]:
+        """The texts of all pages; the row's times are those of the last call."""
+        texts: list[str] = []
+        seen: set[object] = set()
+        cursor: str | int | None = None
+        for _ in range(_PAGES_MOST):
+            self._journal.again(slot)
+            self.since_ns = monotonic_ns()
+            page = self._store.page(self.ids[call.session], cursor=cursor, limit=call.n)
+            if isawaitable(page):
+                page = yield page
+            cursor = _next(page, texts)
+            if cursor is None:
+                return texts
+            if cursor in seen:
+                break
+            seen.add(cursor)
+        raise Malformed(f"the cursor {cursor!r:.100} leads back: paging never ends")
+
+    def _answered(self, slot: int, call: Call, answer: Any) -> None:
+        try:
+            if call.f in (F.READ, F.READ_LAST):
+                self._journal.answered(slot, texts_of(answer))
+            elif call.f is F.COUNT and _keeps_no_count(answer):
+                self._journal.complete(slot, Type.FAIL, 0, NONE, "get answered no message_count")
+            elif call.f is F.PAGES:
+                self._journal.answered(slot, answer)
+            else:
+                length, value = self._facts(call, answer)
+                self._journal.complete(slot, Type.OK, length, value)
+        except Malformed as problem:
+            self._unknown(slot, f"{MALFORMED}: {problem}")
+        except BaseException as error:  # noqa: BLE001 - attributes of answers are the store's code
+            self._unknown(slot, f"{MALFORMED}: looking at the answer raised {_told(error)[1]}")
+
+    def _facts(self, call: Call, answer: Any) -> tuple[int, int]:
+        """``length`` and ``value`` of a row; raises Malformed."""
+        match call.f:
+            case F.APPEND:
+                return 0, first_number(answer, call.n)
+            case F.CREATE:
+                if not isinstance(answer, str):
+                    raise Malformed(f"create answered {kind(answer)}, expected a string")
+                self.ids[call.session] = str.__str__(answer)
+                return 0, NONE
+            case F.COUNT:
+                return counted(answer, self.doing, tokens=self._speech.counted)
+            case _:
+                return 0, NONE  # nothing is promised of what these answer
+
+    def _failed(self, slot: int, call: Call, error: BaseException) -> bool:
+        """Write down how the call failed; whether with Conflict."""
+        sort = type(error)
+        if sort is Malformed:  # ours: no store's code knows it
+            self._unknown(slot, f"{MALFORMED}: {error}")
+            return False
+        outcome, text = _told(error)
+        if issubclass(sort, NotFound):
+            ending = Type.OK if call.f in _READS else Type.FAIL
+            self._journal.complete(slot, ending, MISSING, NONE, text)
+        elif outcome.type == "fail":
+            self._journal.complete(slot, Type.FAIL, 0, NONE, text)
+        else:
+            self._unknown(slot, text)
+        if outcome.failure is not None and outcome.failure.type == CRASH:
+            self.stopped = outcome
+        return issubclass(sort, Conflict)
+
+    def _unknown(self, slot: int, text: str) -> None:
+        """Nobody knows what came of the call: the client goes on as another one."""
+        self._journal.complete(slot, Type.INFO, 0, NONE, " ".join(text.split())[:_SAID])
+        self._number += self.job.clients
+        self._journal.renew(self._number)
+
+
+_METHODS = {F.READ: "read", F.PAGES: "page", F.DELETE: "delete", F.CLEAR: "clear"}
+
+
+def run(client: Client, wait: Callable[[Awaitable[Any]], Any]) -> None:
+    """Have a client work in this thread; ``wait`` runs an awaitable to its end."""
+    steps = client.work()
+    try:
+        asked = next(steps)
+        while True:
+            try:
+                came = wait(asked)
+            except BaseException as error:  # noqa: BLE001 - the client writes down how it ended
+                asked = steps.throw(error)
+            else:
+                asked = steps.send(came)
+    except StopIteration:
+        return
+
+
+async def run_as_task(client: Client) -> None:
+    """Have a client work in this task; others have their turn after each call."""
+    steps = client.work()
+    try:
+        asked = next(steps)
+        while True:
+            try:
+                came = await asked
+            except BaseException as error:  # noqa: BLE001 - the client writes down how it ended
+                asked = steps.throw(error)
+            else:
+                asked = steps.send(came)
+    except StopIteration:
+        return
+
+
+def texts_of(answer: object) -> list[str]:
+    """The texts of the messages that a read answered, copied; raises Malformed."""
+    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Sequence):
+        raise Malformed(f"got {kind(answer)}, expected a list or another sequence of messages")
+    return [_text(at, message) for at, message in enumerate(islice(answer, _LONGEST))]
+
+
+def _text(at: int, message: object) -> str:
+    if not isinstance(message, Message):
+        raise Malformed(f"messages[{at}] is {kind(message)}, expected sessionproof.Message")
+    said_in = message.content
+    if message.kind == "tool_call" and isinstance(message.arguments, Mapping):
+        said_in = message.arguments.get("text")
+    if type(said_in) is str:
+        return said_in
+    return str.__str__(said_in) if isinstance(said_in, str) else f"({kind(said_in)})"
+
+
+def _next(page: object, texts: list[str]) -> str | int | None:
+    """The cursor after this page, whose texts are added; raises Malformed."""
+    if not isinstance(page, Page):
+        raise Malformed(f"page answered {kind(page)}, expected sessionproof.Page")
+    texts += texts_of(page.messages)
+    cursor = page.next
+    if cursor is None or type(cursor) in (str, int):
+        return cursor
+    if isinstance(cursor, bool) or not isinstance(cursor, str | int):
+        raise Malformed(f"Page.next is {kind(cursor)}, expected a string, an integer or None")
+    return str.__str__(cursor) if isinstance(cursor, str) else int.__add__(cursor, 0)
+
+
+def first_number(answer: object, messages: int) -> int:
+    """The sequence number of the first of so many messages, ``NONE`` where there is none.
+
+    Also ``NONE`` where they do not follow each other: without atomic batches, those of another
+    client may lie between them. Raises Malformed.
+    """
+    if answer is None:
+        return NONE
+    if not isinstance(answer, Receipt):
+        raise Malformed(f"append answered {kind(answer)}, expected sessionproof.Receipt or None")
+    if answer.seqs is None:
+        return NONE
+    if isinstance(answer.seqs, str | bytes) or not isinstance(answer.seqs, Sequence):
+        raise Malformed(f"seqs is {kind(answer.seqs)}, expected a list of integers")
+    seqs = [_integer(seq, "seqs holds") for seq in islice(answer.seqs, messages + 1)]
+    if len(seqs) != messages:
+        raise Malformed(f"seqs has not {messages} entries for {messages} messages")
+    return seqs[0] if seqs == [*range(seqs[0], seqs[0] + messages)] else NONE
+
+
+def counted(answer: object, method: str, *, tokens: bool) -> tuple[int, int]:
+    """How many messages, and how many tokens or ``NONE``; raises Malformed."""
+    if method == "count":
+        return _integer(answer, "count answered"), NONE
+    if answer is None:
+        return MISSING, NONE
+    if not isinstance(answer, SessionInfo):
+        raise Malformed(f"get answered {kind(answer)}, expected sessionproof.SessionInfo")
+    total = answer.total_tokens if tokens else None
+    return (
+        _integer(answer.message_count, "message_count is"),
+        NONE if total is None else _integer(total, "total_tokens is"),
+    )
+
+
+def _keeps_no_count(answer: object) -> bool:
+    """A fact that is None is not kept, and is not judged."""
+    return isinstance(answer, SessionInfo) and answer.message_count is None
+
+
+def _integer(value: object, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Malformed(f"{what} {kind(value)}, expected an integer")
+    return int.__add__(value, 0)
+
+
+def _told(error: BaseException) -> tuple[Outcome, str]:
+    outcome = outcome_of(error)
+    failure = outcome.failure
+    text = "" if failure is None else f"{failure.type}: {failure.text}"
+    return outcome, " ".join(text.split())[:_SAID]

@@ -1,0 +1,262 @@
+"""Where clients sit: each in the thread of a handle, or all as tasks on the loop of one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any, Protocol
+
+from sessionproof.contract.operations import Outcome
+from sessionproof.history.journal import Journal
+from sessionproof.workload.awaiting import waited
+from sessionproof.workload.client import Client, Job, Speech, run, run_as_task
+from sessionproof.workload.guard import Handle, Wait
+from sessionproof.workload.watch import Watch
+
+_SWITCH_S = 1e-5  # threads take turns often, so that they meet
+_TOGETHER_S = 1.0  # for the threads of a busy machine to come to the start
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all clients of a round have in common; ``ids`` as in ``Client``."""
+
+    folder: Path
+    speech: Speech
+    ids: list[str | None]
+    by_store: bool
+
+
+class Seats(Protocol):
+    """As many places as there are clients, each with an open store."""
+
+    def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
+        """Have so many clients work together; what stopped them, None when they came to the end."""
+        ...
+
+    def fresh(self) -> Seats:
+        """One more place, whose store is opened for it; raises CannotOpen."""
+        ...
+
+    def close(self) -> None:
+        """Close what was opened for these places."""
+        ...
+
+
+class ThreadSeats:
+    """Clients in the threads of handles."""
+
+    def __init__(
+        self,
+        handles: Sequence[Handle],
+        another: Callable[[], Handle],
+        *,
+        operation_s: float,
+        shared: Handle | None = None,
+    ) -> None:
+        """All use the store of ``shared`` if it is given; ``another`` opens one more handle."""
+        self._handles = handles
+        self._another = another
+        self._operation_s = operation_s
+        self._stores = [raw(shared or handle) for handle in handles]
+        self._capabilities = (shared or handles[0]).capabilities
+
+    def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
+        """As in ``Seats``."""
+        with _clients(jobs, self._stores, setting, self._capabilities) as clients:
+            watch = Watch(clients, self._operation_s)
+            barrier = Barrier(len(clients))
+            handles = self._handles[: len(clients)]
+            with _frequent_switches():
+                for handle, client in zip(handles, clients, strict=True):
+                    name = f"client {client.job.client} of {len(clients)} at once"
+                    handle.begin(name, partial(_in_thread, client, barrier, watch))
+                hung = watch.hung()
+            ended = [handle.ended(0.0 if hung else self._operation_s) for handle in handles]
+            if hung:
+                return watch.told(_stacks_of_threads(clients, ended))
+            _own_mistakes(ended)
+        return _stopped(clients)
+
+    def fresh(self) -> ThreadSeats:
+        """As in ``Seats``."""
+        another = self._another
+        return ThreadSeats([another()], another, operation_s=self._operation_s)
+
+    def close(self) -> None:
+        """As in ``Seats``."""
+        self._stores = []
+        for handle in self._handles:
+            handle.close()
+
+
+class TaskSeats:
+    """Clients that are tasks on the loop of one handle, each on one of the stores."""
+
+    def __init__(
+        self,
+        handle: Handle,
+        stores: Sequence[Any],
+        another: Callable[[], Any],
+        *,
+        operation_s: float,
+        closes: bool,
+    ) -> None:
+        """``another`` opens one more store on the loop; ``closes`` these stores with the seats."""
+        self._handle = handle
+        self._stores = stores
+        self._another = another
+        self._operation_s = operation_s
+        self._closes = closes
+
+    def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
+        """As in ``Seats``."""
+        capabilities = self._handle.capabilities
+        with _clients(jobs, self._stores, setting, capabilities, as_task=True) as clients:
+            watch = Watch(clients, self._operation_s)
+            tasks: list[asyncio.Task[None]] = []
+            action = partial(_on_loop, clients, watch, tasks)
+            self._handle.begin(f"{len(clients)} clients at once", action)
+            hung = watch.hung()
+            stacks = _stacks_of_tasks(clients, tasks) if hung else {}
+            ended = self._handle.ended(0.0 if hung else self._operation_s)
+            if hung:
+                return watch.told({**stacks, "stack of the loop": _stack(ended)})
+            _own_mistakes([ended])
+        return _stopped(clients)
+
+    def fresh(self) -> TaskSeats:
+        """As in ``Seats``."""
+        another = self._another
+        return TaskSeats(
+            self._handle, [another()], another, operation_s=self._operation_s, closes=True
+        )
+
+    def close(self) -> None:
+        """As in ``Seats``."""
+        stores, self._stores = self._stores, []
+        for store in stores if self._closes else ():
+            self._handle.lend("close()", partial(_close, store))
+
+
+def _close(store: Any, _: Any, wait: Wait) -> None:
+    waited(store.close(), wait)
+
+
+def _in_thread(client: Client, barrier: Barrier, watch: Watch, _: Any, wait: Wait) -> None:
+    with suppress(BrokenBarrierError):
+        barrier.wait(_TOGETHER_S)
+    try:
+        run(client, wait)
+    finally:
+        watch.ended.put(client)
+
+
+def _on_loop(
+    clients: Sequence[Client], watch: Watch, tasks: list[asyncio.Task[None]], _: Any, wait: Wait
+) -> None:
+    async def one(client: Client) -> None:
+        try:
+            await run_as_task(client)
+        finally:
+            watch.ended.put(client)
+
+    async def all_of_them() -> None:
+        tasks.extend(asyncio.create_task(one(client)) for client in clients)
+        await asyncio.gather(*tasks)
+
+    wait(all_of_them())
+
+
+@contextmanager
+def _clients(
+    jobs: Sequence[Job],
+    stores: Sequence[Any],
+    setting: Setting,
+    capabilities: frozenset[str],
+    *,
+    as_task: bool = False,
+) -> Iterator[list[Client]]:
+    """Clients with journals of their own, which are closed when they have worked."""
+    with ExitStack() as stack:
+        yield [
+            Client(
+                job,
+                store,
+                stack.enter_context(Journal(setting.folder, job.client)),
+                speech=setting.speech,
+                ids=setting.ids,
+                capabilities=capabilities,
+                by_store=setting.by_store,
+                as_task=as_task,
+            )
+            for job, store in zip(jobs, stores, strict=False)
+        ]
+
+
+@contextmanager
+def _frequent_switches() -> Iterator[None]:
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual_s)
+
+
+def raw(handle: Handle) -> Any:
+    """The store itself, as its handle has it."""
+    return handle.lend("the store itself", lambda store, _: store).value
+
+
+def _stopped(clients: Sequence[Client]) -> Outcome | None:
+    return next((client.stopped for client in clients if client.stopped is not None), None)
+
+
+def _own_mistakes(ended: Sequence[Outcome]) -> None:
+    """Raise what no store can have caused: clients write down what their calls raise."""
+    for outcome in ended:
+        if outcome.failure is not None:
+            evidence = outcome.failure.evidence.get("traceback", "")
+            raise RuntimeError(f"{outcome.failure.type}: {outcome.failure.text}\n{evidence}")
+
+
+def _stacks_of_threads(clients: Sequence[Client], ended: Sequence[Outcome]) -> dict[str, str]:
+    return {
+        f"stack of client {client.job.client}": _stack(outcome)
+        for client, outcome in zip(clients, ended, strict=True)
+        if outcome.failure is not None
+    }
+
+
+def _stack(outcome: Outcome) -> str:
+    return "" if outcome.failure is None else outcome.failure.evidence.get("stack", "")
+
+
+def _stacks_of_tasks(
+    clients: Sequence[Client], tasks: Sequence[asyncio.Task[None]]
+) -> dict[str, str]:
+    """Where each unfinished task waits: the thread of their loop only shows that it does."""
+    return {
+        f"stack of client {client.job.client}": "".join(_awaiting(task))
+        for client, task in zip(clients, tasks, strict=False)
+        if not task.done()
+    }
+
+
+def _awaiting(task: asyncio.Task[None]) -> Iterator[str]:
+    at: Any = task.get_coro()
+    while at is not None:
+        frame = getattr(at, "cr_frame", None) or getattr(at, "gi_frame", None)
+        if frame is not None:
+            yield from traceback.format_list(
+                traceback.StackSummary.extract([(frame, frame.f_lineno)])
+            )
+        at = getattr(at, "cr_await", None) or getattr(at, "gi_yieldfrom", None)
