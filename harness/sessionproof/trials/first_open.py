@@ -12,6 +12,7 @@ from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.errors import Conflict, Refused
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome, Read, message_call
+from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding, Interval, Window
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
 from sessionproof.scripts.crowds import Crowd, crowd_script
@@ -26,6 +27,7 @@ from sessionproof.workload.threads import Stopped, Threads
 
 _CLIENTS = 4  # of each kind
 _SOON_NS = 3_000_000  # from the order to the common moment: all have heard it by then
+_SPREADS_NS = (0, 0, 200_000, 1_000_000)  # within which clients begin, in turn
 _APPENDS = 2
 _SHORT_S = 1.0
 _AGAIN = 5
@@ -48,7 +50,7 @@ def by_many(trial: Trial) -> None:
         while turn < len(ways) or not trial.enough(monotonic_s() - start):
             named, clients = list(ways.items())[turn % len(ways)]
             turn += 1
-            round_ = _opened(trial, named, clients)
+            round_ = _opened(trial, named, clients, turn)
             doubt = _judged(trial, round_, clients)
             if doubt:
                 doubts.append(doubt)
@@ -125,9 +127,10 @@ def _ended(processes: Sequence[Process]) -> None:
     threads.close()
 
 
-def _opened(trial: Trial, named: str, clients: Sequence[Opens]) -> _Round:
+def _opened(trial: Trial, named: str, clients: Sequence[Opens], turn: int) -> _Round:
     """One fresh location, opened by all of them; raises Broken when one hangs or ends."""
     trial.store.fresh_location()
+    spread, chance = _SPREADS_NS[turn // 3 % len(_SPREADS_NS)], generator(trial.seed, turn)
     begin_ns = monotonic_ns() + _SOON_NS
     creates = needs_create(trial.claims, trial.capabilities)
     by_store = trial.claims.session_ids == "store"
@@ -138,7 +141,8 @@ def _opened(trial: Trial, named: str, clients: Sequence[Opens]) -> _Round:
             sessions.append("shared")
         said = tuple(f"from client {number} #{at}" for at in range(len(sessions)))
         messages = [_message(trial, text) for text in said]
-        visits.append(Visit(begin_ns, sessions, messages, creates))
+        at_ns = begin_ns + chance.randint(0, spread)
+        visits.append(Visit(at_ns, sessions, messages, creates))
         texts.append(said)
     threads = Threads(len(clients))
     deadline_s = trial.store.deadlines.open_s + 2 * trial.store.deadlines.operation_s
@@ -228,8 +232,8 @@ def _broken(
 ) -> Broken:
     """The finding, after the same was tried again on further locations."""
     failed = 0
-    for _ in range(_AGAIN):
-        again = _opened(trial, round_.named, clients)
+    for turn in range(_AGAIN):
+        again = _opened(trial, round_.named, clients, turn)
         failed += again.failed is not None or _missing(trial, again) is not None
     finding = Finding(
         anomaly=anomaly,
