@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -200,8 +201,9 @@ def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
     start, rounds = monotonic_s(), Rounds(trial)
     with _crews(trial, kinds) as crews:
         for turn in itertools.count():
-            one = crews[(turn + turn // len(mixes)) % len(crews)]
-            played = rounds.play(one, mixes[turn % len(mixes)])
+            one = crews[turn % len(crews)]
+            shift = turn // math.lcm(len(crews), len(mixes))  # so that each plays every mix
+            played = rounds.play(one, mixes[(turn + shift) % len(mixes)])
             _conclude(trial, rounds, one, played, row, number=number)
             if played.counts:
                 trial.count(unit, row.counted(played))
