@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sessionproof import __version__
+from sessionproof.cli.history import history
 
 
 def entry() -> None:
@@ -188,3 +189,6 @@ def audit(file: Path, *, as_json: bool) -> None:
     from sessionproof.cli.audit import examine_file
 
     click.get_current_context().exit(examine_file(file, as_json=as_json))
+
+
+main.add_command(history)
