@@ -17,9 +17,11 @@ from sessionproof.workload.awaiting import waited
 from sessionproof.workload.client import Job, Speech, speech
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen, Handle
+from sessionproof.workload.processes import ProcessSeats
 from sessionproof.workload.rounds import Call, Round
 from sessionproof.workload.seats import Seats, Setting, TaskSeats, ThreadSeats, raw
 from sessionproof.workload.sessions import begin, needs_create
+from sessionproof.workload.threads import Stopped
 from sessionproof.workload.vocabulary import vocabulary
 
 Kind: TypeAlias = Literal["threads", "shared", "tasks", "processes"]
@@ -123,6 +125,8 @@ class Crew:
         files.name_sessions(folder, round_.sessions)
         try:
             stopped = self._work(round_, folder)
+        except Stopped as stop:
+            stopped = stop.outcome
         except CannotOpen as error:
             stopped = Outcome("fail", failure=Failure("CannotOpen", str(error)))
         if stopped is not None:
@@ -277,8 +281,13 @@ def _tasks(store: StoreUnderTest, clients: int) -> TaskSeats:
     )
 
 
+def _processes(store: StoreUnderTest, clients: int) -> ProcessSeats:
+    return ProcessSeats(store.spec.name, store.location, number=clients, deadlines=store.deadlines)
+
+
 _SEATS: dict[Kind, Callable[[StoreUnderTest, int], Seats]] = {
     "threads": _threads,
     "shared": _shared,
     "tasks": _tasks,
+    "processes": _processes,
 }

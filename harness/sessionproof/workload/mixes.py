@@ -19,6 +19,7 @@ from sessionproof.workload.sessions import needs_create
 
 _MESSAGE_BYTES = 120  # of the longest message, with what stores put around it
 _BATCH_MOST = 8
+_LIMITS = (1, 2, 3, 7, 20, 50)  # of pages; the small ones have many boundaries
 _METHODS = {
     F.READ_LAST: {"read_last"},
     F.PAGES: {"page"},
@@ -63,7 +64,7 @@ class Drawing:
             return 1
         if f is F.READ_LAST:
             return self.random.randint(1, 5)
-        return self.random.choice((3, 7, 20)) if f is F.PAGES else 0
+        return self.random.choice(_LIMITS) if f is F.PAGES else 0
 
 
 def _has(capabilities: Collection[str], f: F) -> bool:
@@ -125,20 +126,27 @@ def _mixed(drawing: Drawing) -> tuple[int, Programs]:
 
 
 def _counts(drawing: Drawing) -> tuple[int, Programs]:
-    return 2, _of_weights(drawing, {F.APPEND: 0.55, F.COUNT: 0.35, F.READ: 0.1}, 2)
+    programs = _of_weights(drawing, {F.APPEND: 0.55, F.COUNT: 0.35, F.READ: 0.1}, 2)
+    return 2, _in_batches(programs, drawing, share=0.3)
 
 
 def _pages(drawing: Drawing) -> tuple[int, Programs]:
-    return 1, _of_weights(drawing, {F.APPEND: 0.6, F.PAGES: 0.3, F.READ: 0.1}, 1)
+    programs = _of_weights(drawing, {F.APPEND: 0.6, F.PAGES: 0.3, F.READ: 0.1}, 1)
+    return 1, _in_batches(programs, drawing, share=0.2)
 
 
 def _batches(drawing: Drawing) -> tuple[int, Programs]:
     programs = _of_weights(drawing, {F.APPEND: 0.45, F.READ: 0.55}, 2)
-    return 2, [[_in_batches(call, drawing) for call in program] for program in programs]
+    return 2, _in_batches(programs, drawing, share=1.0)
 
 
-def _in_batches(call: Call, drawing: Drawing) -> Call:
-    if call.f is not F.APPEND or drawing.batch < 2:
+def _in_batches(programs: Programs, drawing: Drawing, *, share: float) -> Programs:
+    """The programs with batches in the place of this share of their appends."""
+    return [[_in_batch(call, drawing, share) for call in program] for program in programs]
+
+
+def _in_batch(call: Call, drawing: Drawing, share: float) -> Call:
+    if call.f is not F.APPEND or drawing.batch < 2 or drawing.random.random() >= share:
         return call
     return call._replace(n=drawing.random.randint(2, drawing.batch))
 
@@ -206,25 +214,25 @@ _SECTION = 5  # calls of each client on one session: few, as each order of them 
 def _long(drawing: Drawing) -> tuple[int, Programs]:
     """Two sessions that grow very long, read by their ends, beside many short ones."""
     short = max(1, drawing.length // 10)
-    ends = {F.READ_LAST: 0.2, F.COUNT: 0.1}
-    often: dict[F, float] = {F.APPEND: 0.7, **{f: w for f, w in ends.items() if drawing.has(f)}}
+    often = {F.APPEND: 0.7, F.READ_LAST: 0.2, F.COUNT: 0.1}
+    seldom = {F.APPEND: 0.6, F.READ: 0.4}
+    chance = drawing.random
     programs = []
     for _ in range(drawing.clients):
-        program = [Call(F.APPEND, drawing.random.randrange(2), 1, Phase.RAMP)]
+        program = [Call(F.APPEND, chance.randrange(2), 1, Phase.RAMP)]
         for at in range(drawing.length - 2):
-            session = 2 + at // 10 % short
-            if drawing.random.random() < 0.7:
-                program.append(
-                    _in_batches(drawing.call(often, drawing.random.randrange(2)), drawing)
-                )
+            if chance.random() < _LONG_SHARE:
+                call = drawing.call(often, chance.randrange(2))
             else:
-                program.append(drawing.call({F.APPEND: 0.6, F.READ: 0.4}, session))
+                call = drawing.call(seldom, 2 + at // 10 % short)
+            program.append(_in_batch(call, drawing, 0.5))
         for at in range(_LONG_READS):
             program[(at + 1) * len(program) // (_LONG_READS + 1)] = Call(F.READ, at % 2)
         programs.append([*program, Call(F.READ, 0, 0, Phase.HEAL)])
     return 2 + short, programs
 
 
+_LONG_SHARE = 0.7  # of the calls, on the long sessions
 _LONG_READS = 2  # of a client, on sessions whose every read costs much
 
 

@@ -1,0 +1,140 @@
+"""The program of a client process: ``python -m sessionproof.workload.client_main``.
+
+It reads one request a line, as JSON, and answers each with one line: ``open`` a store by its name,
+``work`` on a job of a round, ``close`` the store again; then it may open another. It ends when its
+stdin does. What the store prints goes to stderr.
+
+The store lives in a guarded handle of this process, so that a call that hangs is told with its
+stack. Should not even this process be able to speak, it writes its stacks to stderr before it is
+ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sessionproof.contract.clock import monotonic_ns
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreNotFound, find_store
+from sessionproof.contract.message import from_json
+from sessionproof.contract.operations import Outcome
+from sessionproof.history.columns import F, Phase
+from sessionproof.host.server import Channel, take_stdio
+from sessionproof.workload.client import Job, Speech
+from sessionproof.workload.guard import CannotOpen, Handle, outcome_of
+from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.rounds import Call
+from sessionproof.workload.seats import Setting, ThreadSeats
+
+JSON = dict[str, Any]
+
+
+class Desk:
+    """The one place of this process, and who sits there."""
+
+    def __init__(self) -> None:
+        self._seats: ThreadSeats | None = None
+        self._handle: Handle | None = None
+
+    def answer(self, request: JSON) -> JSON:
+        """The answer to any request; ``error`` is a mistake of ours."""
+        try:
+            match request["do"]:
+                case "open":
+                    return self._open(request)
+                case "work":
+                    return self._work(request)
+                case _:
+                    return self._close()
+        except (CannotOpen, StoreNotFound) as refusal:
+            return {"refused": " ".join(str(refusal).split())}
+        except Exception as error:  # noqa: BLE001 - calls of the store are caught singly
+            return {"error": told(outcome_of(error))}
+
+    def _open(self, request: JSON) -> JSON:
+        deadlines = Deadlines(operation_s=request["operation_s"], open_s=request["open_s"])
+        location = Location(Path(request["root"]), request["url"], request["namespace"])
+        spec = find_store(request["store"])
+        self._handle = Handle(spec, location, deadlines=deadlines)
+        self._seats = ThreadSeats([self._handle], _no_other, operation_s=deadlines.operation_s)
+        return {}
+
+    def _work(self, request: JSON) -> JSON:
+        if self._seats is None:
+            raise RuntimeError("no store is open")
+        speech = Speech(from_json(request["sample"]), request["counted"])
+        setting = Setting(Path(request["folder"]), speech, request["ids"], request["by_store"])
+        given = request["job"]
+        job = Job(**{**given, "program": tuple(map(_call, given["program"]))})
+        faulthandler.dump_traceback_later(request["patience_s"], exit=False)
+        sleep_until(request["begin_ns"])
+        stopped = self._seats.work([job], setting)
+        faulthandler.cancel_dump_traceback_later()
+        return {"ids": setting.ids, "stopped": None if stopped is None else outcome_json(stopped)}
+
+    def _close(self) -> JSON:
+        handle, self._handle, self._seats = self._handle, None, None
+        closed = Outcome("ok") if handle is None else handle.close()
+        return {"closed": "" if closed.type == "ok" else told(closed)}
+
+
+def sleep_until(at_ns: int) -> None:
+    """Sleep up to this time of the monotonic clock; not at all when it has passed."""
+    left_ns = at_ns - monotonic_ns()
+    if left_ns > 0:
+        time.sleep(left_ns / 1e9)
+
+
+def outcome_json(outcome: Outcome) -> JSON:
+    """An outcome without its value, for another process."""
+    failure = outcome.failure
+    shown = (failure.type, failure.text, dict(failure.evidence)) if failure else None
+    return {"type": outcome.type, "failure": shown}
+
+
+def told(outcome: Outcome) -> str:
+    """How it failed, in a line."""
+    failure = outcome.failure
+    return " ".join(f"{failure.type}: {failure.text}".split()) if failure else outcome.type
+
+
+def _call(given: list[int]) -> Call:
+    f, session, n, phase = given
+    return Call(F(f), session, n, Phase(phase))
+
+
+def _no_other() -> Handle:
+    raise CannotOpen("a client process has one handle")
+
+
+def main() -> None:
+    """Take the pipes, then the import path that the command line gives, then serve."""
+    parser = argparse.ArgumentParser(prog="python -m sessionproof.workload.client_main")
+    parser.add_argument("--path", action="append", metavar="ENTRY")
+    arguments = parser.parse_args()
+    channel = take_stdio()
+    faulthandler.enable()
+    if arguments.path is not None:
+        sys.path[:] = arguments.path
+    serve(channel)
+    sys.stdout.flush()
+    os._exit(0)  # what hangs in a thread does not keep the process
+
+
+def serve(channel: Channel) -> None:
+    """Answer requests until there are no more, and close what is open."""
+    desk = Desk()
+    while line := channel.receive():
+        channel.send(json.dumps(desk.answer(json.loads(line))).encode() + b"\n")
+    desk.answer({"do": "close"})
+
+
+if __name__ == "__main__":
+    main()

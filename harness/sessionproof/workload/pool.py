@@ -1,0 +1,81 @@
+"""Client processes that are started once, kept, and used for any store and location.
+
+A process that has hung or ended is never given back: another one takes its place.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from sessionproof.host.process import Process
+from sessionproof.workload.threads import Threads
+
+_GRACE_S = 2.0  # for a process that is idle to end by itself
+
+
+class Pool:
+    """Idle client processes of one import path, one working directory and one parent."""
+
+    def __init__(self) -> None:
+        self._idle: list[Process] = []
+        self._for: object = None
+        self._lock = Lock()
+
+    def take(self, number: int) -> list[Process]:
+        """So many processes, started where there are none; raises RuntimeError."""
+        with self._lock:
+            self._suit(_here())
+            taken = [self._idle.pop() for _ in range(min(number, len(self._idle)))]
+        try:
+            for _ in range(number - len(taken)):
+                taken.append(Process(client_command()))  # noqa: PERF401 - each may fail
+        except OSError as error:
+            self.give(taken)
+            raise RuntimeError(f"no process could be started: {error}") from None
+        return taken
+
+    def give(self, processes: Sequence[Process]) -> None:
+        """Give back processes that have closed what they opened, or have ended."""
+        with self._lock:
+            self._idle += [process for process in processes if process.end is None]
+
+    def close(self) -> None:
+        """End all that are idle."""
+        with self._lock:
+            self._suit(None)
+
+    def _suit(self, here: object) -> None:
+        if here == self._for:
+            return
+        idle, self._idle = self._idle, []
+        started_here = self._for is not None and self._for[-1] == os.getpid()  # type: ignore[index]
+        self._for = here
+        if not idle or not started_here:
+            return  # a fork does not end the processes of its parent
+        threads = Threads(len(idle))
+        finish = [partial(process.finish, _GRACE_S) for process in idle]
+        threads.together(finish, deadline_s=10 * _GRACE_S)
+        threads.close()
+
+
+def _here() -> tuple[object, ...]:
+    """What a process takes over when it starts, and cannot change afterwards."""
+    return (*sys.path, Path.cwd(), os.getpid())
+
+
+def client_command() -> list[str]:
+    """The command of a client process, with this process's import path."""
+    paths = [f"--path={entry}" for entry in sys.path]
+    return [sys.executable, "-m", "sessionproof.workload.client_main", *paths]
+
+
+POOL = Pool()
+"""The pool of this process; what is in it ends with the process."""
+
+atexit.register(POOL.close)
