@@ -16,11 +16,9 @@ import faulthandler
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.contract.message import from_json
@@ -70,11 +68,16 @@ class Desk:
         if self._seats is None:
             raise RuntimeError("no store is open")
         speech = Speech(from_json(request["sample"]), request["counted"])
-        setting = Setting(Path(request["folder"]), speech, request["ids"], request["by_store"])
+        setting = Setting(
+            folder=Path(request["folder"]),
+            speech=speech,
+            ids=request["ids"],
+            by_store=request["by_store"],
+            begin_ns=request["begin_ns"],
+        )
         given = request["job"]
         job = Job(**{**given, "program": tuple(map(_call, given["program"]))})
         faulthandler.dump_traceback_later(request["patience_s"], exit=False)
-        sleep_until(request["begin_ns"])
         stopped = self._seats.work([job], setting)
         faulthandler.cancel_dump_traceback_later()
         return {"ids": setting.ids, "stopped": None if stopped is None else outcome_json(stopped)}
@@ -83,13 +86,6 @@ class Desk:
         handle, self._handle, self._seats = self._handle, None, None
         closed = Outcome("ok") if handle is None else handle.close()
         return {"closed": "" if closed.type == "ok" else told(closed)}
-
-
-def sleep_until(at_ns: int) -> None:
-    """Sleep up to this time of the monotonic clock; not at all when it has passed."""
-    left_ns = at_ns - monotonic_ns()
-    if left_ns > 0:
-        time.sleep(left_ns / 1e9)
 
 
 def outcome_json(outcome: Outcome) -> JSON:

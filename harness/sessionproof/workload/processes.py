@@ -27,7 +27,7 @@ JSON = dict[str, Any]
 
 _GRACE_S = 10.0  # beyond every deadline of the process's own
 _START_S = 60.0  # for a process to start, on a machine however busy
-_SOON_NS = 2_000_000  # from the order to the common start: all have heard it by then
+_SOON_NS = 3_000_000  # from the order to the common start: all have heard it by then
 
 
 class ProcessSeats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 from typing import Any, Protocol
 
+from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.journal import Journal
 from sessionproof.workload.awaiting import waited
@@ -26,12 +28,17 @@ _TOGETHER_S = 1.0  # for the threads of a busy machine to come to the start
 
 @dataclass(frozen=True)
 class Setting:
-    """What all clients of a round have in common; ``ids`` as in ``Client``."""
+    """What all clients of a round have in common; ``ids`` as in ``Client``.
+
+    Threads do not begin before ``begin_ns`` of the monotonic clock, so that those of several
+    processes begin together.
+    """
 
     folder: Path
     speech: Speech
     ids: list[str | None]
     by_store: bool
+    begin_ns: int = 0
 
 
 class Seats(Protocol):
@@ -72,12 +79,12 @@ class ThreadSeats:
         """As in ``Seats``."""
         with _clients(jobs, self._stores, setting, self._capabilities) as clients:
             watch = Watch(clients, self._operation_s)
-            barrier = Barrier(len(clients))
+            start = partial(_start, Barrier(len(clients)), setting.begin_ns)
             handles = self._handles[: len(clients)]
             with _frequent_switches():
                 for handle, client in zip(handles, clients, strict=True):
                     name = f"client {client.job.client} of {len(clients)} at once"
-                    handle.begin(name, partial(_in_thread, client, barrier, watch))
+                    handle.begin(name, partial(_in_thread, client, start, watch))
                 hung = watch.hung()
             ended = [handle.ended(0.0 if hung else self._operation_s) for handle in handles]
             if hung:
@@ -150,9 +157,17 @@ def _close(store: Any, _: Any, wait: Wait) -> None:
     waited(store.close(), wait)
 
 
-def _in_thread(client: Client, barrier: Barrier, watch: Watch, _: Any, wait: Wait) -> None:
+def _start(barrier: Barrier, begin_ns: int) -> None:
+    """Wait for the others."""
     with suppress(BrokenBarrierError):
         barrier.wait(_TOGETHER_S)
+    left_ns = begin_ns - monotonic_ns()
+    if left_ns > 0:
+        time.sleep(left_ns / 1e9)
+
+
+def _in_thread(client: Client, start: Callable[[], None], watch: Watch, _: Any, wait: Wait) -> None:
+    start()
     try:
         run(client, wait)
     finally:
