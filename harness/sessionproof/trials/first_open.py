@@ -174,7 +174,7 @@ def _stopped(trial: Trial, named: str, error: Exception) -> Broken:
         seen=failure.text,
         evidence=dict(failure.evidence),
     )
-    return Broken(_with_script(trial, finding, named, ()))
+    return Broken(_with_script(trial, finding, named))
 
 
 def _judged(trial: Trial, round_: _Round, clients: Sequence[Opens]) -> str | None:
@@ -213,16 +213,16 @@ def _missing(trial: Trial, round_: _Round) -> str | None:
         appends = [deed for deed in deeds if deed.call == "append"]
         for deed, text in zip(appends, texts, strict=False):
             sent.setdefault(deed.session, []).append(text)
-    for session, texts in sent.items():
+    for session, wanted in sent.items():
         outcome = handle.invoke(Read("s0"), session)
         if outcome.failure is not None and outcome.type == "info":
             return f"the read afterwards raised {outcome.failure.type}: {outcome.failure.text}"
         there = [_text(message) for message in outcome.value or ()]
-        for text in texts:
+        for text in wanted:
             if text not in there:
                 return (
                     f"{text!r} was acknowledged in session {session!r}, where a handle that was "
-                    f"opened afterwards finds {len(there)} messages of {len(texts)}"
+                    f"opened afterwards finds {len(there)} messages of {len(wanted)}"
                 )
     return None
 
@@ -243,7 +243,7 @@ def _broken(
         repeats=f"{failed} of {_AGAIN}",
         window=_window(round_, seen),
     )
-    return Broken(_with_script(trial, finding, round_.named, round_.texts))
+    return Broken(_with_script(trial, finding, round_.named))
 
 
 def _window(round_: _Round, sentence: str) -> Window:
@@ -264,9 +264,7 @@ def _window(round_: _Round, sentence: str) -> Window:
     return Window(session="", sentence=sentence, intervals=tuple(intervals))
 
 
-def _with_script(
-    trial: Trial, finding: Finding, named: str, _texts: Sequence[Sequence[str]]
-) -> Finding:
+def _with_script(trial: Trial, finding: Finding, named: str) -> Finding:
     trial.store.close()
     creates = needs_create(trial.claims, trial.capabilities)
     given = "" if trial.claims.session_ids == "store" else "f'own-{number}'"
