@@ -1,0 +1,136 @@
+"""A process that opens a store and forks: ``python -m sessionproof.workload.forked_main``.
+
+It reads one request as JSON from stdin, and answers one line: what parent and child appended at
+the same time, each ``[text, outcome, error]``, and how the child ended. What the store prints goes
+to stderr. It never runs inside a process of the harness: a fork there would copy its threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import faulthandler
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import find_store
+from sessionproof.contract.message import Message, from_json
+from sessionproof.host.server import take_stdio
+from sessionproof.workload.awaiting import settled, waited
+from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.texts import said
+
+Line = tuple[str, str, str]
+
+
+def _appended(append: Callable[[str], object], texts: Sequence[str]) -> list[Line]:
+    lines: list[Line] = []
+    for text in texts:
+        try:
+            append(text)
+            lines.append((text, "ok", ""))
+        except BaseException as error:  # noqa: BLE001 - a store may raise anything
+            outcome = outcome_of(error)
+            failure = outcome.failure
+            told = f"{failure.type}: {failure.text}" if failure else ""
+            lines.append((text, outcome.type, " ".join(told.split())[:300]))
+    return lines
+
+
+class _Client:
+    """The store on this side of the fork, with an event loop of its own."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._request = request
+        self._sample: Message = from_json(request["sample"])
+        self._times = request["first_us"]
+        location = Location(Path(request["root"]), request["url"], request["namespace"])
+        self.store = self._done(find_store(request["store"]).open(location))
+
+    def append(self, text: str) -> None:
+        """Append one message to the session that both sides use."""
+        timed = self._sample.created_at_us is not None
+        self._times += 1
+        message = said(self._sample, text, at_us=self._times if timed else None)
+        self._done(self.store.append(self._request["session"], [message]))
+
+    def close(self) -> None:
+        """Close the store."""
+        self._done(self.store.close())
+
+    def _done(self, value: Any) -> Any:
+        return waited(value, lambda awaitable: self._loop.run_until_complete(settled(awaitable)))
+
+
+def _child(client: _Client, request: dict[str, Any], pipe: int) -> None:
+    """Append in the child and write what came of it into the pipe; never returns."""
+    try:
+        faulthandler.dump_traceback_later(request["child_s"], exit=True)
+        lines = []
+        if not request["inherits"]:
+            own = request | {"first_us": request["first_us"] + 1_000}
+            opened: list[_Client] = []
+            lines = _appended(lambda _: opened.append(_Client(own)), ["to open"])
+            client, lines = (opened[0], []) if opened else (client, lines)
+        lines = lines or _appended(client.append, request["child"])
+        with os.fdopen(pipe, "w", encoding="utf-8") as file:
+            json.dump(lines, file)
+        if not request["inherits"] and lines[0][0] != "to open":
+            client.close()
+    except BaseException:  # noqa: BLE001 - told by the exit code, and on stderr
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def forked(request: dict[str, Any]) -> dict[str, Any]:
+    """Open, append once, fork, and append on both sides at the same time."""
+    client = _Client(request)
+    first = _appended(client.append, request["first"])
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _child(client, request, writing)
+    os.close(writing)
+    parent = _appended(client.append, request["parent"])
+    with os.fdopen(reading, encoding="utf-8") as file:
+        told = file.read()
+    _, status = os.waitpid(child, 0)
+    after = _appended(client.append, request["after"])
+    client.close()
+    return {
+        "parent": [*first, *parent, *after],
+        "child": json.loads(told) if told else [],
+        "status": os.waitstatus_to_exitcode(status),
+    }
+
+
+def main() -> None:
+    """Take the pipes and the import path, answer the one request."""
+    parser = argparse.ArgumentParser(prog="python -m sessionproof.workload.forked_main")
+    parser.add_argument("--path", action="append", metavar="ENTRY")
+    arguments = parser.parse_args()
+    channel = take_stdio()
+    if arguments.path is not None:
+        sys.path[:] = arguments.path
+    request = json.loads(channel.receive())
+    try:
+        answer = forked(request)
+    except BaseException as error:  # noqa: BLE001 - the store's, as it was opened or closed
+        failure = outcome_of(error).failure
+        answer = {"refused": f"{failure.type}: {failure.text}" if failure else ""}
+    channel.send(json.dumps(answer).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
