@@ -69,7 +69,7 @@ def save(history: History, path: Path, *, shards: int = 1) -> None:
         raise ValueError("there is at least one shard")
     if path.is_dir():
         path /= _SAVED
-    check(replace(history, sessions=_padded(history, path)), path)
+    check(history, path)
     _format(path).write(history, path, shards=shards)
 
 
@@ -97,13 +97,14 @@ class _File:
                 yield shard_of(self._part(own), shard, shards)
 
     def _part(self, shard: int) -> History:
-        if self.form is None:
-            part = recovered(self.path)
-        else:
-            part = self.form.part_of(self.path, self.facts, shard)
-        # The names of sessions may be in another file of the folder.
-        check(replace(part, sessions=_padded(part, self.path)), self.path)
-        return part
+        with reading(self.path):
+            if self.form is None:
+                part = recovered(self.path)
+            else:
+                part = self.form.part_of(self.path, self.facts, shard)
+            check(part, self.path)
+            _sessions_of(part, self.path)
+            return part
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,16 @@ def _said_names(folder: Path) -> tuple[str, ...]:
 def _padded(history: History, path: Path) -> tuple[str, ...]:
     """The names of the sessions, and the number of each that has none."""
     known = history.sessions
-    wanted = int(history.rows["session"].max()) + 1 if len(history) else 0
-    if wanted > max(len(known), _SESSIONS_MOST):
-        raise HistoryError(f"{path} is damaged: it speaks of {wanted:,} sessions")
+    wanted = _sessions_of(history, path)
     if wanted <= len(known) and all(known):
         return known
     names = (*known, *("" for _ in range(len(known), wanted)))
     return tuple(name or f"session {number}" for name, number in zip(names, count(), strict=False))
+
+
+def _sessions_of(history: History, path: Path) -> int:
+    """How many sessions the rows speak of; raises HistoryError beyond all measure."""
+    number = int(history.rows["session"].max()) + 1 if len(history) else 0
+    if number > max(len(history.sessions), _SESSIONS_MOST):
+        raise HistoryError(f"{path} is damaged: it speaks of {number:,} sessions")
+    return number
