@@ -43,6 +43,7 @@ STALE = window(
         Seen(client="client 2", call="read()", ended_us=38),
         Seen(client="client 2", call="read()", ended_us=236, labels=ORDER[:2], wrong=(2,)),
         Seen(client="client 2", call="read()", ended_us=371, labels=(*ORDER[:3], "#32")),
+        Seen(client="client 4", call="read_last(2)", ended_us=380, labels=("#16", "#32")),
     ),
     order=(*ORDER[:3], "#32"),
     left_out=37,

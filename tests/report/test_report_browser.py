@@ -25,7 +25,7 @@ FLAGS = (
 )  # fmt: skip
 DARK = "--blink-settings=preferredColorScheme=0"
 WIDTHS = (360, 390, 1280)
-SHOWN = ("three_broken", "unclaimed", "interrupted", "all_hold", "fast", "hostile")
+SHOWN = ("three_broken", "unclaimed", "interrupted", "all_hold", "fast", "together", "hostile")
 WRAPPER = """<!doctype html><body><script>
 const names = NAMES, widths = WIDTHS, seen = {};
 window.addEventListener("message", () => { seen.message = true; });
@@ -54,6 +54,37 @@ for (const name of names) for (const width of widths) {
   frame.src = name + "/index.html";
   document.body.append(frame);
 }
+</script>"""
+
+STEPS = """<!doctype html><body><script>
+const frame = document.createElement("iframe"), seen = {};
+frame.style.cssText = "width:1280px;height:640px;border:0";
+frame.onload = () => {
+  const page = frame.contentDocument;
+  const told = (box) => [...box.querySelectorAll(".readout p")].filter(
+    (one) => one.checkVisibility()).map((one) => one.innerText);
+  const box = page.querySelector(".window"), bars = [...box.querySelectorAll("a.op")];
+  seen.quiet = told(box);
+  seen.bars = bars.map((bar) => {
+    bar.focus();
+    return [page.activeElement === bar, bar.getAttribute("aria-label"), told(box)];
+  });
+  page.activeElement.blur();
+  box.querySelector(".ways a").click();
+  setTimeout(() => {
+    seen.jumped = page.activeElement.getAttribute("class");
+    const details = box.querySelector("details");
+    seen.closed = !details.open;
+    bars[1].dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+    setTimeout(() => {
+      seen.opened = details.open;
+      seen.target = page.querySelector("tr:target").innerText;
+      document.body.dataset.seen = JSON.stringify(seen);
+    }, 300);
+  }, 300);
+};
+frame.src = "together/index.html";
+document.body.append(frame);
 </script>"""
 
 # What the browser asks its maker for by itself; that no page does is seen by its text.
@@ -113,6 +144,27 @@ def test_the_filter_shows_only_what_is_broken(tmp_path):
         assert seen[f"all_hold {width}"]["filtered"] > 0
         assert seen[f"all_hold {width}"]["ground"] == "rgb(20, 23, 26)"  # it is dark, too
         assert seen[f"all_hold {width}"]["width"] <= seen[f"all_hold {width}"]["visible"]
+
+
+def test_a_window_is_told_by_keyboard(tmp_path):
+    """Focus on a bar shows what it is, and links lead to the guilty one and to its row."""
+    write_report(SAMPLES["together"], tmp_path / "together")
+    (tmp_path / "steps.html").write_text(STEPS, "utf-8")
+    out, said = browse(tmp_path, (tmp_path / "steps.html").as_uri(), "--dump-dom")
+    assert not said
+    seen = json.loads(html.unescape(re.search(r'data-seen="([^"]*)"', out)[1]))
+    assert [words[:14] for words in seen["quiet"]] == ["Point at a bar"]
+    assert seen["bars"]
+    for focused, name, told in seen["bars"]:
+        assert focused
+        (words,) = told
+        client, call = name.split(";")[0].split(": ")
+        assert words.startswith(f"{client} {call}")
+        assert all(part in words for part in name.split("; ")[1:])
+    assert "guilty" in seen["jumped"].split()
+    assert seen["closed"]
+    assert seen["opened"]
+    assert seen["target"].startswith("2")
 
 
 class Listener(http.server.ThreadingHTTPServer):

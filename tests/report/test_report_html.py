@@ -25,7 +25,7 @@ from report_samples import (
 
 import sessionproof.report.html as page_module
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.verdicts import Reproducer, Step, Verdict
+from sessionproof.contract.verdicts import Interval, Reproducer, Seen, Step, Verdict, Window
 from sessionproof.report.html import render_html
 from sessionproof.report.plain import shown
 from sessionproof.report.result import merge
@@ -308,6 +308,11 @@ def test_a_page_is_never_too_large():
         script=(text,) * 99, evidence={f"{n}{text}": text for n in range(9)},
         reproducer=Reproducer(file=text, fails=True, said=text),
         steps=(Step(call=text, session=text, sent=(text,) * 99, said=text),) * 99,
+        window=Window(
+            session=text, sentence=text, order=(text,) * 99, history=text,
+            intervals=(Interval(client=text, call=text, began_us=0, ended_us=9, said=text),) * 99,
+            reads=(Seen(client=text, call=text, ended_us=9, labels=(text,) * 99),) * 99,
+        ),
     )  # fmt: skip
     changes = {"reason": text, "notes": (text,) * 99}
     rows = merge(records(*(broken(row, *[finding] * 9, **changes) for row in GUARANTEES)))

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from report_samples import HOSTILE, LOST, SAMPLES, all_hold, three_broken, unclaimed
+from report_windows import STALE
 
 from sessionproof.report.junit import render_junit
 from sessionproof.report.plain import shown
@@ -89,6 +90,12 @@ def test_a_failure_tells_its_findings():
     assert f"reproducer: repro/CORE-08.py: {said}" in text
     text = case_of(suite_of(three_broken), "CORE-06").find("failure").text
     assert "reproducer: repro/CORE-06.py: it did not fail when it was run alone" in text
+
+
+def test_a_failure_tells_why_it_cannot_be():
+    """The sentence of a window is part of the failure's text."""
+    texts = [one.text or "" for one in suite_of(SAMPLES["together"]).iter("failure")]
+    assert sum(f"because: {STALE.sentence}" in text for text in texts) == 1
 
 
 def test_what_was_seen_but_decides_nothing_is_told_too():

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt  # which rich brings along
 from report_samples import HOSTILE, LOST, SAMPLES, broken, records, run, three_broken
+from report_windows import STALE
 
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Reproducer
@@ -112,6 +113,12 @@ def test_a_break_is_told():
     assert f"{len(GUARANTEES)} of {len(GUARANTEES)} were not run." in render_summary(
         SAMPLES["nothing"]
     )
+
+
+def test_a_window_is_told_in_a_sentence():
+    """What many clients did is one sentence of the finding."""
+    source = render_summary(SAMPLES["together"])
+    assert source.count(f"- because: `{STALE.sentence}`") == 1
 
 
 def test_known_and_tried_breaks_are_told_apart():

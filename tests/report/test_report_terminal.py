@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from report_samples import HOSTILE, LOST, SAMPLES, three_broken, unclaimed
+from report_windows import STALE
 from rich.console import Console
 
 from sessionproof.contract.verdicts import Verdict
@@ -61,6 +62,16 @@ def test_findings_are_told_in_brief():
     assert "repro/CORE-08.py: it failed when it was run alone; it said: AssertionError: m3" in text
     assert "repro/CORE-06.py: it did not fail when it was run alone" in text
     assert three_broken.command in text
+
+
+def test_a_window_is_told_in_a_sentence():
+    """What many clients did is one sentence below what was seen; the picture is the page's."""
+    lines = printed(SAMPLES["together"], width=400).splitlines()
+    said = [place for place, line in enumerate(lines) if f"because   {STALE.sentence}" in line]
+    assert len(said) == 1
+    assert "│ seen" in lines[said[0] - 1]
+    assert "append(#16)" not in "".join(lines)
+    assert "because" not in printed(three_broken)
 
 
 def test_the_end_says_verdict_and_path():

@@ -14,6 +14,7 @@ from sessionproof.svg.plane import (
     TOP,
     WIDTH,
     Axis,
+    Band,
     Series,
     Upright,
     plane,
@@ -105,3 +106,22 @@ def test_an_axis_is_at_least_a_power_wide():
     for values in ([], [0.0], [5.0], [10.0]):
         axis = spanning(values, str)
         assert axis.high >= 10 * axis.low > 0
+
+
+def test_bands_lie_below_and_say_what_fits():
+    """Bands begin and end on the lower axis, below all else, with as much of a word as fits."""
+    x = Axis(low=0, high=100, shown=str, logarithmic=False)
+    bands = [Band(low=0, high=50, word="ramp"), Band(low=50, high=52, word="load"),
+             Band(low=52, high=100, word="n" * 90)]  # fmt: skip
+    root = ET.fromstring(plane([], x, x, label="bands", bands=bands))
+    found = list(root.iter("rect"))
+    assert [one.get("class") for one in found] == ["band b0", "band b1", "band b0"]
+    ends = [float(one.get("x")) + float(one.get("width")) for one in found]
+    assert all(
+        abs(end - float(one.get("x"))) < 0.2 for end, one in zip(ends, found[1:], strict=False)
+    )
+    notes = [one.text for one in root.iter("text") if one.get("class") == "note"]
+    assert notes[0] == "ramp"
+    assert len(notes) == 2
+    assert notes[1].endswith("…")
+    assert len(notes[1]) < 30

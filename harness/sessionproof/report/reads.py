@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sessionproof.contract.verdicts import Seen, Window
 from sessionproof.report.plain import cut, shown
@@ -53,19 +54,19 @@ class Reads:
 def reads_table(window: Window) -> Reads | None:
     """The reads of a window with the order that they should agree with; None without reads.
 
-    Long ones are shortened to what lies around the disagreement, many are cut to those that
-    disagree and as many others as there is room for.
+    A ``read_last`` stands below the place of its first message, if the order has that. Long ones
+    are shortened to what lies around the disagreement, many are cut to those that disagree and as
+    many others as there is room for.
     """
     if not window.reads:
         return None
-    kept = _kept(window.reads)
+    kept = [_aligned(one, window.order) for one in _kept(window.reads)]
+    skipped = _skipped(window.order)
     places = _places(kept, len(window.order))
     columns = _with_gaps(places, _length(kept, len(window.order)))
     order = Seen(client="", call="", ended_us=0, labels=window.order)
     return Reads(
-        heads=tuple(
-            str(one + 1) if isinstance(one, int) else f"{len(one)} more" for one in columns
-        ),
+        heads=tuple(_head(one, skipped) for one in columns),
         gaps=tuple(not isinstance(one, int) for one in columns),
         order=_read(order, columns) if window.order else None,
         rows=tuple(_read(one, columns) for one in kept),
@@ -78,6 +79,31 @@ def _kept(reads: Sequence[Seen]) -> list[Seen]:
         return list(reads)
     places = sorted(range(len(reads)), key=lambda at: (not reads[at].wrong, at))[:READS_MAX]
     return [reads[at] for at in sorted(places)]
+
+
+def _aligned(one: Seen, order: Sequence[str]) -> Seen:
+    """A read of the newest alone, moved to where they stand in the order, if they do."""
+    newest = one.call.partition("(")[0] == "read_last"
+    if not (newest and one.labels and one.labels[0] in order):
+        return one
+    start = order.index(one.labels[0])
+    labels = (*("",) * start, *one.labels)
+    return replace(one, labels=labels, wrong=tuple(at + start for at in one.wrong))
+
+
+def _skipped(order: Sequence[str]) -> int:
+    """How many messages the first label stands for, as ``… 12`` does; 0 where it is a message."""
+    found = re.fullmatch(r"… (\d{1,9})", order[0]) if order else None
+    return int(found[1]) if found else 0
+
+
+def _head(column: int | range, skipped: int) -> str:
+    if not isinstance(column, int):
+        hidden = len(column) + (skipped - 1 if skipped and 0 in column else 0)
+        return f"{hidden:,} more"
+    if skipped:
+        return f"{skipped:,} more" if column == 0 else f"{column + skipped:,}"
+    return f"{column + 1:,}"
 
 
 def _length(reads: Iterable[Seen], order: int) -> int:
@@ -127,9 +153,11 @@ def _read(one: Seen, columns: Sequence[int | range]) -> Read:
 
 def _cell(one: Seen, place: int | range) -> Cell:
     if not isinstance(place, int):
-        there = any(at < len(one.labels) for at in place)
+        there = any(one.labels[place.start : place.stop])
         return Cell("…" if there else "", any(at in one.wrong for at in place))
     wrong = place in one.wrong
     if place >= len(one.labels):
         return Cell(MISSING if wrong else "", wrong)
+    if place == 0 and _skipped(one.labels):
+        return Cell("…", wrong)
     return Cell(shown(cut(one.labels[place], LABEL_CHARACTERS_MAX)), wrong)

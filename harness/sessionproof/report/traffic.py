@@ -73,7 +73,7 @@ def _pictures(row: Row) -> Pictures:
     ]
     rates = [number / one.bucket_us * 1e6 for number in one.done]
     lost = [number / one.bucket_us * 1e6 for number in one.failed]
-    high = Axis(low=0, high=max(*rates, 1.0) * 1.1, shown=count, logarithmic=False)
+    high = Axis(low=0, high=max(*rates, 1.0) * 1.2, shown=count, logarithmic=False)
     series = _series(one, rates, "s0", lambda value: f"{digits(value)} operations/s")
     if any(lost):
         series += _series(one, lost, "s1 tail", lambda value: f"{digits(value)} not ok/s")

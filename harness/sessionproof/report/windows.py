@@ -54,12 +54,13 @@ class Row:
 class Drawn:
     """All that stands on the page about the intervals of a window.
 
-    ``legend`` are small bars with what they mean, ``scale`` says how time is drawn, and ``first``
-    is the id of the first guilty bar, or empty.
+    ``legend`` are small bars with what they mean, ``scale`` says how time is drawn,
+    ``blame`` what red ones are, and ``first`` is the id of the first of them, or empty.
     """
 
     names: Markup
     bars: Markup
+    blame: str
     rows: tuple[Row, ...]
     legend: tuple[tuple[Markup, str], ...]
     scale: str
@@ -75,19 +76,26 @@ def drawn_window(window: Window, key: str) -> Drawn | None:
     kept = _kept(window.intervals)
     if not kept:
         return None
+    blame = blamed(sum(one.guilty for one in kept))
     rows = tuple(_row(one, number, key) for number, one in enumerate(kept))
-    acts = [_act(one, row) for one, row in zip(kept, rows, strict=True)]
+    acts = [_act(one, row, blame) for one, row in zip(kept, rows, strict=True)]
     lanes = sorted(dict.fromkeys(act.lane for act in acts), key=_natural)
     picture = clients(acts, lanes, label=_label(window, kept, len(lanes)), shown=marks)
     return Drawn(
         names=picture.names,
         bars=picture.bars,
+        blame=blame,
         rows=rows,
-        legend=_legend(acts),
+        legend=_legend(acts, blame),
         scale=_scale(picture.time),
         first=next((row.bar for row in rows if row.guilty), ""),
         left_out=_left_out(window.left_out + len(window.intervals) - len(kept), window.session),
     )
+
+
+def blamed(number: int) -> str:
+    """What so many guilty operations are."""
+    return "the one that is wrong" if number == 1 else f"the {number} that cannot all be right"
 
 
 def show_command(window: Window) -> str:
@@ -140,14 +148,14 @@ def _row(one: Interval, number: int, key: str) -> Row:
         outcome=OUTCOMES.get(one.outcome, _name(one.outcome)),
         said=shown(cut(one.said, SAID_CHARACTERS_MAX)),
         guilty=one.guilty,
-        when=f"{when}, {took}" if took else when,
+        when=f"{when} ({took})" if took else when,
     )
 
 
-def _act(one: Interval, row: Row) -> Act:
+def _act(one: Interval, row: Row, blame: str) -> Act:
     parts = [f"{row.client}: {row.call}", row.when, row.outcome, row.said]
     if row.guilty:
-        parts.append("one of those that cannot all be right")
+        parts.append(blame)
     outcome: Outcome = "fail" if one.outcome == "fail" else "ok"
     unknown = one.outcome == "info" or one.ended_us is None
     return Act(
@@ -175,18 +183,15 @@ def _kind(one: Interval) -> Kind:
     return "read" if one.call.partition("(")[0].strip() in READS else "write"
 
 
-def _legend(acts: Sequence[Act]) -> tuple[tuple[Markup, str], ...]:
+def _legend(acts: Sequence[Act], blame: str) -> tuple[tuple[Markup, str], ...]:
     """The kinds of bars that are there."""
     every = (
         (sample("write", "ok"), "writes", any(act.kind == "write" for act in acts)),
         (sample("read", "ok"), "reads", any(act.kind == "read" for act in acts)),
         (sample("write", "fail"), "refused", any(act.outcome == "fail" for act in acts)),
         (sample("write", "info"), "outcome unknown", any(act.outcome == "info" for act in acts)),
-        (
-            sample("write", "ok", guilty=True), "cannot all be right",
-            any(act.guilty for act in acts),
-        ),
-    )  # fmt: skip
+        (sample("write", "ok", guilty=True), blame, any(act.guilty for act in acts)),
+    )
     return tuple((picture, words) for picture, words, there in every if there)
 
 
@@ -217,7 +222,7 @@ def _label(window: Window, kept: Sequence[Interval], lanes: int) -> str:
     guilty = sum(one.guilty for one in kept)
     return (
         f"{len(kept)} operations of {lanes} clients on session {_name(window.session)}, in the "
-        f"order in which they began; {guilty} of them cannot all be right"
+        f"order in which they began; guilty: {guilty}"
     )
 
 

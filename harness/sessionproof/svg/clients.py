@@ -15,7 +15,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from sessionproof.svg.shapes import CHARACTER, arrow, box, drawing, element, line, number, text
-from sessionproof.svg.timeline import TICK, Timeline, timeline
+from sessionproof.svg.timeline import Timeline, timeline
 
 HEAD = 24  # the axis
 LANE = 42
@@ -80,7 +80,7 @@ def clients(
     right = time.places[-1] + (OPEN if opened else 0)
     width, height = right + PAD, HEAD + LANE * len(lanes)
     tops = {lane: HEAD + LANE * place for place, lane in enumerate(lanes)}
-    shapes = [*_ground(time, shown, height), *_lines(lanes, tops, width)]
+    shapes = [*_ground(time, shown, width, height), *_lines(lanes, tops, width)]
     told: dict[str, float] = {}  # how far the names above the bars of a lane reach
     shapes += [_bar(one, time, tops[one.lane] + ABOVE, right, told) for one in acts]
     guilty = [one for one in acts if one.guilty]
@@ -92,7 +92,7 @@ def clients(
 
 def sample(kind: Kind, outcome: Outcome, *, guilty: bool = False) -> Markup:
     """A small bar for a legend."""
-    end = None if outcome == "info" else 27
+    end = None if outcome == "info" else 25
     shapes = _shape(outcome, 1, end, 29, 1, 12)
     inside = element("g", *shapes, class_=_class(kind, outcome, guilty))
     return element("svg", inside, viewBox="0 0 30 14", width=30, height=14, aria_hidden="true")
@@ -116,7 +116,10 @@ def _lines(lanes: Sequence[str], tops: Mapping[str, float], width: float) -> Ite
 
 
 def _ground(
-    time: Timeline, shown: Callable[[Sequence[float]], Sequence[str]], height: float
+    time: Timeline,
+    shown: Callable[[Sequence[float]], Sequence[str]],
+    width: float,
+    height: float,
 ) -> Iterable[Markup]:
     """Marks of time, and bands where it is cut."""
     for began, ended in time.cuts:
@@ -128,10 +131,10 @@ def _ground(
     ticks = time.ticks()
     for value, words in zip(ticks, shown(ticks), strict=True):
         x = time.place(value)
-        last = x > time.places[-1] - TICK / 2 and len(ticks) > 1
+        over = x + len(words) * CHARACTER > width
         yield line(x, HEAD - 6, x, height, class_="grid")
-        yield text(x + (2 if last else -2), 12, words, class_="tick",
-                   anchor="end" if last else "start")  # fmt: skip
+        yield text(width if over else x - 2, 12, words, class_="tick",
+                   anchor="end" if over else "start")  # fmt: skip
 
 
 def _bar(one: Act, time: Timeline, top: float, right: float, told: dict[str, float]) -> Markup:
@@ -139,7 +142,7 @@ def _bar(one: Act, time: Timeline, top: float, right: float, told: dict[str, flo
     known = one.ended is not None and one.outcome != "info"
     end = max(time.place(one.ended or 0), start + SLIM) if known else None
     room = (right if end is None else end) - start
-    shapes = [box(start, top - ABOVE, room, LANE, class_="hit", radius=0)]
+    shapes = [box(start, top - ABOVE + 2, room, LANE - 4, class_="hit", radius=4)]
     shapes += _shape(one.outcome, start, end, right, top, BAR)
     fitting = (room - 8 - (CROSS if one.outcome == "fail" else 0)) / CHARACTER
     title = next((title for title in one.titles if len(title) <= fitting), "")
