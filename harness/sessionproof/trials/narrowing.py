@@ -12,6 +12,7 @@ from sessionproof.trials.rounds import Interrupted, Played
 from sessionproof.workload.rounds import Call, Round
 
 _TRIES = 12  # of the round as it was found, and of the smallest at the end
+_LEAST = 3  # of each of both, however long they take
 _FEW = 5  # of a smaller one
 _KEPT = 0.5  # of the rate at which it failed before, a smaller round must keep
 _SENDS = (F.APPEND, F.CREATE, F.REPLACE)
@@ -63,18 +64,18 @@ def narrowed(
 
 
 def _tried(play: Play, broken: Broken, failing: Failing, times: int, until: float) -> Failing:
-    """The same round so many times more, at least once."""
+    """The same round so many times more, and a few at least."""
     for _ in range(times):
         try:
             played = play(failing.played.round)
         except Interrupted:
             break  # it hangs as well: what is known so far must do
         incident = broken(played)
-        if incident is None or incident.anomaly is not failing.incident.anomaly:
+        if incident is None:
             failing = replace(failing, tried=failing.tried + 1)
         else:
             failing = Failing(played, incident, failing.failed + 1, failing.tried + 1)
-        if monotonic_s() > until:
+        if failing.tried >= _LEAST and monotonic_s() > until:
             break
     return failing
 
@@ -91,7 +92,7 @@ def _tried_smaller(
         except Interrupted:
             return None
         incident = broken(played)
-        if incident is not None and incident.anomaly is failing.incident.anomaly:
+        if incident is not None:
             failed += 1
             found = Failing(played, incident, failed, tried)
             if failed >= max(1.0, _KEPT * failing.rate * _FEW):

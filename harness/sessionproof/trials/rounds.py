@@ -20,6 +20,7 @@ from sessionproof.contract.operations import HANG, MALFORMED, Outcome
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import F, History, Phase, Type
+from sessionproof.history.overlap import overlapping
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
@@ -55,8 +56,6 @@ class Played:
     @cached_property
     def together(self) -> npt.NDArray[np.bool_]:
         """Operations that ran at the same time as one of another client on the same session."""
-        from sessionproof.history.overlap import overlapping  # noqa: PLC0415
-
         return overlapping(self.history)
 
     @property
@@ -140,7 +139,7 @@ class Rounds:
         if worked.stopped is not None:
             raise Interrupted(worked.stopped, made)
         seconds = monotonic_s() - start_s
-        from sessionproof.checks.history import judge_history  # noqa: PLC0415
+        from sessionproof.checks.history import judge_history
 
         judged = judge_history(worked.history, self.trial.claims)
         return Played(mix, made, worked.history, judged, seconds)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from sessionproof.contract.operations import (
+    Count,
+    Create,
+    Delete,
+    Get,
+    Operation,
+    Read,
+    ReadLast,
+    ReadPages,
+)
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.history.columns import F
 from sessionproof.scripts.expressions import Unwritable
@@ -12,6 +22,7 @@ from sessionproof.scripts.races import Race, race_script
 from sessionproof.trials.single import Trial
 from sessionproof.workload.crews import Crew
 from sessionproof.workload.rounds import Call, Round
+from sessionproof.workload.sessions import begin, needs_create
 
 _LINES = 10  # of one client
 
@@ -32,14 +43,32 @@ def scripted(
         sample=trial.words.samples[0],
         claims=trial.claims,
         capabilities=trial.capabilities,
-        awaited=frozenset(trial.store.awaited),
-        created=made.created,
+        awaited=_awaited(trial, {call.f for program in programs for call in program}),
+        created=made.created and needs_create(trial.claims, trial.capabilities),
         answer_s=min(20.0, trial.store.deadlines.operation_s),
     )
     try:
         return replace(finding, script=race_script(race))
     except Unwritable as why:
         return replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}"))
+
+
+def _awaited(trial: Trial, called: Collection[F]) -> frozenset[str]:
+    """Which methods of these answer awaitables: clients call the store past the handle, so ask."""
+    if "append" in trial.store.awaited:
+        name = trial.store.next_program()
+        begin(trial.handle(), name, trial.claims, trial.capabilities)
+        asked: list[Operation] = [Read(name), *(one for f, one in _ASKED if f in called)]
+        for operation in (*asked, *([Get(name)] if "get" in trial.capabilities else [])):
+            trial.handle().invoke(operation, name)
+    trial.store.close()  # whether closing does is known only then
+    return frozenset(trial.store.awaited)
+
+
+_ASKED = (
+    (F.READ_LAST, ReadLast("", 1)), (F.PAGES, ReadPages("", 1)), (F.COUNT, Count("")),
+    (F.CREATE, Create("")), (F.DELETE, Delete("")),
+)  # fmt: skip
 
 
 def program_lines(programs: tuple[tuple[Call, ...], ...]) -> Iterator[str]:

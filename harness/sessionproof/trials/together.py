@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,14 +35,17 @@ class Row:
     """What a guarantee looks at: mixes, what breaks it, and which operations are evidence.
 
     ``about`` are the operations that an incident must be about, where not every one counts.
-    ``counted`` says how much of the row's unit a round examined.
+    ``counted`` says how much of the row's unit a round examined. ``quiet`` says that those
+    operations are final ones, or are not; ``alone`` that both that contradict each other must be
+    of one client.
     """
 
     mixes: tuple[str, ...]
     breaks: frozenset[Anomaly]
     counted: Callable[[Played], int]
-    about: frozenset[F] = field(default=frozenset())
+    about: frozenset[F] = frozenset()
     quiet: bool | None = None
+    alone: bool = False
 
 
 def _number(played: Played, *fs: F) -> int:
@@ -125,6 +128,7 @@ ROWS: dict[str, Row] = {
         ("hot", "mixed"),
         frozenset({Anomaly.READ_YOUR_WRITES, Anomaly.NON_MONOTONIC, Anomaly.WRITE_ORDER}),
         _reads,
+        alone=True,
     ),
     "SEQ-02": Row(("hot", "batches"), _SEQUENCES, _numbers),
     "SEQ-04": Row(("hot", "batches"), frozenset({Anomaly.WRITE_ORDER}), _messages),
@@ -224,9 +228,12 @@ def _crews(trial: Trial, kinds: Sequence[Kind]) -> Iterator[list[Crew]]:
             raise CouldNotTell(str(why)) from None
 
 
-def _broken(row: Row, played: Played, claims: Claims) -> Incident | None:
-    """The first incident of a round that breaks the row."""
-    return next((one for one in played.judged.incidents if _breaks(row, one, played, claims)), None)
+def _broken(
+    row: Row, played: Played, claims: Claims, like: Anomaly | None = None
+) -> Incident | None:
+    """An incident of a round that breaks the row; one ``like`` another, where there is one."""
+    found = [one for one in played.judged.incidents if _breaks(row, one, played, claims)]
+    return next((one for one in found if one.anomaly is like), found[0] if found else None)
 
 
 def _breaks(row: Row, incident: Incident, played: Played, claims: Claims) -> bool:
@@ -235,12 +242,20 @@ def _breaks(row: Row, incident: Incident, played: Played, claims: Claims) -> boo
     if incident.anomaly in _OF_REAL_TIME and not claims.at_least("consistency", "linearizable"):
         return False
     rows = played.history.rows[[*incident.rows]]
+    if row.alone and len(set(_clients(played, incident.rows[:2]))) > 1:
+        return False
     if not row.about:
         return True
     about = rows[np.isin(rows["f"], [*row.about])]
     if row.quiet is None:
         return len(about) > 0
     return bool(((about["phase"] == Phase.FINAL) == row.quiet).any())
+
+
+def _clients(played: Played, rows: Sequence[int]) -> list[int]:
+    """Whose operations they are; a client keeps its place when it goes on under a new number."""
+    number = len(played.round.programs) + 1
+    return [int(one) % number for one in played.history.rows["client"][[*rows]]]
 
 
 def _conclude(
@@ -253,7 +268,7 @@ def _conclude(
     rounds.measure([one])
     failing = narrowed(
         lambda made: rounds.again(one, played.mix, made),
-        lambda again: _broken(row, again, trial.claims),
+        lambda again: _broken(row, again, trial.claims, incident.anomaly),
         played,
         incident,
         seconds=trial.profile.shrink_s,
@@ -263,7 +278,8 @@ def _conclude(
     finding = _kept(trial, finding, shown, number)
     if failing.tried:
         finding = replace(finding, repeats=f"{failing.failed} of {failing.tried} rounds")
-    attempts = attempts_for(failing.failed, failing.tried, 2 * shown.seconds)
+    sessions = len(shown.round.sessions)  # of which a script has one
+    attempts = attempts_for(failing.failed, failing.tried * sessions, 2 * shown.seconds / sessions)
     session = failing.incident.session
     raise Broken(scripted(trial, finding, one, shown.round, session=session, attempts=attempts))
 
