@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.operations import Failure, Outcome
 from sessionproof.history import files
-from sessionproof.history.columns import F, History, Phase
+from sessionproof.history.columns import ROW, F, History, Phase
+from sessionproof.history.slots import SUFFIX
 from sessionproof.workload.awaiting import waited
 from sessionproof.workload.client import Job, Speech, speech
 from sessionproof.workload.execute import StoreUnderTest
@@ -29,6 +32,12 @@ Kind: TypeAlias = Literal["threads", "shared", "tasks", "processes"]
 CLIENTS: dict[Kind, int] = {"threads": 8, "shared": 8, "tasks": 8, "processes": 4}
 """How many clients a crew has unless told otherwise."""
 
+_NAMES: dict[Kind, tuple[str, str]] = {
+    "threads": ("thread", "threads"),
+    "shared": ("thread", "threads"),
+    "tasks": ("task", "tasks"),
+    "processes": ("process", "processes"),
+}
 _QUIET_S = 60.0  # for all final reads of a round; each of them is bounded by its own deadline
 
 
@@ -111,10 +120,9 @@ class Crew:
     @property
     def named(self) -> str:
         """As in "8 threads"."""
-        if self.kind == "shared":
-            return f"{self.clients} threads on one handle"
-        ending = {"threads": "threads", "tasks": "tasks", "processes": "processes"}[self.kind]
-        return f"{self.clients} {ending}" if self.clients > 1 else f"1 {ending.rstrip('es')}"
+        one, many = _NAMES[self.kind]
+        on = " on one handle" if self.kind == "shared" else ""
+        return f"{self.clients} {one if self.clients == 1 else many}{on}"
 
     def work(self, round_: Round, folder: Path) -> Worked:
         """Carry the round out, with its journals in this folder, which must be empty.
@@ -132,7 +140,7 @@ class Crew:
         if stopped is not None:
             self.close()
             self._store.fresh_location()
-        return Worked(files.load(folder), stopped)
+        return Worked(_history(folder, round_), stopped)
 
     def close(self) -> None:
         """Close what the clients have opened."""
@@ -170,6 +178,13 @@ class Crew:
             self._handle = handle
             self._seats = _SEATS[self.kind](self._store, self.clients)
         return self._seats
+
+
+def _history(folder: Path, round_: Round) -> History:
+    """What the journals in this folder say; there are none when nobody came to begin."""
+    if not any(folder.glob(f"*{SUFFIX}")):
+        return History(np.zeros(0, ROW), sessions=round_.sessions)
+    return files.load(folder)
 
 
 @contextmanager

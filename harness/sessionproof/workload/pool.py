@@ -34,10 +34,10 @@ class Pool:
             taken = [self._idle.pop() for _ in range(min(number, len(self._idle)))]
         try:
             for _ in range(number - len(taken)):
-                taken.append(Process(client_command()))  # noqa: PERF401 - each may fail
-        except OSError as error:
+                taken.append(started())  # noqa: PERF401 - each may fail
+        except BaseException:
             self.give(taken)
-            raise RuntimeError(f"no process could be started: {error}") from None
+            raise
         return taken
 
     def give(self, processes: Sequence[Process]) -> None:
@@ -69,10 +69,13 @@ def _here() -> tuple[object, ...]:
     return (*sys.path, Path.cwd(), os.getpid())
 
 
-def client_command() -> list[str]:
-    """The command of a client process, with this process's import path."""
+def started() -> Process:
+    """A new client process, with this process's import path; raises RuntimeError."""
     paths = [f"--path={entry}" for entry in sys.path]
-    return [sys.executable, "-m", "sessionproof.workload.client_main", *paths]
+    try:
+        return Process([sys.executable, "-m", "sessionproof.workload.client_main", *paths])
+    except OSError as error:
+        raise RuntimeError(f"no process could be started: {error}") from None
 
 
 POOL = Pool()

@@ -17,7 +17,7 @@ from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
 from sessionproof.workload.client import Job
 from sessionproof.workload.guard import CannotOpen
-from sessionproof.workload.pool import POOL
+from sessionproof.workload.pool import POOL, started
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.seats import Setting
 from sessionproof.workload.threads import Stopped, Threads
@@ -27,6 +27,7 @@ JSON = dict[str, Any]
 
 _GRACE_S = 10.0  # beyond every deadline of the process's own
 _START_S = 60.0  # for a process to start, on a machine however busy
+_CLOSE = {"do": "close"}  # what is open; nothing need be
 _SOON_NS = 3_000_000  # from the order to the common start: all have heard it by then
 
 
@@ -51,7 +52,7 @@ class ProcessSeats:
             "open_s": deadlines.open_s,
         }
         try:
-            self._each(self._open, [opening] * number, deadlines.open_s + _START_S)
+            self._each(self._open, [opening] * number, deadlines.open_s + _GRACE_S)
         except BaseException:
             self.close()
             raise
@@ -89,16 +90,11 @@ class ProcessSeats:
         self, ask: Callable[[int, JSON, float], T], requests: Sequence[JSON], last_s: float
     ) -> list[T]:
         jobs = [partial(ask, at, request, last_s) for at, request in enumerate(requests)]
-        return self._threads.together(jobs, deadline_s=last_s + _GRACE_S)
+        return self._threads.together(jobs, deadline_s=last_s + 2 * _START_S)
 
     def _open(self, at: int, request: JSON, last_s: float) -> None:
-        try:
-            answer = _exchange(self._processes[at], request, last_s)
-        except Refused:  # it has ended while it was idle
-            (self._processes[at],) = POOL.take(1)
-            answer = self._ask(at, request, last_s)
-        except (ProcessEnded, ProtocolError) as error:
-            answer = {"stopped": _ended(self._processes[at], error)}
+        self._processes[at] = _lively(self._processes[at])
+        answer = self._ask(at, request, last_s)
         if answer.get("stopped") is not None:
             raise Stopped(_joined([answer["stopped"]]))
         if "refused" in answer:
@@ -114,6 +110,19 @@ class ProcessSeats:
         if answer.get("stopped") is not None:
             process.kill()  # something in it still hangs
         return answer
+
+
+def _lively(process: Process) -> Process:
+    """The process, or another one if it has ended while it was idle."""
+    try:
+        _exchange(process, _CLOSE, _START_S)
+    except (ProcessEnded, ProtocolError, Refused):
+        process = started()
+        try:
+            _exchange(process, _CLOSE, _START_S)
+        except (ProcessEnded, ProtocolError, Refused) as error:
+            raise RuntimeError(f"no client process can be started: {error}") from None
+    return process
 
 
 def _ordered(job: Job, setting: Setting, begin_ns: int, deadlines: Deadlines) -> JSON:
@@ -163,4 +172,4 @@ def _joined(stopped: Sequence[JSON]) -> Outcome:
 def _close(process: Process, last_s: float) -> None:
     if process.end is None:
         with suppress(ProcessEnded, ProtocolError, Refused):  # closing is judged elsewhere
-            _exchange(process, {"do": "close"}, last_s)
+            _exchange(process, _CLOSE, last_s)

@@ -59,8 +59,8 @@ class Watch:
         for client in left:
             client.finish()
         until_s = monotonic_s() + min(_GRACE_S, self._operation_s)
-        with suppress(Empty):
-            while left:
-                left.discard(self.ended.get(timeout=max(0.0, until_s - monotonic_s())))
+        while left and (wait_s := min(until_s - monotonic_s(), max(map(self._left_s, left)))) > 0:
+            with suppress(Empty):
+                left.discard(self.ended.get(timeout=wait_s))
         for client in left:
             client.leave()
