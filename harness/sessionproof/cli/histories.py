@@ -53,9 +53,14 @@ def show_history(path: Path, *, session: str | None, most: int) -> int:
     return _guarded(lambda: _show(path, session, most))
 
 
-def check_history(path: Path, *, missing_session: str, as_json: bool) -> int:
+def check_history(path: Path, *, missing_session: str, atomic_batches: bool, as_json: bool) -> int:
     """Judge the history part by part, print what was found; answers the exit code."""
-    return _guarded(lambda: _check(path, missing_session, as_json))
+    claims = Claims(
+        missing_session=missing_session,  # type: ignore[arg-type]
+        atomic_batches=atomic_batches,
+        consistency="linearizable",
+    )
+    return _guarded(lambda: _check(path, claims, as_json))
 
 
 def _guarded(run: Callable[[], int]) -> int:
@@ -160,10 +165,9 @@ class _Told:
     operations: tuple[dict[str, Any], ...]
 
 
-def _check(path: Path, missing_session: str, as_json: bool) -> int:
+def _check(path: Path, claims: Claims, as_json: bool) -> int:
     from sessionproof.checks.history import judge_history  # show does without it
 
-    claims = Claims(missing_session=missing_session)  # type: ignore[arg-type]
     told: list[_Told] = []
     judged = Judged()
     for part in files.shards(path):

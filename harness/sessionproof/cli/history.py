@@ -41,8 +41,11 @@ def show(path: Path, *, session: str | None, most: int) -> None:
     show_default=True,
     help="What an append to an unknown session does, as the store claims.",
 )
+@click.option(
+    "--atomic-batches", is_flag=True, help="A batch lands whole or not at all, as the store claims."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the judgement as JSON, for programs.")
-def check(path: Path, *, missing_session: str, as_json: bool) -> None:
+def check(path: Path, *, missing_session: str, atomic_batches: bool, as_json: bool) -> None:
     """Judge PATH, a history's file or folder: whether one order explains every answer.
 
     Exit codes: 0 one does, 1 something is wrong, 2 bad usage or the history cannot be read,
@@ -50,5 +53,7 @@ def check(path: Path, *, missing_session: str, as_json: bool) -> None:
     """
     from sessionproof.cli.histories import check_history
 
-    code = check_history(path, missing_session=missing_session, as_json=as_json)
+    code = check_history(
+        path, missing_session=missing_session, atomic_batches=atomic_batches, as_json=as_json
+    )
     click.get_current_context().exit(code)
