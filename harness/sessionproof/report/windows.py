@@ -55,7 +55,7 @@ class Drawn:
     """All that stands on the page about the intervals of a window.
 
     ``legend`` are small bars with what they mean, ``scale`` says how time is drawn,
-    ``blame`` what red ones are, and ``first`` is the id of the first of them, or empty.
+    ``blame`` what each guilty one is, and ``first`` is the id of the first of them, or empty.
     """
 
     names: Markup
@@ -94,8 +94,9 @@ def drawn_window(window: Window, key: str) -> Drawn | None:
 
 
 def blamed(number: int) -> str:
-    """What so many guilty operations are."""
-    return "the one that is wrong" if number == 1 else f"the {number} that cannot all be right"
+    """What each of so many guilty operations is."""
+    alone = number == 1
+    return "the one that is wrong" if alone else f"one of the {number} that cannot all be right"
 
 
 def show_command(window: Window) -> str:
@@ -190,7 +191,11 @@ def _legend(acts: Sequence[Act], blame: str) -> tuple[tuple[Markup, str], ...]:
         (sample("read", "ok"), "reads", any(act.kind == "read" for act in acts)),
         (sample("write", "fail"), "refused", any(act.outcome == "fail" for act in acts)),
         (sample("write", "info"), "outcome unknown", any(act.outcome == "info" for act in acts)),
-        (sample("write", "ok", guilty=True), blame, any(act.guilty for act in acts)),
+        (
+            sample("write", "ok", guilty=True),
+            blame.removeprefix("one of "),
+            any(act.guilty for act in acts),
+        ),
     )
     return tuple((picture, words) for picture, words, there in every if there)
 
