@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +27,10 @@ from sessionproof.history.columns import (
 )
 from sessionproof.history.tokens import tokens_of
 
-ELSEWHERE = 0x7700
+ELSEWHERE = 0x770000
 """The id of a message that was sent to another session."""
 
-NOWHERE = 0x9900
+NOWHERE = 0x990000
 """An id that no client sent."""
 
 OK, FAIL, INFO = Type.OK, Type.FAIL, Type.INFO
@@ -75,6 +76,21 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How large a history is: 3 to ``most`` operations, and the shares of outcomes and removals."""
+
+    most: int = 9
+    least: int = 3
+    clients: int | None = None
+    refused: float = 0.06
+    unknown: float = 0.09
+    removals: float = 1.0
+
+
+SMALL = Shape()
+
+
+@dataclass(frozen=True)
 class Drawn:
     store: Store
     acts: tuple[Act, ...]
@@ -107,7 +123,7 @@ class _World:
         if act.reads:
             return act if act.type == INFO else self._falsified(self._read(act))
         done = self._write(act)
-        return act if act.type == INFO else done
+        return replace(act, missing=done.missing) if act.type == INFO else done
 
     def _goes_wrong(self, fault: str) -> bool:
         if self.happened or self.fault != fault:
@@ -216,26 +232,28 @@ FAULTS = (
 )
 
 
-def drawn(random: Random, store: Store, *, most: int = 9, fault: str = "") -> Drawn:
+def drawn(random: Random, store: Store, *, shape: Shape = SMALL, fault: str = "") -> Drawn:
     """What clients of a store saw; ``fault`` of the answer is empty where it did not come about."""
-    clients = random.randint(1, 4)
-    acts = _calls(random, store, clients, most)
+    clients = shape.clients or random.randint(1, 4)
+    acts = _calls(random, store, clients, shape)
     quiet = max(max(act.inv, act.ret if act.type != INFO else 0) for _, act in acts) + 1
     world = _World(store, random, fault, random.randint(0, 2))
     done: dict[int, list[Act]] = {}
     for point, at, act in sorted(_landing(random, store, acts), key=lambda one: one[:2]):
         late = point == float("inf") or (act.type == INFO and point >= quiet)
-        done.setdefault(at, []).append(act if late else world.perform(act))
+        parts = done.setdefault(at, [])
+        if not any(part.missing for part in parts):  # a store stops at what it refuses
+            parts.append(act if late else world.perform(act))
     out = [_whole(acts[at][1], parts) for at, parts in done.items()]
-    finals = [Act(F.READ, clients, 200 << 8, quiet, quiet + 1, final=True)]
+    finals = [Act(F.READ, clients, 1000 << 8, quiet, quiet + 1, final=True)]
     if any(act.f == F.COUNT for act in out):
-        finals.append(Act(F.COUNT, clients, 201 << 8, quiet + 2, quiet + 3, final=True))
+        finals.append(Act(F.COUNT, clients, 1001 << 8, quiet + 2, quiet + 3, final=True))
     out += [world.perform(one) for one in finals]
     random.shuffle(out)
     return Drawn(store, tuple(out), world.fault if world.happened else "", _kept(random, out))
 
 
-def _calls(random: Random, store: Store, clients: int, most: int) -> list[tuple[float, Act]]:
+def _calls(random: Random, store: Store, clients: int, shape: Shape) -> list[tuple[float, Act]]:
     """What the clients call, each with the moment at which it takes effect."""
     acts: list[tuple[float, Act]] = []
     clock = [random.randint(0, 6) for _ in range(clients)]
@@ -245,9 +263,9 @@ def _calls(random: Random, store: Store, clients: int, most: int) -> list[tuple[
         acts.append((random.uniform(0, until), Act(F.CREATE, clients, 1 << 8, 0, until)))
         if random.random() < 0.7:
             clock = [until + 1 + random.randint(0, 6) for _ in clock]
-    for at in range(2, 2 + random.randint(2, most - 2)):
+    for at in range(2, 2 + random.randint(shape.least - 1, shape.most - 2)):
         client = random.randrange(clients)
-        point, act = _call(random, store, at << 8, number[client], clock[client])
+        point, act = _call(random, store, shape, at << 8, number[client], clock[client])
         acts.append((point, act))
         if act.type == INFO:
             number[client] += clients + 1
@@ -260,18 +278,21 @@ def _calls(random: Random, store: Store, clients: int, most: int) -> list[tuple[
     return acts
 
 
-def _call(random: Random, store: Store, number: int, client: int, now: int) -> tuple[float, Act]:
+def _call(
+    random: Random, store: Store, shape: Shape, number: int, client: int, now: int
+) -> tuple[float, Act]:
     """One call, and the moment at which it takes effect: never for some without an outcome."""
-    kinds = [F.APPEND] * 5 + [F.READ] * 4 + [F.READ_LAST, F.COUNT, F.PAGES]
-    kinds += [F.CLEAR, F.CLEAR, F.REPLACE] if store.clears else []
-    kinds += [F.DELETE] if store.deletes else []
-    kinds += [F.CREATE] if store.recreates else []
-    f = random.choice(kinds)
+    weights: dict[F, float] = {F.APPEND: 5, F.READ: 4, F.READ_LAST: 1, F.COUNT: 1, F.PAGES: 1}
+    weights |= {F.CLEAR: 2 * shape.removals, F.REPLACE: shape.removals} if store.clears else {}
+    weights |= {F.DELETE: shape.removals} if store.deletes else {}
+    weights |= {F.CREATE: 1} if store.recreates else {}
+    f = random.choices([*weights], [*weights.values()])[0]
     n = {F.APPEND: random.choice((1, 1, 1, 2, 3)), F.REPLACE: random.randint(0, 2)}.get(f, 0)
     n = random.randint(1, 3) if f == F.READ_LAST else n
     ret = now + random.randint(0, 9)
     point = random.uniform(now, ret)
-    kind = random.choices((OK, FAIL, INFO), (85, 6, 9))[0]
+    shares = (1 - shape.refused - shape.unknown, shape.refused, shape.unknown)
+    kind = random.choices((OK, FAIL, INFO), shares)[0]
     if kind == INFO:
         late = point + random.randint(0, 20)
         point = random.choice((point, late, float("inf")))
@@ -301,14 +322,19 @@ def _landing(
 
 def _whole(called: Act, parts: list[Act]) -> Act:
     """What came of a call, out of what came of its parts."""
-    refused = sum(part.type == FAIL for part in parts)
-    if len(parts) == 1 and parts[0].n == called.n:
-        return parts[0]
-    if refused == called.n:
-        return replace(called, type=FAIL, missing=True)
-    if refused or called.type == INFO:
+    if called.type == INFO:
+        return called
+    if len(parts) == 1:  # whole, or refused at once
+        return replace(called, **_told(parts[0]))
+    if parts[-1].type == FAIL:
         return replace(called, type=INFO, ret=NEVER)
     return replace(called, value=parts[0].value)
+
+
+def _told(act: Act) -> dict[str, Any]:
+    """What an act says of its outcome."""
+    names = ("type", "missing", "answer", "count", "value")
+    return {name: getattr(act, name) for name in names}
 
 
 def _kept(random: Random, acts: list[Act]) -> frozenset[int]:
@@ -327,6 +353,34 @@ def _kept(random: Random, acts: list[Act]) -> frozenset[int]:
         if act.f != F.READ_LAST:
             before[act.client] = act.answer
     return frozenset(kept)
+
+
+def shaken(random: Random, history: Drawn) -> Drawn:
+    """The same with one time, outcome or answer changed at random; clients stay sequential."""
+    acts = [*history.acts]
+    at = random.randrange(len(acts))
+    act = acts[at]
+    ids = act.answer
+    if act.type == INFO:
+        act = replace(act, type=random.choice((OK, FAIL)), ret=act.inv + random.randint(0, 3))
+        act = replace(act, answer=(), missing=False) if act.reads and act.f != F.COUNT else act
+    elif act.type == FAIL:
+        act = replace(act, missing=not act.missing) if not act.reads else act
+    elif ids and random.random() < 0.5:
+        one = random.randrange(len(ids))
+        other = random.choice([each for act in acts for each in act.ids] or [NOWHERE])
+        changed = (ids[:one] + ids[one + 1 :], (*ids, other), (*ids[:one], other, *ids[one + 1 :]))
+        act = replace(act, answer=random.choice(changed))
+    elif act.f == F.COUNT and not act.missing and random.random() < 0.5:
+        act = replace(act, count=act.count + 1)
+    elif act.reads and not ids and random.random() < 0.5:
+        act = replace(act, missing=not act.missing, answer=None if act.f == F.COUNT else ())
+    elif random.random() < 0.5:
+        act = replace(act, inv=random.randint(act.inv, act.ret))
+    else:
+        act = replace(act, ret=random.randint(act.inv, act.ret))
+    acts[at] = act
+    return replace(history, acts=tuple(acts), fault="shaken", kept=_kept(random, acts))
 
 
 def history_of(drawn: Drawn) -> History:

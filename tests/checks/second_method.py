@@ -118,7 +118,7 @@ def _after(state, unit, drawn):
     elif act.f == F.DELETE:
         if kind == "missing" and exact:
             return (*state[:4], *landed)
-        kind, ids, numbers, exact = "missing", (), -(10**6), False
+        kind, ids, numbers, exact = "missing", (), 0, False
     else:
-        kind, ids, numbers, exact = "emptied", (), -(10**6), False
+        kind, ids, numbers, exact = "emptied", (), 0, False
     return (kind, ids + new, numbers + len(new), exact, *landed)

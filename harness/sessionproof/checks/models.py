@@ -160,7 +160,7 @@ class SessionModel:
     ``creates``: an append to a missing session makes it; otherwise it is refused. ``there``: it may
     have been made before the history begins. ``start``: the number of a session's first message;
     None where numbers are not judged. Numbers follow from places until something is removed, and
-    rise strictly from then on.
+    rise strictly from then on, again from ``start`` at the least.
     """
 
     def __init__(
@@ -176,9 +176,9 @@ class SessionModel:
         top = -1 if start is None else start - 1
         self._missing = Log(made=False, takes=creates, exact=True, top=top)
         self._made = Log(made=True, takes=True, exact=True, top=top)
-        self._made_again = Log(made=True, takes=True, exact=False, top=-1)
-        self._deleted = Log(made=False, takes=creates, exact=False, top=-1)
-        self._emptied = Log(made=False, takes=True, exact=False, top=-1)
+        self._made_again = Log(made=True, takes=True, exact=False, top=top)
+        self._deleted = Log(made=False, takes=creates, exact=False, top=top)
+        self._emptied = Log(made=False, takes=True, exact=False, top=top)
         self._there = there
 
     def init(self) -> tuple[Log, ...]:

@@ -45,7 +45,7 @@ def operations_of(
     for one in some:
         if one.key in unsure:
             continue
-        out += [one] if atomic or one.f != F.APPEND else _parts(one)
+        out += [one] if atomic or one.f != F.APPEND or one.refused else _parts(one)
     return tuple(out)
 
 
