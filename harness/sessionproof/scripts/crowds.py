@@ -42,7 +42,7 @@ class Crowd:
 def crowd_script(crowd: Crowd) -> tuple[str, ...]:
     """The lines of the script; raises Unwritable for one that is too long for a person."""
     lines = [
-        f"ATTEMPTS, SECONDS, CLIENTS = {crowd.attempts}, {_SECONDS:g}, {crowd.clients}",
+        f"CLIENTS, ATTEMPTS, ENOUGH, SECONDS = {crowd.clients}, {crowd.attempts}, 3, {_SECONDS:g}",
         *_function(crowd, "prepared(location)", _opened(crowd.prepared, "return sessions")),
         *_function(crowd, "visit(place, sessions, number, ready, said)", _visit(crowd)),
         *_function(crowd, "wrong(location, sessions, said, problems)", _looked(crowd)),
@@ -119,7 +119,7 @@ def _main(crowd: Crowd) -> Iterator[str]:
     if crowd.kind != "tasks":
         yield from _started(crowd.kind == "processes")
     yield "broken, tried, until = [], 0, time.monotonic() + SECONDS"
-    yield "while tried < ATTEMPTS and (time.monotonic() < until or not tried):"
+    yield "while tried < ATTEMPTS and len(broken) < ENOUGH and time.monotonic() < until:"
     if crowd.answer_s is not None:
         yield f"    faulthandler.dump_traceback_later({crowd.answer_s:g}, exit=True)  # no answer"
     yield "    location = Location(Path(tempfile.mkdtemp()))"
