@@ -43,7 +43,7 @@ _WHOLE = (
     "    for texts in views:",
     "        places = [texts.index(text) for text in one.texts if text in texts]",
     "        if places and places != [places[0] + k for k in range(len(one.texts))]:",
-    "            return f'of the batch {one.texts} a read has the places {places} alone'",
+    "            return f'a batch of {len(one.texts)} is read at the places {places} alone'",
 )
 _OWN_ORDER = (
     *_VIEWS,

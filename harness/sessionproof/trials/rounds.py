@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sessionproof.checks.history import judge_history
 from sessionproof.checks.incidents import Incident, Judged
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -139,8 +140,6 @@ class Rounds:
         if worked.stopped is not None:
             raise Interrupted(worked.stopped, made)
         seconds = monotonic_s() - start_s
-        from sessionproof.checks.history import judge_history
-
         judged = judge_history(worked.history, self.trial.claims)
         return Played(mix, made, worked.history, judged, seconds)
 
