@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import isawaitable
@@ -96,7 +97,7 @@ class Client:
     ``ids`` are the ids by which the store knows the round's sessions, None where it must name
     one first; clients of one process share the list. ``since_ns`` is when the call in flight
     began, 0 when there is none, and ``doing`` its name. ``stopped`` is set when the store's
-    process has ended: nothing further can be called.
+    process has ended: nothing further can be called. ``left``: nothing is written any more.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Client:
         self._counts = [name for name in ("get", "count") if name in capabilities]
         self._number = job.client
         self._enough = False
-        self._left = False
+        self.left = False
 
     def work(self) -> Steps:
         """Carry the program out; never raises."""
@@ -146,7 +147,7 @@ class Client:
 
     def leave(self) -> None:
         """Begin no further call, and write nothing any more, whatever is answered; as above."""
-        self._enough = self._left = True
+        self._enough = self.left = True
 
     def _attempts(self, call: Call, number: int) -> Steps:
         for attempt in range(ATTEMPTS):
@@ -171,12 +172,12 @@ class Client:
                 answer = yield from self._pages(slot, call)
             else:
                 answer = ask()
-                if isawaitable(answer):
-                    answer = yield answer
+                if _to_await(answer):
+                    answer = _came((yield answer))
         except BaseException as error:  # noqa: BLE001 - a store may raise anything
             self.since_ns = 0
-            return not self._left and self._failed(slot, call, error)
-        if not self._left:
+            return not self.left and self._failed(slot, call, error)
+        if not self.left:
             self._answered(slot, call, answer)
         self.since_ns = 0
         return False
@@ -218,8 +219,8 @@ class Client:
             self._journal.again(slot)
             self.since_ns = monotonic_ns()
             page = self._store.page(self.ids[call.session], cursor=cursor, limit=call.n)
-            if isawaitable(page):
-                page = yield page
+            if _to_await(page):
+                page = _came((yield page))
             cursor = _next(page, texts)
             if cursor is None:
                 return texts
@@ -287,36 +288,50 @@ class Client:
 _METHODS = {F.READ: "read", F.PAGES: "page", F.DELETE: "delete", F.CLEAR: "clear"}
 
 
+class _Raised:
+    """Says that what was awaited raised: some exceptions cannot be thrown into a generator."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _came(value: Any) -> Any:
+    if type(value) is _Raised:
+        raise value.error
+    return value
+
+
+def _to_await(value: Any) -> bool:
+    try:
+        return isawaitable(value)
+    except BaseException:  # noqa: BLE001 - an answer's attributes are the store's code
+        return False
+
+
 def run(client: Client, wait: Callable[[Awaitable[Any]], Any]) -> None:
     """Have a client work in this thread; ``wait`` runs an awaitable to its end."""
-    steps = client.work()
-    try:
-        asked = next(steps)
+    steps, came = client.work(), None
+    with suppress(StopIteration):
         while True:
+            asked = steps.send(came)
             try:
                 came = wait(asked)
             except BaseException as error:  # noqa: BLE001 - the client writes down how it ended
-                asked = steps.throw(error)
-            else:
-                asked = steps.send(came)
-    except StopIteration:
-        return
+                came = _Raised(error)
 
 
 async def run_as_task(client: Client) -> None:
     """Have a client work in this task; others have their turn after each call."""
-    steps = client.work()
-    try:
-        asked = next(steps)
+    steps, came = client.work(), None
+    with suppress(StopIteration):
         while True:
+            asked = steps.send(came)
             try:
                 came = await asked
-            except BaseException as error:  # noqa: BLE001 - the client writes down how it ended
-                asked = steps.throw(error)
-            else:
-                asked = steps.send(came)
-    except StopIteration:
-        return
+            except BaseException as error:  # as above
+                if client.left:
+                    raise  # the loop that hung is given up
+                came = _Raised(error)
 
 
 def texts_of(answer: object) -> list[str]:

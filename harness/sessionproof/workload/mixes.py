@@ -1,7 +1,7 @@
 """What concurrent clients do: rounds that are drawn anew each time, within a store's claims.
 
-In each, every client begins with what warms the store up (RAMP), then all do what the mix is for
-(LOAD), and end with reads (HEAL). Programs are plain data, and the same generator draws the same.
+In each, the first call of every client is RAMP and the last, a read, is HEAL; between them they do
+what the mix is for (LOAD). Programs are plain data, and the same generator draws the same.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def round_of(
     """
     able = frozenset(capabilities)
     drawing = Drawing(generator, able, claims, clients, max(3, length))
-    sessions, programs = MIXES[name].draw(drawing)
+    sessions, drawn = MIXES[name].draw(drawing)
+    programs = [_phased(program, generator.randrange(sessions)) for program in drawn]
     creating = any(call.f is F.CREATE for program in programs for call in program)
     return Round(
         sessions=tuple(f"{prefix}{at}" for at in range(sessions)),
@@ -114,6 +115,12 @@ def round_of(
         first=first,
         created=not creating,
     )
+
+
+def _phased(program: list[Call], session: int) -> list[Call]:
+    """The calls with their phases, and a read of this session at the end."""
+    first, *load = program
+    return [first._replace(phase=Phase.RAMP), *load, Call(F.READ, session, 0, Phase.HEAL)]
 
 
 def _hot(drawing: Drawing) -> tuple[int, Programs]:
@@ -152,13 +159,12 @@ def _in_batch(call: Call, drawing: Drawing, share: float) -> Call:
 
 
 def _of_weights(drawing: Drawing, weights: Mapping[F, float], sessions: int) -> Programs:
-    """Calls by weight on sessions by chance, after an append and before a read of the client's."""
+    """Calls by weight on sessions by chance, after an append of each client."""
     programs = []
     for _ in range(drawing.clients):
         pick = drawing.random.randrange
         load = [drawing.call(weights, pick(sessions)) for _ in range(drawing.length - 2)]
-        ramp = Call(F.APPEND, pick(sessions), 1, Phase.RAMP)
-        programs.append([ramp, *load, Call(F.READ, pick(sessions), 0, Phase.HEAL)])
+        programs.append([Call(F.APPEND, pick(sessions), 1), *load])
     return programs
 
 
@@ -177,7 +183,7 @@ def _first_calls(drawing: Drawing, session: int, *, racing: bool) -> list[Call]:
     calls = [Call(F.APPEND, session, 1), Call(F.READ, session)]
     if drawing.random.random() < 0.2:
         calls.reverse()
-    return [Call(F.CREATE, session, 0, Phase.RAMP), *calls] if racing else calls
+    return [Call(F.CREATE, session), *calls] if racing else calls
 
 
 def _deletes(drawing: Drawing) -> tuple[int, Programs]:
@@ -198,8 +204,7 @@ def _in_sections(
     for session in range(sessions):
         for program in programs:
             calls = [drawing.call(weights, session) for _ in range(_SECTION - 1)]
-            ramp = Call(F.APPEND, session, 1, Phase.RAMP)
-            program += [ramp, *calls]
+            program += [Call(F.APPEND, session, 1), *calls]
         for client in drawing.random.sample(range(drawing.clients), min(2, drawing.clients)):
             if able:
                 at = len(programs[client]) - drawing.random.randrange(_SECTION)
@@ -219,7 +224,7 @@ def _long(drawing: Drawing) -> tuple[int, Programs]:
     chance = drawing.random
     programs = []
     for _ in range(drawing.clients):
-        program = [Call(F.APPEND, chance.randrange(2), 1, Phase.RAMP)]
+        program = [Call(F.APPEND, chance.randrange(2), 1)]
         for at in range(drawing.length - 2):
             if chance.random() < _LONG_SHARE:
                 call = drawing.call(often, chance.randrange(2))
@@ -228,7 +233,7 @@ def _long(drawing: Drawing) -> tuple[int, Programs]:
             program.append(_in_batch(call, drawing, 0.5))
         for at in range(_LONG_READS):
             program[(at + 1) * len(program) // (_LONG_READS + 1)] = Call(F.READ, at % 2)
-        programs.append([*program, Call(F.READ, 0, 0, Phase.HEAL)])
+        programs.append(program)
     return 2 + short, programs
 
 
