@@ -20,7 +20,7 @@ from sessionproof.workload.rounds import Call
 OTHERS = 1_000  # operations of another, during which a client must complete one
 _LONG_NS = 1_000_000_000  # an overloaded machine keeps a client from working for less
 _CALLS = 6_000
-_LEAST_S, _MOST_S = 2.5, 10.0
+_LEAST_S, _MOST_S = 1.8, 10.0
 _TWICE = 2
 
 
@@ -30,7 +30,7 @@ def nobody_starves(trial: Trial, turns: Turns, one: Crew) -> None:
     It does where it completes nothing for a second while another completes a thousand operations,
     in two rounds. Notes where none of them was so quick.
     """
-    budget_s = min(_MOST_S, max(_LEAST_S, 4 * trial.profile.share_s))
+    budget_s = min(_MOST_S, max(_LEAST_S, 2 * trial.profile.share_s))
     programs = [[Call(F.APPEND, 1 + client, 1)] * _CALLS for client in range(one.clients)]
     seen: list[tuple[int, int, float]] = []
     while len(seen) < _TWICE:
