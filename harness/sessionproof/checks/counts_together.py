@@ -1,0 +1,125 @@
+"""Counts and totals that clients read while others append: each must be that of one state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from sessionproof.checks.incidents import Incident
+from sessionproof.checks.losses import final_reads
+from sessionproof.checks.naming import Seen
+from sessionproof.checks.table import Ids, Rows
+from sessionproof.checks.wording import began_after, labels, sent, whose
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.history.columns import NONE, F
+from sessionproof.history.tokens import tokens_of
+
+_Told: TypeAlias = Callable[[Seen, int], tuple[str, tuple[int, ...], tuple[int, ...]]]
+
+
+def counts_of(seen: Seen) -> Rows:
+    """The rows of counts that answered a number."""
+    table = seen.table
+    return np.flatnonzero((table.f == F.COUNT) & table.ok & (table.length >= 0))
+
+
+def drifts(seen: Seen, *, atomic: bool) -> Iterator[Incident]:
+    """Counts that no state of their session had, and totals that are not those of their count."""
+    rows = counts_of(seen)
+    if not len(rows):
+        return
+    order, session, count = seen.order, seen.table.session[rows], seen.table.length[rows]
+    length = order.length[session]
+    known = count <= length
+    if atomic:
+        inside = known & order.within[order.start[session] + np.where(known, count, 0)]
+        yield from _each(seen, rows[inside], _inside)
+    most = seen.life.most[session]
+    yield from _each(seen, rows[count > most], _too_many)
+    final = final_reads(seen)
+    whole = (final[session] >= 0) & (seen.table.length[final[session]] == length)
+    whole &= ~seen.life.deleted[session] & (count > length) & (count <= most)
+    before = whole & (seen.table.ret[rows] < seen.table.inv[final[session]])
+    yield from _each(seen, rows[before], _more_than_final)
+    told = known & (seen.table.value[rows] != NONE)
+    if told.any():
+        yield from _each(seen, rows[told][_wrong_totals(seen, rows[told])], _total)
+
+
+def _wrong_totals(seen: Seen, rows: Rows) -> Rows:
+    totals = _totals(seen.order.ids)
+    start = seen.order.start[seen.table.session[rows]]
+    real = totals[start + seen.table.length[rows]] - totals[start]
+    return np.flatnonzero(real != seen.table.value[rows])
+
+
+def _totals(ids: Ids) -> Rows:
+    """The running sum of ``tokens_of`` over these messages, from 0."""
+    # The same arithmetic as tokens_of; a test holds them together.
+    tokens = (ids % np.uint64(7)).astype(np.int64) + tokens_of(0)
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(tokens)])
+
+
+def _each(seen: Seen, rows: Rows, told: _Told) -> Iterator[Incident]:
+    """An incident for each session: the first of these counts, and how many there are."""
+    session = seen.table.session[rows]
+    order = np.lexsort((seen.table.inv[rows], session))
+    rows, session = rows[order], session[order]
+    starts = np.flatnonzero(np.append(True, session[1:] != session[:-1]))[: len(rows)]
+    ends = np.append(starts[1:], len(rows))[: len(starts)]
+    for begin, end in zip(starts, ends, strict=True):
+        row = int(rows[begin])
+        sentence, ids, others = told(seen, row)
+        yield Incident(
+            anomaly=Anomaly.COUNTER_DRIFT,
+            session=int(session[begin]),
+            rows=tuple(int(seen.table.at[one]) for one in (row, *others) if one >= 0),
+            sentence=sentence,
+            ids=ids,
+            flagged=int(end - begin),
+        )
+
+
+def _inside(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    table, order = seen.table, seen.order
+    session, count = int(table.session[row]), int(table.length[row])
+    writer = int(order.writer[order.start[session] + count])
+    sentence = (
+        f"{whose(table, row)} answered {count}, which is within the batch of "
+        f"{labels(sent(table, writer))}: the session never had so many messages."
+    )
+    return sentence, sent(table, writer), (writer, int(order.source[session]))
+
+
+def _too_many(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    table = seen.table
+    session = int(table.session[row])
+    sentence = (
+        f"{whose(table, row)} answered {int(table.length[row])}, but no more than "
+        f"{int(seen.life.most[session])} messages were ever sent to the session."
+    )
+    return sentence, (), (int(seen.order.source[session]),)
+
+
+def _more_than_final(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    table = seen.table
+    session = int(table.session[row])
+    final = int(final_reads(seen)[session])
+    sentence = (
+        f"{began_after(table, final, row)}: the count was {int(table.length[row])}, and the final "
+        f"read, which has every message, has {int(table.length[final])}."
+    )
+    return sentence, (), (final,)
+
+
+def _total(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    table, order = seen.table, seen.order
+    session, count = int(table.session[row]), int(table.length[row])
+    ids = order.ids[order.start[session] : order.start[session] + count]
+    sentence = (
+        f"{whose(table, row)} answered {count} messages and {int(table.value[row])} tokens; "
+        f"the first {count} messages have {int(_totals(ids)[-1])}."
+    )
+    return sentence, (), (int(order.source[session]),)

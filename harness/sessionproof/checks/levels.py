@@ -1,0 +1,42 @@
+"""What each client may expect by itself: to read its own writes, and never less than before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from sessionproof.checks.incidents import Incident, Level
+from sessionproof.checks.inversions import FREE, Pairs, Slots
+from sessionproof.checks.naming import REAL_TIME
+from sessionproof.checks.table import Table, stable_order
+
+
+def within_clients(table: Table, slots: Slots) -> Pairs:
+    """Operations that must precede one that the same client had done before.
+
+    For each the witness in ``late`` is the earlier operation that demands the most. The same test
+    as that between clients, with the order of one client in place of real time: exact for each.
+    """
+    order = table.by_client
+    order = order[stable_order(table.session[order])]
+    client, session = table.client[order], table.session[order]
+    begins = np.append(True, (client[1:] != client[:-1]) | (session[1:] != session[:-1]))
+    step = int(slots.size.max(initial=0)) + 2
+    segment = np.cumsum(begins) - 1
+    running = np.maximum.accumulate(slots.above[order] + segment * step)
+    below = slots.below[order]
+    before = np.where(begins[1:], 0, running[:-1] - segment[1:] * step)
+    broken = np.flatnonzero((before > below[1:]) & (below[1:] < FREE)) + 1
+    witness = np.searchsorted(running, running[broken - 1])
+    return Pairs(late=order[witness], early=order[broken])
+
+
+def level_of(incidents: Collection[Incident], *, between: bool, clients: bool) -> Level:
+    """The strongest level that held.
+
+    ``between``: clients contradict each other in real time. ``clients``: one contradicts itself.
+    """
+    if clients or any(one.anomaly not in REAL_TIME for one in incidents):
+        return "none"
+    return "session" if between else "linearizable"

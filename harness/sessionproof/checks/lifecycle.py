@@ -1,0 +1,169 @@
+"""What the answer of each operation demands of its session's order, as slots.
+
+By slots, of a session whose order has N messages, and where U more were sent::
+
+    0            "no such session", before it was created
+    1            the creation; "it is empty"
+    2(p + 1)     the append of the message at place p
+    2v + 1       a read or count of v messages
+    2K + 2       the deletion (K = N + U)
+    2K + 3       "no such session", or "it is empty", after that
+
+A read that finds nothing fits before the first message and after the deletion. It is placed
+before if it can be there: what forces it to the other side forces every later one, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sessionproof.checks.inversions import FREE, Slots
+from sessionproof.checks.positions import BEYOND, Order, Places
+from sessionproof.checks.table import Flags, Rows, Table, least, lowest
+from sessionproof.contract.claims import Claims
+from sessionproof.history.columns import MISSING, NEVER, NONE, F, Type
+
+
+@dataclass(frozen=True, eq=False)
+class Life:
+    """Slots, and what was decided on the way.
+
+    ``most`` is K by session. ``missing`` are the rows that were told that there is no such session.
+    ``vanished`` are those of them that no creation and no deletion explains.
+    ``deleted`` are the sessions that may have been deleted, ``deletion`` the rows that did it.
+    """
+
+    slots: Slots
+    most: Rows
+    missing: Flags
+    vanished: Rows
+    deleted: Flags
+    deletion: Rows
+
+
+def linear_sessions(table: Table, claims: Claims) -> Flags:
+    """The sessions that need no search: their messages only become more, until the session ends.
+
+    Where a deletion can come before a creation, a session may have several lives.
+    """
+    linear = np.ones(table.names, np.bool_)
+    happened = table.type != Type.FAIL
+    linear[table.session[happened & ((table.f == F.CLEAR) | (table.f == F.REPLACE))]] = False
+    deletes = np.flatnonzero(happened & (table.f == F.DELETE))
+    if claims.missing_session == "creates":
+        linear[table.session[deletes]] = False
+    elif len(deletes):
+        began = lowest(deletes, table.inv, table)
+        creates = np.flatnonzero(happened & (table.f == F.CREATE))
+        late = creates[table.ret[creates] >= began[table.session[creates]]]
+        linear[table.session[late]] = False
+    return linear
+
+
+def life_of(table: Table, order: Order, places: Places, versions: Rows, claims: Claims) -> Life:
+    """The slots of every row."""
+    length = order.length
+    sends = table.writes & (table.type != Type.FAIL)
+    seen = places.first >= 0
+    unseen = sends & ~seen
+    most = length + np.bincount(
+        table.session[unseen], weights=table.n[unseen], minlength=table.names
+    ).astype(np.int64)
+    below = np.full(len(table), FREE, np.int64)
+    above = np.zeros(len(table), np.int64)
+    _place_reads(table, versions, length, most, below, above)
+    here = sends & seen
+    below[here] = 2 * (places.first[here] + 1)
+    above[here] = 2 * (places.last[here] + 1)
+    _place_unseen(table, np.flatnonzero(unseen & table.ok), length, most, claims, below, above)
+    deletes = np.flatnonzero((table.f == F.DELETE) & (table.type != Type.FAIL))
+    deleted = np.zeros(table.names, np.bool_)
+    deleted[table.session[deletes]] = True
+    # The pages before the last one were read earlier, when the session was still there.
+    pages = (table.f == F.PAGES) & (versions > 0) & deleted[table.session]
+    below[pages], above[pages] = FREE, 0
+    missing = _missing(table)
+    slots = Slots(below, above, 2 * most + 4)
+    if not (missing.any() or len(deletes) or (table.f == F.CREATE).any()):
+        return Life(slots, most, missing, deletes, deleted, np.full(table.names, -1, np.int64))
+    vanished, deletion = _bounds(table, slots, versions, missing, deletes, most, claims)
+    return Life(slots, most, missing, vanished, deleted, deletion)
+
+
+def _place_reads(
+    table: Table, versions: Rows, length: Rows, most: Rows, below: Rows, above: Rows
+) -> None:
+    reads = np.flatnonzero(versions > 0)
+    slot = 2 * np.minimum(versions[reads], most[table.session[reads]]) + 1
+    below[reads] = slot
+    above[reads] = slot
+    below[versions == 0] = 1
+    beyond = np.flatnonzero(versions == BEYOND)
+    below[beyond] = 2 * most[table.session[beyond]] + 1
+    above[beyond] = 2 * length[table.session[beyond]] + 2
+
+
+def _place_unseen(
+    table: Table, rows: Rows, length: Rows, most: Rows, claims: Claims, below: Rows, above: Rows
+) -> None:
+    """Acknowledged appends that the order does not have: behind it, or where their number says."""
+    if not len(rows):
+        return
+    session = table.session[rows]
+    below[rows] = 2 * most[session] + 1
+    above[rows] = 2 * length[session] + 2
+    if claims.seq_start is None:
+        return
+    place = table.value[rows] - claims.seq_start
+    told = (table.value[rows] != NONE) & (place >= length[session])
+    rows, place, top = rows[told], place[told], most[session[told]]
+    below[rows] = 2 * np.minimum(place + 1, top)
+    above[rows] = 2 * np.minimum(place + table.n[rows], top)
+
+
+def _missing(table: Table) -> Flags:
+    """Rows that were told that there is no such session."""
+    none = table.length == MISSING
+    refused = (table.type == Type.FAIL) & ((table.f == F.APPEND) | (table.f == F.DELETE))
+    told: Flags = none & (table.ok | refused)
+    return told
+
+
+def _bounds(
+    table: Table, slots: Slots, versions: Rows, missing: Flags, deletes: Rows, most: Rows,
+    claims: Claims,
+) -> tuple[Rows, Rows]:  # fmt: skip
+    """Place creations, deletions, and the answers that there is nothing; see ``Life``."""
+    below, above, session = slots.below, slots.above, table.session
+    holds = np.flatnonzero(table.ok & (above >= 2))  # something was surely there
+    creates = np.flatnonzero((table.f == F.CREATE) & (table.type != Type.FAIL))
+    made = creates[table.ok[creates]]
+    above[made] = np.maximum(above[made], 1)
+    always = np.zeros(table.names, np.bool_)  # there before the history began
+    if claims.missing_session == "refuses":
+        first = least(creates, table.inv, table)
+        below[first[first >= 0]] = 1
+        always[session[holds]] = True
+        always[session[creates]] = False
+    deletion = least(deletes, table.inv, table)
+    ends = deletes[table.ok[deletes]]
+    above[ends] = 2 * most[session[ends]] + 2
+    did = deletion[deletion >= 0]
+    below[did] = 2 * most[session[did]] + 2
+
+    begun = lowest(np.concatenate([holds, ends]), table.ret, table)
+    known = np.minimum(begun, lowest(made, table.ret, table))
+    since = np.full(table.names, NEVER, np.int64)
+    since[session[did]] = table.inv[did]
+    nothing = np.flatnonzero(missing | (versions == 0))
+    told, where = missing[nothing], session[nothing]
+    early = table.inv[nothing] <= np.where(told, known[where], begun[where])
+    early &= ~(told & always[where])
+    late = ~early & (since[where] != NEVER) & (table.ret[nothing] >= since[where])
+    below[nothing] = np.where(late, FREE, np.where(told, 0, 1))
+    above[nothing] = np.where(late, 2 * most[where] + 3, 0)
+    vanished = nothing[told & ~late & always[where]]
+    below[vanished] = FREE
+    return vanished, deletion

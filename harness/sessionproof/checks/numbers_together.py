@@ -1,0 +1,134 @@
+"""Sequence numbers that appends of several clients were answered: those of the places they got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sessionproof.checks.incidents import Incident
+from sessionproof.checks.naming import Seen
+from sessionproof.checks.table import Rows
+from sessionproof.checks.wording import sent, whose
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.history.columns import NONE, F, Type
+
+
+def numbered(seen: Seen) -> Rows:
+    """The acknowledged appends that answered a number."""
+    table = seen.table
+    return np.flatnonzero(table.writes & table.ok & (table.value != NONE) & (table.f == F.APPEND))
+
+
+def misnumbered(seen: Seen, start: int) -> Iterator[Incident]:
+    """Numbers given twice, out of order, or with a gap; ``start`` is that of the first message.
+
+    A gap that an append of unknown outcome may have left is none, nor one in a session of which
+    something was deleted.
+    """
+    table, places = seen.table, seen.places
+    rows = numbered(seen)
+    if not len(rows):
+        return
+    off = (places.first[rows] >= 0) & (table.value[rows] - start != places.first[rows])
+    off |= places.first[rows] < 0
+    doubtful = np.zeros(table.names, np.bool_)
+    doubtful[table.session[rows[off]]] = True
+    rows = rows[doubtful[table.session[rows]]]
+    rows = rows[np.lexsort((table.inv[rows], table.value[rows], table.session[rows]))]
+    session, value, n = table.session[rows], table.value[rows], table.n[rows]
+    same = session[1:] == session[:-1]
+    twice = np.flatnonzero(same & (value[1:] < value[:-1] + n[:-1]))
+    for k in _first_of_each(session[twice]):
+        yield _duplicate(
+            seen, rows, int(twice[k]), int(np.sum(session[twice] == session[twice[k]]))
+        )
+    placed = rows[places.first[rows] >= 0]
+    placed = placed[np.lexsort((places.first[placed], table.session[placed]))]
+    for one in np.split(placed, np.flatnonzero(np.diff(table.session[placed])) + 1):
+        yield from _session(seen, one, start)
+
+
+def _first_of_each(session: Rows) -> Rows:
+    return np.unique(session, return_index=True)[1]
+
+
+def _duplicate(seen: Seen, rows: Rows, k: int, flagged: int) -> Incident:
+    table = seen.table
+    one, other = int(rows[k]), int(rows[k + 1])
+    sentence = (
+        f"{whose(table, one)} was given number {int(table.value[one])}, and {whose(table, other)} "
+        f"number {int(table.value[other])}: number {int(table.value[other])} was given twice."
+    )
+    ids = (*sent(table, one), *sent(table, other))
+    return _incident(seen, Anomaly.DUPLICATE_SEQUENCE, (one, other), sentence, ids, flagged)
+
+
+def _session(seen: Seen, rows: Rows, start: int) -> Iterator[Incident]:
+    """What is wrong with the numbers of one session, along its order of messages."""
+    if not len(rows):
+        return
+    table, places = seen.table, seen.places
+    value, first = table.value[rows], places.first[rows]
+    back = np.flatnonzero(value[1:] < value[:-1])
+    for k in back[:1]:
+        one, other = int(rows[k]), int(rows[k + 1])
+        sentence = (
+            f"{whose(table, other)} stands behind {whose(table, one)}, but was given number "
+            f"{int(value[k + 1])}, and the other {int(value[k])}."
+        )
+        both = (int(table.id[one]), int(table.id[other]))
+        yield _incident(seen, Anomaly.SEQUENCE_ORDER, (one, other), sentence, both, len(back))
+    shift = value - start - first
+    low = np.flatnonzero(np.diff(shift, prepend=0) < 0)
+    if len(low) and not len(back) and not _repeats(table.value[rows], table.n[rows]):
+        k = int(low[0])
+        sentence = (
+            f"{whose(table, int(rows[k]))} was given number {int(value[k])}, but its message is "
+            f"the {int(first[k]) + 1}. of the session, which begins with number {start}."
+        )
+        ids = sent(table, int(rows[k]))
+        yield _incident(seen, Anomaly.SEQUENCE_ORDER, (int(rows[k]),), sentence, ids, len(low))
+    if not len(back) and not len(low):
+        yield from _gap(seen, rows, shift, start)
+
+
+def _repeats(value: Rows, n: Rows) -> bool:
+    return bool((value[1:] < value[:-1] + n[:-1]).any())
+
+
+def _gap(seen: Seen, rows: Rows, shift: Rows, start: int) -> Iterator[Incident]:
+    table, session = seen.table, int(seen.table.session[rows[0]])
+    if not shift[-1] or seen.life.deleted[session]:
+        return
+    unknown = table.writes & (table.type == Type.INFO) & (seen.places.first < 0)
+    fillable = int(table.n[unknown & (table.session == session)].sum())
+    # A lost append has its number all the same.
+    gone = table.writes & table.ok & (table.value != NONE) & (seen.places.first < 0)
+    fillable += int(table.n[gone & (table.session == session)].sum())
+    if shift[-1] <= fillable:
+        return
+    k = int(np.flatnonzero(shift)[0])
+    row = int(rows[k])
+    before = f"after {whose(table, int(rows[k - 1]))} " if k else ""
+    want = start + int(seen.places.first[row])
+    sentence = (
+        f"{whose(table, row)} comes next {before}and was given number "
+        f"{int(table.value[row])} instead of {want}: {int(shift[k])} "
+        f"number{'s' * (int(shift[k]) != 1)} before it {'are' if shift[k] != 1 else 'is'} nobody's."
+    )
+    rows_ = (row, *((int(rows[k - 1]),) if k else ()))
+    yield _incident(
+        seen, Anomaly.SEQUENCE_GAP, rows_, sentence, sent(table, row), int(np.count_nonzero(shift))
+    )
+
+
+def _incident(
+    seen: Seen, anomaly: Anomaly, rows: tuple[int, ...], sentence: str, ids: tuple[int, ...],
+    flagged: int,
+) -> Incident:  # fmt: skip
+    table = seen.table
+    source = int(seen.order.source[table.session[rows[0]]])
+    shown = (*rows, source) if source >= 0 and source not in rows else rows
+    at = tuple(int(table.at[row]) for row in shown)
+    return Incident(anomaly, int(table.session[rows[0]]), at, sentence, ids, flagged)
