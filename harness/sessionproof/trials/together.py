@@ -277,7 +277,7 @@ def _conclude(
     finding = finding_of(failing.incident, shown.history, did=_did(one, shown))
     finding = _kept(trial, finding, shown, number)
     if failing.tried:
-        finding = replace(finding, repeats=f"{failing.failed} of {failing.tried} rounds")
+        finding = replace(finding, repeats=f"{failing.failed} of {failing.tried}")
     sessions = len(shown.round.sessions)  # of which a script has one
     attempts = attempts_for(failing.failed, failing.tried * sessions, 2 * shown.seconds / sessions)
     session = failing.incident.session
