@@ -1,5 +1,9 @@
 """What a client records is what is loaded, whatever the sizes of files and shards."""
 
+import errno
+import os
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -254,3 +258,45 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     with pytest.raises(HistoryError, match=r"file.*cannot be written") as error:
         Journal(tmp_path / "file", 0)
     assert "\n" not in str(error.value)
+
+
+def test_a_full_disk_keeps_what_was_recorded(tmp_path, monkeypatch):
+    """Where a file cannot grow the error is one line, and all that was recorded is there."""
+    journal = Journal(tmp_path, 0)
+    journal.answered(journal.invoke(F.READ, 0, 256), [1, 2])
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    for number in range(2, 1_001):
+        journal.complete(journal.invoke(F.APPEND, 0, number << 8), Type.OK)
+    with pytest.raises(HistoryError, match="No space left"):
+        journal.invoke(F.APPEND, 0, 1_001 << 8)
+    journal.close()
+    history = files.load(tmp_path)
+    assert len(history) == 1_000
+    assert (history.rows["type"] == Type.OK).all()
+    assert history.rows["length"][0] == 2
+
+
+def test_a_file_system_that_cannot_reserve_will_do(tmp_path, monkeypatch):
+    """Then the file has holes, and is the same otherwise."""
+
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with Journal(tmp_path, 0) as journal:
+        journal.complete(journal.invoke(F.APPEND, 0, 256), Type.OK)
+    assert len(files.load(tmp_path)) == 1
+
+
+def test_a_folder_that_goes_away_is_one_line(tmp_path):
+    """What is not settled yet is lost with the folder, and nothing stays open."""
+    journal = Journal(tmp_path / "gone", 0)
+    journal.answered(journal.invoke(F.READ, 0, 256, phase=Phase.FINAL), [1, 2])
+    shutil.rmtree(tmp_path / "gone")
+    with pytest.raises(HistoryError, match="cannot be written"):
+        journal.close()
+    journal.close()

@@ -6,9 +6,8 @@ Names of sessions, texts of errors and of messages come from stores: they are es
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sessionproof.checks.history import judge_history, together
 from sessionproof.checks.incidents import Incident, Judged, Level
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.claims import Claims
@@ -39,7 +39,6 @@ from sessionproof.trials.windows import Scene
 _TEXT_CHARACTERS_MAX = 300
 _INCIDENTS_MOST = 50  # printed; the rest is counted
 _NAMES_MOST = 8
-_LEVELS: tuple[Level, ...] = ("none", "session", "linearizable")
 _MEANS: dict[Level, str] = {
     "linearizable": "linearizable: one order in time explains every answer",
     "session": "session: each client sees a consistent order, but late by the clock",
@@ -58,7 +57,6 @@ def check_history(path: Path, *, missing_session: str, atomic_batches: bool, as_
     claims = Claims(
         missing_session=missing_session,  # type: ignore[arg-type]
         atomic_batches=atomic_batches,
-        consistency="linearizable",
     )
     return _guarded(lambda: _check(path, claims, as_json))
 
@@ -66,7 +64,6 @@ def check_history(path: Path, *, missing_session: str, atomic_batches: bool, as_
 def _guarded(run: Callable[[], int]) -> int:
     """A file that is no history is one line and exit code 2, never a traceback."""
     errors = Console(stderr=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run()
     except HistoryError as error:
@@ -135,7 +132,8 @@ def _table(history: History, rows: Sequence[int], console: Console) -> Table:
 def _answer(scene: Scene, at: int, odd: Sequence[str]) -> str:
     """What was answered, and the texts in it that no client sent."""
     said = scene.said(at) or "no messages"
-    return f"{said}: {', '.join(map(repr, odd))}" if odd else said
+    texts = ", ".join(f"'{text}'" for text in odd)
+    return f"{said}: {texts}" if texts else said
 
 
 def _summary(history: History, chosen: Any) -> str:
@@ -166,34 +164,21 @@ class _Told:
 
 
 def _check(path: Path, claims: Claims, as_json: bool) -> int:
-    from sessionproof.checks.history import judge_history  # show does without it
-
     told: list[_Told] = []
     judged = Judged()
     for part in files.shards(path):
         one = judge_history(part, claims)
         told += [_told(incident, part) for incident in one.incidents]
-        judged = _both(judged, one)
+        judged = together([judged, one])
     nothing = not any(judged.examined.values())
     if nothing and not judged.unknown:
-        judged = _both(judged, Judged(unknown=("there is no operation to judge",)))
+        judged = replace(judged, unknown=("there is no operation to judge",))
     code = EXIT_BROKEN if told else EXIT_UNKNOWN if judged.unknown else EXIT_HOLDS
     if as_json:
         print(json.dumps(_as_json(told, judged), indent=2))  # noqa: T201 - ASCII, for a program
     else:
         _print(told, judged, code, Console())
     return code
-
-
-def _both(a: Judged, b: Judged) -> Judged:
-    """The judgements of two parts as one: counts add up, the weaker level is the level of both."""
-    units = dict.fromkeys((*a.examined, *b.examined))
-    return Judged(
-        incidents=(*a.incidents, *b.incidents),
-        examined={unit: a.examined.get(unit, 0) + b.examined.get(unit, 0) for unit in units},
-        unknown=tuple(dict.fromkeys((*a.unknown, *b.unknown))),
-        level=min(a.level, b.level, key=_LEVELS.index),
-    )
 
 
 def _told(incident: Incident, part: History) -> _Told:
@@ -246,7 +231,8 @@ def _print(told: Sequence[_Told], judged: Judged, code: int, console: Console) -
         _line(console, f"| could not tell: {reason}", "yellow")
     units = [f"{number:,} {unit}" for unit, number in judged.examined.items()]
     _line(console, f"| examined   {', '.join(units) or 'nothing'}")
-    _line(console, f"| level      {_MEANS[judged.level]}")
+    so_far = ", as far as it could be judged" if judged.unknown else ""
+    _line(console, f"| level      {_MEANS[judged.level]}{so_far}")
     verdict = {
         EXIT_BROKEN: (f"| {_many(len(told), 'incident')}", "bold red"),
         EXIT_UNKNOWN: ("| could not tell", "bold yellow"),

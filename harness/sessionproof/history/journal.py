@@ -6,6 +6,7 @@ leaves all that it wrote. A loss of power is not survived, and need not be.
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -46,6 +47,9 @@ _ERRORS_MOST = 1_000  # different texts; then only their first words differ
 _ERROR_CHARACTERS_MAX = 500
 
 _INV = struct.Struct("<q")  # the first field of a slot
+# Of file systems that have no way to do it.
+_CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
 _begin, _end, _clock = BEGIN.pack_into, END.pack_into, CLOCK.pack_into
 
 
@@ -140,15 +144,16 @@ class Journal:
         if not self._pending:
             return
         pending, self._pending, self._held = self._pending, [], 0
-        slots = np.frombuffer(self._map, SLOT)
         at = np.array([slot for slot, _, _ in pending], np.int64) // SIZE
+        ret = np.array([ret for _, ret, _ in pending], np.int64)
         answers = answers_of([answer for _, _, answer in pending])
-        kept = self._worth_keeping(slots[at], answers)
+        kept = self._worth_keeping(self._slots()[at], answers)
         if kept.any():
             odd = [(int(at[read]) - 1, text) for read, text in answers.odd]
             write_lists(lists_file(self._path, self._settled), answers.of(kept, at - 1), odd)
             self._settled += 1
-        slots["ret"][at] = [ret for _, ret, _ in pending]
+        slots = self._slots()
+        slots["ret"][at] = ret
         slots["value"][at] = NONE
         slots["length"][at] = answers.lengths
         slots["digest"][at] = answers.digests
@@ -163,6 +168,10 @@ class Journal:
             self.settle()
         finally:
             self._shut()
+
+    def _slots(self) -> npt.NDArray[np.void]:
+        """The file as rows, the header for the first; to be let go before the file is closed."""
+        return np.frombuffer(self._map, SLOT)
 
     def _worth_keeping(self, rows: npt.NDArray[np.void], answers: Answers) -> npt.NDArray[np.bool_]:
         numbers = self._reads + np.arange(len(rows))
@@ -191,9 +200,10 @@ class Journal:
         """Make room for further rows: in this file, or in the next."""
         room = self._room // SIZE - 1
         if room < self._rows:
-            self._map.close()
+            old = self._map
             with _told(self._path), self._path.open("r+b") as file:
                 self._map = _mapped(file.fileno(), min(4 * room, self._rows))
+            old.close()
             self._room = len(self._map)
             return
         self.settle()
@@ -240,10 +250,13 @@ def _mapped(descriptor: int, rows: int) -> mmap.mmap:
     The room is taken now: writing into a hole of a file on a full disk would kill the process.
     """
     size = (rows + 1) * SIZE
+    os.truncate(descriptor, size)
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-    else:
-        os.truncate(descriptor, size)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in _CANNOT_RESERVE:
+                raise
     return mmap.mmap(descriptor, size)
 
 
