@@ -52,6 +52,16 @@ def test_a_rate_is_for_a_second():
     assert "at most 800, at least 0" in throughput.get("aria-label")
 
 
+def test_many_buckets_are_a_line():
+    """Where dots would hide the line there are none, but for one that has no neighbours."""
+    many = traffic("4 threads", 900, buckets=60)
+    throughput, _, _ = pictures(many)
+    assert titles(throughput, "s0") == []
+    lonely = tuple(5.0 if place == 7 else None for place in range(60))
+    _, latency, _ = pictures(replace(many, p50_us=lonely))
+    assert len(titles(latency, "s0")) == 1
+
+
 def test_what_was_not_ok_has_a_line_of_its_own():
     """Refusals are drawn where there were some, and told; else there is no line of them."""
     one = traffic("4 threads", 900)
@@ -70,7 +80,7 @@ def test_phases_are_shaded():
         bands = [box for box in root.iter("rect") if "band" in (box.get("class") or "")]
         assert len(bands) == len(one.phases)
         assert all(float(box.get("x")) + float(box.get("width")) <= 316 for box in bands)
-    assert "shaded" in pictures(one)[2]
+    assert "shaded the parts of the workload: ramp, load, final" in pictures(one)[2]
     assert "shaded" not in pictures(replace(one, phases=()))[2]
 
 

@@ -95,8 +95,9 @@ def test_the_history_is_linked_with_its_command():
     """A kept history is a link, and the command that reads it stands below, fit for a shell."""
     _, shown = page(STALE)
     assert shown.all("a", href="history/CONC-05-1.npz") == ["history/CONC-05-1.npz"]
-    assert "sessionproof history show history/CONC-05-1.npz" in shown.all("code")
-    _, odd = page(replace(STALE, history="../x y.npz"))
+    command = "sessionproof history show history/CONC-05-1.npz --session=chat-7"
+    assert command in shown.all("code")
+    _, odd = page(replace(STALE, history="../x y.npz", session="\x1b[2J"))
     assert not [g for t, g in odd.elements if t == "a" and "x y" in (g["href"] or "")]
     assert "sessionproof history show '../x y.npz'" in odd.all("code")
     assert "history show" not in page(LOST)[0]

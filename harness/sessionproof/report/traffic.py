@@ -17,6 +17,8 @@ from sessionproof.svg.plane import Axis, Band, Series, plane, spanning
 NAME_CHARACTERS_MAX = 60
 PICTURES_MAX = 4  # kinds of clients that are drawn
 ROWS_MAX = 60
+DOTS_MAX = 32  # more points of a line would hide it
+NAMES_MAX = 12  # of phases, in a sentence
 WORDS_CHARACTERS_MAX = 2_000
 
 Shown = Callable[[float], str]
@@ -108,7 +110,8 @@ def _series(
         run = tuple((at, value) for at, value in group if value is not None)
         if there:
             titles = tuple(f"{shown_(value)} at {duration(at)}" for at, value in run)
-            out.append(Series(points=run, class_=class_, shape="circle", titles=titles))
+            shape = "circle" if len(values) <= DOTS_MAX or len(run) == 1 else None
+            out.append(Series(points=run, class_=class_, shape=shape, titles=titles))
     return out
 
 
@@ -119,7 +122,9 @@ def _words(row: Row) -> str:
     if any(one.failed):
         parts.append("dashed operations that were not ok")
     if one.phases:
-        parts.append("shaded the parts of the workload")
+        names = list(dict.fromkeys(_plain(phase.name, 16) for phase in one.phases))
+        more = " and others" if len(names) > NAMES_MAX else ""
+        parts.append(f"shaded the parts of the workload: {', '.join(names[:NAMES_MAX])}{more}")
     return "; ".join(parts)
 
 

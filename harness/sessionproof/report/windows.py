@@ -100,8 +100,14 @@ def blamed(number: int) -> str:
 
 
 def show_command(window: Window) -> str:
-    """The command that shows the whole history, to be run in the folder of the report."""
-    return f"sessionproof history show {shlex.quote(window.history)}"
+    """The command that shows the session's history, to be run in the folder of the report.
+
+    An id that could not be copied is left out: then it shows all sessions.
+    """
+    parts = ["sessionproof", "history", "show", window.history]
+    if window.session.isprintable() and 0 < len(window.session) <= NAME_CHARACTERS_MAX:
+        parts.append(f"--session={window.session}")
+    return shlex.join(parts)
 
 
 def key_of(guarantee: str, number: int) -> str:
