@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessionproof.audit.tables import orphan_problems
+from sessionproof.checks.history import judge_history
 from sessionproof.checks.incidents import Incident
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -29,9 +30,19 @@ from sessionproof.workload.crews import Crew
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.rounds import Call
 
-_SESSIONS = 12  # of a round, one after the other
-_FRESH_AFTER = 10
+_SESSIONS = 3  # of a round, one after the other
+_DELETES = 3  # one of so many clients
+_FRESH_AFTER = 20
 _AGAIN = 8
+_BREAKS = frozenset(
+    {
+        Anomaly.LOST_MESSAGE,
+        Anomaly.LOST_SESSION,
+        Anomaly.RESURRECTION,
+        Anomaly.PHANTOM_SESSION,
+        Anomaly.NOT_LINEARIZABLE,
+    }
+)
 
 
 def deleted_while_appended(trial: Trial) -> None:
@@ -56,7 +67,10 @@ def deleted_while_appended(trial: Trial) -> None:
 
 @dataclass(frozen=True)
 class Wrong:
-    """What is wrong in the end; ``incident`` and ``history`` where a history shows it."""
+    """What is wrong in the end; ``incident`` and ``history`` where a history shows it.
+
+    ``seen`` is empty where the incident says it.
+    """
 
     anomaly: Anomaly
     seen: str
@@ -74,20 +88,32 @@ def _round(trial: Trial, turns: Turns, one: Crew) -> tuple[Wrong | None, int]:
     history = worked.history
     refuses = trial.claims.missing_session == "refuses"
     wrong = next(in_the_end(history, refuses=refuses, keeps=trial.claims.limits.retention), None)
-    if wrong is None:
-        wrong = _otherwise(trial, history) or _orphans(trial)
+    wrong = wrong or _in_no_order(trial, history) or _otherwise(trial, history) or _orphans(trial)
     return wrong, races_in(history)
 
 
+def _in_no_order(trial: Trial, history: History) -> Wrong | None:
+    """What the checks of histories say, where the store claims to be linearizable.
+
+    Others may answer what is no longer so, for a while; in the end they may not.
+    """
+    if not trial.claims.at_least("consistency", "linearizable"):
+        return None
+    judged = judge_history(history, trial.claims)
+    found = next((one for one in judged.incidents if one.anomaly in _BREAKS), None)
+    return None if found is None else Wrong(found.anomaly, "", found, history)
+
+
 def _programs(trial: Trial, one: Crew, turn: int) -> Iterator[list[Call]]:
-    """A few appends of each client to each session, which one of them deletes meanwhile."""
+    """A few appends of each client to each session, which a third of them delete meanwhile."""
     chance = generator(trial.seed, one.kind, turn)
-    who = [chance.randrange(one.clients) for _ in range(_SESSIONS)]
+    number = max(1, one.clients // _DELETES)
+    who = [chance.sample(range(one.clients), number) for _ in range(_SESSIONS)]
     for client in range(one.clients):
         program = []
         for session in range(_SESSIONS):
             calls = [Call(F.APPEND, session, 1)] * chance.choice((1, 2, 3))
-            if who[session] == client:
+            if client in who[session]:
                 calls[chance.randrange(len(calls))] = Call(F.DELETE, session)
             program += calls
         yield program
@@ -252,6 +278,6 @@ def _broken(trial: Trial, turns: Turns, one: Crew, wrong: Wrong) -> Broken:
         script=deletion_script(trial, one, _SESSIONS),
     )
     if wrong.incident is not None and wrong.history is not None:
-        window = finding_of(wrong.incident, wrong.history, did=did).window
-        finding = replace(finding, window=window)
+        found = finding_of(wrong.incident, wrong.history, did=did)
+        finding = replace(finding, seen=wrong.seen or found.seen, window=found.window)
     return Broken(finding)
