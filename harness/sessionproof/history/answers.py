@@ -75,7 +75,7 @@ def answers_of(answers: Sequence[tuple[Any, ...]]) -> Answers:
     flat = list(chain.from_iterable(answers))
     lengths = np.fromiter(map(len, answers), np.int64, len(answers))
     start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    ids = np.array([_id(one) for one in flat], dtype=np.uint64)
+    ids = np.fromiter(_ids(flat), np.uint64, len(flat))
     places = np.arange(len(flat)) - np.repeat(start[:-1], lengths)
     sums = np.zeros(len(flat) + 1, np.uint64)
     np.cumsum(placed(ids, places), dtype=np.uint64, out=sums[1:])
@@ -114,6 +114,12 @@ def surprises(
 def _id_of_text(text: str) -> int:
     number = id_of(text)
     return number if number <= _LARGEST else _ODD
+
+
+def _ids(flat: Sequence[Any]) -> Sequence[int]:
+    if {*map(type, flat)} <= {str}:  # as a rule, and then in C
+        return [*map(_id_of_text, flat)]
+    return [_id(one) for one in flat]
 
 
 def _id(one: Any) -> int:
