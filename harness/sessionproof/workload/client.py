@@ -25,6 +25,7 @@ from sessionproof.history.columns import BATCH, MISSING, NONE, F, Type
 from sessionproof.history.journal import Journal
 from sessionproof.history.tokens import text_of, tokens_of
 from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.meeting import Meet
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.shapes import kind
 from sessionproof.workload.texts import said
@@ -80,7 +81,8 @@ class Job:
 
     ``client`` is its number and ``clients`` the number of all: after an unknown outcome it goes on
     as ``client + clients``. Call ``i`` has the operation number ``first + i * stride``. No call
-    begins more than ``budget_s`` after the start.
+    begins more than ``budget_s`` after the start. It meets the others each time that ``meets``
+    calls were made, as long as they are of the first ``meets_until``.
     """
 
     program: tuple[Call, ...]
@@ -89,6 +91,8 @@ class Job:
     first: int
     stride: int
     budget_s: float
+    meets: int = 0
+    meets_until: int = 0
 
 
 class Client:
@@ -111,6 +115,7 @@ class Client:
         capabilities: Collection[str],
         by_store: bool = False,
         as_task: bool = False,
+        meet: Meet | None = None,
     ) -> None:
         """``by_store``: the store names sessions. Tasks let others go on while they wait."""
         self.job = job
@@ -123,6 +128,7 @@ class Client:
         self._speech = speech
         self._by_store = by_store
         self._as_task = as_task
+        self._meet = meet if job.meets else None
         self._counts = [name for name in ("get", "count") if name in capabilities]
         self._number = job.client
         self._enough = False
@@ -132,7 +138,8 @@ class Client:
         """Carry the program out; never raises."""
         until_ns = monotonic_ns() + int(self.job.budget_s * 1e9)
         numbers = count(self.job.first, self.job.stride)
-        for call, number in zip(self.job.program, numbers, strict=False):
+        for place, (call, number) in enumerate(zip(self.job.program, numbers, strict=False)):
+            self._wait_for_others(place)
             if self._enough or self.stopped is not None or monotonic_ns() > until_ns:
                 return
             if self.ids[call.session] is None and call.f is not F.CREATE:
@@ -140,6 +147,12 @@ class Client:
             yield from self._attempts(call, number * BATCH)
             if self._as_task:
                 yield asyncio.sleep(0)  # a store need not let others go on by itself
+
+    def _wait_for_others(self, place: int) -> None:
+        if self._meet is None or place == 0 or place % self.job.meets:
+            return
+        if place >= self.job.meets_until or not self._meet():
+            self._meet = None
 
     def finish(self) -> None:
         """Begin no further call; from any thread."""

@@ -27,6 +27,7 @@ from sessionproof.history.columns import F, Phase
 from sessionproof.host.server import Channel, take_stdio
 from sessionproof.workload.client import Job, Speech
 from sessionproof.workload.guard import CannotOpen, Handle, outcome_of
+from sessionproof.workload.meeting import OfProcesses
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.seats import Setting, ThreadSeats
@@ -68,18 +69,24 @@ class Desk:
         if self._seats is None:
             raise RuntimeError("no store is open")
         speech = Speech(from_json(request["sample"]), request["counted"])
+        path, place = request["meetings"]
+        meetings = OfProcesses(Path(path), place)
         setting = Setting(
             folder=Path(request["folder"]),
             speech=speech,
             ids=request["ids"],
             by_store=request["by_store"],
             begin_ns=request["begin_ns"],
+            meet=meetings.meet,
         )
         given = request["job"]
         job = Job(**{**given, "program": tuple(map(_call, given["program"]))})
         faulthandler.dump_traceback_later(request["patience_s"], exit=False)
-        stopped = self._seats.work([job], setting)
-        faulthandler.cancel_dump_traceback_later()
+        try:
+            stopped = self._seats.work([job], setting)
+        finally:
+            meetings.close()
+            faulthandler.cancel_dump_traceback_later()
         return {"ids": setting.ids, "stopped": None if stopped is None else outcome_json(stopped)}
 
     def _close(self) -> JSON:

@@ -200,6 +200,7 @@ def crew(kind: Kind, store: StoreUnderTest, *, clients: int | None = None) -> It
 def jobs_of(round_: Round) -> list[Job]:
     """What each client of the round is to do."""
     number = len(round_.programs)
+    shortest = min(map(len, round_.programs), default=0)
     return [
         Job(
             program=program,
@@ -208,6 +209,8 @@ def jobs_of(round_: Round) -> list[Job]:
             first=round_.first + at,
             stride=number,
             budget_s=round_.budget_s,
+            meets=round_.meets,
+            meets_until=shortest,
         )
         for at, program in enumerate(round_.programs)
     ]

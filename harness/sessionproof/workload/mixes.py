@@ -75,12 +75,13 @@ def _has(capabilities: Collection[str], f: F) -> bool:
 class Mix:
     """``draw`` answers how many sessions there are, and a program for each client.
 
-    ``what`` says in a few words what clients do.
+    ``what`` says in a few words what clients do, ``meets`` as in ``Round``.
     """
 
     what: str
     draw: Callable[[Drawing], tuple[int, Programs]]
     needs: tuple[F, ...] = ()
+    meets: int = 6
 
     def fits(self, capabilities: Collection[str]) -> bool:
         """Whether the store has one of the methods that the mix is about."""
@@ -114,6 +115,7 @@ def round_of(
         programs=tuple(map(tuple, _within_retention(programs, claims))),
         first=first,
         created=not creating,
+        meets=MIXES[name].meets,
     )
 
 
@@ -124,12 +126,12 @@ def _phased(program: list[Call], session: int) -> list[Call]:
 
 
 def _hot(drawing: Drawing) -> tuple[int, Programs]:
-    return 1, _of_weights(drawing, {F.APPEND: 0.6, F.READ: 0.4}, 1)
+    return 1, _by_roles(drawing, {F.READ: 1.0}, 1)
 
 
 def _mixed(drawing: Drawing) -> tuple[int, Programs]:
-    weights = {F.APPEND: 0.5, F.READ: 0.2, F.READ_LAST: 0.15, F.COUNT: 0.1, F.PAGES: 0.05}
-    return 3, _of_weights(drawing, weights, 3)
+    weights = {F.READ: 0.4, F.READ_LAST: 0.3, F.COUNT: 0.2, F.PAGES: 0.1}
+    return 3, _by_roles(drawing, weights, 3)
 
 
 def _counts(drawing: Drawing) -> tuple[int, Programs]:
@@ -143,7 +145,7 @@ def _pages(drawing: Drawing) -> tuple[int, Programs]:
 
 
 def _batches(drawing: Drawing) -> tuple[int, Programs]:
-    programs = _of_weights(drawing, {F.APPEND: 0.45, F.READ: 0.55}, 2)
+    programs = _by_roles(drawing, {F.READ: 1.0}, 2)
     return 2, _in_batches(programs, drawing, share=1.0)
 
 
@@ -158,21 +160,37 @@ def _in_batch(call: Call, drawing: Drawing, share: float) -> Call:
     return call._replace(n=drawing.random.randint(2, drawing.batch))
 
 
+def _by_roles(drawing: Drawing, reads: Mapping[F, float], sessions: int) -> Programs:
+    """Some clients mostly append, some mostly read: who writes seldom may see old things longest.
+
+    ``reads`` are the weights of everything else.
+    """
+    whole = sum(weight for f, weight in reads.items() if drawing.has(f))
+    roles = [_ROLES[at % len(_ROLES)] for at in range(drawing.clients)]
+    drawing.random.shuffle(roles)
+    weights = ({**reads, F.APPEND: whole * share / (1 - share)} for share in roles)
+    return [_of_client(drawing, one, sessions) for one in weights]
+
+
+_ROLES = (0.6, 0.1, 0.9, 0.6)  # shares of appends
+
+
 def _of_weights(drawing: Drawing, weights: Mapping[F, float], sessions: int) -> Programs:
-    """Calls by weight on sessions by chance, after an append of each client."""
-    programs = []
-    for _ in range(drawing.clients):
-        pick = drawing.random.randrange
-        load = [drawing.call(weights, pick(sessions)) for _ in range(drawing.length - 2)]
-        programs.append([Call(F.APPEND, pick(sessions), 1), *load])
-    return programs
+    return [_of_client(drawing, weights, sessions) for _ in range(drawing.clients)]
+
+
+def _of_client(drawing: Drawing, weights: Mapping[F, float], sessions: int) -> list[Call]:
+    """Calls by weight on sessions by chance, after an append."""
+    pick = drawing.random.randrange
+    load = [drawing.call(weights, pick(sessions)) for _ in range(drawing.length - 2)]
+    return [Call(F.APPEND, pick(sessions), 1), *load]
 
 
 def _short(drawing: Drawing) -> tuple[int, Programs]:
     """All clients come to each fresh session at about the same time."""
     creating = needs_create(drawing.claims, drawing.capabilities)
     racing = creating and drawing.claims.session_ids == "caller"
-    sessions = max(1, drawing.length // (3 if racing else 2))
+    sessions = max(1, drawing.length // _FIRST)
     return sessions, [
         [call for at in range(sessions) for call in _first_calls(drawing, at, racing=racing)]
         for _ in range(drawing.clients)
@@ -180,10 +198,15 @@ def _short(drawing: Drawing) -> tuple[int, Programs]:
 
 
 def _first_calls(drawing: Drawing, session: int, *, racing: bool) -> list[Call]:
-    calls = [Call(F.APPEND, session, 1), Call(F.READ, session)]
-    if drawing.random.random() < 0.2:
-        calls.reverse()
-    return [Call(F.CREATE, session), *calls] if racing else calls
+    append, read = Call(F.APPEND, session, 1), Call(F.READ, session)
+    if racing:
+        return [Call(F.CREATE, session), append, read]
+    return drawing.random.choice(
+        ([append, read, append], [append, append, read], [read, append, read])
+    )
+
+
+_FIRST = 3  # calls of each client on such a session
 
 
 def _deletes(drawing: Drawing) -> tuple[int, Programs]:
@@ -207,9 +230,9 @@ def _in_sections(
             program += [Call(F.APPEND, session, 1), *calls]
         for client in drawing.random.sample(range(drawing.clients), min(2, drawing.clients)):
             if able:
-                at = len(programs[client]) - drawing.random.randrange(_SECTION)
+                at = -1 - drawing.random.randrange(_SECTION)
                 f = drawing.random.choice(able)
-                programs[client].insert(at, Call(f, session, 2 if f is F.REPLACE else 0))
+                programs[client][at] = Call(f, session, 2 if f is F.REPLACE else 0)
     return sessions, programs
 
 
@@ -263,9 +286,14 @@ MIXES: Mapping[str, Mix] = {
     "hot": Mix("all append to one session and read it", _hot),
     "mixed": Mix("appends, reads, last messages, counts and pages on three sessions", _mixed),
     "batches": Mix("batches, and reads between them", _batches),
-    "short": Mix("first appends to many fresh sessions", _short),
-    "deletes": Mix("deletions among appends and reads", _deletes, (F.DELETE,)),
-    "clears": Mix("sessions emptied and replaced among appends", _clears, (F.CLEAR, F.REPLACE)),
+    "short": Mix("first appends to many fresh sessions", _short, meets=_FIRST),
+    "deletes": Mix("deletions among appends and reads", _deletes, (F.DELETE,), meets=_SECTION),
+    "clears": Mix(
+        "sessions emptied and replaced among appends",
+        _clears,
+        (F.CLEAR, F.REPLACE),
+        meets=_SECTION,
+    ),
     "counts": Mix("counts while others append", _counts, (F.COUNT,)),
     "pages": Mix("pages while others append", _pages, (F.PAGES,)),
     "long": Mix("two sessions that grow very long, beside many short ones", _long),

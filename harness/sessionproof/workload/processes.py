@@ -17,6 +17,7 @@ from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
 from sessionproof.workload.client import Job
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.meeting import prepared
 from sessionproof.workload.pool import POOL, started
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.seats import Setting
@@ -60,7 +61,11 @@ class ProcessSeats:
     def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
         """As in ``Seats``."""
         begin_ns = monotonic_ns() + (_SOON_NS if len(jobs) > 1 else 0)
-        requests = [_ordered(job, setting, begin_ns, self._deadlines) for job in jobs]
+        path = prepared(setting.folder / "meetings", len(jobs))
+        requests = [
+            {**_ordered(job, setting, begin_ns, self._deadlines), "meetings": [os.fspath(path), at]}
+            for at, job in enumerate(jobs)
+        ]
         last_s = max(job.budget_s for job in jobs) + 2 * self._deadlines.operation_s + _GRACE_S
         answers = self._each(self._ask, requests, last_s)
         for answer in answers:

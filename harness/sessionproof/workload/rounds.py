@@ -30,7 +30,8 @@ class Round:
     ``first + k``, ``first + k + K``, …; a round uses no number twice, and no number of another
     round. ``created`` says that sessions are made before the clients begin, where the store wants
     it so; otherwise the programs create them. No call begins later than ``budget_s`` after the
-    start.
+    start. Each time that they have made ``meets`` calls, clients wait a moment for each other, so
+    that they stay together; 0 for never.
     """
 
     sessions: tuple[str, ...]
@@ -38,6 +39,7 @@ class Round:
     first: int
     created: bool = True
     budget_s: float = 5.0
+    meets: int = 0
 
     @property
     def numbers(self) -> int:

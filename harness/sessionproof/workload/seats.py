@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
@@ -20,9 +20,12 @@ from sessionproof.history.journal import Journal
 from sessionproof.workload.awaiting import waited
 from sessionproof.workload.client import Client, Job, Speech, run, run_as_task
 from sessionproof.workload.guard import Handle, Wait
+from sessionproof.workload.meeting import Meet, of_threads
 from sessionproof.workload.watch import Watch
 
 _SWITCH_S = 1e-5  # threads take turns often, so that they meet
+_KEPT_WHOLE = 200  # calls of a client whose every answer is kept
+_EVERY = 1_000  # answer that is kept of a client with more, beside the surprising ones
 _TOGETHER_S = 1.0  # for the threads of a busy machine to come to the start
 
 
@@ -31,7 +34,7 @@ class Setting:
     """What all clients of a round have in common; ``ids`` as in ``Client``.
 
     Threads do not begin before ``begin_ns`` of the monotonic clock, so that those of several
-    processes begin together.
+    processes begin together; and ``meet`` is where they meet, of the process's own unless given.
     """
 
     folder: Path
@@ -39,6 +42,7 @@ class Setting:
     ids: list[str | None]
     by_store: bool
     begin_ns: int = 0
+    meet: Meet | None = None
 
 
 class Seats(Protocol):
@@ -77,6 +81,7 @@ class ThreadSeats:
 
     def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
         """As in ``Seats``."""
+        setting = setting if setting.meet else replace(setting, meet=of_threads(len(jobs)))
         with _clients(jobs, self._stores, setting, self._capabilities) as clients:
             watch = Watch(clients, self._operation_s)
             start = partial(_start, Barrier(len(clients)), setting.begin_ns)
@@ -205,15 +210,22 @@ def _clients(
             Client(
                 job,
                 store,
-                stack.enter_context(Journal(setting.folder, job.client)),
+                stack.enter_context(_journal(job, setting.folder)),
                 speech=setting.speech,
                 ids=setting.ids,
                 capabilities=capabilities,
                 by_store=setting.by_store,
                 as_task=as_task,
+                meet=None if as_task else setting.meet,
             )
             for job, store in zip(jobs, stores, strict=False)
         ]
+
+
+def _journal(job: Job, folder: Path) -> Journal:
+    """With every answer in full while they are few: the read that shows a fault may look usual."""
+    few = len(job.program) <= _KEPT_WHOLE
+    return Journal(folder, job.client, every=1 if few else _EVERY)
 
 
 @contextmanager
