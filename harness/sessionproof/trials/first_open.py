@@ -102,10 +102,11 @@ def _crowd(trial: Trial) -> Iterator[dict[str, list[Opens]]]:
             raise CouldNotTell(f"no process could be started: {error}") from None
         starting = Threads(_CLIENTS)
         stack.callback(starting.close)
-        starting.together(
-            [partial(ready, one, spec.name, deadlines.open_s) for one in processes],
-            deadline_s=2 * deadlines.open_s,
-        )
+        jobs = [partial(ready, one, spec.name, deadlines.open_s) for one in processes]
+        try:
+            starting.together(jobs, deadline_s=2 * deadlines.open_s)
+        except (ProcessEnded, ProtocolError, Refused) as error:
+            raise CouldNotTell(f"the store cannot be found in another process: {error}") from None
         bound_s = deadlines.open_s + _APPENDS * deadlines.operation_s
         inside: list[Opens] = [
             lambda visit: visited(spec.open, trial.store.location, visit)
@@ -174,7 +175,7 @@ def _stopped(trial: Trial, named: str, error: Exception) -> Broken:
         seen=failure.text,
         evidence=dict(failure.evidence),
     )
-    return Broken(_with_script(trial, finding, named))
+    return Broken(_with_script(trial, finding, named) if failure.type == HANG else finding)
 
 
 def _judged(trial: Trial, round_: _Round, clients: Sequence[Opens]) -> str | None:

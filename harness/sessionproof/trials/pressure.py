@@ -82,7 +82,9 @@ def _ends(trial: Trial, kinds: Sequence[Kind]) -> None:
             )
         if trial.claims.fair:
             for one in gathered:
-                fairness.nobody_starves(trial, turns, one)
+                stop = fairness.nobody_starves(trial, turns, one)
+                if stop is not None:
+                    raise stopped(trial, one, stop.failure, programs)
 
 
 def _programs(trial: Trial, one: Crew, turn: int) -> list[list[Call]]:

@@ -63,7 +63,7 @@ def refused(trial: Trial) -> None:
 
 
 @dataclass(frozen=True)
-class _Failed:
+class Failed:
     """An append that failed: what it said, how long it took, and if it only waited its turn."""
 
     said: str
@@ -82,7 +82,7 @@ def _alone(turns: Turns, one: Crew) -> None:
         raise CouldNotTell(f"an append fails without others at work: {text}")
 
 
-def _round(turns: Turns, one: Crew, *, fresh: bool) -> tuple[npt.NDArray[np.void], _Failed | None]:
+def _round(turns: Turns, one: Crew, *, fresh: bool) -> tuple[npt.NDArray[np.void], Failed | None]:
     """The rows of one round, and the first append in it that failed."""
     programs = [
         [Call(F.APPEND, 0 if at % 2 else 1 + client, 1) for at in range(_APPENDS)]
@@ -91,10 +91,11 @@ def _round(turns: Turns, one: Crew, *, fresh: bool) -> tuple[npt.NDArray[np.void
     worked = turns.play(one, programs, 1 + one.clients, location=fresh)
     _came_to_an_end(worked, one)
     rows = working(worked.history)
-    return rows, _first_failed(worked.history, rows, one.clients)
+    return rows, first_failed(worked.history, rows, one.clients)
 
 
-def _first_failed(history: History, rows: npt.NDArray[np.void], clients: int) -> _Failed | None:
+def first_failed(history: History, rows: npt.NDArray[np.void], clients: int) -> Failed | None:
+    """The first append that failed, but one that only waited where there is no other."""
     failed = rows[rows["type"] != Type.OK]
     if not len(failed):
         return None
@@ -102,7 +103,7 @@ def _first_failed(history: History, rows: npt.NDArray[np.void], clients: int) ->
     return next((one for one in found if not one.only_waited), found[0])
 
 
-def _failed(history: History, rows: npt.NDArray[np.void], row: np.void, clients: int) -> _Failed:
+def _failed(history: History, rows: npt.NDArray[np.void], row: np.void, clients: int) -> Failed:
     ended = _end_of(rows, row, clients)
     began = int(row["inv"])
     done = rows["ret"][answered(rows)]
@@ -110,7 +111,7 @@ def _failed(history: History, rows: npt.NDArray[np.void], row: np.void, clients:
     went_on = bool(((done > (began + ended) // 2) & (done <= ended)).any())
     waited_s = (ended - began) / 1e9
     text = history.errors[int(row["error"])] or "no answer"
-    return _Failed(text, waited_s, waited_s > _SHORT_S and went_on)
+    return Failed(text, waited_s, waited_s > _SHORT_S and went_on)
 
 
 def _end_of(rows: npt.NDArray[np.void], row: np.void, clients: int) -> int:
@@ -141,7 +142,7 @@ def _came_to_an_end(worked: Worked, one: Crew) -> None:
     )
 
 
-def _broken(trial: Trial, turns: Turns, one: Crew, failed: _Failed) -> Broken:
+def _broken(trial: Trial, turns: Turns, one: Crew, failed: Failed) -> Broken:
     again = 0
     for _ in range(_AGAIN):
         _, found = _round(turns, one, fresh=False)
