@@ -202,7 +202,7 @@ ALL = [
     Anomaly.PHANTOM, Anomaly.CHANGED, Anomaly.STALE_READ, Anomaly.READ_YOUR_WRITES,
     Anomaly.NON_MONOTONIC, Anomaly.FUTURE_READ, Anomaly.REAL_TIME, Anomaly.NOT_LINEARIZABLE,
     Anomaly.DUPLICATE_SEQUENCE, Anomaly.SEQUENCE_GAP, Anomaly.SEQUENCE_ORDER,
-    Anomaly.COUNTER_DRIFT, Anomaly.RESURRECTION, Anomaly.HANG,
+    Anomaly.COUNTER_DRIFT, Anomaly.RESURRECTION, Anomaly.HANG, Anomaly.MALFORMED,
 ]  # fmt: skip
 
 
@@ -334,7 +334,7 @@ def test_attempts_follow_the_rate():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"anomaly": Anomaly.MALFORMED},
+        {"anomaly": Anomaly.LEAK},
         {"programs": ((Call(F.CLEAR, 0), APPEND),)},
         {"programs": ((Call(F.DELETE, 0), APPEND),)},
         {"sample": Message(None, None, kind="tool_call")},

@@ -166,7 +166,8 @@ def test_a_lost_update_is_found_and_made_small(trial_of, tmp_path):
     assert finding.anomaly is Anomaly.LOST_MESSAGE
     assert "at once" not in finding.seen
     assert "acknowledged" in finding.seen
-    assert finding.repeats.endswith("rounds")
+    failed, _, tried = finding.repeats.partition(" of ")
+    assert 0 <= int(failed) <= int(tried)
     assert any(one.guilty for one in finding.window.intervals)
     assert finding.window.history == "history/CONC-01-1.npz"
     history = files.read(tmp_path / "histories" / "CONC-01-1.npz")

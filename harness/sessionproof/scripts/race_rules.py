@@ -7,8 +7,11 @@ where the rule is broken.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
+from sessionproof.history.columns import F
 from sessionproof.scripts.expressions import Unwritable
 
 TOKENS = 3
@@ -127,10 +130,18 @@ _RESURRECTION = (
     "        if any(text in texts for texts in [*later, last]):",
     "            return f'{text!r} was deleted with its session, and is back'",
 )
+_MALFORMED = (
+    "for one in done:",
+    "    if one.outcome == 'malformed':",
+    "        return f'{one.call} of client {one.client + 1} cannot be looked at: {one.answer}'",
+)
 
 
-def rule_of(anomaly: Anomaly, claims: Claims) -> list[str]:
-    """The body of ``wrong(done, last)``; raises Unwritable for what no few lines can judge."""
+def rule_of(anomaly: Anomaly, claims: Claims, called: Collection[F]) -> list[str]:
+    """The body of ``wrong(done, last)``; raises Unwritable for what no few lines can judge.
+
+    ``called`` are the calls that the clients make.
+    """
     match anomaly:
         case Anomaly.LOST_MESSAGE | Anomaly.LOST_SESSION:
             return [*_LOST]
@@ -141,16 +152,16 @@ def rule_of(anomaly: Anomaly, claims: Claims) -> list[str]:
         case Anomaly.PHANTOM | Anomaly.CHANGED:
             return [*_SENT]
         case Anomaly.STALE_READ:
-            return _misses("")
+            return _misses("", called)
         case Anomaly.READ_YOUR_WRITES:
-            return _misses(" and one.client == read.client")
+            return _misses(" if one.client == read.client", called)
         case Anomaly.NON_MONOTONIC:
             everybody = claims.at_least("consistency", "linearizable")
             return _goes_back("" if everybody else " and one.client == read.client")
         case Anomaly.SEQUENCE_GAP:
             return [f"START = {claims.seq_start or 0}", *_NUMBER_GAP]
         case Anomaly.NOT_LINEARIZABLE:
-            return [*_LOST, *_DUPLICATE, *_PREFIXES, *_misses(""), *_REAL_TIME]
+            return [*_LOST, *_DUPLICATE, *_PREFIXES, *_misses("", called), *_REAL_TIME]
         case Anomaly.COUNTER_DRIFT:
             return _counts(claims)
         case Anomaly.HANG:
@@ -169,6 +180,7 @@ _PLAIN = {
     Anomaly.DUPLICATE_SEQUENCE: _NUMBER_TWICE,
     Anomaly.SEQUENCE_ORDER: _NUMBER_ORDER,
     Anomaly.RESURRECTION: _RESURRECTION,
+    Anomaly.MALFORMED: _MALFORMED,
 }
 _NEEDS_NUMBERS = (Anomaly.DUPLICATE_SEQUENCE, Anomaly.SEQUENCE_GAP, Anomaly.SEQUENCE_ORDER)
 
@@ -178,15 +190,33 @@ def needs_numbers(anomaly: Anomaly) -> bool:
     return anomaly in _NEEDS_NUMBERS
 
 
-def _misses(whose: str) -> list[str]:
+def _misses(whose: str, called: Collection[F] = ()) -> list[str]:
+    """Reads that miss what was acknowledged before them, by every call that can show it."""
+    lines = [
+        "reads = [one for one in done if one.outcome == 'ok' and one.answer is not None]",
+        "for read in (one for one in reads if one.call != 'append'):",
+        "    before = [one for one in done if one.ended < read.began and one.outcome == 'ok']",
+        f"    sent = [text for one in before{whose} for text in one.texts]",
+    ]
+    if F.COUNT in called:
+        lines += [
+            "    if read.call == 'count':",
+            "        if read.answer[0] is not None and read.answer[0] < len(sent):",
+            "            return f'a count of {read.answer[0]}, when {len(sent)} were acknowledged'",
+            "        continue",
+        ]
+    if F.READ_LAST in called:
+        lines += [
+            "    if read.call == 'read_last' and read.answer:",
+            "        newest = read.answer[-1]  # it misses only what is behind that",
+            "        newer = last[last.index(newest) + 1 :] if newest in last else []",
+            "        sent = [text for text in sent if text in newer]",
+        ]
     return [
-        _READS,
-        "for read in reads:",
-        "    for one in done:",
-        f"        if one.outcome == 'ok' and one.ended < read.began{whose}:",
-        "            missing = [text for text in one.texts if text not in read.answer]",
-        "            if missing:",
-        "                return f'{missing[0]!r} was acknowledged before a read that misses it'",
+        *lines,
+        "    missing = [text for text in sent if text not in read.answer]",
+        "    if missing:",
+        "        return f'{missing[0]!r} was acknowledged before a {read.call} that misses it'",
     ]
 
 
@@ -202,25 +232,32 @@ def _goes_back(whose: str) -> list[str]:
 
 
 def _counts(claims: Claims) -> list[str]:
-    """Counts while clients work, ``counts``, and the one at the end, ``(count, total)``."""
+    """Counts while clients work, and ``(count, total)`` at the end, which ``last`` ends with."""
     lines = [
         "*texts, (count, total) = last",
         "if count not in (None, len(texts)):",
         "    return f'the count is {count}, and {len(texts)} messages are there'",
         f"if total not in (None, {TOKENS} * len(texts)):",
         f"    return f'the total is {{total}}, and the messages have {{{TOKENS} * len(texts)}}'",
-        "for read in (one for one in done if one.call == 'count' and one.outcome == 'ok'):",
+        "counts = [one for one in done if one.call == 'count' and one.outcome == 'ok']",
+        "for read in (one for one in counts if one.answer[0] is not None):",
         "    count, total = read.answer",
-        f"    if None not in (count, total) and total != {TOKENS} * count:",
+        f"    if total not in (None, {TOKENS} * count):",
         "        return f'a count of {count} messages, and a total of {total} tokens'",
     ]
+    if claims.atomic_batches:
+        lines += [
+            "    edge = {*texts[count - 1 : count + 1]} if 0 < count < len(texts) else None",
+            "    if edge and any(edge <= {*one.texts} for one in done):",
+            "        return f'a count of {count} ends inside a batch'",
+        ]
     if claims.at_least("consistency", "linearizable"):
         lines += [
             "    before = [one for one in done if one.ended < read.began and one.outcome == 'ok']",
             "    least = sum(len(one.texts) for one in before)",
             "    begun = [one for one in done if one.began < read.ended]",
             "    most = sum(len(one.texts) for one in begun)",
-            "    if count is not None and not least <= count <= most:",
+            "    if not least <= count <= most:",
             "        return f'a count of {count}, where {least} to {most} messages can be'",
         ]
     return lines

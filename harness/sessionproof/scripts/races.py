@@ -25,6 +25,7 @@ _METHODS = {
 }  # fmt: skip
 _ATTEMPTS_MOST, _ATTEMPTS_LEAST = 200, 20
 _SECONDS = 8.0  # for all attempts of a script
+_SHOWN = 3  # attempts that fail are enough
 _MISSED = 0.05  # of the runs of a script may show nothing
 
 
@@ -71,7 +72,7 @@ def race_script(race: Race) -> tuple[str, ...]:
         raise Unwritable("what is right while a session is deleted takes a search")
     if race.sample.kind == "tool_call":
         raise Unwritable("the store takes tool calls alone, which have no text")
-    rule = rule_of(race.anomaly, race.claims)
+    rule = rule_of(race.anomaly, race.claims, called)
     lines = [
         *_constants(race),
         *_function(race, "work", "store, session, client", _work(race, called)),
@@ -114,6 +115,9 @@ def _work(race: Race, called: Collection[F]) -> Iterator[str]:
             word = "elif"
     yield "    except Refused:"
     yield "        outcome = 'refused'"
+    if race.anomaly is Anomaly.MALFORMED:
+        yield "    except (TypeError, AttributeError) as error:"
+        yield "        outcome, answer = 'malformed', str(error)"
     yield "    except Exception as error:"
     yield "        print(type(error).__name__, error)"
     yield "        outcome = 'unknown'"
@@ -155,6 +159,8 @@ def _call(race: Race, f: F) -> Iterator[str]:
             yield f"    page = {page}"
             yield "    answer += [one.content for one in page.messages]"
             yield "    cursor = page.next"
+            yield "    if len(answer) > 10_000:"
+            yield "        raise TypeError('paging never ends')"
         case F.COUNT:
             yield from _count(race, "answer")
         case F.DELETE:
@@ -244,7 +250,7 @@ def _main(race: Race) -> Iterator[str]:
     if not tasks:
         yield from _started(processes)
     yield "broken, tried, until = [], 0, time.monotonic() + SECONDS"
-    yield "while tried < ATTEMPTS and time.monotonic() < until:"
+    yield f"while tried < ATTEMPTS and len(broken) < {_SHOWN} and time.monotonic() < until:"
     if race.anomaly is Anomaly.HANG:
         stop = f"faulthandler.dump_traceback_later({race.answer_s:g}, exit=True)"
         yield f"    {stop}  # no answer"

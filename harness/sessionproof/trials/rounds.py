@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from sessionproof.history.overlap import overlapping
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
+from sessionproof.trials.windows import finding_of
 from sessionproof.workload.crews import Crew
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.mixes import round_of
@@ -72,9 +73,10 @@ class Played:
         done, sent = self.appends
         return not self.judged.unknown and done >= _ANSWERED_LEAST * sent
 
-    def broken(self, anomalies: Collection[Anomaly]) -> Incident | None:
-        """The first incident of these kinds."""
-        return next((one for one in self.judged.incidents if one.anomaly in anomalies), None)
+    def malformed(self, at: int) -> bool:
+        """Whether an operation answered what the contract does not allow."""
+        number = int(self.history.rows["error"][at])
+        return self.history.errors[number].startswith(MALFORMED)
 
 
 @dataclass
@@ -148,20 +150,17 @@ class Rounds:
         failed = rows[rows["type"] != Type.OK]
         for number in failed["error"]:
             self.refused[errors[int(number)] or "no answer"] += 1
-        self.malformed += [
-            errors[int(number)]
-            for number in failed["error"]
-            if errors[int(number)].startswith(MALFORMED)
-        ]
+        wrong = [at for at in np.flatnonzero(rows["error"]) if played.malformed(int(at))]
+        self.malformed += [errors[int(rows["error"][at])] for at in wrong]
         self.unknown.update(played.judged.unknown)
         working = rows["phase"] != Phase.FINAL
         self.operations["all"] += int(working.sum())
         self.operations["together"] += int(played.together.sum())
         stretch = stretch_of(played.mix, played.history, played.together)
         self.stretches.setdefault(crew.kind, []).append(stretch)
-        wrong = len(self.malformed)
-        if wrong >= max(_MALFORMED_LEAST, _MALFORMED_SHARE * self.operations["all"]):
-            raise Broken(_malformed(crew, self.malformed))
+        share = _MALFORMED_SHARE * self.operations["all"]
+        if wrong and len(self.malformed) >= max(_MALFORMED_LEAST, share):
+            raise Broken(_malformed(self.trial, crew, played, self.malformed))
 
 
 def parent_of(trial: Trial) -> Path:
@@ -187,10 +186,30 @@ def _stopped(trial: Trial, crew: Crew, stop: Interrupted) -> Exception:
     return Broken(scripted(trial, finding, crew, stop.round, session=0, attempts=50))
 
 
-def _malformed(crew: Crew, errors: list[str]) -> Finding:
-    return Finding(
-        anomaly=Anomaly.MALFORMED,
-        did=f"{crew.named} worked at once",
-        expected="answers of the types and shapes that the contract names",
-        seen=f"{len(errors)} were not, as {errors[0].removeprefix(MALFORMED).lstrip(': ')}",
+def told(one: Crew, played: Played) -> str:
+    """What the clients of a round did, in a sentence."""
+    rows = played.history.rows
+    calls = int((rows["phase"] != Phase.FINAL).sum())
+    number = len(played.round.programs)
+    who = one.named if number == one.clients else f"{number} of {one.named}"
+    beside = int(played.together.sum())
+    return f"{who} made {calls} calls, {beside} of them beside another client's on the same session"
+
+
+def _malformed(trial: Trial, crew: Crew, played: Played, errors: list[str]) -> Finding:
+    """The last of several answers that the contract does not allow."""
+    rows = played.history.rows
+    wrong = [at for at in np.flatnonzero(rows["error"]) if played.malformed(int(at))]
+    session = int(rows["session"][wrong[-1]]) if wrong else 0
+    text = errors[-1].removeprefix(MALFORMED).lstrip(": ")
+    sentence = f"{len(errors)} answers were none that the contract allows; this one: {text}"
+    incident = Incident(Anomaly.MALFORMED, session, tuple(map(int, wrong[-1:])), sentence)
+    finding = finding_of(incident, played.history, did=told(crew, played))
+    return scripted(
+        trial,
+        replace(finding, expected="answers of the types that the contract names", seen=sentence),
+        crew,
+        played.round,
+        session=session,
+        attempts=50,
     )

@@ -19,7 +19,7 @@ from sessionproof.history import files
 from sessionproof.history.columns import MISSING, NONE, F, Phase, Type
 from sessionproof.scripts.races import attempts_for
 from sessionproof.trials.narrowing import narrowed
-from sessionproof.trials.rounds import Played, Rounds, parent_of
+from sessionproof.trials.rounds import Played, Rounds, parent_of, told
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.windows import finding_of, with_history
@@ -273,24 +273,17 @@ def _conclude(
         incident,
         seconds=trial.profile.shrink_s,
     )
-    shown = failing.played
-    finding = finding_of(failing.incident, shown.history, did=_did(one, shown))
+    shown, found = failing.played, failing.incident
+    if row.about == _COUNT:
+        found = replace(found, anomaly=Anomaly.COUNTER_DRIFT)  # whatever it is for reads
+    finding = finding_of(found, shown.history, did=told(one, shown))
     finding = _kept(trial, finding, shown, number)
     if failing.tried:
         finding = replace(finding, repeats=f"{failing.failed} of {failing.tried}")
     sessions = len(shown.round.sessions)  # of which a script has one
     attempts = attempts_for(failing.failed, failing.tried * sessions, 2 * shown.seconds / sessions)
-    session = failing.incident.session
-    raise Broken(scripted(trial, finding, one, shown.round, session=session, attempts=attempts))
-
-
-def _did(one: Crew, played: Played) -> str:
-    rows = played.history.rows
-    calls = int((rows["phase"] != Phase.FINAL).sum())
-    number = len(played.round.programs)
-    who = one.named if number == one.clients else f"{number} of {one.named}"
-    beside = int(played.together.sum())
-    return f"{who} made {calls} calls, {beside} of them beside another client's on the same session"
+    made = scripted(trial, finding, one, shown.round, session=found.session, attempts=attempts)
+    raise Broken(made)
 
 
 def _kept(trial: Trial, finding: Finding, played: Played, number: int) -> Finding:
