@@ -76,6 +76,14 @@ def test_long_reads_without_a_disagreement_are_short():
     assert "492 more" in table.heads
 
 
+def test_a_read_that_ends_too_early_is_shown_at_its_end():
+    """Where no place is wrong, the columns around the ends of the reads are there."""
+    table = reads_table(window(seen(*LONG[:204]), seen(*LONG), order=LONG))
+    assert {"203", "204", "205", "206", "207"} <= {*table.heads}
+    assert labels(table.rows[0])[table.heads.index("205")] == ""
+    assert labels(table.rows[0])[table.heads.index("204")] == "#203"
+
+
 def test_many_wrong_places_are_cut():
     """Where all is wrong the first places are shown, and what is left out is marked as wrong."""
     table = reads_table(window(seen(*LONG, wrong=tuple(range(500))), order=LONG))

@@ -160,6 +160,16 @@ def test_a_page_without_windows_has_none_of_their_style():
     assert ".readout" in page(STALE)[0]
 
 
+def test_what_clients_were_asked_is_folded_and_has_no_last_line():
+    """Lines of several clients have no order: none is marked as the one that went wrong."""
+    lines = ("c1: store.append('s0', ['c1·1'])", "c2: store.read('s0')")
+    found = replace(finding(Anomaly.STALE_READ), program=lines)
+    result = run(merge(records(broken("CONC-05", found))))
+    shown = Page(render_html(result))
+    assert not shown.all("mark")
+    assert f"What the clients were asked to do {' '.join(lines)}" in shown.all("details")
+
+
 def test_hostile_windows_are_text():
     """Whatever stands in a window makes no element, and ids stay of plain letters."""
     _, shown = page(HOSTILE_WINDOW)

@@ -113,14 +113,17 @@ def _length(reads: Iterable[Seen], order: int) -> int:
 
 
 def _places(reads: Sequence[Seen], order: int) -> list[int]:
-    """The places that are shown: the first, the last, and those around each wrong one."""
+    """The places that are shown: the first, the last, and those around each wrong one.
+
+    Where none is wrong, what a read lacks begins where it ends: those around the ends.
+    """
     length = _length(reads, order)
     wrong = sorted({at for one in reads for at in one.wrong})
     if length <= COLUMNS_MAX:
         return list(range(length))
     near = {0, length - 1}
     near |= {*range(FIRST), *range(length - LAST, length)} if not wrong else set()
-    for at in wrong:
+    for at in wrong or sorted({len(one.labels) for one in reads}):
         around = range(max(at - AROUND, 0), min(at + AROUND + 1, length))
         if len(near | {*around}) > COLUMNS_MAX:
             break

@@ -152,7 +152,8 @@ def _print_finding(finding: Finding, console: Console) -> None:
     program = short_program(finding.program, PROGRAM_LINES_MAX)
     for number, line in enumerate(program, start=1):
         label = "program" if number == 1 else ""
-        guilty = "> " if number == len(program) else "  "
+        last = number == len(program) and finding.window is None  # else there is no one order
+        guilty = "> " if last else "  "
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
     if finding.repeats is not None:
         _field(console, "failed", f"{cut(finding.repeats, 40)} times when run again")

@@ -17,6 +17,7 @@ from sessionproof.svg.timeline import Timeline
 
 ACTS_MAX = 60  # bars of one picture
 NAME_CHARACTERS_MAX = 40
+CALL_CHARACTERS_MAX = 80
 SAID_CHARACTERS_MAX = 160
 FILE_CHARACTERS_MAX = 300
 
@@ -150,7 +151,7 @@ def _row(one: Interval, number: int, key: str) -> Row:
         bar=f"{key}-bar-{number}",
         row=f"{key}-row-{number}",
         client=_name(one.client),
-        call=_name(one.call),
+        call=shown(cut(one.call, CALL_CHARACTERS_MAX)),
         times=times,
         outcome=OUTCOMES.get(one.outcome, _name(one.outcome)),
         said=shown(cut(one.said, SAID_CHARACTERS_MAX)),
