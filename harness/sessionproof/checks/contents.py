@@ -79,9 +79,12 @@ def surprises(
             twice = tuple(map(int, values[times > 1]))
             words = f"is there {int(times.max())} times{_again(table, int(about))}"
             yield Surprise(Anomaly.DUPLICATE, row, int(about), twice, words)
-    if atomic:
-        own = sent & (table.session[writer] == session)
-        yield from _torn(table, row, _once(ids[own]), complete)
+        if table.f[row] != F.READ_LAST and (np.diff(_once(mine).astype(np.int64)) < 0).any():
+            words = "is a batch, and its messages are not in their order"
+            yield Surprise(Anomaly.WRITE_ORDER, row, int(about), numbers, words)
+    own = sent & (table.session[writer] == session)
+    if table.f[row] != F.READ_LAST:
+        yield from _torn(table, row, _once(ids[own]), complete, atomic=atomic)
 
 
 def _again(table: Table, about: int) -> str:
@@ -134,7 +137,11 @@ def _once(ids: Ids) -> Ids:
     return ids[np.sort(first)]
 
 
-def _torn(table: Table, row: int, ids: Ids, complete: Flags) -> Iterator[Surprise]:
+def _torn(table: Table, row: int, ids: Ids, complete: Flags, *, atomic: bool) -> Iterator[Surprise]:
+    """Batches of which a part is there, or that do not stand together.
+
+    Of one that is not ``atomic`` the first messages may be there alone, and others between.
+    """
     op, place = ids >> SHIFT, (ids & PLACE).astype(np.int64)
     writer = table.writer(ids)
     follows = np.zeros(len(ids) + 1, np.bool_)
@@ -145,18 +152,21 @@ def _torn(table: Table, row: int, ids: Ids, complete: Flags) -> Iterator[Surpris
         have = np.flatnonzero(writer == about)
         numbers = tuple(map(int, ids[have]))
         n = int(table.n[about])
-        begun = list(place[have]) == list(range(len(have))) and len(have) < n
-        at_end = begun and list(have) == list(range(len(ids) - len(have), len(ids)))
-        final = table.phase[row] == Phase.FINAL
-        if at_end and (complete[about] or not final):
-            words = f"is a batch of which {len(have)} of {n} messages were there"
-            yield Surprise(Anomaly.INTERMEDIATE_READ, row, int(about), numbers, words)
-        else:
-            words = (
-                f"is a batch of which {len(have)} of {n} messages are there"
-                if len(have) < n
-                else "is a batch whose messages do not stand together in their order"
+        part = f"is a batch of which {len(have)} of {n} messages"
+        first = set(map(int, place[have])) == set(range(len(have)))
+        at_end = first and len(have) < n and have[0] == len(ids) - len(have)
+        if not atomic:
+            if not first:
+                words = f"{part} are there, but not its first ones"
+                yield Surprise(Anomaly.TORN_BATCH, row, int(about), numbers, words)
+        elif at_end and (complete[about] or table.phase[row] != Phase.FINAL):
+            yield Surprise(
+                Anomaly.INTERMEDIATE_READ, row, int(about), numbers, f"{part} were there"
             )
+        elif len(have) < n:
+            yield Surprise(Anomaly.TORN_BATCH, row, int(about), numbers, f"{part} are there")
+        else:
+            words = "is a batch whose messages do not stand together in their order"
             yield Surprise(Anomaly.TORN_BATCH, row, int(about), numbers, words)
 
 

@@ -13,9 +13,10 @@ from sessionproof.checks.naming import Seen
 from sessionproof.checks.table import Ids, Rows
 from sessionproof.checks.wording import began_after, labels, sent, whose
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.history.columns import NONE, F
+from sessionproof.history.columns import NONE, F, Type
 from sessionproof.history.tokens import tokens_of
 
+_SUMS_MOST = 10_000
 _Told: TypeAlias = Callable[[Seen, int], tuple[str, tuple[int, ...], tuple[int, ...]]]
 
 
@@ -38,14 +39,38 @@ def drifts(seen: Seen, *, atomic: bool) -> Iterator[Incident]:
         yield from _each(seen, rows[inside], _inside)
     most = seen.life.most[session]
     yield from _each(seen, rows[count > most], _too_many)
+    beyond = np.flatnonzero(~known & (count <= most))
+    strange = [k for k in beyond if not _possible(seen, int(rows[k]), atomic=atomic)]
+    yield from _each(seen, rows[strange], _never)
     final = final_reads(seen)
     whole = (final[session] >= 0) & (seen.table.length[final[session]] == length)
-    whole &= ~seen.life.deleted[session] & (count > length) & (count <= most)
+    whole &= ~seen.life.deleted[session] & ~known & (count <= most)
+    whole[strange] = False
     before = whole & (seen.table.ret[rows] < seen.table.inv[final[session]])
     yield from _each(seen, rows[before], _more_than_final)
     told = known & (seen.table.value[rows] != NONE)
     if told.any():
         yield from _each(seen, rows[told][_wrong_totals(seen, rows[told])], _total)
+
+
+def _possible(seen: Seen, row: int, *, atomic: bool) -> bool:
+    """Whether messages that were sent, but are not in the order, can make up for the rest."""
+    table, order = seen.table, seen.order
+    session, value = int(table.session[row]), int(table.value[row])
+    log = order.ids[order.start[session] : order.start[session + 1]]
+    sums = {(len(log), int(_totals(log)[-1]))}
+    sends = table.writes & (table.type != Type.FAIL) & (seen.places.count < table.n)
+    for other in np.flatnonzero(sends & (table.session == session)):
+        rest = sent(table, int(other))[int(seen.places.count[other]) :]
+        n, tokens = len(rest), _totals(np.array(rest, np.uint64))
+        parts = (n,) if atomic else range(1, n + 1)
+        sums |= {
+            (count + part, total + int(tokens[part])) for count, total in sums for part in parts
+        }
+        if len(sums) > _SUMS_MOST:
+            return True
+    count = int(table.length[row])
+    return any(one == count and value in (NONE, total) for one, total in sums)
 
 
 def _wrong_totals(seen: Seen, rows: Rows) -> Rows:
@@ -91,6 +116,18 @@ def _inside(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]
         f"{labels(sent(table, writer))}: the session never had so many messages."
     )
     return sentence, sent(table, writer), (writer, int(order.source[session]))
+
+
+def _never(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
+    table = seen.table
+    session, value = int(table.session[row]), int(table.value[row])
+    tokens = f" messages and {value} tokens" if value != NONE else ""
+    sentence = (
+        f"{whose(table, row)} answered {int(table.length[row])}{tokens}: the session has "
+        f"{int(seen.order.length[session])} messages, and no batches that were sent besides make "
+        "up for the rest."
+    )
+    return sentence, (), (int(seen.order.source[session]),)
 
 
 def _too_many(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:

@@ -29,7 +29,22 @@ def within_clients(table: Table, slots: Slots) -> Pairs:
     before = np.where(begins[1:], 0, running[:-1] - segment[1:] * step)
     broken = np.flatnonzero((before > below[1:]) & (below[1:] < FREE)) + 1
     witness = np.searchsorted(running, running[broken - 1])
-    return Pairs(late=order[witness], early=order[broken])
+    return _apart(table, slots, Pairs(late=order[witness], early=order[broken]))
+
+
+def _apart(table: Table, slots: Slots, pairs: Pairs) -> Pairs:
+    """Without pairs of which one ended at the very time at which the other began.
+
+    A coarse clock does not tell them apart, and real time demands nothing of them.
+    """
+    late = pairs.late.copy()
+    for k in np.flatnonzero(table.ret[pairs.late] >= table.inv[pairs.early]):
+        early = pairs.early[k]
+        before = table.ret < table.inv[early]
+        before &= (table.client == table.client[early]) & (table.session == table.session[early])
+        before &= slots.above > slots.below[early]
+        late[k] = np.flatnonzero(before)[0] if before.any() else -1
+    return Pairs(late[late >= 0], pairs.early[late >= 0])
 
 
 def level_of(incidents: Collection[Incident], *, between: bool, clients: bool) -> Level:

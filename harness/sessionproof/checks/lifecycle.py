@@ -46,20 +46,44 @@ class Life:
 def linear_sessions(table: Table, claims: Claims) -> Flags:
     """The sessions that need no search: their messages only become more, until the session ends.
 
-    Where a deletion can come before a creation, a session may have several lives.
+    Where a deletion can come before a creation, a session may have several lives. Where answers
+    before a deletion had more than any that was kept, the order of their messages is not known.
     """
     linear = np.ones(table.names, np.bool_)
     happened = table.type != Type.FAIL
     linear[table.session[happened & ((table.f == F.CLEAR) | (table.f == F.REPLACE))]] = False
     deletes = np.flatnonzero(happened & (table.f == F.DELETE))
+    if not len(deletes):
+        return linear
     if claims.missing_session == "creates":
         linear[table.session[deletes]] = False
-    elif len(deletes):
-        began = lowest(deletes, table.inv, table)
-        creates = np.flatnonzero(happened & (table.f == F.CREATE))
-        late = creates[table.ret[creates] >= began[table.session[creates]]]
-        linear[table.session[late]] = False
+        return linear
+    began = lowest(deletes, table.inv, table)
+    creates = np.flatnonzero(happened & (table.f == F.CREATE))
+    late = creates[table.ret[creates] >= began[table.session[creates]]]
+    linear[table.session[late]] = False
+    untold = _untold(table, numbered=claims.seq_start is not None)
+    linear[table.session[untold[began[table.session[untold]] != NEVER]]] = False
     return linear
+
+
+def _untold(table: Table, *, numbered: bool) -> Rows:
+    """Answers of more than the longest that was kept of their session, and those that may be.
+
+    Where appends are ``numbered``, their answers are such, too.
+    """
+    kept = table.kept
+    known = np.zeros(table.names, np.int64)
+    held = np.flatnonzero(kept.row >= 0)
+    full = held[table.ok[kept.row[held]] & (table.f[kept.row[held]] != F.READ_LAST)]
+    np.maximum.at(known, table.session[kept.row[full]], (kept.end - kept.start)[full])
+    sends = np.flatnonzero(table.writes & (table.type != Type.FAIL))
+    sent = np.bincount(table.session[sends], weights=table.n[sends], minlength=table.names)
+    unread = (table.f == F.READ_LAST) & (table.length > 0)
+    if numbered:
+        unread |= table.writes & (table.value != NONE)
+    unread &= (sent > known)[table.session]
+    return np.flatnonzero(table.ok & (unread | (table.length > known[table.session])))
 
 
 def life_of(table: Table, order: Order, places: Places, versions: Rows, claims: Claims) -> Life:
@@ -68,8 +92,9 @@ def life_of(table: Table, order: Order, places: Places, versions: Rows, claims: 
     sends = table.writes & (table.type != Type.FAIL)
     seen = places.first >= 0
     unseen = sends & ~seen
+    rest = np.flatnonzero(sends & (places.count < table.n))
     most = length + np.bincount(
-        table.session[unseen], weights=table.n[unseen], minlength=table.names
+        table.session[rest], weights=(table.n - places.count)[rest], minlength=table.names
     ).astype(np.int64)
     below = np.full(len(table), FREE, np.int64)
     above = np.zeros(len(table), np.int64)
@@ -154,16 +179,23 @@ def _bounds(
     below[did] = 2 * most[session[did]] + 2
 
     begun = lowest(np.concatenate([holds, ends]), table.ret, table)
-    known = np.minimum(begun, lowest(made, table.ret, table))
     since = np.full(table.names, NEVER, np.int64)
     since[session[did]] = table.inv[did]
-    nothing = np.flatnonzero(missing | (versions == 0))
-    told, where = missing[nothing], session[nothing]
-    early = table.inv[nothing] <= np.where(told, known[where], begun[where])
-    early &= ~(told & always[where])
-    late = ~early & (since[where] != NEVER) & (table.ret[nothing] >= since[where])
-    below[nothing] = np.where(late, FREE, np.where(told, 0, 1))
-    above[nothing] = np.where(late, 2 * most[where] + 3, 0)
-    vanished = nothing[told & ~late & always[where]]
+    told = np.flatnonzero(missing)
+    early = table.inv[told] <= np.minimum(begun, lowest(made, table.ret, table))[session[told]]
+    late = told[_after(table, told, since, early & ~always[session[told]])]
+    empty = np.flatnonzero((versions == 0) & ~missing)
+    early = table.inv[empty] <= np.minimum(begun, lowest(late, table.ret, table))[session[empty]]
+    below[told] = 0
+    late = np.concatenate([late, empty[_after(table, empty, since, early)]])
+    below[late], above[late] = FREE, 2 * most[session[late]] + 3
+    vanished = told[always[session[told]] & (below[told] == 0)]
     below[vanished] = FREE
     return vanished, deletion
+
+
+def _after(table: Table, rows: Rows, since: Rows, early: Flags) -> Flags:
+    """Which answers of nothing stand behind the deletion of their session."""
+    began = since[table.session[rows]]
+    flags: Flags = ~early & (began != NEVER) & (table.ret[rows] >= began)
+    return flags

@@ -57,14 +57,14 @@ def judge_table(table: Table, claims: Claims) -> Judged:
     doubtful = doubtful_sessions(table, order, places)
     order, versions, odd = odd_answers(table, order, doubtful, atomic=claims.atomic_batches)
     if doubtful.any():
-        places = places_of(table, order)
+        places = places_of(table, order, doubtful=doubtful)
     life = life_of(table, order, places, versions, claims)
     seen = Seen(table, order, places, life)
     incidents = [
         *odd,
-        *losses(seen, doubtful),
+        *losses(seen),
         *drifts(seen, atomic=claims.atomic_batches),
-        *(misnumbered(seen, claims.seq_start) if claims.seq_start is not None else ()),
+        *_misnumbered(seen, claims),
         *_vanished(seen),
     ]
     lost = {row for one in incidents if one.anomaly is Anomaly.LOST_MESSAGE for row in one.rows}
@@ -78,6 +78,11 @@ def judge_table(table: Table, claims: Claims) -> Judged:
     ]
     level = level_of(incidents, between=len(pairs.late) > 0, clients=len(own.late) > 0)
     return Judged(tuple(incidents), _examined(seen), _unseen(seen, versions), level)
+
+
+def _misnumbered(seen: Seen, claims: Claims) -> Iterator[Incident]:
+    if claims.seq_start is not None:
+        yield from misnumbered(seen, start=claims.seq_start, atomic=claims.atomic_batches)
 
 
 def _between(seen: Seen) -> Pairs:
@@ -97,12 +102,15 @@ def _between(seen: Seen) -> Pairs:
 
 def _named_once(seen: Seen, pairs: Pairs, own: Pairs) -> Iterator[Incident]:
     """Incidents between clients, and those of single clients that are not among them."""
-    told = set()
+    client = seen.table.history.rows["client"]
+    told: set[tuple[Anomaly, int] | int] = set()
     for one in named(seen, pairs, names_of(seen, pairs), pairs.early, finest=True):
         told |= {(one.anomaly, row) for row in one.rows[:2]}
+        if client[one.rows[0]] == client[one.rows[1]]:
+            told.add(one.rows[0])
         yield one
     for one in named(seen, own, names_of(seen, own), own.late, finest=False):
-        if not any((one.anomaly, row) in told for row in one.rows[:2]):
+        if not told & {one.rows[0], *((one.anomaly, row) for row in one.rows[:2])}:
             yield one
 
 

@@ -25,7 +25,7 @@ def final_reads(seen: Seen) -> Rows:
     return out
 
 
-def losses(seen: Seen, doubtful: Flags) -> Iterator[Incident]:
+def losses(seen: Seen) -> Iterator[Incident]:
     """An incident for each session whose final read misses what was acknowledged before it.
 
     A session that was deleted has none; what came back of it is another matter.
@@ -36,7 +36,7 @@ def losses(seen: Seen, doubtful: Flags) -> Iterator[Incident]:
     acked = acked[final[table.session[acked]] >= 0]
     acked = acked[table.ret[acked] < table.inv[final[table.session[acked]]]]
     there = np.where(
-        (final == seen.order.source)[table.session[acked]] & ~doubtful[table.session[acked]],
+        (final == seen.order.source)[table.session[acked]],
         seen.places.count[acked],
         -1,
     )

@@ -20,11 +20,10 @@ def numbered(seen: Seen) -> Rows:
     return np.flatnonzero(table.writes & table.ok & (table.value != NONE) & (table.f == F.APPEND))
 
 
-def misnumbered(seen: Seen, start: int) -> Iterator[Incident]:
+def misnumbered(seen: Seen, *, start: int, atomic: bool) -> Iterator[Incident]:
     """Numbers given twice, out of order, or with a gap; ``start`` is that of the first message.
 
-    A gap that an append of unknown outcome may have left is none, nor one in a session of which
-    something was deleted.
+    A gap that appends of unknown fate may have left is none.
     """
     table, places = seen.table, seen.places
     rows = numbered(seen)
@@ -46,7 +45,8 @@ def misnumbered(seen: Seen, start: int) -> Iterator[Incident]:
     placed = rows[places.first[rows] >= 0]
     placed = placed[np.lexsort((places.first[placed], table.session[placed]))]
     for one in np.split(placed, np.flatnonzero(np.diff(table.session[placed])) + 1):
-        yield from _session(seen, one, start)
+        yield from _session(seen, one, start=start, atomic=atomic)
+    yield from _astray(seen, rows, start)
 
 
 def _first_of_each(session: Rows) -> Rows:
@@ -64,7 +64,7 @@ def _duplicate(seen: Seen, rows: Rows, k: int, flagged: int) -> Incident:
     return _incident(seen, Anomaly.DUPLICATE_SEQUENCE, (one, other), sentence, ids, flagged)
 
 
-def _session(seen: Seen, rows: Rows, start: int) -> Iterator[Incident]:
+def _session(seen: Seen, rows: Rows, *, start: int, atomic: bool) -> Iterator[Incident]:
     """What is wrong with the numbers of one session, along its order of messages."""
     if not len(rows):
         return
@@ -90,37 +90,66 @@ def _session(seen: Seen, rows: Rows, start: int) -> Iterator[Incident]:
         ids = sent(table, int(rows[k]))
         yield _incident(seen, Anomaly.SEQUENCE_ORDER, (int(rows[k]),), sentence, ids, len(low))
     if not len(back) and not len(low):
-        yield from _gap(seen, rows, shift, start)
+        yield from _gap(seen, rows, shift, start=start, atomic=atomic)
 
 
 def _repeats(value: Rows, n: Rows) -> bool:
     return bool((value[1:] < value[:-1] + n[:-1]).any())
 
 
-def _gap(seen: Seen, rows: Rows, shift: Rows, start: int) -> Iterator[Incident]:
-    table, session = seen.table, int(seen.table.session[rows[0]])
-    if not shift[-1] or seen.life.deleted[session]:
+def _gap(seen: Seen, rows: Rows, shift: Rows, *, start: int, atomic: bool) -> Iterator[Incident]:
+    """The first number that was skipped, if no append of unknown fate can have had it."""
+    table, first = seen.table, seen.places.first
+    holes = np.diff(shift, prepend=0)
+    places = np.flatnonzero(holes)
+    for k in places:
+        row = int(rows[k])
+        if _fits(int(holes[k]), _sizes(seen, row), atomic=atomic):
+            continue
+        before = f"after {whose(table, int(rows[k - 1]))} " if k else ""
+        size = int(holes[k])
+        sentence = (
+            f"{whose(table, row)} comes next {before}and was given number "
+            f"{int(table.value[row])} instead of {start + int(first[row] + shift[k]) - size}: "
+            f"{size} number{'s' * (size != 1)} before it {'are' if size != 1 else 'is'} nobody's."
+        )
+        shown = (row, int(rows[k - 1])) if k else (row,)
+        flagged = len(rows) - int(k)
+        yield _incident(seen, Anomaly.SEQUENCE_GAP, shown, sentence, sent(table, row), flagged)
         return
-    unknown = table.writes & (table.type == Type.INFO) & (seen.places.first < 0)
-    fillable = int(table.n[unknown & (table.session == session)].sum())
-    # A lost append has its number all the same.
-    gone = table.writes & table.ok & (table.value != NONE) & (seen.places.first < 0)
-    fillable += int(table.n[gone & (table.session == session)].sum())
-    if shift[-1] <= fillable:
-        return
-    k = int(np.flatnonzero(shift)[0])
-    row = int(rows[k])
-    before = f"after {whose(table, int(rows[k - 1]))} " if k else ""
-    want = start + int(seen.places.first[row])
-    sentence = (
-        f"{whose(table, row)} comes next {before}and was given number "
-        f"{int(table.value[row])} instead of {want}: {int(shift[k])} "
-        f"number{'s' * (int(shift[k]) != 1)} before it {'are' if shift[k] != 1 else 'is'} nobody's."
-    )
-    rows_ = (row, *((int(rows[k - 1]),) if k else ()))
-    yield _incident(
-        seen, Anomaly.SEQUENCE_GAP, rows_, sentence, sent(table, row), int(np.count_nonzero(shift))
-    )
+
+
+def _sizes(seen: Seen, row: int) -> list[int]:
+    """The sizes of the appends that nobody read, and that may have taken numbers before this."""
+    table = seen.table
+    unseen = table.writes & (table.type != Type.FAIL) & (seen.places.first < 0)
+    unseen &= (table.session == table.session[row]) & (table.inv <= table.ret[row])
+    return [int(n) for n in table.n[unseen]]
+
+
+def _fits(hole: int, sizes: list[int], *, atomic: bool) -> bool:
+    """Whether some of these batches together have as many messages as a hole has numbers."""
+    if not atomic:
+        return hole <= sum(sizes)
+    sums = 1  # bit k: k numbers can be taken
+    for size in sizes:
+        sums |= sums << size
+    return bool(sums >> hole & 1)
+
+
+def _astray(seen: Seen, rows: Rows, start: int) -> Iterator[Incident]:
+    """Numbers of appends that nobody read: behind all that was sent."""
+    table, life = seen.table, seen.life
+    unseen = rows[seen.places.first[rows] < 0]
+    session, place = table.session[unseen], table.value[unseen] - start
+    far = place + table.n[unseen] > life.most[session]
+    for k in np.flatnonzero(far):
+        row, most = int(unseen[k]), int(life.most[session[k]])
+        sentence = (
+            f"{whose(table, row)} was given number {int(table.value[row])}, but only {most} "
+            f"messages were ever sent to the session, and the first has number {start}."
+        )
+        yield _incident(seen, Anomaly.SEQUENCE_GAP, (row,), sentence, sent(table, row), 1)
 
 
 def _incident(

@@ -90,17 +90,32 @@ def _order(table: Table, ids: Ids, length: Rows, source: Rows) -> Order:
     return Order(ids, start, source, session, table.writer(ids), prefix, within)
 
 
-def places_of(table: Table, order: Order) -> Places:
-    """Where the messages of each operation stand, for operations of the same session."""
+def places_of(table: Table, order: Order, *, doubtful: Flags | None = None) -> Places:
+    """Where the messages of each operation stand, for operations of the same session.
+
+    In ``doubtful`` sessions a message may stand more often: there its first place counts.
+    """
     first = np.full(len(table), NOWHERE, np.int64)
     last = first.copy()
     known = order.writer >= 0
     known[known] = table.session[order.writer[known]] == order.session[known]
+    if doubtful is not None:
+        known &= ~_repeated(order, np.flatnonzero(doubtful[order.session]))
     writer = order.writer[known]
     place = (np.arange(len(order.ids)) - order.start[order.session])[known]
     last[writer] = place  # of equal cells the last assignment stays
     first[writer[::-1]] = place[::-1]
     return Places(first, last, np.bincount(writer, minlength=len(table)))
+
+
+def _repeated(order: Order, where: Rows) -> Flags:
+    """Which of these messages stood in their session before."""
+    flags = np.zeros(len(order.ids), np.bool_)
+    ids, session = order.ids[where], order.session[where]
+    by = np.lexsort((where, ids, session))
+    again = (ids[by][1:] == ids[by][:-1]) & (session[by][1:] == session[by][:-1])
+    flags[where[by[1:][again]]] = True
+    return flags
 
 
 def versions_of(table: Table, order: Order) -> Rows:
