@@ -74,8 +74,12 @@ class Turns:
         *,
         budget_s: float = 5.0,
         location: bool = False,
+        meets: int = 0,
     ) -> Worked:
-        """Carry these programs out, on so many new sessions; on a new location if asked to."""
+        """Carry these programs out, on so many new sessions; on a new location if asked to.
+
+        ``meets`` as in ``Round``.
+        """
         self.played += 1
         if location:
             self.trial.store.fresh_location()
@@ -84,6 +88,7 @@ class Turns:
             programs=tuple(map(tuple, programs)),
             first=self.first,
             budget_s=budget_s,
+            meets=meets,
         )
         self.first += made.numbers
         parent = self.trial.store.location.root.parent

@@ -30,7 +30,8 @@ def nobody_starves(trial: Trial, turns: Turns, one: Crew) -> Outcome | None:
     """Some clients append without a pause; raises Broken where one of them starves.
 
     It does where it completes nothing for a second while another completes a thousand operations,
-    in two rounds. A round is longer where nobody was so quick, and at the end that is noted. Answers what stopped a round, if anything did.
+    in two rounds. A round is longer where nobody was so quick, and at the end that is noted.
+    Answers what stopped a round, if anything did.
     """
     clients, budget_s = min(_CLIENTS, one.clients), _LEAST_S
     programs = [[Call(F.APPEND, client, 1)] * _CALLS for client in range(clients)]

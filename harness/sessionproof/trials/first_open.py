@@ -64,7 +64,7 @@ def by_many(trial: Trial) -> None:
 
 
 @dataclass(frozen=True)
-class _Round:
+class FirstRound:
     """What came of one location: by client, what it did, and the text that it sent to each."""
 
     named: str
@@ -128,17 +128,18 @@ def _ended(processes: Sequence[Process]) -> None:
     threads.close()
 
 
-def _opened(trial: Trial, named: str, clients: Sequence[Opens], turn: int) -> _Round:
+def _opened(trial: Trial, named: str, clients: Sequence[Opens], turn: int) -> FirstRound:
     """One fresh location, opened by all of them; raises Broken when one hangs or ends."""
     trial.store.fresh_location()
     spread, chance = _SPREADS_NS[turn // 3 % len(_SPREADS_NS)], generator(trial.seed, turn)
     begin_ns = monotonic_ns() + _SOON_NS
     creates = needs_create(trial.claims, trial.capabilities)
+    keeps = trial.claims.limits.retention
     by_store = trial.claims.session_ids == "store"
     visits, texts = [], []
     for number in range(len(clients)):
         sessions: list[str | None] = [None if by_store else f"own-{number}"]
-        if not creates:
+        if not creates and (keeps is None or keeps >= len(clients)):
             sessions.append("shared")
         said = tuple(f"from client {number} #{at}" for at in range(len(sessions)))
         messages = [_message(trial, text) for text in said]
@@ -154,7 +155,7 @@ def _opened(trial: Trial, named: str, clients: Sequence[Opens], turn: int) -> _R
         raise _stopped(trial, named, error) from None
     finally:
         threads.close()
-    return _Round(named, tuple(map(tuple, done)), tuple(texts))
+    return FirstRound(named, tuple(map(tuple, done)), tuple(texts))
 
 
 def _stopped(trial: Trial, named: str, error: Exception) -> Broken:
@@ -178,7 +179,7 @@ def _stopped(trial: Trial, named: str, error: Exception) -> Broken:
     return Broken(_with_script(trial, finding, named) if failure.type == HANG else finding)
 
 
-def _judged(trial: Trial, round_: _Round, clients: Sequence[Opens]) -> str | None:
+def _judged(trial: Trial, round_: FirstRound, clients: Sequence[Opens]) -> str | None:
     """Raises Broken; answers why the round says nothing, None when all is right."""
     failed = round_.failed
     if failed is not None:
@@ -206,7 +207,7 @@ def only_waited(failed: Deed, deeds: Sequence[Deed]) -> bool:
     return failed.ended - failed.began > _SHORT_S * 1e9 and went_on
 
 
-def _missing(trial: Trial, round_: _Round) -> str | None:
+def _missing(trial: Trial, round_: FirstRound) -> str | None:
     """The first acknowledged message that a fresh handle does not find."""
     handle: Handle = trial.handle()
     sent: dict[str, list[str]] = {}
@@ -229,7 +230,7 @@ def _missing(trial: Trial, round_: _Round) -> str | None:
 
 
 def _broken(
-    trial: Trial, round_: _Round, clients: Sequence[Opens], anomaly: Anomaly, seen: str
+    trial: Trial, round_: FirstRound, clients: Sequence[Opens], anomaly: Anomaly, seen: str
 ) -> Broken:
     """The finding, after the same was tried again on further locations."""
     failed = 0
@@ -247,7 +248,7 @@ def _broken(
     return Broken(_with_script(trial, finding, round_.named))
 
 
-def _window(round_: _Round, sentence: str) -> Window:
+def _window(round_: FirstRound, sentence: str) -> Window:
     first = min(deeds[0].began for deeds in round_.visits)
     intervals = [
         Interval(

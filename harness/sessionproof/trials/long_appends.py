@@ -234,14 +234,15 @@ def _judged(trial: Trial, cast: Cast) -> str | None:
             return f"a long append with readers beside it failed: {turn.append.raised}"
         turns.append(turn)
         _no_read_failed(trial, cast, turn, batch)
-        free = [one for one in turns if one.blocked is False]
+        free = sum(one.blocked is False for one in turns)
+        blocked = sum(one.blocked is True for one in turns)
         if turn.blocked is False:
             trial.count("reads", turn.passed)
-        enough = trial.examined["reads"] >= trial.guarantee.least
-        if (len(free) >= _FREE and enough) or trial.time_is_up():
-            break
-        if not free and sum(one.blocked is True for one in turns) >= _BLOCKED:
+        if not free and blocked >= _BLOCKED:
             raise trial.broken(*_blocked(trial, cast, turns, batch))
+        enough = free >= _FREE and trial.examined["reads"] >= trial.guarantee.least
+        if enough or (trial.time_is_up() and (free or not blocked)):
+            break
     if any(one.blocked is False for one in turns):
         return None
     return f"beside long appends by {cast.named} neither readers nor reads elsewhere went on"

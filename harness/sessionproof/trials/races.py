@@ -31,6 +31,7 @@ from sessionproof.workload.guard import Handle
 from sessionproof.workload.rounds import Call
 
 _SESSIONS = 3  # of a round, one after the other
+_CALLS = 3  # of each client on each session, which they come to together
 _DELETES = 3  # one of so many clients
 _FRESH_AFTER = 20
 _AGAIN = 8
@@ -82,7 +83,7 @@ def _round(trial: Trial, turns: Turns, one: Crew) -> tuple[Wrong | None, int]:
     """What is wrong after one round, and how many deletions ran beside an append."""
     programs = list(_programs(trial, one, turns.played))
     fresh = turns.played % _FRESH_AFTER == _FRESH_AFTER - 1
-    worked = turns.play(one, programs, _SESSIONS, location=fresh)
+    worked = turns.play(one, programs, _SESSIONS, location=fresh, meets=_CALLS)
     if worked.stopped is not None:
         raise stopped(trial, one, worked.stopped.failure, programs)
     history = worked.history
@@ -112,7 +113,7 @@ def _programs(trial: Trial, one: Crew, turn: int) -> Iterator[list[Call]]:
     for client in range(one.clients):
         program = []
         for session in range(_SESSIONS):
-            calls = [Call(F.APPEND, session, 1)] * chance.choice((1, 2, 3))
+            calls = [Call(F.APPEND, session, 1)] * _CALLS
             if client in who[session]:
                 calls[chance.randrange(len(calls))] = Call(F.DELETE, session)
             program += calls
