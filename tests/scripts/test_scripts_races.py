@@ -116,7 +116,7 @@ class Waits(Mended):
 '''
 CLAIMS = Claims(handles="processes", seq_start=1, keeps={"role", "content", "tokens"})
 APPEND, READ, COUNT = Call(F.APPEND, 0, 1), Call(F.READ, 0), Call(F.COUNT, 0)
-BUSY = ((APPEND,) * 10 + (READ, COUNT),) * 2
+BUSY = ((APPEND, APPEND, READ, APPEND, COUNT) * 3,) * 2
 
 
 def race(anomaly, **changes):
@@ -151,7 +151,6 @@ def ran(tmp_path, monkeypatch):
 BREAKS = [
     ("Racy", Anomaly.LOST_MESSAGE, "acknowledged"),
     ("Racy", Anomaly.DUPLICATE_SEQUENCE, "was given 2 times"),
-    ("Racy", Anomaly.REORDER, "place"),
     ("Twice", Anomaly.DUPLICATE, "is there 2 times"),
     ("Overpriced", Anomaly.COUNTER_DRIFT, "the total is 0"),
     ("Later", Anomaly.READ_YOUR_WRITES, "misses it"),
@@ -238,7 +237,7 @@ def test_no_rule_calls_a_right_history_wrong(anomaly, claims):
         _done(1, "append", None, texts=["no"], outcome="refused", at=(7, 8)),
         _done(0, "count", (3, 9), at=(9, 10)),
     ]
-    last = ["a", "b", "c", *([(3, 9)] if counted else [])]
+    last = ["a", "b", "c", *([[(3, 9)]] if counted else [])]
     assert _judge(anomaly, done, last, claims) is None
 
 
@@ -292,8 +291,8 @@ WRONG = [
         [_done(0, "append", [1], texts=[A]), _done(1, "append", [2], texts=[B])],
         [B, A],
     ),
-    (Anomaly.COUNTER_DRIFT, [_done(0, "append", [1], texts=[A])], [A, (2, 6)]),
-    (Anomaly.COUNTER_DRIFT, [_done(0, "count", (1, 2))], [A, (1, 3)]),
+    (Anomaly.COUNTER_DRIFT, [_done(0, "append", [1], texts=[A])], [A, [(2, 6)]]),
+    (Anomaly.COUNTER_DRIFT, [_done(0, "count", (1, 2))], [A, [(1, 3)]]),
     (
         Anomaly.RESURRECTION,
         [
@@ -318,8 +317,8 @@ def test_a_count_that_never_was_is_seen_where_real_time_counts():
         _done(0, "append", [1], texts=[A]),
         _done(1, "count", (0, 0), at=(2, 3)),
     ]
-    assert _judge(Anomaly.COUNTER_DRIFT, done, [A, (1, 3)], LINEAR)
-    assert _judge(Anomaly.COUNTER_DRIFT, done, [A, (1, 3)]) is None
+    assert _judge(Anomaly.COUNTER_DRIFT, done, [A, [(1, 3)]], LINEAR)
+    assert _judge(Anomaly.COUNTER_DRIFT, done, [A, [(1, 3)]]) is None
 
 
 def test_attempts_follow_the_rate():

@@ -200,7 +200,7 @@ def _misses(whose: str, called: Collection[F] = ()) -> list[str]:
     ]
     if F.COUNT in called:
         lines += [
-            "    if read.call == 'count':",
+            "    if read.call in ('count', 'get'):",
             "        if read.answer[0] is not None and read.answer[0] < len(sent):",
             "            return f'a count of {read.answer[0]}, when {len(sent)} were acknowledged'",
             "        continue",
@@ -232,14 +232,15 @@ def _goes_back(whose: str) -> list[str]:
 
 
 def _counts(claims: Claims) -> list[str]:
-    """Counts while clients work, and ``(count, total)`` at the end, which ``last`` ends with."""
+    """Counts while clients work, and those at the end, ``(count, total)``, in ``last[-1]``."""
     lines = [
-        "*texts, (count, total) = last",
-        "if count not in (None, len(texts)):",
-        "    return f'the count is {count}, and {len(texts)} messages are there'",
-        f"if total not in (None, {TOKENS} * len(texts)):",
-        f"    return f'the total is {{total}}, and the messages have {{{TOKENS} * len(texts)}}'",
-        "counts = [one for one in done if one.call == 'count' and one.outcome == 'ok']",
+        "*texts, final = last",
+        "for count, total in final:",
+        "    if count not in (None, len(texts)):",
+        "        return f'the count is {count}, and {len(texts)} messages are there'",
+        f"    if total not in (None, {TOKENS} * len(texts)):",
+        f"        return f'the total is {{total}}, and not {{{TOKENS} * len(texts)}}'",
+        "counts = [one for one in done if one.call in ('count', 'get') and one.outcome == 'ok']",
         "for read in (one for one in counts if one.answer[0] is not None):",
         "    count, total = read.answer",
         f"    if total not in (None, {TOKENS} * count):",

@@ -37,7 +37,7 @@ class Race:
     one session. ``created`` says that the session is made before they begin, ``numbers`` in how
     many attempts it is tried. ``sample`` is the message that is sent, with texts of its own;
     ``awaited`` are the methods that answer awaitables. ``answer_s`` is what an attempt is given
-    where a call hung.
+    where a call hung. After so many calls, ``meets``, clients wait for each other.
     """
 
     anomaly: Anomaly
@@ -50,6 +50,7 @@ class Race:
     awaited: Collection[str] = ()
     created: bool = True
     answer_s: float = 20.0
+    meets: int = 4
 
 
 def attempts_for(failed: int, tried: int, attempt_s: float) -> int:
@@ -75,7 +76,7 @@ def race_script(race: Race) -> tuple[str, ...]:
     rule = rule_of(race.anomaly, race.claims, called)
     lines = [
         *_constants(race),
-        *_function(race, "work", "store, session, client", _work(race, called)),
+        *_function(race, "work", _WORK[race.kind == "tasks"], _work(race, called)),
         *_function(race, "prepared", "location", _prepared(race)),
         *_function(race, "looked", "location, session", _looked(race)),
         *("", "", "def wrong(done, last):", *_indented([f'"""{_meaning(race)}"""', *rule])),
@@ -92,26 +93,38 @@ def race_script(race: Race) -> tuple[str, ...]:
 def _constants(race: Race) -> Iterator[str]:
     yield "PROGRAMS = [  # the calls of each client, and how many messages they give or ask for"
     for program in race.programs:
-        yield f"    {values([(_METHODS[call.f], call.n) for call in program])},"
+        named = [(name, call.n) for call in program for name in _names(race, call.f)]
+        yield f"    {values(named)},"
     yield "]"
     yield f"ATTEMPTS, SECONDS = {race.attempts}, {2 * _SECONDS:g}"
     yield "Done = namedtuple('Done', 'client call texts outcome answer began ended')"
 
 
+_WORK = {True: "store, session, client", False: "store, session, client, ready"}
+
+
 def _work(race: Race, called: Collection[F]) -> Iterator[str]:
     yield '"""Do the calls of this client one after another; answers what came of each."""'
     yield "done = []"
-    yield "for place, (call, n) in enumerate(PROGRAMS[client]):"
+    if race.kind == "tasks":
+        yield "for place, (call, n) in enumerate(PROGRAMS[client]):"
+    else:
+        yield "for place in range(max(map(len, PROGRAMS))):"
+        yield f"    if place % {race.meets} == 0:"
+        yield "        ready.wait(60)  # clients stay together"
+        yield "    if place >= len(PROGRAMS[client]):"
+        yield "        continue"
+        yield "    call, n = PROGRAMS[client][place]"
     yield "    given = n if call in ('append', 'create') else 0"
     yield "    stem = f'client {client + 1}, call {place + 1}, text'"
     yield "    texts = [f'{stem} {k + 1}' for k in range(given)]"
     yield "    answer, outcome, began = None, 'ok', time.monotonic_ns()"
     yield "    try:"
     word = "if"
-    for f, method in _METHODS.items():
-        if f in called:
-            yield f"        {word} call == '{method}':"
-            yield from (f"            {line}" for line in _call(race, f))
+    for f in (f for f in _METHODS if f in called):
+        for name in _names(race, f):
+            yield f"        {word} call == '{name}':"
+            yield from (f"            {line}" for line in _call(race, f, name))
             word = "elif"
     yield "    except Refused:"
     yield "        outcome = 'refused'"
@@ -127,7 +140,14 @@ def _work(race: Race, called: Collection[F]) -> Iterator[str]:
     yield "return done"
 
 
-def _call(race: Race, f: F) -> Iterator[str]:
+def _names(race: Race, f: F) -> list[str]:
+    """The methods that make this call: counts are asked for in each way that there is."""
+    if f is not F.COUNT:
+        return [_METHODS[f]]
+    return [name for name in ("get", "count") if name in race.capabilities]
+
+
+def _call(race: Race, f: F, name: str) -> Iterator[str]:
     """The lines of one call, which leave in ``answer`` what the rules look at."""
     match f:
         case F.APPEND:
@@ -152,24 +172,25 @@ def _call(race: Race, f: F) -> Iterator[str]:
             newest = f"{_await(race, 'read_last')}store.read_last(session, n)"
             yield f"answer = [one.content for one in {newest}]"
         case F.PAGES:
-            yield "answer, cursor, began = [], None, 0"
-            yield "while cursor is not None or not began:"
+            yield "answer, passed, cursor = [], [], None"
+            yield "while cursor is not None or not passed:"
             yield "    began = time.monotonic_ns()  # of the last page"
             page = f"{_await(race, 'page')}store.page(session, cursor=cursor, limit=n)"
             yield f"    page = {page}"
             yield "    answer += [one.content for one in page.messages]"
+            yield "    passed.append(cursor)"
             yield "    cursor = page.next"
-            yield "    if len(answer) > 10_000:"
-            yield "        raise TypeError('paging never ends')"
+            yield "    if cursor is not None and cursor in passed:"
+            yield "        raise TypeError(f'the cursor {cursor!r} leads back')"
         case F.COUNT:
-            yield from _count(race, "answer")
+            yield from _count(race, name, "answer")
         case F.DELETE:
             yield f"{_await(race, 'delete')}store.delete(session)"
 
 
-def _count(race: Race, into: str) -> Iterator[str]:
+def _count(race: Race, name: str, into: str) -> Iterator[str]:
     """Count and total of the session; None for what the store does not keep."""
-    if "get" in race.capabilities:
+    if name == "get":
         yield f"info = {_await(race, 'get')}store.get(session)"
         total = "info.total_tokens" if "tokens" in race.claims.keeps else "None"
         yield f"{into} = info.message_count, {total}"
@@ -197,8 +218,9 @@ def _looked(race: Race) -> Iterator[str]:
     yield "except NotFound:"
     yield "    last = []"
     if race.anomaly is Anomaly.COUNTER_DRIFT:
-        yield from _count(race, "counts")
-        yield "last.append(counts)"
+        for name in _names(race, F.COUNT):
+            yield from _count(race, name, name)
+        yield f"last.append([{', '.join(_names(race, F.COUNT))}])"
     yield f"{_await(race, 'close')}store.close()"
     yield "return last"
 
@@ -224,8 +246,7 @@ def _crew(race: Race) -> Iterator[str]:
 def _visit(race: Race) -> Iterator[str]:
     if race.kind != "shared":
         yield f"store = {_await(race, 'open')}open_store(location)"
-    yield "ready.wait(60)"
-    yield f"done = {'await ' if _is_async(race) else ''}work(store, session, client)"
+    yield f"done = {'await ' if _is_async(race) else ''}work(store, session, client, ready)"
     if race.kind != "shared":
         yield f"{_await(race, 'close')}store.close()"
     yield "return done"
