@@ -38,7 +38,7 @@ OK, FAIL, INFO = Type.OK, Type.FAIL, Type.INFO
 
 @dataclass(frozen=True)
 class Act:
-    """One operation. ``answer``: ids that were read; ``count``: a number; ``missing``: not found."""
+    """One operation. ``answer``: ids that were read; ``missing``: it was told "not found"."""
 
     f: F
     client: int

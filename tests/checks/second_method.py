@@ -30,7 +30,7 @@ def explained(drawn: Drawn) -> bool:
     begins = ["missing"] if store.creates or made else ["missing", "made"]
     for size in range(len(unsure) + 1):
         for some in combinations(unsure, size):
-            chosen = sure + [*some]
+            chosen = [*sure, *some]
             if any(_order(chosen, (begin, (), 0, True), drawn) for begin in begins):
                 return True
     return False

@@ -55,6 +55,7 @@ class Model(Protocol[S]):
 
     ``step`` answers every state that may follow, none where the operation cannot have answered so.
     ``pure`` says that an operation changes no state: it can be placed as soon as it fits.
+    ``due`` are keys of operations that fit no state but this one, once it was left.
     """
 
     def init(self) -> Iterable[S]:
@@ -68,6 +69,14 @@ class Model(Protocol[S]):
     def pure(self, operation: Operation) -> bool:
         """Whether the operation leaves every state as it is."""
         ...
+
+    def due(self, state: S) -> Iterable[int]:
+        """The keys of what must be placed before this state is left; none is always right."""
+        ...
+
+
+_UNSEEN = 2**64 - 1
+"""Stands in a log for messages that no answer holds."""
 
 
 class Log:
@@ -101,30 +110,36 @@ class Log:
         self.exact = exact
         self.top = top
         self._digest: int | None = 0
-        self._next: dict[tuple[int, int], Log] = {}
+        self._next: dict[tuple[int, int, int, int], Log] = {}
 
-    def grown(self, number: int, top: int) -> Log:
-        """This log with one more message."""
-        key = (number, top)
-        found = self._next.get(key)
+    def grown(self, number: int, top: int, *, seen: bool = True) -> Log:
+        """This log with one more message.
+
+        Messages that nobody saw can be told apart by their number and their tokens alone: logs that
+        differ in their order alone are one, and the orders are not tried.
+        """
+        base = self
+        if not seen and self.id == _UNSEEN and self.above is not None:
+            base = self.above
+        length, tokens = self.length + 1, self.tokens + tokens_of(number)
+        number = number if seen else _UNSEEN
+        key = (number, length, tokens, top)
+        found = base._next.get(key)
         if found is None:
             found = Log(made=self.made, takes=True, exact=self.exact, top=top)
-            found.above = self
-            found.id = number
-            found.length = self.length + 1
-            found.tokens = self.tokens + tokens_of(number)
+            found.above, found.id, found.length, found.tokens = base, number, length, tokens
             found._digest = None
-            self._next[key] = found
+            base._next[key] = found
         return found
 
     def tail(self, n: int) -> list[int]:
         """The ids of the newest ``n`` messages, oldest first."""
         out: list[int] = []
-        at: Log | None = self
-        while at is not None and at.length and len(out) < n:
-            out.append(at.id)
+        at = self
+        while at.above is not None and len(out) < n:
+            out += [at.id] * (at.length - at.above.length)
             at = at.above
-        return out[::-1]
+        return out[:n][::-1]
 
     @property
     def digest(self) -> int:
@@ -143,12 +158,15 @@ class Known:
     """What answers say of places: an append that stands elsewhere need not be tried.
 
     ``places``: of an id, in every log that holds it. ``above``, ``below``: the id right before and
-    after another. Only what all answers agree on is in here.
+    after another. ``due``: the reads whose newest message this id is. Only ids that one operation
+    sent, and what all answers agree on, are in here. ``unseen``: ids that are in no answer.
     """
 
     places: Mapping[int, int] = field(default_factory=dict)
     above: Mapping[int, int] = field(default_factory=dict)
     below: Mapping[int, int] = field(default_factory=dict)
+    due: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    unseen: frozenset[int] = frozenset()
 
 
 NOTHING = Known()
@@ -189,6 +207,10 @@ class SessionModel:
         """Reads, writes that were answered "not found", and appends of nothing."""
         return operation.f in READS or operation.refused
 
+    def due(self, state: Log) -> Sequence[int]:
+        """A message is the newest once: reads that end with it belong there."""
+        return self._known.due.get(state.id, ())
+
     def step(self, state: Log, operation: Operation) -> tuple[Log, ...]:
         """What may follow; see ``Model``."""
         if self.pure(operation):
@@ -223,7 +245,8 @@ class SessionModel:
         for at, number in enumerate(operation.ids):
             if not self._stands(state, number):
                 return ()
-            state = state.grown(number, first + at if self._start is not None else 0)
+            top = first + at if self._start is not None else 0
+            state = state.grown(number, top, seen=number not in self._known.unseen)
         return (state,)
 
     def _stands(self, state: Log, number: int) -> bool:

@@ -143,8 +143,11 @@ def known_of(operations: Sequence[Operation], answers: Answers) -> Known:
     places: dict[int, set[int]] = {}
     above: dict[int, set[int]] = {}
     below: dict[int, set[int]] = {}
+    due: dict[int, list[int]] = {}
     for one in operations:
         whole = one.f in (F.READ, F.PAGES)
+        if one.f in READS and one.f != F.COUNT and one.length > 0 and writers[one.last] == 1:
+            due.setdefault(one.last, []).append(one.key)
         if whole and one.length > 0:
             places.setdefault(one.last, set()).add(one.length - 1)
         ids = answers.get(one.row, ()) if one.f in READS else ()
@@ -154,7 +157,18 @@ def known_of(operations: Sequence[Operation], answers: Answers) -> Known:
             if at:
                 above.setdefault(number, set()).add(ids[at - 1])
                 below.setdefault(ids[at - 1], set()).add(number)
-    return Known(*(_agreed(found, writers) for found in (places, above, below)))
+    agreed = (_agreed(found, writers) for found in (places, above, below))
+    return Known(*agreed, due, _unseen(operations, answers))
+
+
+def _unseen(operations: Sequence[Operation], answers: Answers) -> frozenset[int]:
+    """Ids that no answer holds: of what was answered, or could be before it was sent."""
+    reads = [one for one in operations if one.f in READS and one.f != F.COUNT]
+    seen = {number for one in reads for number in answers.get(one.row, (one.last,))}
+    until = max((one.ret for one in reads if one.row not in answers), default=-1)
+    return frozenset(
+        number for one in operations if one.inv > until for number in one.ids if number not in seen
+    )
 
 
 def _agreed(found: Mapping[int, set[int]], writers: Mapping[int, int]) -> dict[int, int]:

@@ -54,10 +54,9 @@ class _Search:
         self._ret = [one.ret if one.must else NEVER for one in self._operations]
         self._pure = [model.pure(one) for one in self._operations]
         self._musts = sum(1 << at for at, one in enumerate(self._operations) if one.must)
-        at_key = {one.key: at for at, one in enumerate(self._operations)}
+        self._bit = {one.key: 1 << at for at, one in enumerate(self._operations)}
         self._needs = [
-            1 << at_key[one.after] if one.after is not None and one.after in at_key else 0
-            for one in self._operations
+            0 if one.after is None else self._bit.get(one.after, 0) for one in self._operations
         ]
         self.nodes = 0
 
@@ -106,12 +105,14 @@ class _Search:
     def _further(self, done: int, state: Any) -> list[tuple[int, Any]]:
         """What may follow, the most likely last: what ended first, and unknown outcomes never."""
         out = []
+        due = any(not self._bit[key] & done for key in self._model.due(state))
         for at in sorted(self._minimal(done), key=lambda at: -self._ret[at]):
             if self._pure[at]:
                 continue
-            operation = self._operations[at]
-            follow = self._model.step(state, operation)
-            out += [(done | 1 << at, one) for one in follow if operation.must or one != state]
+            must = self._operations[at].must
+            for after in self._model.step(state, self._operations[at]):
+                if must if after == state else not due:
+                    out.append((done | 1 << at, after))  # noqa: PERF401 - two lines say it better
         return out
 
 
