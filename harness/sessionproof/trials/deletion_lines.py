@@ -24,18 +24,20 @@ def deletion_script(trial: Trial, one: Crew, sessions: int) -> tuple[str, ...]:
     audited = "tables" in trial.capabilities
     listed = "list" in trial.capabilities
     refuses = trial.claims.missing_session == "refuses"
+    message = said(trial, "TEXT").replace("'TEXT'", "text")
     together = "    ready.wait(60)  # all come to each session together"
     visit = [
-        f"message = {said(trial, 'TEXT')}".replace("'TEXT'", "f'{number}'"),
         "for at, session in enumerate(sessions):",
         *([together] if one.kind != "tasks" else []),
-        "    with suppress(Exception):  # it may be refused",
-        "        began = time.monotonic()",
-        "        if number == at % CLIENTS:",
-        "            store.delete(session)",
-        "        else:",
-        "            store.append(session, [message])",
-        "        said.append((session, number, began, time.monotonic()))",
+        "    for turn in range(3):",
+        "        text, began = f'{number}.{turn}', time.monotonic()",
+        "        with suppress(Exception):  # it may be refused",
+        "            if number != at % CLIENTS:",
+        f"                store.append(session, [{message}])",
+        "                said.append((session, text, began, time.monotonic()))",
+        "            elif turn == 1:",
+        "                store.delete(session)",
+        "                said.append((session, None, began, time.monotonic()))",
     ]
     wrong = [
         *(["problems = orphan_problems(store.tables())"] if audited else []),
@@ -47,14 +49,12 @@ def deletion_script(trial: Trial, one: Crew, sessions: int) -> tuple[str, ...]:
         "    except NotFound:",
         "        there = []",
         "    done = [one for client in said for one in client if one[0] == session]",
-        "    deletions = [one for one in done if one[1] == at % CLIENTS]",
-        "    for _, number, began, ended in done if deletions else []:",
-        "        if number == at % CLIENTS:",
-        "            continue",
-        "        if began > deletions[0][3] and str(number) not in there:",
-        "            return f'acknowledged after the deletion of {session}, and not there'",
-        "        if ended < deletions[0][2] and str(number) in there:",
-        "            return f'there before the deletion of {session}, and there afterwards'",
+        "    deletions = [one for one in done if one[1] is None]",
+        "    for _, text, began, ended in done if deletions else []:",
+        "        if text and began > deletions[0][3] and text not in there:",
+        "            return f'{text} was acknowledged after the deletion, and is not there'",
+        "        if text and ended < deletions[0][2] and text in there:",
+        "            return f'{text} was there before the deletion, and is there afterwards'",
         *(
             [
                 "    if deletions and there:",
