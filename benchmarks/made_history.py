@@ -39,7 +39,7 @@ class Made:
     planted: dict[str, list[int]]
 
 
-def made_history(  # noqa: PLR0914 - columns
+def made_history(
     operations: int,
     *,
     clients: int = 8,
@@ -136,7 +136,7 @@ def _timed(
         rows["client"][mine] = one + (clients + 1) * renewed
 
 
-def _finals(  # noqa: PLR0913
+def _finals(
     rows: npt.NDArray[np.void],
     count: int,
     operations: int,
@@ -201,7 +201,9 @@ def _falsified(
             rows["digest"][row] = digest_of(ids[: half // 2])
             return ids
         case "lost":
-            return ids[:-1] if rows["type"][int(ids[-1] >> 8) - 1] == Type.OK else ids[:-2]
+            writer = (ids >> np.uint64(8)).astype(np.int64) - 1
+            acknowledged = writer[rows["type"][writer] == Type.OK]
+            return ids[writer != acknowledged[-1]]
         case "duplicate":
             return np.append(ids, ids[half])
         case "swap":

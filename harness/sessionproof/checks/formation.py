@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sessionproof.checks.table import PLACE, Flags, Rows, Table
+from sessionproof.checks.wording import amount
 from sessionproof.history.columns import BATCH, MISSING, NEVER, F, Type
 
 
@@ -31,10 +32,9 @@ def formation_of(table: Table) -> Formation:
         if len(found):
             ill[table.session[found]] = True
             first = int(table.at[found[0]])
-            sessions = len(np.unique(table.session[found]))
             reasons.append(
                 f"the history has {len(found)} {reason} (first: row {first}); "
-                f"{sessions} session{'s' * (sessions != 1)} cannot be judged"
+                f"{amount(len(np.unique(table.session[found])), 'session')} not judged"
             )
     return Formation(ill, tuple(reasons))
 

@@ -25,7 +25,7 @@ from sessionproof.checks.naming import Seen, named, names_of
 from sessionproof.checks.numbers_together import misnumbered, numbered
 from sessionproof.checks.positions import order_of, places_of
 from sessionproof.checks.table import Flags, Rows, Table, table_of
-from sessionproof.checks.wording import whose
+from sessionproof.checks.wording import amount, whose
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.history.columns import F, History, Type
@@ -43,7 +43,7 @@ def judge_log(history: History, claims: Claims, *, sessions: Flags | None = None
     searched = np.unique(table.session[(chosen & ~linear & ~formation.ill)[table.session]])
     unknown = list(formation.reasons)
     if len(searched):
-        unknown.append(f"{len(searched)} sessions are no growing order, and need a search")
+        unknown.append(f"{amount(len(searched), 'session')} may shrink, and must be searched")
     judged = judge_table(table.only((chosen & linear & ~formation.ill)[table.session]), claims)
     return replace(judged, unknown=(*unknown, *judged.unknown))
 
@@ -154,14 +154,14 @@ def _unseen(seen: Seen, versions: Rows) -> tuple[str, ...]:
     if sessions:
         never = int(np.count_nonzero(unread & (seen.places.first[acked] < 0)))
         reasons.append(
-            f"{sessions} session{'s have' if sessions != 1 else ' has'} no final read; "
-            f"{never} acknowledged appends in {'them' if sessions != 1 else 'it'} were never read"
+            f"{amount(sessions, 'session')} without a final read: "
+            f"{amount(never, 'acknowledged append')} never read"
         )
     full = (table.f == F.READ) | (table.f == F.PAGES)
     longer = full & (versions > order.length[table.session])
     if longer.any():
         reasons.append(
-            f"{int(np.count_nonzero(longer))} reads have more messages than any answer that was "
-            "kept; what the others are is not known"
+            f"{amount(int(np.count_nonzero(longer)), 'read')} longer than any answer that was "
+            "kept: what they had beyond it is not known"
         )
     return tuple(reasons)

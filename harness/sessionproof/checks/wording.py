@@ -86,6 +86,11 @@ def answered(table: Table, row: int) -> str:
     return f"{length} message{'s' * (length != 1)}"
 
 
+def amount(number: int, unit: str) -> str:
+    """As ``1 session``, ``3 sessions``."""
+    return f"{number} {unit}{'s' * (number != 1)}"
+
+
 def session_name(table: Table, session: int) -> str:
     """The session's id, or its number where the history has no names."""
     names = table.history.sessions
