@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,9 @@ def worked(opened, tmp_path_factory):
             return made, team.work(made, tmp_path_factory.mktemp("journals"))
 
     return play
+
+
+APPENDS = Round(("s",), ((Call(F.APPEND, 0, 1),) * 5,) * 2, first=1)
 
 
 def _of(history, **fields):
@@ -169,8 +173,8 @@ def test_a_conflict_is_tried_again_under_the_same_id(worked):
 @pytest.mark.parametrize("kind", ["threads", "shared", "processes"])
 def test_a_hang_stops_the_round_and_keeps_its_history(worked, kind):
     """The stacks of those that hang are evidence; what was done before is still there."""
-    name, clients = "crowded_stores:Hangs", 2
-    _, came = worked(name, kind, clients=clients, operation_s=1.0)
+    name = "crowded_stores:Hangs"
+    _, came = worked(name, kind, clients=2, operation_s=1.0, made=APPENDS)
     failure = came.stopped.failure
     assert (came.stopped.type, failure.type) == ("info", HANG)
     assert "append of client" in failure.text
@@ -182,7 +186,8 @@ def test_a_hang_stops_the_round_and_keeps_its_history(worked, kind):
 
 def test_a_task_that_hangs_is_told_with_where_it_waits(worked):
     """The stack goes down to the awaitable that never comes, not to the loop alone."""
-    _, came = worked("crowded_stores:HangsAwaiting", "tasks", operation_s=0.5)
+    name = "crowded_stores:HangsAwaiting"
+    _, came = worked(name, "tasks", clients=2, operation_s=0.5, made=APPENDS)
     assert came.stopped.failure.type == HANG
     assert any("in _never" in stack for stack in came.stopped.failure.evidence.values())
 
@@ -203,7 +208,7 @@ def test_after_a_hang_the_store_is_somewhere_else(opened, tmp_path):
 
 def test_a_process_that_dies_is_a_crash(worked):
     """It is told with the last line of its stderr, and what it was doing stays unknown."""
-    _, came = worked("crowded_stores:Dies", "processes", clients=2)
+    _, came = worked("crowded_stores:Dies", "processes", clients=2, made=APPENDS)
     failure = came.stopped.failure
     assert (came.stopped.type, failure.type) == ("info", CRASH)
     assert failure.text.endswith("its last line: out of luck")
@@ -241,7 +246,7 @@ def test_processes_are_kept_and_used_again(worked):
     before = {process.pid for process in POOL._idle}
     worked("crowded_stores:NamesThem", "processes", clients=2)
     assert {process.pid for process in POOL._idle} == before
-    worked("crowded_stores:Dies", "processes", clients=2)
+    worked("crowded_stores:Dies", "processes", clients=2, made=APPENDS)
     _, came = worked("crowded_stores:Right", "processes", clients=2)
     assert came.stopped is None
 
@@ -263,10 +268,29 @@ def test_threads_on_a_hosted_store_are_processes_behind_pipes(worked):
     assert (came.history.rows["type"] == Type.OK).all()
 
 
+@pytest.mark.parametrize(("name", "sort"), [("Dies", CRASH), ("Hangs", HANG)])
+def test_a_hosted_store_that_ends_or_hangs_stops_the_round(worked, name, sort):
+    """It is the same finding as that of a store in this process."""
+    paths = f"--path={Path(__file__).parent} " + " ".join(f"--path={one}" for one in sys.path)
+    hosted = f"cmd:{sys.executable} -m sessionproof.host {paths} crowded_stores:{name}"
+    _, came = worked(hosted, "threads", clients=2, operation_s=2.0, made=APPENDS)
+    assert came.stopped.failure.type == sort
+    assert len(_of(came.history, f=F.APPEND, type=Type.OK)) >= 2
+
+
+def test_which_methods_await_is_remembered(opened, tmp_path):
+    """Scripts of findings await them, too."""
+    store = opened("sessionproof.reference.aio:AsyncReferenceStore")
+    calls = (Call(F.APPEND, 0, 1), Call(F.READ, 0), Call(F.PAGES, 0, 3), Call(F.COUNT, 0))
+    with crew("tasks", store, clients=1) as team:
+        team.work(Round(("s",), (calls,), first=1), tmp_path)
+    assert {"append", "read", "page"} <= store.awaited
+
+
 def test_the_switch_interval_is_restored(worked):
     """Threads take turns more often only while a round lasts."""
     before = sys.getswitchinterval()
-    worked("crowded_stores:Hangs", "threads", clients=2, operation_s=0.5)
+    worked("crowded_stores:Hangs", "threads", clients=2, operation_s=0.5, made=APPENDS)
     assert sys.getswitchinterval() == before
 
 

@@ -116,8 +116,12 @@ class Client:
         by_store: bool = False,
         as_task: bool = False,
         meet: Meet | None = None,
+        awaited: set[str] | None = None,
     ) -> None:
-        """``by_store``: the store names sessions. Tasks let others go on while they wait."""
+        """``by_store``: the store names sessions. Tasks let others go on while they wait.
+
+        ``awaited`` takes the names of the methods that answered awaitables.
+        """
         self.job = job
         self.ids = ids
         self.since_ns = 0
@@ -128,6 +132,7 @@ class Client:
         self._speech = speech
         self._by_store = by_store
         self._as_task = as_task
+        self._awaited = set() if awaited is None else awaited
         self._meet = meet if job.meets else None
         self._counts = [name for name in ("get", "count") if name in capabilities]
         self._number = job.client
@@ -186,6 +191,7 @@ class Client:
             else:
                 answer = ask()
                 if _to_await(answer):
+                    self._awaited.add(self.doing)
                     answer = _came((yield answer))
         except BaseException as error:  # noqa: BLE001 - a store may raise anything
             self.since_ns = 0
@@ -233,6 +239,7 @@ class Client:
             self.since_ns = monotonic_ns()
             page = self._store.page(self.ids[call.session], cursor=cursor, limit=call.n)
             if _to_await(page):
+                self._awaited.add(self.doing)
                 page = _came((yield page))
             cursor = _next(page, texts)
             if cursor is None:

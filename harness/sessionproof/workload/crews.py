@@ -155,7 +155,7 @@ class Crew:
         made = round_.created and needs_create(self._store.claims, self._capabilities)
         if by_store and needs_create(self._store.claims, self._capabilities):
             ids = [None] * len(ids)
-        setting = Setting(folder, self._speech, ids, by_store)
+        setting = Setting(folder, self._speech, ids, by_store, awaited=self._store.awaited)
         jobs, steward = jobs_of(round_), _Steward(round_, self._capabilities)
         stopped = seats.work([steward.creates()], setting) if made else None
         stopped = stopped or seats.work(jobs, setting)

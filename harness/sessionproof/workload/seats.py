@@ -21,6 +21,7 @@ from sessionproof.workload.awaiting import waited
 from sessionproof.workload.client import Client, Job, Speech, run, run_as_task
 from sessionproof.workload.guard import Handle, Wait
 from sessionproof.workload.meeting import Meet, of_threads
+from sessionproof.workload.threads import Threads
 from sessionproof.workload.watch import Watch
 
 _SWITCH_S = 1e-5  # threads take turns often, so that they meet
@@ -31,7 +32,7 @@ _TOGETHER_S = 1.0  # for the threads of a busy machine to come to the start
 
 @dataclass(frozen=True)
 class Setting:
-    """What all clients of a round have in common; ``ids`` as in ``Client``.
+    """What all clients of a round have in common; ``ids`` and ``awaited`` as in ``Client``.
 
     Threads do not begin before ``begin_ns`` of the monotonic clock, so that those of several
     processes begin together; and ``meet`` is where they meet, of the process's own unless given.
@@ -41,6 +42,7 @@ class Setting:
     speech: Speech
     ids: list[str | None]
     by_store: bool
+    awaited: set[str] | None = None
     begin_ns: int = 0
     meet: Meet | None = None
 
@@ -105,8 +107,14 @@ class ThreadSeats:
     def close(self) -> None:
         """As in ``Seats``."""
         self._stores = []
-        for handle in self._handles:
-            handle.close()
+        if len(self._handles) == 1:
+            self._handles[0].close()
+            return
+        threads = Threads(len(self._handles))  # one that hangs does not hold the others up
+        threads.together(
+            [handle.close for handle in self._handles], deadline_s=3 * self._operation_s
+        )
+        threads.close()
 
 
 class TaskSeats:
@@ -217,6 +225,7 @@ def _clients(
                 by_store=setting.by_store,
                 as_task=as_task,
                 meet=None if as_task else setting.meet,
+                awaited=setting.awaited,
             )
             for job, store in zip(jobs, stores, strict=False)
         ]
