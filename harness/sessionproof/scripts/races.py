@@ -50,7 +50,7 @@ class Race:
     awaited: Collection[str] = ()
     created: bool = True
     answer_s: float = 20.0
-    meets: int = 4
+    meets: int = 2
 
 
 def attempts_for(failed: int, tried: int, attempt_s: float) -> int:

@@ -24,7 +24,6 @@ from sessionproof.workload.crews import Crew
 from sessionproof.workload.rounds import Call, Round
 from sessionproof.workload.sessions import begin, needs_create
 
-_MEETS = 4  # calls after which clients wait for each other
 _LINES = 10  # of one client
 
 
@@ -46,7 +45,6 @@ def scripted(
         capabilities=trial.capabilities,
         awaited=_awaited(trial, {call.f for program in programs for call in program}),
         created=made.created and needs_create(trial.claims, trial.capabilities),
-        meets=made.meets or _MEETS,
         answer_s=min(20.0, trial.store.deadlines.operation_s),
     )
     try:
