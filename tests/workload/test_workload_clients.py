@@ -15,8 +15,9 @@ from sessionproof.history.columns import MISSING, NEVER, NONE, F, Type
 from sessionproof.history.journal import Journal
 from sessionproof.history.tokens import text_of, tokens_of
 from sessionproof.host.process import ProcessEnded
-from sessionproof.workload.client import ATTEMPTS, Client, Job, Speech, run, run_as_task, speech
+from sessionproof.workload.client import ATTEMPTS, Client, Job, run, run_as_task
 from sessionproof.workload.rounds import Call
+from sessionproof.workload.speech import Speech, speech
 
 SPEECH = Speech(Message("user", "x"), counted=True)
 ID = 1 << 8

@@ -25,12 +25,13 @@ from sessionproof.contract.message import from_json
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.columns import F, Phase
 from sessionproof.host.server import Channel, take_stdio
-from sessionproof.workload.client import Job, Speech
+from sessionproof.workload.client import Job
 from sessionproof.workload.guard import CannotOpen, Handle, outcome_of
 from sessionproof.workload.meeting import OfProcesses
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.seats import Setting, ThreadSeats
+from sessionproof.workload.speech import Speech
 
 JSON = dict[str, Any]
 

@@ -17,13 +17,14 @@ from sessionproof.history import files
 from sessionproof.history.columns import ROW, F, History, Phase
 from sessionproof.history.slots import SUFFIX
 from sessionproof.workload.awaiting import waited
-from sessionproof.workload.client import Job, Speech, speech
+from sessionproof.workload.client import Job
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.processes import ProcessSeats
 from sessionproof.workload.rounds import Call, Round
 from sessionproof.workload.seats import Seats, Setting, TaskSeats, ThreadSeats, raw
 from sessionproof.workload.sessions import begin, needs_create
+from sessionproof.workload.speech import Speech, speech
 from sessionproof.workload.threads import Stopped
 from sessionproof.workload.vocabulary import vocabulary
 

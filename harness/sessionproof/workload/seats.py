@@ -18,9 +18,10 @@ from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.journal import Journal
 from sessionproof.workload.awaiting import waited
-from sessionproof.workload.client import Client, Job, Speech, run, run_as_task
+from sessionproof.workload.client import Client, Job, run, run_as_task
 from sessionproof.workload.guard import Handle, Wait
 from sessionproof.workload.meeting import Meet, of_threads
+from sessionproof.workload.speech import Speech
 from sessionproof.workload.threads import Threads
 from sessionproof.workload.watch import Watch
 
