@@ -8,27 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
-from itertools import count, islice
+from itertools import count
 from typing import Any, TypeAlias
 
-from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Conflict, NotFound
-from sessionproof.contract.message import Message, Page, Receipt, SessionInfo
 from sessionproof.contract.operations import CRASH, MALFORMED, Outcome
 from sessionproof.history.columns import BATCH, MISSING, NONE, F, Type
 from sessionproof.history.journal import Journal
-from sessionproof.history.tokens import text_of, tokens_of
+from sessionproof.workload.answers import (
+    Malformed,
+    counted,
+    first_number,
+    keeps_no_count,
+    next_cursor,
+    texts_of,
+)
 from sessionproof.workload.guard import outcome_of
 from sessionproof.workload.meeting import Meet
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.shapes import kind
-from sessionproof.workload.texts import said
+from sessionproof.workload.speech import Speech
 
 Steps: TypeAlias = Generator[Awaitable[Any], Any, None]
 """What a client does; it gives out what must be awaited, and is sent what came of it."""
@@ -38,41 +43,8 @@ _AT_ONCE = 4  # of them; then waits grow
 _WAIT_S = 0.000_2
 _LONGEST_WAIT_S = 0.02
 _PAGES_MOST = 10_000
-_LONGEST = 2_000_000  # messages of one answer
 _SAID = 300  # characters of an error that are kept
-_ONE_TIME_US = 1_767_225_600_000_000  # 2026-01-01, for all messages
 _READS = (F.READ, F.READ_LAST, F.PAGES, F.COUNT)
-
-
-class Malformed(Exception):
-    """The store answered what the contract does not allow; the text says what."""
-
-
-@dataclass(frozen=True)
-class Speech:
-    """How ids become messages. ``counted`` says that they have tokens, which the store keeps."""
-
-    sample: Message
-    counted: bool
-
-    def messages(self, first: int, number: int) -> list[Message]:
-        """So many messages, whose ids follow each other."""
-        return [self._message(at) for at in range(first, first + number)]
-
-    def _message(self, number: int) -> Message:
-        message = said(self.sample, text_of(number), at_us=self.sample.created_at_us)
-        return replace(message, tokens=tokens_of(number)) if self.counted else message
-
-
-def speech(samples: Sequence[Message], claims: Claims) -> Speech:
-    """Messages like the first sample.
-
-    In stores ordered by time all have the same one, so that they stay in the order of appends:
-    with times of its own, what one client sends late would belong before what others have read.
-    """
-    timed = claims.order == "timestamp" and "created_at_us" in claims.keeps
-    sample = replace(samples[0], created_at_us=_ONE_TIME_US) if timed else samples[0]
-    return Speech(sample, "tokens" in claims.keeps and sample.kind != "tool_call")
 
 
 @dataclass(frozen=True)
@@ -241,7 +213,7 @@ class Client:
             if _to_await(page):
                 self._awaited.add(self.doing)
                 page = _came((yield page))
-            cursor = _next(page, texts)
+            cursor = next_cursor(page, texts)
             if cursor is None:
                 return texts
             if cursor in seen:
@@ -253,7 +225,7 @@ class Client:
         try:
             if call.f in (F.READ, F.READ_LAST):
                 self._journal.answered(slot, texts_of(answer))
-            elif call.f is F.COUNT and _keeps_no_count(answer):
+            elif call.f is F.COUNT and keeps_no_count(answer):
                 self._journal.complete(slot, Type.FAIL, 0, NONE, "get answered no message_count")
             elif call.f is F.PAGES:
                 self._journal.answered(slot, answer)
@@ -352,83 +324,6 @@ async def run_as_task(client: Client) -> None:
                 if client.left:
                     raise  # the loop that hung is given up
                 came = _Raised(error)
-
-
-def texts_of(answer: object) -> list[str]:
-    """The texts of the messages that a read answered, copied; raises Malformed."""
-    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Sequence):
-        raise Malformed(f"got {kind(answer)}, expected a list or another sequence of messages")
-    return [_text(at, message) for at, message in enumerate(islice(answer, _LONGEST))]
-
-
-def _text(at: int, message: object) -> str:
-    if not isinstance(message, Message):
-        raise Malformed(f"messages[{at}] is {kind(message)}, expected sessionproof.Message")
-    said_in = message.content
-    if message.kind == "tool_call" and isinstance(message.arguments, Mapping):
-        said_in = message.arguments.get("text")
-    if type(said_in) is str:
-        return said_in
-    return str.__str__(said_in) if isinstance(said_in, str) else f"({kind(said_in)})"
-
-
-def _next(page: object, texts: list[str]) -> str | int | None:
-    """The cursor after this page, whose texts are added; raises Malformed."""
-    if not isinstance(page, Page):
-        raise Malformed(f"page answered {kind(page)}, expected sessionproof.Page")
-    texts += texts_of(page.messages)
-    cursor = page.next
-    if cursor is None or type(cursor) in (str, int):
-        return cursor
-    if isinstance(cursor, bool) or not isinstance(cursor, str | int):
-        raise Malformed(f"Page.next is {kind(cursor)}, expected a string, an integer or None")
-    return str.__str__(cursor) if isinstance(cursor, str) else int.__add__(cursor, 0)
-
-
-def first_number(answer: object, messages: int) -> int:
-    """The sequence number of the first of so many messages, ``NONE`` where there is none.
-
-    Also ``NONE`` where they do not follow each other: without atomic batches, those of another
-    client may lie between them. Raises Malformed.
-    """
-    if answer is None:
-        return NONE
-    if not isinstance(answer, Receipt):
-        raise Malformed(f"append answered {kind(answer)}, expected sessionproof.Receipt or None")
-    if answer.seqs is None:
-        return NONE
-    if isinstance(answer.seqs, str | bytes) or not isinstance(answer.seqs, Sequence):
-        raise Malformed(f"seqs is {kind(answer.seqs)}, expected a list of integers")
-    seqs = [_integer(seq, "seqs holds") for seq in islice(answer.seqs, messages + 1)]
-    if len(seqs) != messages:
-        raise Malformed(f"seqs has not {messages} entries for {messages} messages")
-    return seqs[0] if seqs == [*range(seqs[0], seqs[0] + messages)] else NONE
-
-
-def counted(answer: object, method: str, *, tokens: bool) -> tuple[int, int]:
-    """How many messages, and how many tokens or ``NONE``; raises Malformed."""
-    if method == "count":
-        return _integer(answer, "count answered"), NONE
-    if answer is None:
-        return MISSING, NONE
-    if not isinstance(answer, SessionInfo):
-        raise Malformed(f"get answered {kind(answer)}, expected sessionproof.SessionInfo")
-    total = answer.total_tokens if tokens else None
-    return (
-        _integer(answer.message_count, "message_count is"),
-        NONE if total is None else _integer(total, "total_tokens is"),
-    )
-
-
-def _keeps_no_count(answer: object) -> bool:
-    """A fact that is None is not kept, and is not judged."""
-    return isinstance(answer, SessionInfo) and answer.message_count is None
-
-
-def _integer(value: object, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(f"{what} {kind(value)}, expected an integer")
-    return int.__add__(value, 0)
 
 
 def _told(error: BaseException) -> tuple[Outcome, str]:
