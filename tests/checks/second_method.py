@@ -73,10 +73,18 @@ def _order(left, state, drawn) -> bool:
             continue
         if part and act.type == INFO and not _parts_before_are_chosen(unit, left, state):
             continue
-        after = _after(state, unit, drawn)
-        if after is not None and _order(others, after, drawn):
-            return True
+        for after in (_after(state, unit, drawn), _skipped(state, unit, drawn)):
+            if after is not None and _order(others, after, drawn):
+                return True
     return False
+
+
+def _skipped(state, unit, drawn):
+    """An append without an outcome may use up its numbers, and no more."""
+    number, part, act, new = unit
+    if act.f != F.APPEND or act.type != INFO or drawn.store.start is None or not state[3]:
+        return None
+    return (state[0], state[1], state[2] + len(new), *state[3:], (number, part))
 
 
 def _parts_before_are_chosen(unit, left, state) -> bool:

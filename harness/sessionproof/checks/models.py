@@ -132,6 +132,18 @@ class Log:
             base._next[key] = found
         return found
 
+    def skipping(self, numbers: int) -> Log:
+        """This log after so many numbers were given to nothing."""
+        key = (self.id, self.length, -1, numbers)
+        found = self._next.get(key)
+        if found is None:
+            top = self.top + numbers
+            found = Log(made=self.made, takes=self.takes, exact=self.exact, top=top)
+            found.above, found.id = self.above, self.id
+            found.length, found.tokens, found._digest = self.length, self.tokens, self._digest
+            self._next[key] = found
+        return found
+
     def tail(self, n: int) -> list[int]:
         """The ids of the newest ``n`` messages, oldest first."""
         out: list[int] = []
@@ -178,7 +190,8 @@ class SessionModel:
     ``creates``: an append to a missing session makes it; otherwise it is refused. ``there``: it may
     have been made before the history begins. ``start``: the number of a session's first message;
     None where numbers are not judged. Numbers follow from places until something is removed, and
-    rise strictly from then on, again from ``start`` at the least.
+    rise strictly from then on, again from ``start`` at the least. An append of unknown fate may
+    take its numbers and leave no message.
     """
 
     def __init__(
@@ -217,11 +230,14 @@ class SessionModel:
             return (state,) if fits(state, operation) else ()
         match operation.f:
             case F.APPEND:
-                return self._grown(state, operation) if state.takes else ()
+                grown = self._grown(state, operation) if state.takes else ()
+                skips = self._start is not None and state.exact and not operation.must
+                return (*grown, state.skipping(len(operation.ids))) if skips else grown
             case F.CREATE:
                 return self._created(state, operation)
             case F.DELETE:
-                return (state,) if state is self._missing else (self._deleted,)
+                never = state.exact and not state.made and not state.length
+                return (state,) if never else (self._deleted,)
             case F.CLEAR:
                 return (self._emptied,)
             case _:
@@ -231,7 +247,9 @@ class SessionModel:
         """A session that is there stays as it is; a creation with messages must make it."""
         if state.length or state.made:
             return () if operation.ids else (state,)
-        return self._grown(self._made if state.exact else self._made_again, operation)
+        made = self._made if state.exact else self._made_again
+        skipped = state.top - self._missing.top if state.exact else 0
+        return self._grown(made.skipping(skipped) if skipped else made, operation)
 
     def _grown(self, state: Log, operation: Operation) -> tuple[Log, ...]:
         """The log with the operation's ids; none where an answer contradicts it."""

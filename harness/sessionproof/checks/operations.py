@@ -157,8 +157,13 @@ def known_of(operations: Sequence[Operation], answers: Answers) -> Known:
             if at:
                 above.setdefault(number, set()).add(ids[at - 1])
                 below.setdefault(ids[at - 1], set()).add(number)
-    agreed = (_agreed(found, writers) for found in (places, above, below))
-    return Known(*agreed, due, _unseen(operations, answers))
+    return Known(
+        places=_agreed(places, writers),
+        above=_agreed(above, writers),
+        below=_agreed(below, writers),
+        due=due,
+        unseen=_unseen(operations, answers),
+    )
 
 
 def _unseen(operations: Sequence[Operation], answers: Answers) -> frozenset[int]:

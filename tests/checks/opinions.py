@@ -1,0 +1,113 @@
+"""What three judges say of one drawn history, and by what it can be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import second_method
+from drawn_histories import FAULTS, Drawn, Store, drawn, history_of, shaken
+
+from sessionproof.checks.history import judge_history
+from sessionproof.checks.search import judge_session
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+
+A = Anomaly
+UNREAD = {A.LOST_MESSAGE, A.LOST_SESSION, A.STALE_READ, A.READ_YOUR_WRITES, A.NON_MONOTONIC}
+PARTS = {A.TORN_BATCH, A.INTERMEDIATE_READ}
+ORDERS = {A.REORDER, A.REAL_TIME, A.WRITE_ORDER}
+NUMBERS = {A.SEQUENCE_GAP, A.DUPLICATE_SEQUENCE, A.SEQUENCE_ORDER}
+
+NAMES: dict[str, set[Anomaly]] = {
+    "lost": UNREAD | {A.COUNTER_DRIFT} | NUMBERS,
+    "duplicate": {A.DUPLICATE},
+    "gap": UNREAD | PARTS | {A.REORDER},
+    "swap": ORDERS | PARTS | NUMBERS,
+    "stale": UNREAD | PARTS | {A.RESURRECTION},
+    "short": UNREAD | PARTS,
+    "phantom": {A.PHANTOM},
+    "leak": {A.LEAK},
+    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.REAL_TIME, A.WRITE_ORDER, A.REORDER},
+    "torn": UNREAD | PARTS | NUMBERS,
+    "count": {A.COUNTER_DRIFT},
+    "total": {A.COUNTER_DRIFT},
+    "number": NUMBERS,
+    "ignored": UNREAD | {A.RESURRECTION},
+}
+"""The true names of each fault; which one fits hangs on when it was seen."""
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """``None``: could not tell. ``first`` is that of a user's run, linear where it can be."""
+
+    drawn: Drawn
+    first: bool | None
+    searched: bool | None
+    tried: bool
+    names: frozenset[Anomaly]
+
+    @property
+    def agree(self) -> bool:
+        return self.first is self.searched is self.tried and (self.tried or bool(self.drawn.fault))
+
+
+def opinions(seed: int, *, limit_s: float = 20.0) -> Opinions:
+    """Draw the history of this seed, and ask all three."""
+    random = Random(seed)
+    one = a_drawn(random)
+    history, store = history_of(one), one.store
+    claims = Claims(
+        missing_session="creates" if store.creates else "refuses",
+        atomic_batches=store.atomic,
+        seq_start=store.start,
+        consistency="linearizable",
+    )
+    first = judge_history(history, claims)
+    searched = judge_session(
+        history,
+        0,
+        creates=store.creates,
+        limit_s=limit_s,
+        atomic=store.atomic,
+        start=store.start,
+    )
+    return Opinions(
+        one,
+        None if first.unknown and not first.incidents else first.level == "linearizable",
+        None if searched.unknown else not searched.incidents,
+        second_method.explained(one),
+        frozenset(incident.anomaly for incident in first.incidents),
+    )
+
+
+def a_drawn(random: Random) -> Drawn:
+    """Half of them without clearing and deleting; two in five go wrong, in one way or at random."""
+    creates, plain = random.random() < 0.5, random.random() < 0.5
+    store = Store(
+        creates=creates,
+        atomic=random.random() < 0.8,
+        start=random.choice((None, None, 0, 1)),
+        totals=random.random() < 0.3,
+        clears=not plain and random.random() < 0.8,
+        deletes=random.random() < 0.5 and not (plain and creates),
+        recreates=random.random() < 0.3,
+    )
+    fault = random.choice(FAULTS) if random.random() < 0.4 else ""
+    one = drawn(random, store, fault=fault)
+    return shaken(random, one) if not one.fault and random.random() < 0.25 else one
+
+
+def told(one: Opinions) -> str:
+    """A history with what was said of it, for people."""
+    lines = [f"linear {one.first}, searched {one.searched}, tried {one.tried}: {one.drawn.store}"]
+    lines += [f"fault {one.drawn.fault!r}, names {sorted(one.names)}"]
+    for act in sorted(one.drawn.acts, key=lambda act: (act.inv, act.ret)):
+        ret = "" if act.ret == 2**63 - 1 else act.ret
+        ids = None if act.answer is None else [f"{number:x}" for number in act.answer]
+        lines.append(
+            f"{act.client:>2} {act.inv:>3}..{ret:<3} {act.type.name:<4} {act.f.name} {act.id:x}"
+            f" n={act.n} missing={act.missing} ids={ids} count={act.count} value={act.value}"
+        )
+    return "\n".join(lines)
