@@ -300,8 +300,7 @@ class Trial:
         ``script`` makes the lines that show it, where those of the transcript do not.
         """
         if fault is not None:
-            shown = _Shown((), transcript, fault)
-            raise Broken(self._finding(shown, None, script))
+            raise Broken(self._finding(_Shown((), transcript, fault), None, script))
 
     def against_oracle(self, transcript: Transcript) -> Fault | None:
         """The first step that the oracle does not accept."""
@@ -322,14 +321,10 @@ class Trial:
         """Raise Broken with these words unless ``holds``; ``script`` as in ``Finding``."""
         if not holds:
             finding = Finding(
-                anomaly=anomaly,
-                did=did,
-                expected=expected,
-                seen=seen,
-                program=tuple(program),
+                anomaly=anomaly, did=did, expected=expected, seen=seen, program=tuple(program),
                 evidence=dict(evidence or {}),
-            )
-            raise Broken(self._with_script(finding, lambda: script))
+            )  # fmt: skip
+            raise self.broken(finding, lambda: script)
 
     def broken(self, finding: Finding, lines: Lines = tuple) -> Broken:
         """What is raised with this finding; ``lines`` make its script."""
@@ -347,7 +342,7 @@ class Trial:
                 seen=failure.text if special else f"it raised {failure.type}: {failure.text}",
                 evidence=dict(failure.evidence),
             )
-            raise Broken(self._with_script(finding, lambda: script))
+            raise self.broken(finding, lambda: script)
 
     def handle(self) -> Handle:
         """The open handle, for checks below the level of programs."""
