@@ -13,6 +13,7 @@ from sessionproof.checks.lifecycle import linear_sessions
 from sessionproof.checks.log import judge_table
 from sessionproof.checks.search import judge_session
 from sessionproof.checks.table import Rows, Table, stable_order, table_of
+from sessionproof.checks.timed_order import judge_timed
 from sessionproof.contract.claims import Claims
 from sessionproof.history.columns import History
 
@@ -24,11 +25,15 @@ def judge_history(history: History, claims: Claims, *, limit_s: float = _SEARCH_
     """Everything that is wrong with a history, judged by what the store claims.
 
     Sessions in which messages are cleared or replaced, or a deletion may come before a creation,
-    are searched, ``limit_s`` in all; the others are judged together. What was recorded wrongly is
-    ``unknown``. All anomalies are reported, whatever level of consistency is claimed.
+    are searched, ``limit_s`` in all; the others are judged together. In stores that order by the
+    messages' times neither is meant (``timed_order``). What was recorded wrongly is ``unknown``.
+    All anomalies are reported, whatever level of consistency is claimed.
     """
     table = table_of(history)
     formation = formation_of(table)
+    if claims.order == "timestamp":
+        formed = table.only(~formation.ill[table.session])
+        return together([Judged(unknown=formation.reasons), judge_timed(formed)])
     linear = linear_sessions(table, claims)
     judged = judge_table(table.only((linear & ~formation.ill)[table.session]), claims)
     parts = [Judged(unknown=formation.reasons), judged]

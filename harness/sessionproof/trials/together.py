@@ -138,6 +138,8 @@ ROWS: dict[str, Row] = {
     "CORE-04": Row(("pages",), _IN_PAGES, _pages, about=_PAGE),
 }
 
+_BY_APPENDS = frozenset({"CONC-04", "CONC-05", "CONC-06", "CNT-05", "CORE-04", "SEQ-02"})
+
 
 def within(trial: Trial) -> None:
     """Rounds of threads, of threads on one handle, and of tasks, as the claims allow them."""
@@ -199,6 +201,8 @@ def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
     limit = trial.claims.limits.content_bytes
     if limit is not None and limit < _TEXT_BYTES:
         raise NotClaimed(f"texts of {_TEXT_BYTES} bytes are beyond the store's limit of {limit}")
+    if trial.claims.order == "timestamp" and trial.guarantee.id in _BY_APPENDS:
+        raise NotClaimed("the store puts messages where their times say, also before older ones")
     mixes = [mix for mix in row.mixes if MIXES[mix].fits(trial.capabilities)]
     if not mixes:
         raise NotClaimed("the store has no operation that this is about")

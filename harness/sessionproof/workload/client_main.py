@@ -69,7 +69,7 @@ class Desk:
     def _work(self, request: JSON) -> JSON:
         if self._seats is None:
             raise RuntimeError("no store is open")
-        speech = Speech(from_json(request["sample"]), request["counted"])
+        speech = Speech(from_json(request["sample"]), request["counted"], request["timed"])
         path, place = request["meetings"]
         meetings = OfProcesses(Path(path), place)
         setting = Setting(

@@ -137,6 +137,7 @@ def _ordered(job: Job, setting: Setting, begin_ns: int, deadlines: Deadlines) ->
         "folder": os.fspath(setting.folder.absolute()),
         "sample": to_json(setting.speech.sample),
         "counted": setting.speech.counted,
+        "timed": setting.speech.timed,
         "ids": setting.ids,
         "by_store": setting.by_store,
         "job": vars(job),

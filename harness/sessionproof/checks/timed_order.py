@@ -1,0 +1,160 @@
+"""Histories of stores that order messages by their own times, not by the appends.
+
+A message that is sent late may belong before one that was read already, so reads are no prefixes
+of each other, and nothing is judged by real time. What stays: nothing acknowledged is lost, nothing
+is there twice or that was refused, and any two reads agree on the order of what both have. Sessions
+are small here: the check looks at each answer on its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sessionproof.checks.incidents import Incident, Judged, Level
+from sessionproof.checks.table import Rows, Table
+from sessionproof.checks.wording import amount, labels, sent, session_name, whose
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.history.columns import F, Phase, Type
+
+_LISTING = (F.READ, F.READ_LAST, F.PAGES)
+_REMOVING = (F.DELETE, F.CLEAR, F.REPLACE)
+
+
+def judge_timed(table: Table) -> Judged:
+    """What is wrong with the sessions of a table, whatever order their messages' times give."""
+    incidents: list[Incident] = []
+    unknown: dict[str, None] = {}
+    examined: Counter[str] = Counter(operations=len(table))
+    kept = {int(row): place for place, row in enumerate(table.kept.row) if row >= 0}
+    for session in np.unique(table.session):
+        rows = np.flatnonzero(table.session == session)
+        answers = {
+            int(row): list(map(int, table.kept.of(kept[int(row)])))
+            for row in rows
+            if int(row) in kept and table.ok[row] and table.f[row] in _LISTING
+        }
+        examined["reads"] += len(answers)
+        examined["appends"] += int((table.f[rows] == F.APPEND).sum())
+        incidents += _of_session(table, rows, answers)
+        if not any(table.phase[row] == Phase.FINAL for row in answers):
+            name = session_name(table, int(session))
+            unknown[f"session {name} was not read when all was quiet"] = None
+    level: Level = "none" if incidents else "session"
+    return Judged(tuple(incidents), dict(examined), tuple(unknown), level)
+
+
+def _of_session(table: Table, rows: Rows, answers: dict[int, list[int]]) -> Iterator[Incident]:
+    ordered = sorted(answers, key=lambda row: (len(answers[row]), table.inv[row]))
+    for row in ordered:
+        strange = _strange(table, row, answers[row])
+        if strange is not None:
+            yield strange
+            return  # the same message is strange in each read that has it
+    final = next((row for row in reversed(ordered) if table.phase[row] == Phase.FINAL), None)
+    if final is None:
+        return
+    yield from _disordered(table, ordered, answers, final)
+    yield from _miscounted(table, rows, len(answers[final]))
+    if not np.isin(table.f[rows][table.type[rows] != Type.FAIL], _REMOVING).any():
+        yield from _lost(table, rows, set(answers[final]), final)
+
+
+def _strange(table: Table, row: int, answer: Sequence[int]) -> Incident | None:
+    """What no order excuses in one answer: unknown, refused and repeated messages."""
+    if len(answer) == 0:
+        return None
+    writers = table.writer(np.asarray(answer, np.uint64))
+    session = int(table.session[row])
+    for number, writer in zip(answer, map(int, writers), strict=True):
+        anomaly: Anomaly | None = None
+        told, others = "", tuple[int, ...]()
+        if writer < 0:
+            anomaly, told = Anomaly.PHANTOM, "which nobody sent"
+        elif table.session[writer] != session:
+            anomaly, told, others = Anomaly.LEAK, "which was sent to another session", (writer,)
+        elif table.type[writer] == Type.FAIL:
+            anomaly, told, others = Anomaly.ABORTED_READ, "whose append was refused", (writer,)
+        elif answer.count(number) > 1:
+            anomaly, told, others = Anomaly.DUPLICATE, "more than once", (writer,)
+        if anomaly is not None:
+            sentence = f"{whose(table, row)} answered {labels([number])}, {told}."
+            return _incident(table, anomaly, (row, *others), sentence, (number,))
+    return None
+
+
+def _disordered(
+    table: Table, reads: Sequence[int], answers: dict[int, list[int]], final: int
+) -> Iterator[Incident]:
+    place = {number: at for at, number in enumerate(answers[final])}
+    for row in reads:
+        there = [number for number in answers[row] if number in place]
+        swapped = next(
+            (pair for pair in itertools.pairwise(there) if place[pair[0]] > place[pair[1]]),
+            None,
+        )
+        if swapped is not None:
+            first, second = swapped
+            sentence = (
+                f"{whose(table, row)} has {labels([first])} before {labels([second])}; "
+                "the final read has them the other way round."
+            )
+            yield _incident(table, Anomaly.REORDER, (row, final), sentence, swapped)
+            break
+    written: dict[int, tuple[int, int, int]] = {}
+    for number in answers[final]:
+        writer = int(table.writer(np.asarray([number], np.uint64))[0])
+        client, began = int(table.client[writer]), int(table.inv[writer])
+        before, last, other = written.get(client, (-1, -1, -1))
+        if (began, number) < (before, last):
+            sentence = (
+                f"{labels([number])} of {whose(table, writer)} stands behind {labels([last])} of "
+                f"{whose(table, other)}, although its time is the earlier one."
+            )
+            yield _incident(table, Anomaly.WRITE_ORDER, (writer, other, final), sentence, (number,))
+            return
+        written[client] = (began, number, writer)
+
+
+def _miscounted(table: Table, rows: Rows, length: int) -> Iterator[Incident]:
+    counts = rows[(table.f[rows] == F.COUNT) & table.ok[rows] & (table.phase[rows] == Phase.FINAL)]
+    for row in map(int, counts):
+        if table.length[row] >= 0 and table.length[row] != length:
+            sentence = (
+                f"{whose(table, row)} answered {int(table.length[row])} when all was quiet; "
+                f"the final read has {amount(length, 'message')}."
+            )
+            yield _incident(table, Anomaly.COUNTER_DRIFT, (row,), sentence, ())
+            return
+
+
+def _lost(table: Table, rows: Rows, there: set[int], final: int) -> Iterator[Incident]:
+    lost = [
+        row
+        for row in map(int, rows)
+        if table.writes[row] and table.ok[row] and not there.issuperset(sent(table, row))
+    ]
+    if lost:
+        ids = tuple(number for row in lost for number in sent(table, row) if number not in there)
+        sentence = (
+            f"{whose(table, lost[0])} was acknowledged; the final read does not have "
+            f"{labels(ids[:1])}."
+        )
+        found = _incident(table, Anomaly.LOST_MESSAGE, (lost[0], final), sentence, ids)
+        yield replace(found, flagged=len(lost))
+
+
+def _incident(
+    table: Table, anomaly: Anomaly, rows: Sequence[int], sentence: str, ids: Sequence[int]
+) -> Incident:
+    return Incident(
+        anomaly=anomaly,
+        session=int(table.session[rows[0]]),
+        rows=tuple(int(table.at[row]) for row in rows),
+        sentence=sentence,
+        ids=tuple(ids),
+    )

@@ -1,0 +1,75 @@
+"""Stores that order by the messages' times: what no order excuses, and what it does."""
+
+import numpy as np
+import pytest
+
+from sessionproof.checks.history import judge_history
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.history.columns import ROW, F, History, Lists, Phase, Type, digest_of
+
+CLAIMS = Claims(order="timestamp", handles="threads")
+A, B, C = 1 << 8, 2 << 8, 3 << 8
+
+
+def history(*steps):
+    """A history of (client, f, first id, messages, type, answer) one after the other."""
+    rows, kept = np.zeros(len(steps), ROW), []
+    for at, (client, f, first, number, sort, answer) in enumerate(steps):
+        row = rows[at]
+        row["id"], row["client"], row["f"], row["n"] = first, client, f, number
+        row["inv"], row["ret"], row["type"], row["value"] = 10 * at + 1, 10 * at + 5, sort, -1
+        row["phase"] = Phase.FINAL if at == len(steps) - 1 else Phase.LOAD
+        if answer is not None:
+            ids = np.asarray(answer, np.uint64)
+            row["length"], row["digest"] = len(ids), digest_of(ids)
+            row["last"] = ids[-1] if len(ids) else 0
+            kept.append((at, ids))
+    starts = np.cumsum([0, *(len(ids) for _, ids in kept)])
+    lists = Lists(
+        np.asarray([at for at, _ in kept]), starts, np.concatenate([ids for _, ids in kept])
+    )
+    return History(rows, lists, ("s",))
+
+
+def append(client, first, number=1, sort=Type.OK):
+    return (client, F.APPEND, first, number, sort, None)
+
+
+def read(client, number, *answer):
+    return (client, F.READ, number << 8, 0, Type.OK, answer)
+
+
+def names(*steps):
+    judged = judge_history(history(*steps), CLAIMS)
+    assert all(one.sentence for one in judged.incidents)
+    return {one.anomaly for one in judged.incidents}
+
+
+def test_a_late_message_may_stand_before_older_ones():
+    """A message that is read in front of what was read before it is right here."""
+    assert not names(append(1, A), read(2, 9, A), append(2, B), read(2, 10, B, A))
+
+
+@pytest.mark.parametrize(
+    ("anomaly", "steps"),
+    [
+        (Anomaly.LOST_MESSAGE, [append(1, A), append(2, B), read(3, 9, B)]),
+        (Anomaly.DUPLICATE, [append(1, A), read(3, 9, A, A)]),
+        (Anomaly.PHANTOM, [append(1, A), read(3, 9, A, C)]),
+        (Anomaly.ABORTED_READ, [append(1, A), append(2, B, 1, Type.FAIL), read(3, 9, A, B)]),
+        (Anomaly.WRITE_ORDER, [append(1, A), append(1, B), read(3, 9, B, A)]),
+        (Anomaly.WRITE_ORDER, [append(1, A, 2), read(3, 9, A + 1, A)]),
+        (Anomaly.REORDER, [append(1, A), append(2, B), read(3, 9, A, B), read(3, 10, B, A)]),
+    ],
+)
+def test_what_no_order_excuses_is_found(anomaly, steps):
+    """Lost, repeated, unknown and refused messages, and reads that contradict each other."""
+    assert names(*steps) == {anomaly}
+
+
+def test_a_session_that_nobody_read_in_the_end_is_not_judged():
+    """Without a final read nothing is said to be lost."""
+    judged = judge_history(history(read(1, 8), append(1, A)), CLAIMS)
+    assert not judged.incidents
+    assert judged.unknown
