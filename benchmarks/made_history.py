@@ -48,15 +48,17 @@ def made_history(
     unknown: float = 0.0,
     refused: float = 0.0,
     faults: dict[str, int] | None = None,
+    part: int = 0,
     seed: int = 1,
 ) -> Made:
     """So many operations and a final read of each session; half are appends, half are reads.
 
     ``batch`` is the most messages of an append. ``unknown`` and ``refused`` are shares of appends;
     of the unknown ones half took effect. ``faults`` says how often each fault is planted, each in
-    a session of its own.
+    a session of its own. Parts of one history differ in ``part``: theirs are other sessions, ids,
+    clients and times.
     """
-    random = np.random.default_rng(derive(seed, "made history"))
+    random = np.random.default_rng(derive(seed, "made history", part))
     count = max(1, operations // per_session)
     session = np.minimum(_sessions(random, operations, per_session), count - 1)
     append = random.random(operations) < 0.5
@@ -65,43 +67,75 @@ def made_history(
     fail = append & ~info & (fate < unknown + refused)
     effective = append & ~fail & ~(info & (random.random(operations) < 0.5))
     n = np.where(append, random.integers(1, batch + 1, operations), 0)
-    grown = np.where(effective, n, 0)
 
+    first = 2 * operations * part + 1
+    numbers = np.arange(first, first + operations, dtype=np.uint64) << 8
     order = np.argsort(session, kind="stable")  # by session, then by moment
-    before = np.cumsum(grown[order]) - grown[order]
-    starts = np.searchsorted(session[order], np.arange(count + 1))
-    total = np.append(before, grown.sum())[starts]
-    version = np.empty(operations, np.int64)
-    version[order] = before - total[session[order]]
-
-    numbers = (np.arange(operations, dtype=np.uint64) + 1) << 8
-    writers = order[effective[order]]
-    ids = _batches(numbers[writers], n[writers])
-    log_start = total[:-1]
-    length = np.diff(total)
-    flat = np.repeat(np.arange(count), length)
-    prefix = np.zeros(len(ids) + 1, np.uint64)
-    np.cumsum(placed(ids, np.arange(len(ids)) - log_start[flat]), out=prefix[1:])
-
+    logs = _logs(session, order, numbers, np.where(effective, n, 0))
     rows = np.zeros(operations + count, ROW)
-    body, final = rows[:operations], rows[operations:]
+    body = rows[:operations]
     body["id"], body["session"], body["n"] = numbers, session, n
     body["f"] = np.where(append, F.APPEND, F.READ)
     body["type"] = np.where(info, Type.INFO, np.where(fail, Type.FAIL, Type.OK))
-    _timed(random, body, clients, info)
-    reads = ~append
-    base = log_start[session[reads]]
-    end = base + version[reads]
-    body["length"][reads] = version[reads]
-    body["digest"][reads] = prefix[end] - prefix[base]
-    body["last"][reads] = np.where(version[reads] > 0, np.append(ids, 0)[end - 1], 0)
     body["phase"] = Phase.LOAD
     rows["value"] = NONE
-    _finals(final, count, operations, clients, length, prefix, log_start)
-    lists = Lists(np.arange(operations, operations + count), total.astype(np.int64), ids)
+    _timed(random, body, clients, info)
+    _answered(body, np.flatnonzero(~append), logs)
+    _finals(rows[operations:], first, operations, clients, logs)
+    lists = Lists(np.arange(operations, operations + count), logs.start, logs.ids)
     names = tuple(f"s{one}" for one in range(count))
     made = History(rows, lists, names)
-    return _planted(random, made, faults or {})
+    return _planted(random, _moved(made, part, clients), faults or {})
+
+
+@dataclass(frozen=True)
+class _Logs:
+    """The messages of all sessions, where each begins, running digests, and versions by row."""
+
+    ids: npt.NDArray[np.uint64]
+    start: npt.NDArray[np.int64]
+    prefix: npt.NDArray[np.uint64]
+    version: npt.NDArray[np.int64]
+
+
+def _logs(
+    session: npt.NDArray[np.int64],
+    order: npt.NDArray[np.int64],
+    numbers: npt.NDArray[np.uint64],
+    grown: npt.NDArray[np.int64],
+) -> _Logs:
+    count = int(session.max()) + 1
+    before = np.cumsum(grown[order]) - grown[order]
+    starts = np.searchsorted(session[order], np.arange(count + 1))
+    start = np.append(before, grown.sum())[starts]
+    version = np.empty(len(session), np.int64)
+    version[order] = before - start[session[order]]
+    ids = _batches(numbers[order], grown[order])
+    places = np.arange(len(ids)) - np.repeat(start[:-1], np.diff(start))
+    prefix = np.zeros(len(ids) + 1, np.uint64)
+    np.cumsum(placed(ids, places), out=prefix[1:])
+    return _Logs(ids, start, prefix, version)
+
+
+def _answered(rows: npt.NDArray[np.void], reads: npt.NDArray[np.int64], logs: _Logs) -> None:
+    """What each read answered: the messages of its session at its moment."""
+    version = logs.version[reads]
+    base = logs.start[rows["session"][reads]]
+    rows["length"][reads] = version
+    rows["digest"][reads] = logs.prefix[base + version] - logs.prefix[base]
+    rows["last"][reads] = np.where(version > 0, np.append(logs.ids, 0)[base + version - 1], 0)
+
+
+def _moved(history: History, part: int, clients: int) -> History:
+    """The same operations at another time, by other clients, on other sessions."""
+    if not part:
+        return history
+    rows, count = history.rows, len(history.sessions)
+    for column in ("inv", "ret"):
+        rows[column][rows[column] != NEVER] += part * 2 * len(rows) * _TICK_NS
+    rows["session"] += part * count
+    rows["client"] += part * (clients + 1) * len(rows) // clients
+    return History(rows, history.lists)
 
 
 def _sessions(
@@ -138,22 +172,21 @@ def _timed(
 
 def _finals(
     rows: npt.NDArray[np.void],
-    count: int,
+    first: int,
     operations: int,
     clients: int,
-    length: npt.NDArray[np.int64],
-    prefix: npt.NDArray[np.uint64],
-    start: npt.NDArray[np.int64],
+    logs: _Logs,
 ) -> None:
     """The final reads, by a client of their own, one after the other."""
-    rows["id"] = (np.arange(count, dtype=np.uint64) + operations + 1) << 8
+    count = len(rows)
+    rows["id"] = (np.arange(count, dtype=np.uint64) + first + operations) << 8
     rows["session"] = np.arange(count)
     rows["client"] = clients
     rows["f"], rows["type"], rows["phase"] = F.READ, Type.OK, Phase.FINAL
     rows["inv"] = (operations + 3 * clients + np.arange(count)) * _TICK_NS
     rows["ret"] = rows["inv"] + _TICK_NS // 2
-    rows["length"] = length
-    rows["digest"] = prefix[start + length] - prefix[start]
+    rows["length"] = np.diff(logs.start)
+    rows["digest"] = logs.prefix[logs.start[1:]] - logs.prefix[logs.start[:-1]]
 
 
 def _planted(random: np.random.Generator, history: History, faults: dict[str, int]) -> Made:

@@ -99,13 +99,15 @@ def _intermediate(table: Table, order: Order, versions: Rows) -> Iterator[Surpri
 
 
 def _disagreements(table: Table, order: Order, rows: Rows) -> Iterator[Incident]:
-    """One incident for each session whose answers disagree about the order."""
+    """One incident for each session whose answers disagree about the order, and for its pages."""
     kept = table.kept
     place = np.full(len(table), NOWHERE, np.int64)
     held = np.flatnonzero(kept.row >= 0)
     place[kept.row[held]] = held
-    rows = rows[np.lexsort((table.inv[rows], place[rows] < 0, table.session[rows]))]
-    for mine in np.split(rows, np.flatnonzero(np.diff(table.session[rows])) + 1):
+    which = 2 * table.session[rows] + (table.f[rows] == F.PAGES)
+    order_of_rows = np.lexsort((table.inv[rows], place[rows] < 0, which))
+    rows, which = rows[order_of_rows], which[order_of_rows]
+    for mine in np.split(rows, np.flatnonzero(np.diff(which)) + 1):
         told = ((int(row), _disagrees(table, order, int(row), int(place[row]))) for row in mine)
         real = [(row, words) for row, words in told if words is not None]
         if real:
@@ -149,13 +151,17 @@ def _shown(table: Table, order: Order, row: int) -> tuple[int, ...]:
 
 
 def _merged(table: Table, found: Iterable[Surprise]) -> Iterator[Incident]:
-    """One incident for each cause: the earliest answer that shows it, and how many do."""
-    causes: dict[tuple[Anomaly, int, int, tuple[int, ...]], list[Surprise]] = {}
+    """One incident for each cause: the earliest answer that shows it, and how many do.
+
+    Pages are told apart from reads, because another guarantee is about them.
+    """
+    causes: dict[tuple[Anomaly, int, int, tuple[int, ...], bool], list[Surprise]] = {}
     for one in found:
         session = int(table.session[one.row])
         about = one.ids if one.about < 0 else ()
-        causes.setdefault((one.anomaly, session, one.about, about), []).append(one)
-    for (anomaly, session, writer, _), those in causes.items():
+        pages = bool(table.f[one.row] == F.PAGES)
+        causes.setdefault((one.anomaly, session, one.about, about, pages), []).append(one)
+    for (anomaly, session, writer, *_), those in causes.items():
         first = min(those, key=lambda one: int(table.inv[one.row]))
         rows: tuple[int, ...] = (first.row, writer) if writer >= 0 else (first.row,)
         if anomaly is Anomaly.DUPLICATE:

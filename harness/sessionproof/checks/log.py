@@ -86,14 +86,15 @@ def _misnumbered(seen: Seen, claims: Claims) -> Iterator[Incident]:
 
 
 def _between(seen: Seen) -> Pairs:
-    """Contradictions of real time; those of counts are looked for apart, that none hides them."""
-    table = seen.table
-    counts = table.f == F.COUNT
-    rest = ~counts
-    parts = [inversions(table, seen.life.slots, early=rest, late=rest)]
-    if counts.any():
-        parts.append(inversions(table, seen.life.slots, early=counts, late=rest | counts))
-        parts.append(inversions(table, seen.life.slots, early=rest, late=counts))
+    """Contradictions of real time; counts and pages apart, so that nothing else hides them."""
+    table, slots = seen.table, seen.life.slots
+    apart = [flags for flags in (table.f == F.COUNT, table.f == F.PAGES) if flags.any()]
+    everything = np.ones(len(table), np.bool_)
+    rest = ~np.any(apart, axis=0) if apart else everything
+    parts = [inversions(table, slots, early=rest, late=rest)]
+    if apart:
+        parts.append(inversions(table, slots, early=rest, late=~rest))
+        parts += [inversions(table, slots, early=one, late=everything) for one in apart]
     return Pairs(
         np.concatenate([part.late for part in parts]),
         np.concatenate([part.early for part in parts]),
