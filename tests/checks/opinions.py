@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 import second_method
-from drawn_histories import FAULTS, Drawn, Store, drawn, history_of, shaken
+from drawn_histories import FAULTS, SMALL, Drawn, Shape, Store, drawn, history_of, shaken
 
 from sessionproof.checks.history import judge_history
 from sessionproof.checks.search import judge_session
@@ -21,13 +21,13 @@ NUMBERS = {A.SEQUENCE_GAP, A.DUPLICATE_SEQUENCE, A.SEQUENCE_ORDER}
 
 NAMES: dict[str, set[Anomaly]] = {
     "lost": UNREAD | {A.COUNTER_DRIFT} | NUMBERS,
-    "duplicate": {A.DUPLICATE},
+    "duplicate": {A.DUPLICATE, A.COUNTER_DRIFT} | NUMBERS,
     "gap": UNREAD | PARTS | {A.REORDER},
     "swap": ORDERS | PARTS | NUMBERS,
     "stale": UNREAD | PARTS | {A.RESURRECTION},
     "short": UNREAD | PARTS,
-    "phantom": {A.PHANTOM},
-    "leak": {A.LEAK},
+    "phantom": {A.PHANTOM, A.COUNTER_DRIFT} | NUMBERS,
+    "leak": {A.LEAK, A.COUNTER_DRIFT} | NUMBERS,
     "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.REAL_TIME, A.WRITE_ORDER, A.REORDER},
     "torn": UNREAD | PARTS | NUMBERS,
     "count": {A.COUNTER_DRIFT},
@@ -49,8 +49,27 @@ class Opinions:
     names: frozenset[Anomaly]
 
     @property
+    def named(self) -> bool:
+        """Whether the fault that was planted is told by a true name.
+
+        Where some answers are known by their digest alone, it may also be said that nothing
+        explains them.
+        """
+        acts = enumerate(self.drawn.acts)
+        whole = all(at in self.drawn.kept for at, act in acts if act.answer)
+        true = NAMES.get(self.drawn.fault)
+        return true is None or bool(self.names & (true if whole else true | {A.NOT_LINEARIZABLE}))
+
+    @property
+    def told(self) -> bool:
+        """Whether all three came to a word; a user's run may say that it could not tell."""
+        return self.first is not None and self.searched is not None
+
+    @property
     def agree(self) -> bool:
-        return self.first is self.searched is self.tried and (self.tried or bool(self.drawn.fault))
+        """Whether nobody contradicts another, and what a correct store did is explained."""
+        words = {self.first, self.searched, self.tried} - {None}
+        return len(words) == 1 and (self.tried or bool(self.drawn.fault))
 
 
 def opinions(seed: int, *, limit_s: float = 20.0) -> Opinions:
@@ -95,11 +114,12 @@ def a_drawn(random: Random) -> Drawn:
         recreates=random.random() < 0.3,
     )
     fault = random.choice(FAULTS) if random.random() < 0.4 else ""
-    one = drawn(random, store, fault=fault)
+    shape = Shape(refused=0.2) if fault == "aborted" else SMALL
+    one = drawn(random, store, shape=shape, fault=fault)
     return shaken(random, one) if not one.fault and random.random() < 0.25 else one
 
 
-def told(one: Opinions) -> str:
+def shown(one: Opinions) -> str:
     """A history with what was said of it, for people."""
     lines = [f"linear {one.first}, searched {one.searched}, tried {one.tried}: {one.drawn.store}"]
     lines += [f"fault {one.drawn.fault!r}, names {sorted(one.names)}"]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sessionproof.checks.incidents import Incident
-from sessionproof.checks.models import REMOVALS, Operation
+from sessionproof.checks.models import READS, REMOVALS, Operation
 from sessionproof.checks.operations import SENDS, Answers
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import MISSING, F, History, Type
@@ -84,7 +84,10 @@ def label(number: int) -> str:
 
 def _unsent(seen: _Session) -> Iterator[_Said]:
     """Ids that no client sent to this session, or that were refused."""
-    for read, ids in seen.reads:
+    answered = {read.key for read, _ in seen.reads}
+    ends = [(one, (one.last,)) for one in seen.operations if one.f in READS and one.length > 0]
+    unread = [(one, last) for one, last in ends if one.key not in answered and one.f != F.COUNT]
+    for read, ids in (*seen.reads, *unread):
         for number in dict.fromkeys(ids):
             if number in seen.writers:
                 continue
@@ -140,7 +143,7 @@ def _repeated(seen: _Session) -> Iterator[_Said]:
 
 def _torn(seen: _Session) -> Iterator[_Said]:
     """Batches that are not there as a whole, in one piece and in order."""
-    for read, ids in seen.reads if seen.atomic else ():
+    for read, ids in seen.reads:
         if len(set(ids)) != len(ids):
             continue
         place = {number: at for at, number in enumerate(ids)}
@@ -196,7 +199,7 @@ def _back(seen: _Session) -> Iterator[_Said]:
 
 
 def _lost(seen: _Session) -> Iterator[_Said]:
-    """What was acknowledged before a read began, could not be removed, and is not in its answer."""
+    """What was acknowledged before a read began, was not removed, and is not in its answer."""
     removals = [one for one in seen.operations if one.f in REMOVALS and not one.refused]
     sends = [one for one in seen.operations if one.ids and one.must]
     for read, ids in seen.reads:
@@ -208,11 +211,16 @@ def _lost(seen: _Session) -> Iterator[_Said]:
                 break
             missing = next((number for number in sent.ids if number not in held), None)
             after = (one.inv <= read.ret and one.ret >= sent.inv for one in removals if one != sent)
-            if missing is None or any(after):
+            if missing is None or (any(after) and not _comes_back(seen, read, missing)):
                 continue
             text = f"{label(missing)} was acknowledged before {_who(read)} began, which lacks it"
             yield _absence(seen, read, sent, missing), (sent.row, read.row), text, (missing,)
             break
+
+
+def _comes_back(seen: _Session, read: Operation, number: int) -> bool:
+    """Whether a later answer holds what a removal would have taken for ever."""
+    return any(number in ids for other, ids in seen.reads if other.inv > read.ret)
 
 
 def _absence(seen: _Session, read: Operation, sent: Operation, number: int) -> Anomaly:
@@ -267,6 +275,23 @@ def _against_time(seen: _Session) -> Iterator[_Said]:
                 latest = writers[0]
 
 
+def _out_of_order(seen: _Session) -> Iterator[_Said]:
+    """Messages of one batch in another order than it was sent, where a batch may be in pieces."""
+    for read, ids in seen.reads if not seen.atomic else ():
+        newest: dict[int, int] = {}
+        for number in ids:
+            sent = seen.acknowledged(number)
+            if sent and number < newest.get(sent.row, 0):
+                text = (
+                    f"{label(number)} was sent before {label(newest[sent.row])}, and stands behind "
+                    f"it for {_who(read)}"
+                )
+                yield Anomaly.WRITE_ORDER, (sent.row, read.row), text, (number, newest[sent.row])
+                break
+            if sent:
+                newest[sent.row] = number
+
+
 def _who(read: Operation) -> str:
     """A read, for people."""
     kind = "the final read" if read.final else f"a {_verb(read)}"
@@ -287,4 +312,5 @@ _RULES: tuple[_Rule, ...] = (
     _lost,
     _disagreeing,
     _against_time,
+    _out_of_order,
 )

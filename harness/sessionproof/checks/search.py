@@ -9,6 +9,7 @@ which they stand here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,15 +19,14 @@ from sessionproof.checks.contradictions import contradictions
 from sessionproof.checks.incidents import Incident, Judged, Level
 from sessionproof.checks.models import Model, Operation, SessionModel
 from sessionproof.checks.operations import (
-    Answers,
     answers_of,
     by_client_alone,
     known_of,
     operations_of,
 )
-from sessionproof.checks.smallest import incident_of, smallest
+from sessionproof.checks.smallest import Cause, incident_of, smallest
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.history.columns import NEVER, F, History
+from sessionproof.history.columns import NEVER, NONE, F, History
 
 S = TypeVar("S")
 
@@ -156,10 +156,22 @@ def judge_session(
         name = history.sessions[session] if history.sessions else session
         reason = f"session {name}: {len(operations)} operations not explained within {limit_s:g} s"
         return Judged(examined=examined, unknown=(reason,))
+    until = monotonic_s() + limit_s
+
+    def left(share: float) -> float:
+        return max(0.0, until - monotonic_s()) * share
+
     if not incidents:
-        fewest = smallest(operations, answers, search, limit_s=limit_s, numbered=start is not None)
-        incidents = (incident_of(fewest, answers, session),)
-    level: Level = "session" if search(by_client_alone(operations), limit_s) else "none"
+        counts = [one for one in operations if one.f != F.COUNT]
+        numbers = [replace(one, value=NONE) if one.ids else one for one in operations]
+        causes = (Cause.COUNTS, counts), (Cause.NUMBERS, numbers)
+        explains = (cause for cause, rest in causes if search(rest, left(0.2)))
+        cause = next(explains, Cause.OTHER)
+        fewest = smallest(
+            operations, answers, search, limit_s=left(0.7), numbered=start is not None
+        )
+        incidents = (incident_of(fewest, answers, session, cause=cause),)
+    level: Level = "session" if search(by_client_alone(operations), left(1.0)) else "none"
     return Judged(incidents, examined, level=level)
 
 
@@ -169,6 +181,3 @@ def _examined(operations: Sequence[Operation]) -> dict[str, int]:
     appends = len({one.row for one in operations if one.f == F.APPEND})
     rows = len({one.row for one in operations})
     return {"operations": rows, "reads": reads, "appends": appends, "sessions": 1}
-
-
-__all__ = ["Answers", "explained", "judge_session"]

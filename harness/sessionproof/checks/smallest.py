@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import Enum
+from itertools import pairwise
 
 from sessionproof.checks.contradictions import label
 from sessionproof.checks.incidents import Incident
@@ -12,6 +14,15 @@ from sessionproof.checks.operations import Answers
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.history.columns import MISSING, NEVER, NONE, F
+
+
+class Cause(Enum):
+    """Without which answers the rest is explained."""
+
+    COUNTS = 1
+    NUMBERS = 2
+    OTHER = 3
+
 
 Search = Callable[[Sequence[Operation], float], bool | None]
 """Whether some operations are explained, within so many seconds."""
@@ -90,7 +101,9 @@ def _matters(left: Sequence[Operation], one: Operation, answers: Answers, number
     return any(set(one.ids) & set(answers.get(other.row, ())) for other in reads)
 
 
-def incident_of(fewest: Sequence[Operation], answers: Answers, session: int) -> Incident:
+def incident_of(
+    fewest: Sequence[Operation], answers: Answers, session: int, *, cause: Cause = Cause.OTHER
+) -> Incident:
     """The fewest operations as an incident: those that cannot all be right stand first."""
     musts = sorted((one for one in fewest if one.must), key=lambda one: (one.inv, one.key))
     reads = [one for one in musts if one.f in READS or one.refused]
@@ -101,15 +114,28 @@ def incident_of(fewest: Sequence[Operation], answers: Answers, session: int) -> 
     shown = ", ".join(told[:6]) + (f" and {len(told) - 6} more" if len(told) > 6 else "")
     sentence = f"no order explains {shown}"
     ids = tuple(number for one in guilty for number in one.ids)
-    return Incident(_name(musts, answers), session, rows, sentence, ids, len(musts))
+    anomaly = Anomaly.COUNTER_DRIFT
+    if cause is not Cause.COUNTS:
+        by_numbers = cause is Cause.NUMBERS
+        anomaly = _of_numbers(musts) if by_numbers else _name(musts, answers)
+    return Incident(anomaly, session, rows, sentence, ids, len(musts))
+
+
+def _of_numbers(musts: Sequence[Operation]) -> Anomaly:
+    """What is wrong with the numbers that appends were given."""
+    given = [one for one in musts if one.value != NONE and one.ids]
+    for one, other in pairwise(sorted(given, key=lambda one: one.value)):
+        if other.value < one.value + len(one.ids):
+            return Anomaly.DUPLICATE_SEQUENCE
+        if other.ret < one.inv:
+            return Anomaly.SEQUENCE_ORDER
+    return Anomaly.SEQUENCE_GAP
 
 
 def _name(musts: Sequence[Operation], answers: Answers) -> Anomaly:
     """The name of a contradiction by what is left of it."""
     reads = [one for one in musts if one.f in READS]
     writes = [one for one in musts if one.f not in READS and not one.refused]
-    if len(reads) == 1 and reads[0].f == F.COUNT:
-        return Anomaly.COUNTER_DRIFT
     if len(musts) != 2 or len(reads) + len(writes) != 2 or not reads:
         return Anomaly.NOT_LINEARIZABLE
     first, second = musts
