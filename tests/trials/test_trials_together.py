@@ -162,7 +162,8 @@ def broken(trial, test=together.within):
 
 def test_a_lost_update_is_found_and_made_small(trial_of, tmp_path):
     """The finding has a window, a small program, a script, and the whole history beside it."""
-    finding = broken(trial_of("CONC-01", Rewrites, profile=QUICK))
+    patient = replace(QUICK, shrink_s=20.0)  # it ends as soon as nothing smaller fails
+    finding = broken(trial_of("CONC-01", Rewrites, profile=patient))
     assert finding.anomaly is Anomaly.LOST_MESSAGE
     assert "at once" not in finding.seen
     assert "acknowledged" in finding.seen
