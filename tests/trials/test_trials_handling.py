@@ -122,5 +122,5 @@ def test_a_child_that_hangs_or_ends_is_a_finding(tried, store, anomaly):
 def test_an_own_handle_in_a_child_must_work(tried):
     """A child that cannot open the location is not served, whatever it is told."""
     with pytest.raises(Broken) as broken:
-        tried("fixtures.mutants.handling:OpensOncePerProcess", inherits=False)
-    assert "open already" in broken.value.finding.seen
+        tried("fixtures.mutants.handling:OpensInOneProcess", inherits=False)
+    assert "open in another process" in broken.value.finding.seen

@@ -1,4 +1,4 @@
-"""The script of a fork: a process that appends while its child does, without the harness."""
+"""Scripts of handles that do not work: in another thread, and on both sides of a fork."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from sessionproof.trials.lines import made
 from sessionproof.trials.single import Trial
 from sessionproof.workload.texts import said
 from sessionproof.workload.vocabulary import timed
+
+
+def script_of_thread(trial: Trial, *, shared: bool) -> tuple[str, ...]:
+    """Lines that append in a thread, on the handle of another one or on one of its own."""
+    if {"append", "read", "open"} & trial.store.awaited:
+        return ()
+    mine = "store" if shared else "open_store(location)"
+    return (
+        *made(trial, "s0"),
+        "errors = []",
+        "def use():",
+        "    try:",
+        f"        {mine}.append(s0, [{message_call(timed(trial.words.samples[0], trial.claims))}])",
+        "    except Exception as error:",
+        "        errors.append(error)",
+        "client = threading.Thread(target=use)",
+        "client.start()",
+        "client.join()",
+        "assert not errors, errors",
+    )
 
 
 def script_of_fork(trial: Trial, *, inherits: bool, each: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from sessionproof.contract.operations import Read
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.tokens import text_of
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
-from sessionproof.trials.forks import script_of_fork
+from sessionproof.trials.forks import script_of_fork, script_of_thread
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.together import one_round
 from sessionproof.workload.crews import kinds_for
@@ -24,6 +24,7 @@ from sessionproof.workload.vocabulary import timed
 
 _EACH = 5  # messages on each side of a fork
 _FIRST_US = 1_767_225_600_000_000  # 2026-01-01
+_THREADS = ("threads", "shared")
 _WAYS = {
     "threads": "threads with a handle each",
     "shared": "threads that share a handle",
@@ -58,7 +59,8 @@ def works_as_claimed(trial: Trial) -> None:
     tried = []
     for kind in kinds_for(claims, awaits=awaits, hosted=hosted):
         trial.store.fresh_location()  # each round begins with the same session ids
-        one_round(trial, kind)
+        script = script_of_thread(trial, shared=kind == "shared") if kind in _THREADS else ()
+        one_round(trial, kind, script=script)
         trial.count("ways")
         tried.append(_WAYS[kind])
     if claims.at_least("handles", "processes") and not hosted and hasattr(os, "fork"):

@@ -165,8 +165,11 @@ def paging(trial: Trial) -> None:
     _hold(trial, _kinds(trial), number=3)
 
 
-def one_round(trial: Trial, kind: Kind) -> None:
-    """One round of clients of this kind; raises Broken for what is wrong at every level."""
+def one_round(trial: Trial, kind: Kind, *, script: Sequence[str] = ()) -> None:
+    """One round of clients of this kind; raises Broken for what is wrong at every level.
+
+    ``script`` shows that none of them is served.
+    """
     row = Row(("hot",), _AT_EVERY_LEVEL, _appends)
     with _crews(trial, [kind]) as (one,):
         rounds = Rounds(trial)
@@ -180,6 +183,7 @@ def one_round(trial: Trial, kind: Kind) -> None:
             did=f"{one.named} appended {sent} times at once",
             expected="handles work as claimed",
             seen=f"not one append was acknowledged: {error}",
+            script=script,
         )
         rounds.measure([one])
 
