@@ -19,8 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "checks"))
 
-from drawn_histories import FAULTS, Shape, Store, drawn, history_of
+from drawn_histories import Shape, drawn, history_of
 from opinions import opinions, shown
+from simulated_store import FAULTS, Store
 
 from sessionproof.checks.search import judge_session
 from sessionproof.contract.seed import generator

@@ -1,8 +1,8 @@
 """Small random histories of one session: what a correct store answers, and what a broken one does.
 
-A correct store is simulated: each operation takes effect at a moment between its beginning and its
-end. Then, in some, one answer or one time is falsified. Plain lists, so that a judge which shares
-no code with the checks can look at them; ``history_of`` makes columns of them.
+A store is simulated: each operation takes effect at a moment between its beginning and its end. In
+some histories the store goes wrong once, in others an answer or a time is changed. Plain lists, so
+that a judge which shares no code with the checks can look at them; ``history_of`` makes columns.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from simulated_store import ELSEWHERE, FAIL, INFO, NOWHERE, OK, Act, Store, World
 
 from sessionproof.history.columns import (
     MISSING,
@@ -22,57 +23,8 @@ from sessionproof.history.columns import (
     History,
     Lists,
     Phase,
-    Type,
     digest_of,
 )
-from sessionproof.history.tokens import tokens_of
-
-ELSEWHERE = 0x770000
-"""The id of a message that was sent to another session."""
-
-NOWHERE = 0x990000
-"""An id that no client sent."""
-
-OK, FAIL, INFO = Type.OK, Type.FAIL, Type.INFO
-
-
-@dataclass(frozen=True)
-class Act:
-    """One operation. ``answer``: ids that were read; ``missing``: it was told "not found"."""
-
-    f: F
-    client: int
-    id: int
-    inv: int
-    ret: int
-    type: Type = OK
-    n: int = 0
-    missing: bool = False
-    answer: tuple[int, ...] | None = None
-    count: int = 0
-    value: int = NONE
-    final: bool = False
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        return tuple(range(self.id, self.id + self.n))
-
-    @property
-    def reads(self) -> bool:
-        return self.f in (F.READ, F.READ_LAST, F.PAGES, F.COUNT)
-
-
-@dataclass(frozen=True)
-class Store:
-    """What the simulated store is like; see ``judge_session``."""
-
-    creates: bool = True
-    atomic: bool = True
-    start: int | None = None
-    totals: bool = False
-    clears: bool = False
-    deletes: bool = False
-    recreates: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,145 +51,12 @@ class Drawn:
     """Places in ``acts`` whose full answer goes into the history."""
 
 
-@dataclass
-class _World:
-    """The simulated session. ``fault`` goes wrong once, at the first chance after ``patience``."""
-
-    store: Store
-    random: Random
-    fault: str = ""
-    patience: int = 0
-    happened: bool = False
-    state: str = "missing"
-    ids: list[int] = field(default_factory=list)
-    past: list[tuple[int, ...]] = field(default_factory=list)
-    next: int = 0
-
-    def perform(self, act: Act) -> Act:
-        """The act with its answer; the world moves on."""
-        self.past.append(tuple(self.ids))
-        if act.type == FAIL:
-            if act.f == F.APPEND and self._goes_wrong("aborted"):
-                self._grow(act.ids)
-            return act
-        if act.reads:
-            return act if act.type == INFO else self._falsified(self._read(act))
-        done = self._write(act)
-        return replace(act, missing=done.missing) if act.type == INFO else done
-
-    def _goes_wrong(self, fault: str) -> bool:
-        if self.happened or self.fault != fault:
-            return False
-        self.patience -= 1
-        self.happened = self.patience < 0
-        return self.happened
-
-    def _absent(self) -> bool:
-        return not self.ids and self.state != "made" and self.random.random() < 0.5
-
-    def _read(self, act: Act) -> Act:
-        if self._absent():
-            return replace(act, missing=True, answer=None if act.f == F.COUNT else ())
-        if act.f == F.COUNT:
-            total = sum(map(tokens_of, self.ids)) if self.store.totals else NONE
-            return replace(act, count=len(self.ids), value=total)
-        return replace(act, answer=self._window(act, self.ids))
-
-    def _window(self, act: Act, ids: list[int] | tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(ids[-act.n :] if act.f == F.READ_LAST else ids)
-
-    def _falsified(self, act: Act) -> Act:
-        """The answer, or what a store answers that goes wrong here."""
-        ids = act.answer
-        if act.f == F.COUNT:
-            if not act.missing and self._goes_wrong("count"):
-                more = self.random.choice((-1, 1, 1))
-                return replace(act, count=max(0, act.count + more) or 1)
-            if act.value != NONE and self._goes_wrong("total"):
-                return replace(act, value=act.value + 1)
-        elif ids and not act.missing:
-            if self._goes_wrong("stale"):
-                return replace(act, answer=self._window(act, self.random.choice(self.past)))
-            if len(ids) > 2 and self._goes_wrong("gap"):
-                at = self.random.randrange(len(ids) - 1)
-                return replace(act, answer=ids[:at] + ids[at + 1 :])
-            if len(ids) > 1 and self._goes_wrong("short"):
-                return replace(act, answer=ids[: self.random.randrange(len(ids))])
-        return act
-
-    def _write(self, act: Act) -> Act:
-        refuses = not self.store.creates and self.state in ("missing", "deleted")
-        if act.f == F.APPEND and refuses:
-            return replace(act, type=FAIL, missing=True)
-        if act.f in (F.DELETE, F.CLEAR) and self._absent():
-            return replace(act, type=FAIL, missing=True)
-        match act.f:
-            case F.APPEND:
-                return replace(act, value=self._append(act))
-            case F.CREATE:
-                if self.ids or self.state == "made":
-                    return replace(act, type=FAIL)
-                self.state = "made"
-            case _:
-                if self._goes_wrong("ignored"):
-                    return act
-                self.ids = []
-                self.state = "deleted" if act.f == F.DELETE else "emptied"
-        self._grow(act.ids)
-        return act
-
-    def _append(self, act: Act) -> int:
-        ids = act.ids
-        if act.type == OK and self._goes_wrong("lost"):
-            ids = ()
-        elif len(ids) > 1 and self._goes_wrong("torn"):
-            at = self.random.randrange(len(ids))
-            ids = ids[:at] + ids[at + 1 :]
-        elif self._goes_wrong("phantom"):
-            ids = (*ids, self.random.choice((0, NOWHERE)))
-        elif self._goes_wrong("leak"):
-            ids = (*ids, ELSEWHERE)
-        elif self._goes_wrong("duplicate"):
-            ids = (*ids, ids[0])
-        first = self._grow(ids)
-        if len(self.ids) > len(ids) and ids and self._goes_wrong("swap"):
-            at = len(self.ids) - len(ids) - 1
-            self.ids.append(self.ids.pop(at))
-        return first + (first != NONE and self._goes_wrong("number"))
-
-    def _grow(self, ids: tuple[int, ...]) -> int:
-        first = self.next
-        self.ids += ids
-        self.next += len(ids)
-        if ids and self.state != "made":
-            self.state = "plain"
-        return NONE if self.store.start is None else self.store.start + first
-
-
-FAULTS = (
-    "lost",
-    "duplicate",
-    "gap",
-    "swap",
-    "stale",
-    "short",
-    "phantom",
-    "leak",
-    "aborted",
-    "torn",
-    "count",
-    "total",
-    "number",
-    "ignored",
-)
-
-
 def drawn(random: Random, store: Store, *, shape: Shape = SMALL, fault: str = "") -> Drawn:
     """What clients of a store saw; ``fault`` of the answer is empty where it did not come about."""
     clients = shape.clients or random.randint(1, 4)
     acts = _calls(random, store, clients, shape)
     quiet = max(max(act.inv, act.ret if act.type != INFO else 0) for _, act in acts) + 1
-    world = _World(store, random, fault, random.randint(0, 2))
+    world = World(store, random, fault, random.randint(0, 2))
     done: dict[int, list[Act]] = {}
     for point, at, act in sorted(_landing(random, store, acts), key=lambda one: one[:2]):
         late = point == float("inf") or (act.type == INFO and point >= quiet)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from random import Random
 
 import second_method
-from drawn_histories import FAULTS, SMALL, Drawn, Shape, Store, drawn, history_of, shaken
+from drawn_histories import SMALL, Drawn, Shape, drawn, history_of, shaken
+from simulated_store import FAULTS, Store
 
 from sessionproof.checks.history import judge_history
+from sessionproof.checks.models import REMOVALS
 from sessionproof.checks.search import judge_session
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
@@ -24,13 +26,13 @@ NAMES: dict[str, set[Anomaly]] = {
     "duplicate": {A.DUPLICATE, A.COUNTER_DRIFT} | NUMBERS,
     "gap": UNREAD | PARTS | {A.REORDER},
     "swap": ORDERS | PARTS | NUMBERS,
-    "stale": UNREAD | PARTS | {A.RESURRECTION},
-    "short": UNREAD | PARTS,
+    "stale": UNREAD | PARTS | {A.RESURRECTION, A.COUNTER_DRIFT},
+    "short": UNREAD | PARTS | {A.COUNTER_DRIFT},
     "phantom": {A.PHANTOM, A.COUNTER_DRIFT} | NUMBERS,
     "leak": {A.LEAK, A.COUNTER_DRIFT} | NUMBERS,
     "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.REAL_TIME, A.WRITE_ORDER, A.REORDER},
     "torn": UNREAD | PARTS | NUMBERS,
-    "count": {A.COUNTER_DRIFT},
+    "count": UNREAD | {A.COUNTER_DRIFT, A.FUTURE_READ},
     "total": {A.COUNTER_DRIFT},
     "number": NUMBERS,
     "ignored": UNREAD | {A.RESURRECTION},
@@ -52,11 +54,13 @@ class Opinions:
     def named(self) -> bool:
         """Whether the fault that was planted is told by a true name.
 
-        Where some answers are known by their digest alone, it may also be said that nothing
-        explains them.
+        That nothing explains the history is name enough where messages may have been removed, and
+        where some answers are known by their digest alone.
         """
         acts = enumerate(self.drawn.acts)
-        whole = all(at in self.drawn.kept for at, act in acts if act.answer)
+        whole = all(
+            at in self.drawn.kept if act.answer else act.f not in REMOVALS for at, act in acts
+        )
         true = NAMES.get(self.drawn.fault)
         return true is None or bool(self.names & (true if whole else true | {A.NOT_LINEARIZABLE}))
 

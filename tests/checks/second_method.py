@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from drawn_histories import FAIL, INFO, Act, Drawn
+from drawn_histories import Drawn
+from simulated_store import FAIL, INFO, Act
 
 from sessionproof.history.columns import NONE, F
 

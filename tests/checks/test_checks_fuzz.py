@@ -3,8 +3,9 @@
 from random import Random
 
 import pytest
-from drawn_histories import FAULTS, Shape, Store, drawn
+from drawn_histories import Shape, drawn
 from opinions import a_drawn, opinions, shown
+from simulated_store import FAULTS, Store
 
 SAMPLE, PART = 3000, 300
 

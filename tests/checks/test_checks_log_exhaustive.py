@@ -3,8 +3,9 @@
 from random import Random
 
 import pytest
-from drawn_histories import FAULTS, Shape, Store, drawn, history_of, shaken
+from drawn_histories import Shape, drawn, history_of, shaken
 from second_method import explained
+from simulated_store import FAULTS, Store
 
 from benchmarks.made_history import FAULTS as PLANTED
 from benchmarks.made_history import made_history

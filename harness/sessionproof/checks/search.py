@@ -162,9 +162,10 @@ def judge_session(
         return max(0.0, until - monotonic_s()) * share
 
     if not incidents:
-        counts = [one for one in operations if one.f != F.COUNT]
-        numbers = [replace(one, value=NONE) if one.ids else one for one in operations]
-        causes = (Cause.COUNTS, counts), (Cause.NUMBERS, numbers)
+        counts = _uncounted(operations)
+        numbers = _unnumbered(operations)
+        both = _unnumbered(counts)
+        causes = (Cause.COUNTS, counts), (Cause.NUMBERS, numbers), (Cause.COUNTS, both)
         explains = (cause for cause, rest in causes if search(rest, left(0.2)))
         cause = next(explains, Cause.OTHER)
         fewest = smallest(
@@ -173,6 +174,14 @@ def judge_session(
         incidents = (incident_of(fewest, answers, session, cause=cause),)
     level: Level = "session" if search(by_client_alone(operations), left(1.0)) else "none"
     return Judged(incidents, examined, level=level)
+
+
+def _uncounted(operations: Sequence[Operation]) -> list[Operation]:
+    return [one for one in operations if one.f != F.COUNT]
+
+
+def _unnumbered(operations: Sequence[Operation]) -> list[Operation]:
+    return [replace(one, value=NONE) if one.ids else one for one in operations]
 
 
 def _examined(operations: Sequence[Operation]) -> dict[str, int]:

@@ -170,7 +170,8 @@ def _told(one: Operation, answers: Answers) -> str:
     if one.refused or one.length == MISSING:
         return f"{who} (not found)"
     if one.f not in READS:
-        return f"{verb} of {label(one.ids[0])} by client {one.client}" if one.ids else who
+        number = f" (number {one.value})" if one.value != NONE else ""
+        return f"{verb} of {label(one.ids[0])} by client {one.client}{number}" if one.ids else who
     ids = answers.get(one.row)
     if ids and len(ids) <= 4:
         return f"{who} ({' '.join(map(label, ids))})"
