@@ -40,7 +40,7 @@ LONG_MS = 30.0  # of an append that readers can be watched beside
 _TEXT = "a sentence of an imported conversation. " * 5
 _FIRST, _MOST, _TIMES = 50, 12_800, 4
 READERS = 2
-_TURNS_MOST, _FREE, _BLOCKED = 12, 3, 5
+_TURNS_MOST, _FREE, _BLOCKED = 40, 3, 5
 _BESIDE = 5  # reads elsewhere during one read that tell that the machine let it go on
 
 
