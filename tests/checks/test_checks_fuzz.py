@@ -3,9 +3,15 @@
 from random import Random
 
 import pytest
-from drawn_histories import Shape, drawn
+from drawn_histories import Drawn, Shape, drawn, history_of
 from opinions import a_drawn, opinions, shown
-from simulated_store import FAULTS, Store
+from simulated_store import FAIL, FAULTS, Act, Store
+
+from sessionproof.checks.history import judge_history
+from sessionproof.checks.search import judge_session
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.history.columns import F
 
 SAMPLE, PART = 3000, 300
 
@@ -42,3 +48,18 @@ def test_few_are_left_undecided():
 def test_a_drawn_history_is_the_same_again():
     """A seed gives one history: what was found can be looked at again."""
     assert a_drawn(Random(7)) == a_drawn(Random(7))
+
+
+@pytest.mark.parametrize("f", [F.CLEAR, F.REPLACE, F.DELETE, F.APPEND])
+def test_a_refusal_says_that_there_is_no_session(f):
+    """A write that is told "not found" of a session that was made contradicts its creation."""
+    acts = (
+        Act(F.CREATE, 1, 1 << 8, 0, 1),
+        Act(f, 2, 2 << 8, 2, 3, type=FAIL, missing=True, n=f in (F.REPLACE, F.APPEND)),
+        Act(F.READ, 3, 3 << 8, 4, 5, answer=(), final=True),
+    )
+    history = history_of(Drawn(Store(), acts, kept=frozenset({2})))
+    for claims in (Claims(), Claims(missing_session="refuses")):
+        (incident,) = judge_history(history, claims).incidents
+        assert incident.anomaly is Anomaly.LOST_SESSION
+    assert judge_session(history, 0, creates=True, limit_s=1.0).incidents

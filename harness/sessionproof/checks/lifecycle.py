@@ -151,7 +151,8 @@ def _place_unseen(
 def _missing(table: Table) -> Flags:
     """Rows that were told that there is no such session."""
     none = table.length == MISSING
-    refused = (table.type == Type.FAIL) & ((table.f == F.APPEND) | (table.f == F.DELETE))
+    asked = [F.APPEND, F.DELETE, F.CLEAR, F.REPLACE]
+    refused = (table.type == Type.FAIL) & np.isin(table.f, asked)
     told: Flags = none & (table.ok | refused)
     return told
 
