@@ -165,10 +165,8 @@ def _merged(table: Table, found: Iterable[Surprise]) -> Iterator[Incident]:
         first = min(those, key=lambda one: int(table.inv[one.row]))
         rows: tuple[int, ...] = (first.row, writer) if writer >= 0 else (first.row,)
         if anomaly is Anomaly.DUPLICATE:
-            again = np.flatnonzero(
-                (table.op == table.op[writer]) & (np.arange(len(table)) != writer)
-            )
-            rows += tuple(map(int, again[:2]))
+            again = [int(one) for one in table.attempts(writer) if one != writer]
+            rows += tuple(again[:2])
         at = tuple(int(table.at[row]) for row in rows)
         sentence = _told(table, first)
         yield Incident(anomaly, session, at, sentence, first.ids, flagged=len(those))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sessionproof.checks.positions import Order, Places
-from sessionproof.checks.table import PLACE, SHIFT, Flags, Ids, Table
+from sessionproof.checks.table import PLACE, SHIFT, Flags, Ids, Rows, Table
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import F, Phase, Type
 
@@ -66,7 +66,7 @@ def surprises(
     place = (ids & PLACE).astype(np.int64)
     known = (writer >= 0) & (ids != 0)
     sent = known & table.writes[writer] & (place < table.n[writer])
-    for about in np.unique(writer[sent]):
+    for about in _suspects(table, session, ids[sent], writer[sent]):
         mine = ids[sent & (writer == about)]
         numbers = tuple(map(int, np.unique(mine)))
         if table.session[about] != session:
@@ -87,9 +87,16 @@ def surprises(
         yield from _torn(table, row, _once(ids[own]), complete, atomic=atomic)
 
 
+def _suspects(table: Table, session: int, ids: Ids, writer: Rows) -> Rows:
+    """The writers that should not be here, and those whose messages do not rise."""
+    wrong = (table.session[writer] != session) | (table.type[writer] == Type.FAIL)
+    by = np.argsort(writer, kind="stable")
+    falls = (writer[by][1:] == writer[by][:-1]) & (ids[by][1:] <= ids[by][:-1])
+    return np.unique(np.concatenate([writer[wrong], writer[by][1:][falls]]))
+
+
 def _again(table: Table, about: int) -> str:
-    refused = (table.op == table.op[about]) & (table.type == Type.FAIL)
-    times = int(np.count_nonzero(refused)) - int(table.type[about] == Type.FAIL)
+    times = len(table.attempts(about)) - int(table.type[about] == Type.FAIL)
     return f"; it was sent again after {times} refusal{'s' * (times != 1)}" if times else ""
 
 

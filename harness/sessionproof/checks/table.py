@@ -98,6 +98,19 @@ class Table:
         """The row that sent each of these messages, -1 where none did."""
         return writers_of(self.op, self.type == Type.FAIL)
 
+    def attempts(self, row: int) -> Rows:
+        """The refused attempts at what this operation was, itself if it was refused."""
+        numbers, rows = self._refused
+        begin, end = np.searchsorted(numbers, self.op[row] + np.arange(2))
+        return rows[begin:end]
+
+    @cached_property
+    def _refused(self) -> tuple[Rows, Rows]:
+        """The numbers of refused attempts, sorted, and their rows."""
+        rows = np.flatnonzero(self.type == Type.FAIL)
+        rows = rows[np.argsort(self.op[rows], kind="stable")]
+        return self.op[rows], rows
+
     def only(self, chosen: Flags) -> Table:
         """The same table with these rows alone."""
         if chosen.all():
