@@ -18,6 +18,7 @@ TITLES = {
     "FK": "references",
     "CNT": "counters and totals",
     "SEQ": "order within a session",
+    "CONC": "many clients at once",
     "SEC": "hostile input and isolation",
     "SCALE": "long sessions, and many",
     "PERF": "speed",
