@@ -22,22 +22,23 @@ ORDERS = {A.REORDER, A.REAL_TIME, A.WRITE_ORDER}
 NUMBERS = {A.SEQUENCE_GAP, A.DUPLICATE_SEQUENCE, A.SEQUENCE_ORDER}
 
 NAMES: dict[str, set[Anomaly]] = {
-    "lost": UNREAD | {A.COUNTER_DRIFT} | NUMBERS,
+    "lost": UNREAD | PARTS | {A.COUNTER_DRIFT} | NUMBERS,
     "duplicate": {A.DUPLICATE, A.COUNTER_DRIFT} | NUMBERS,
     "gap": UNREAD | PARTS | {A.REORDER},
-    "swap": ORDERS | PARTS | NUMBERS,
+    "swap": ORDERS | PARTS | NUMBERS | {A.FUTURE_READ},
     "stale": UNREAD | PARTS | {A.RESURRECTION, A.COUNTER_DRIFT},
-    "short": UNREAD | PARTS | {A.COUNTER_DRIFT},
+    "short": UNREAD | PARTS | {A.REORDER, A.COUNTER_DRIFT},
     "phantom": {A.PHANTOM, A.COUNTER_DRIFT} | NUMBERS,
     "leak": {A.LEAK, A.COUNTER_DRIFT} | NUMBERS,
-    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.REAL_TIME, A.WRITE_ORDER, A.REORDER},
-    "torn": UNREAD | PARTS | NUMBERS,
+    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.COUNTER_DRIFT} | ORDERS | NUMBERS,
+    "torn": UNREAD | PARTS | NUMBERS | {A.COUNTER_DRIFT},
     "count": UNREAD | {A.COUNTER_DRIFT, A.FUTURE_READ},
     "total": {A.COUNTER_DRIFT},
     "number": NUMBERS,
     "ignored": UNREAD | {A.RESURRECTION},
 }
-"""The true names of each fault; which one fits hangs on when it was seen."""
+"""The true names of each fault. Which one fits hangs on when it was seen, and by what alone:
+a lost message that nobody read, for one, is a count or a number that does not fit."""
 
 
 @dataclass(frozen=True)
