@@ -102,6 +102,8 @@ def life_of(table: Table, order: Order, places: Places, versions: Rows, claims: 
     here = sends & seen
     below[here] = 2 * (places.first[here] + 1)
     above[here] = 2 * (places.last[here] + 1)
+    part = rest[table.ok[rest] & seen[rest]]  # the others of its messages stand behind all
+    above[part] = 2 * length[table.session[part]] + 2
     _place_unseen(table, np.flatnonzero(unseen & table.ok), length, most, claims, below, above)
     deletes = np.flatnonzero((table.f == F.DELETE) & (table.type != Type.FAIL))
     deleted = np.zeros(table.names, np.bool_)
