@@ -152,3 +152,15 @@ def test_a_deleted_session_without_a_kept_answer_is_searched():
     )
     assert judge_log(history(*lines), REFUSES).unknown
     assert judge_history(history(*lines), REFUSES).incidents
+
+
+def test_pages_beside_a_deletion_are_not_judged_by_time():
+    """Pages before the last one may have been read when the session was still there."""
+    lines = ("1 create 0-5", "1 append a 6-10", "2 read -> a 12-14", "1 delete 20-30")
+    after = "9 final read -> missing 90-91"
+    assert judge_history(history(*lines, "2 pages 1 -> a 40-41", after), REFUSES).incidents == ()
+    between = ("2 read -> missing 35-36", "2 pages 1 -> a 40-41")
+    names = {
+        one.anomaly for one in judge_history(history(*lines, *between, after), REFUSES).incidents
+    }
+    assert names == {"resurrection"}

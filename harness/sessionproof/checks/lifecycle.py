@@ -108,8 +108,7 @@ def life_of(table: Table, order: Order, places: Places, versions: Rows, claims: 
     deletes = np.flatnonzero((table.f == F.DELETE) & (table.type != Type.FAIL))
     deleted = np.zeros(table.names, np.bool_)
     deleted[table.session[deletes]] = True
-    # The pages before the last one were read earlier, when the session was still there.
-    pages = (table.f == F.PAGES) & (versions > 0) & deleted[table.session]
+    pages = _crossed(table, np.flatnonzero((table.f == F.PAGES) & (versions > 0)), deletes)
     below[pages], above[pages] = FREE, 0
     missing = _missing(table)
     slots = Slots(below, above, 2 * most + 4)
@@ -148,6 +147,24 @@ def _place_unseen(
     rows, place, top = rows[told], place[told], most[session[told]]
     below[rows] = 2 * np.minimum(place + 1, top)
     above[rows] = 2 * np.minimum(place + table.n[rows], top)
+
+
+def _crossed(table: Table, pages: Rows, deletes: Rows) -> Rows:
+    """Those of these readings of pages during which the session may have been deleted.
+
+    The time of a row is that of its last page; the first came after what its client did before.
+    """
+    began = lowest(deletes, table.inv, table)
+    pages = pages[began[table.session[pages]] <= table.ret[pages]]
+    if not len(pages):
+        return pages
+    ended = np.full(table.names, -1, np.int64)
+    np.maximum.at(ended, table.session[deletes], table.ret[deletes])
+    order = table.by_client
+    before = np.full(len(table), -1, np.int64)
+    same = table.client[order][1:] == table.client[order][:-1]
+    before[order[1:][same]] = table.ret[order[:-1][same]]
+    return pages[ended[table.session[pages]] >= before[pages]]
 
 
 def _missing(table: Table) -> Flags:
