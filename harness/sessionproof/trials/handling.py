@@ -15,10 +15,10 @@ from sessionproof.contract.operations import Read
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.tokens import text_of
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
+from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.forks import script_of_fork, script_of_thread
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.together import one_round
-from sessionproof.workload.crews import kinds_for
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.vocabulary import timed
 
@@ -54,16 +54,15 @@ def works_as_claimed(trial: Trial) -> None:
     """Each way of use that the claims allow, once: nothing is lost, doubled, mixed up or stuck."""
     claims = trial.claims
     hosted = trial.store.spec.name.startswith("cmd:")
-    trial.handle()
-    awaits = bool({"append", "read"} & trial.store.awaited)
     tried = []
-    for kind in kinds_for(claims, awaits=awaits, hosted=hosted):
+    for kind in kinds_of(trial):
         trial.store.fresh_location()  # each round begins with the same session ids
         script = script_of_thread(trial, shared=kind == "shared") if kind in _THREADS else ()
         one_round(trial, kind, script=script)
         trial.count("ways")
         tried.append(_WAYS[kind])
-    if claims.at_least("handles", "processes") and not hosted and hasattr(os, "fork"):
+    forks = claims.at_least("handles", "processes") and not hosted and hasattr(os, "fork")
+    if forks and _each(trial) > 0:
         whose = (False, True)[: 1 + claims.shared_handle]
         tried += [fork_works(trial, inherits=inherits) for inherits in whose]
     trial.notes.append(f"tried: {', '.join(tried)}")
@@ -86,7 +85,8 @@ def _forked(trial: Trial, *, inherits: bool) -> Fork:
     store.close()
     session = begin(trial.handle(), f"fork-{inherits}", trial.claims, trial.capabilities).value
     store.close()
-    texts = [text_of(1_000 + number) for number in range(3 * _EACH + 1)]
+    each = _each(trial)
+    texts = [text_of(1_000 + number) for number in range(3 * each + 1)]
     child_s = store.deadlines.operation_s
     request = {
         "store": store.spec.name,
@@ -99,9 +99,9 @@ def _forked(trial: Trial, *, inherits: bool) -> Fork:
         "inherits": inherits,
         "child_s": child_s,
         "first": texts[:1],
-        "parent": texts[1 : 1 + _EACH],
-        "child": texts[1 + _EACH : 1 + 2 * _EACH],
-        "after": texts[1 + 2 * _EACH :],
+        "parent": texts[1 : 1 + each],
+        "child": texts[1 + each : 1 + 2 * each],
+        "after": texts[1 + 2 * each :],
     }
     answer, stderr = _asked(request, store.deadlines.open_s + 3 * child_s)
     read = trial.handle().invoke(Read("s"), session)
@@ -160,7 +160,7 @@ def _judge(trial: Trial, fork: Fork) -> None:
             did=did,
             expected=expected,
             seen=seen,
-            script=script_of_fork(trial, inherits=fork.inherits, each=_EACH),
+            script=script_of_fork(trial, inherits=fork.inherits, each=_each(trial)),
             evidence=evidence,
         )
 
@@ -207,6 +207,12 @@ def _judge(trial: Trial, fork: Fork) -> None:
             f"the messages of the {name} are in the order in which it sent them",
             f"they are there as {there!r}",
         )
+
+
+def _each(trial: Trial) -> int:
+    """Messages on each side, no more than the store keeps."""
+    kept = trial.claims.limits.retention
+    return _EACH if kept is None else min(_EACH, (kept - 1) // 3)
 
 
 def _sample(trial: Trial) -> Message:

@@ -18,12 +18,13 @@ from sessionproof.contract.verdicts import Finding
 from sessionproof.history import files
 from sessionproof.history.columns import MISSING, NONE, F, Phase, Type
 from sessionproof.scripts.races import attempts_for
+from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.narrowing import narrowed
 from sessionproof.trials.rounds import Played, Rounds, parent_of, told
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.windows import finding_of, with_history
-from sessionproof.workload.crews import Crew, Kind, NothingToSay, awaits, crew, is_hosted, kinds_for
+from sessionproof.workload.crews import Crew, Kind, NothingToSay, crew, is_hosted
 from sessionproof.workload.mixes import MIXES
 
 _READS = (F.READ, F.READ_LAST, F.PAGES)
@@ -143,10 +144,10 @@ _BY_APPENDS = frozenset({"CONC-04", "CONC-05", "CONC-06", "CNT-05", "CORE-04", "
 
 def within(trial: Trial) -> None:
     """Rounds of threads, of threads on one handle, and of tasks, as the claims allow them."""
-    kinds = [kind for kind in _kinds(trial) if kind != "processes"]
+    some = [kind for kind in kinds_of(trial) if kind != "processes"]
     if is_hosted(trial.store):
         trial.notes.append("each handle is a process of its own, behind pipes of a thread")
-    _hold(trial, kinds, number=1)
+    _hold(trial, some, number=1)
 
 
 def across(trial: Trial) -> None:
@@ -162,7 +163,7 @@ def paging(trial: Trial) -> None:
     """Rounds in which some clients page while others append."""
     if not trial.claims.at_least("handles", "tasks") or trial.claims.writes != "append":
         raise NotClaimed("the store does not claim handles of at least tasks, writes=append")
-    _hold(trial, _kinds(trial), number=3)
+    _hold(trial, kinds_of(trial), number=3)
 
 
 def one_round(trial: Trial, kind: Kind, *, script: Sequence[str] = ()) -> None:
@@ -188,23 +189,9 @@ def one_round(trial: Trial, kind: Kind, *, script: Sequence[str] = ()) -> None:
         rounds.measure([one])
 
 
-def _kinds(trial: Trial) -> list[Kind]:
-    try:
-        known = awaits(trial.store)
-    except NothingToSay as why:
-        raise CouldNotTell(str(why)) from None
-    kinds = kinds_for(trial.claims, awaits=known, hosted=is_hosted(trial.store))
-    if not kinds:
-        raise NotClaimed("the store does not claim that several clients may use it at once")
-    return [*kinds]
-
-
 def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
     """Play rounds until the time is spent and the evidence is there; raises Broken."""
     row, unit = ROWS[trial.guarantee.id], trial.guarantee.unit
-    limit = trial.claims.limits.content_bytes
-    if limit is not None and limit < _TEXT_BYTES:
-        raise NotClaimed(f"texts of {_TEXT_BYTES} bytes are beyond the store's limit of {limit}")
     if trial.claims.order == "timestamp" and trial.guarantee.id in _BY_APPENDS:
         raise NotClaimed("the store puts messages where their times say, also before older ones")
     mixes = [mix for mix in row.mixes if MIXES[mix].fits(trial.capabilities)]
