@@ -5,7 +5,7 @@ import os
 import pytest
 
 from fixtures.benign.related import Related
-from fixtures.registry import benign_stores, judged, timed_guarantees
+from fixtures.registry import MANY, benign_stores, judged, timed_guarantees
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.verdicts import Verdict
@@ -16,13 +16,22 @@ EVERYTHING = "SESSIONPROOF_DEEP" in os.environ
 # Tests of time and of long sessions take long: each change tries them on a few stores, and the
 # night on all.
 OFTEN = STORES[:2]
+# Tests of many clients: each change tries them on those that are made for many.
+FOR_MANY = (
+    "reference",
+    *(name for name in STORES if name.startswith("fixtures.benign.together:")),
+    "fixtures.benign.sqlite:SqliteStore",
+    "fixtures.benign.calls:open_awaited",
+)
 # Correct in all but this: each append counts the session anew, so that fractions do not drift.
 COUNTS_ANEW = (Related,)
+LONG = frozenset(name for name in GUARANTEES if name.startswith(("SCALE", "PERF-01")))
 PAIRS = [
     (store, guarantee)
     for store in STORES
     for guarantee in GUARANTEES
-    if EVERYTHING or not guarantee.startswith(("SCALE", "PERF-01")) or store in OFTEN
+    if EVERYTHING
+    or (store in FOR_MANY if guarantee in MANY else store in OFTEN or guarantee not in LONG)
 ]
 
 
