@@ -112,7 +112,8 @@ class Finding:
 
     ``did``, ``expected`` and ``seen`` are sentences for people. ``program`` is the smallest
     program that shows it: one Python call on the store a line, in order, the last line being the
-    one that went wrong. ``repeat`` is the command that runs it again. ``repeats`` says how often
+    one that went wrong; with a ``window``, what each client was asked to do, of which no line is
+    the last. ``repeat`` is the command that runs it again. ``repeats`` says how often
     the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
     name: a stack, what a process wrote to stderr. ``script`` is the same as ``program`` in lines of
     Python that run: they open a ``store`` by ``open_store(location)``, fail as long as it is
