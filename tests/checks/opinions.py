@@ -14,6 +14,7 @@ from sessionproof.checks.models import REMOVALS
 from sessionproof.checks.search import judge_session
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
+from sessionproof.history.columns import F
 
 A = Anomaly
 UNREAD = {A.LOST_MESSAGE, A.LOST_SESSION, A.STALE_READ, A.READ_YOUR_WRITES, A.NON_MONOTONIC}
@@ -56,14 +57,18 @@ class Opinions:
         """Whether the fault that was planted is told by a true name.
 
         That nothing explains the history is name enough where messages may have been removed, and
-        where some answers are known by their digest alone.
+        where some answers are known by their digest alone; and a count is where only it shows it.
         """
         acts = enumerate(self.drawn.acts)
         whole = all(
             at in self.drawn.kept if act.answer else act.f not in REMOVALS for at, act in acts
         )
-        true = NAMES.get(self.drawn.fault)
-        return true is None or bool(self.names & (true if whole else true | {A.NOT_LINEARIZABLE}))
+        if self.drawn.fault not in NAMES:
+            return True
+        counted = any(act.f == F.COUNT for act in self.drawn.acts)
+        by_count = {A.COUNTER_DRIFT} if counted else set()
+        by_search = set() if whole else {A.NOT_LINEARIZABLE}
+        return bool(self.names & (NAMES[self.drawn.fault] | by_count | by_search))
 
     @property
     def told(self) -> bool:

@@ -56,7 +56,7 @@ def _crosses_a_removal(act: Act, acts: tuple[Act, ...]) -> bool:
         one.f in (F.CLEAR, F.DELETE, F.REPLACE)
         and one.type != FAIL
         and one.inv <= act.ret
-        and (one.type == INFO or one.ret >= since)
+        and (one.type == INFO or (one.client != act.client and one.ret >= since))
         for one in acts
     )
 

@@ -31,6 +31,14 @@ class _Session:
     refused: dict[int, int]
     reads: Sequence[tuple[Operation, tuple[int, ...]]]
 
+    @property
+    def glimpses(self) -> Sequence[tuple[Operation, tuple[int, ...]]]:
+        """Reads with answers, and the newest message alone of those whose answers are not known."""
+        answered = {read.key for read, _ in self.reads}
+        ends = [one for one in self.operations if one.f in READS and one.key not in answered]
+        some = [(one, (one.last,)) for one in ends if one.length > 0 and one.f != F.COUNT]
+        return (*self.reads, *some)
+
     def acknowledged(self, number: int) -> Operation | None:
         """The one operation that wrote this id, if it surely did."""
         found = self.writers.get(number, [])
@@ -84,10 +92,7 @@ def label(number: int) -> str:
 
 def _unsent(seen: _Session) -> Iterator[_Said]:
     """Ids that no client sent to this session, or that were refused."""
-    answered = {read.key for read, _ in seen.reads}
-    ends = [(one, (one.last,)) for one in seen.operations if one.f in READS and one.length > 0]
-    unread = [(one, last) for one, last in ends if one.key not in answered and one.f != F.COUNT]
-    for read, ids in (*seen.reads, *unread):
+    for read, ids in seen.glimpses:
         for number in dict.fromkeys(ids):
             if number in seen.writers:
                 continue
@@ -168,7 +173,7 @@ def _torn(seen: _Session) -> Iterator[_Said]:
 
 def _early(seen: _Session) -> Iterator[_Said]:
     """Answers that hold what was sent only afterwards."""
-    for read, ids in seen.reads:
+    for read, ids in seen.glimpses:
         for number in ids:
             sent = seen.writers.get(number, ())
             if sent and all(read.ret < one.inv for one in sent):
@@ -184,7 +189,7 @@ def _back(seen: _Session) -> Iterator[_Said]:
     removals = [
         one for one in seen.operations if one.f in REMOVALS and one.must and not one.refused
     ]
-    for read, ids in seen.reads if removals else ():
+    for read, ids in seen.glimpses if removals else ():
         between = [one for one in removals if one.ret < read.inv]
         for number in ids:
             sent = seen.acknowledged(number)

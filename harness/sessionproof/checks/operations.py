@@ -40,7 +40,7 @@ def operations_of(
     """
     made = [_operation(history.rows[row], int(row)) for row in rows]
     some = [one for one in made if one is not None]
-    unsure = _unsure_pages(some)
+    unsure = _unsure_pages(some, history.rows[rows])
     out: list[Operation] = []
     for one in some:
         if one.key in unsure:
@@ -95,19 +95,21 @@ def _parts(append: Operation) -> list[Operation]:
     ]
 
 
-def _unsure_pages(operations: Sequence[Operation]) -> set[int]:
+def _unsure_pages(operations: Sequence[Operation], rows: npt.NDArray[np.void]) -> set[int]:
     """Pages during which something may have been removed: they are no picture of one moment.
 
-    Their first page came after what the client had done before.
+    Their first page came after whatever the client had done before.
     """
     removals = [one for one in operations if one.f in REMOVALS and not one.refused]
     out = set()
     for one in operations if removals else ():
-        if one.f == F.PAGES:
-            before = (other.ret for other in operations if other.client == one.client)
-            began = max((ret for ret in before if ret <= one.inv), default=-1)
-            if any(other.inv <= one.ret and other.ret >= began for other in removals):
-                out.add(one.key)
+        if one.f != F.PAGES:
+            continue
+        before = (rows["client"] == one.client) & (rows["ret"] <= one.inv)
+        began = int(rows["ret"][before].max(initial=-1))
+        others = (other for other in removals if other.client != one.client or not other.must)
+        if any(other.inv <= one.ret and other.ret >= began for other in others):
+            out.add(one.key)
     return out
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from sessionproof.checks.contradictions import label
 from sessionproof.checks.incidents import Incident
-from sessionproof.checks.models import READS, REMOVALS, Operation
+from sessionproof.checks.models import READS, Operation
 from sessionproof.checks.operations import Answers
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
@@ -143,8 +143,6 @@ def _name(musts: Sequence[Operation], answers: Answers) -> Anomaly:
         return _of_two_reads(first, second, answers)
     if first.ret >= second.inv or second.f not in READS:
         return Anomaly.NOT_LINEARIZABLE
-    if first.f in REMOVALS and second.length > 0 and not first.ids:
-        return Anomaly.RESURRECTION
     if first.f == F.CREATE and second.length == MISSING:
         return Anomaly.LOST_SESSION
     beyond = second.f == F.READ_LAST and second.length >= second.n
