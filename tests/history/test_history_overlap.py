@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 
 from sessionproof.contract.seed import generator
-from sessionproof.history.columns import NEVER, ROW, History
-from sessionproof.history.overlap import overlapping
+from sessionproof.history.columns import NEVER, ROW, History, Phase
+from sessionproof.history.overlap import in_seats, overlapping
 
 
 def _history(*rows: tuple[int, int, int, int]) -> History:
@@ -54,6 +54,22 @@ def test_what_never_ended_overlaps_with_all_that_began_later() -> None:
 def test_nothing_overlaps_in_an_empty_history() -> None:
     """A history without rows has no overlapping ones."""
     assert len(overlapping(_history())) == 0
+
+
+def test_a_client_is_no_company_for_itself() -> None:
+    """Who goes on under a new number after an unknown outcome is still the same client."""
+    history = _history((0, 0, 1, NEVER), (0, 3, 7, 9))
+    assert overlapping(history).all()
+    assert not overlapping(in_seats(history, 3)).any()
+
+
+def test_what_its_client_left_behind_meets_nobody_later() -> None:
+    """An unknown outcome is beside what ran until its client went on, or until all was quiet."""
+    history = _history(
+        (0, 0, 1, NEVER), (0, 1, 2, 4), (0, 3, 5, NEVER), (0, 1, 6, 8), (0, 2, 9, 10)
+    )
+    history.rows["phase"][-1] = Phase.FINAL
+    assert overlapping(in_seats(history, 3)).tolist() == [True, True, True, True, False]
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -16,7 +16,7 @@ from fixtures.mutants.pressure import (
     TakesThree,
 )
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.history.columns import NEVER, ROW, F, History, Type
+from sessionproof.history.columns import NEVER, ROW, F, History, Phase, Type
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import crowds, fairness, pressure, refusals
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
@@ -39,6 +39,13 @@ def test_operations_beside_others_are_told():
     """One that ran while another client was in a call is; one in a gap is not."""
     rows = rows_of((0, 0, 10), (1, 5, 20), (0, 25, 30), (1, 35, None), (0, 40, 50))
     assert crowds.beside(rows).tolist() == [True, True, False, True, True]
+
+
+def test_who_prepares_sessions_is_not_at_work():
+    """Also where it goes on under a number of its own, as making a session failed."""
+    rows = rows_of((2, 0, None), (5, 1, 2), (0, 3, 4), (2, 5, 6))
+    rows["phase"] = Phase.RAMP, Phase.RAMP, Phase.LOAD, Phase.FINAL
+    assert crowds.working(History(rows))["client"].tolist() == [0]
 
 
 def test_calls_of_a_correct_store_end(trial_of):

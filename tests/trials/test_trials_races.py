@@ -81,7 +81,7 @@ def test_deletions_count_where_another_was_at_work():
     """One that met an append, and one that met nobody."""
     met = history_of((F.APPEND, 0, 10), (F.DELETE, 5, 20))
     alone = history_of((F.APPEND, 0, 10), (F.DELETE, 15, 20))
-    assert (races.races_in(met), races.races_in(alone)) == (1, 0)
+    assert (races.races_in(met, 100), races.races_in(alone, 100)) == (1, 0)
 
 
 def test_a_correct_store_holds(trial_of):

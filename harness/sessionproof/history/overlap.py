@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
-from sessionproof.history.columns import History
+from sessionproof.history.columns import NEVER, History, Phase
 
 Counts = npt.NDArray[np.int64]
 
@@ -21,6 +23,24 @@ def overlapping(history: History) -> npt.NDArray[np.bool_]:
     inv, ret = _ranks(rows["inv"], rows["ret"])
     own = rows["session"].astype(np.int64) << 32 | rows["client"]
     return _met(rows["session"].astype(np.int64), inv, ret) > _met(own, inv, ret)
+
+
+def in_seats(history: History, clients: int) -> History:
+    """The history with the place of each client, of so many, in the place of its number.
+
+    What nobody knows the outcome of ends there when its client went on, or when all was quiet:
+    its effect may still come, but neither its client nor what came later ran beside the call.
+    """
+    rows = history.rows.copy()
+    rows["client"] %= clients
+    order = np.lexsort((rows["inv"], rows["client"]))
+    own = rows["client"][order][:-1] == rows["client"][order][1:]
+    went_on = np.full(len(rows), NEVER)
+    went_on[order[:-1][own]] = rows["inv"][order[1:][own]]
+    final = rows["inv"][rows["phase"] == Phase.FINAL]
+    quiet = final.min() - 1 if len(final) else NEVER
+    rows["ret"] = np.minimum(rows["ret"], np.minimum(went_on, quiet))
+    return replace(history, rows=rows)
 
 
 def _met(group: Counts, inv: Counts, ret: Counts) -> Counts:

@@ -101,9 +101,8 @@ class Turns:
 
 def working(history: History) -> npt.NDArray[np.void]:
     """The rows of clients at work: without what was made before, and read when all was quiet."""
-    rows = history.rows
-    quiet = np.unique(rows["client"][rows["phase"] == Phase.FINAL])
-    return rows[~np.isin(rows["client"], quiet)]
+    rows: npt.NDArray[np.void] = history.rows[history.rows["phase"] == Phase.LOAD]
+    return rows
 
 
 def beside(rows: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from sessionproof.contract.operations import HANG, Failure
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import F, Type
+from sessionproof.history.overlap import in_seats
 from sessionproof.scripts.crowds import Crowd
 from sessionproof.trials import fairness
 from sessionproof.trials.crowds import Turns, answered, beside, crews, kinds_of, script, working
@@ -69,7 +70,7 @@ def _ends(trial: Trial, kinds: Sequence[Kind]) -> None:
             worked = turns.play(one, programs, _SESSIONS, location=fresh)
             if worked.stopped is not None:
                 raise stopped(trial, one, worked.stopped.failure, programs)
-            rows = working(worked.history)
+            rows = working(in_seats(worked.history, one.clients + 1))
             ended = rows["type"] != Type.INFO
             trial.count("operations", int((ended & beside(rows)).sum()))
             _add(done.setdefault(one.named, [0] * one.clients), rows)
@@ -117,9 +118,9 @@ def _number(f: F, messages: int) -> int:
 
 
 def _add(completed: list[int], rows: npt.NDArray[np.void]) -> None:
-    """What each client completed; one that went on under another number is still the same."""
+    """What each client completed; ``rows`` have the places of clients."""
     for client in rows["client"][answered(rows)]:
-        completed[int(client) % (len(completed) + 1)] += 1
+        completed[int(client)] += 1
 
 
 def stopped(

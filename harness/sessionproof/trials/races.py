@@ -19,7 +19,7 @@ from sessionproof.contract.operations import Count, Get, List, Outcome
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import MISSING, F, History, Phase, Type
-from sessionproof.history.overlap import overlapping
+from sessionproof.history.overlap import in_seats, overlapping
 from sessionproof.trials.audits import look
 from sessionproof.trials.crowds import Turns, crews, kinds_of
 from sessionproof.trials.deletion_lines import deletion_script
@@ -90,7 +90,7 @@ def _round(trial: Trial, turns: Turns, one: Crew) -> tuple[Wrong | None, int]:
     refuses = trial.claims.missing_session == "refuses"
     wrong = next(in_the_end(history, refuses=refuses, keeps=trial.claims.limits.retention), None)
     wrong = wrong or _in_no_order(trial, history) or _otherwise(trial, history) or _orphans(trial)
-    return wrong, races_in(history)
+    return wrong, races_in(history, len(programs) + 1)
 
 
 def _in_no_order(trial: Trial, history: History) -> Wrong | None:
@@ -120,11 +120,11 @@ def _programs(trial: Trial, one: Crew, turn: int) -> Iterator[list[Call]]:
         yield program
 
 
-def races_in(history: History) -> int:
-    """How many deletions of a session ran beside another client's call on it."""
+def races_in(history: History, clients: int) -> int:
+    """How many deletions of a session ran beside a call of another of so many clients on it."""
     rows = history.rows
     deletes = (rows["f"] == F.DELETE) & (rows["type"] == Type.OK)
-    return int((deletes & overlapping(history)).sum())
+    return int((deletes & overlapping(in_seats(history, clients))).sum())
 
 
 def in_the_end(history: History, *, refuses: bool, keeps: int | None = None) -> Iterator[Wrong]:

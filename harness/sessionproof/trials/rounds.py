@@ -21,7 +21,7 @@ from sessionproof.contract.operations import HANG, MALFORMED, Outcome
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import F, History, Phase, Type
-from sessionproof.history.overlap import overlapping
+from sessionproof.history.overlap import in_seats, overlapping
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
@@ -58,7 +58,8 @@ class Played:
     @cached_property
     def together(self) -> npt.NDArray[np.bool_]:
         """Operations that ran at the same time as one of another client on the same session."""
-        return overlapping(self.history)
+        clients = len(self.round.programs) + 1  # with the one who reads when all is quiet
+        return overlapping(in_seats(self.history, clients))
 
     @property
     def appends(self) -> tuple[int, int]:
