@@ -24,14 +24,14 @@ NUMBERS = {A.SEQUENCE_GAP, A.DUPLICATE_SEQUENCE, A.SEQUENCE_ORDER}
 
 NAMES: dict[str, set[Anomaly]] = {
     "lost": UNREAD | PARTS | {A.COUNTER_DRIFT} | NUMBERS,
-    "duplicate": {A.DUPLICATE, A.COUNTER_DRIFT} | NUMBERS,
+    "duplicate": {A.DUPLICATE, A.COUNTER_DRIFT} | NUMBERS | PARTS,
     "gap": UNREAD | PARTS | {A.REORDER},
     "swap": ORDERS | PARTS | NUMBERS | {A.FUTURE_READ},
     "stale": UNREAD | PARTS | {A.RESURRECTION, A.COUNTER_DRIFT},
     "short": UNREAD | PARTS | {A.REORDER, A.COUNTER_DRIFT},
     "phantom": {A.PHANTOM, A.COUNTER_DRIFT} | NUMBERS,
     "leak": {A.LEAK, A.COUNTER_DRIFT} | NUMBERS,
-    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.COUNTER_DRIFT} | ORDERS | NUMBERS,
+    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.LOST_SESSION} | ORDERS | NUMBERS,
     "torn": UNREAD | PARTS | NUMBERS | {A.COUNTER_DRIFT},
     "count": UNREAD | {A.COUNTER_DRIFT, A.FUTURE_READ},
     "total": {A.COUNTER_DRIFT},
@@ -57,7 +57,8 @@ class Opinions:
         """Whether the fault that was planted is told by a true name.
 
         That nothing explains the history is name enough where messages may have been removed, and
-        where some answers are known by their digest alone; and a count is where only it shows it.
+        where some answers are known by their digest alone; and so are a count or a number where
+        only they show it.
         """
         acts = enumerate(self.drawn.acts)
         whole = all(
@@ -67,8 +68,9 @@ class Opinions:
             return True
         counted = any(act.f == F.COUNT for act in self.drawn.acts)
         by_count = {A.COUNTER_DRIFT} if counted else set()
+        by_number = set() if self.drawn.store.start is None else NUMBERS
         by_search = set() if whole else {A.NOT_LINEARIZABLE}
-        return bool(self.names & (NAMES[self.drawn.fault] | by_count | by_search))
+        return bool(self.names & (NAMES[self.drawn.fault] | by_count | by_number | by_search))
 
     @property
     def told(self) -> bool:
@@ -79,7 +81,17 @@ class Opinions:
     def agree(self) -> bool:
         """Whether nobody contradicts another, and what a correct store did is explained."""
         words = {self.first, self.searched, self.tried} - {None}
-        return len(words) == 1 and (self.tried or bool(self.drawn.fault))
+        return self.finer or (len(words) == 1 and (self.tried or bool(self.drawn.fault)))
+
+    @property
+    def finer(self) -> bool:
+        """Whether the linear pass alone found a fault, in pages that the others leave out.
+
+        Pages during a deletion show no single moment, but their messages still have an order. What
+        a correct store did is never excused so.
+        """
+        alone = self.first is False and self.searched and self.tried
+        return bool(alone and self.drawn.fault and second_method.leaves_out_pages(self.drawn))
 
 
 def opinions(seed: int, *, limit_s: float = 20.0) -> Opinions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import combinations
 
 from drawn_histories import Drawn
-from simulated_store import FAIL, INFO, Act
+from simulated_store import FAIL, INFO, OK, Act
 
 from sessionproof.history.columns import NONE, F
 
@@ -35,6 +35,11 @@ def explained(drawn: Drawn) -> bool:
             if any(_order(chosen, (begin, (), 0, True), drawn) for begin in begins):
                 return True
     return False
+
+
+def leaves_out_pages(drawn: Drawn) -> bool:
+    """Whether there are pages that were answered while something may have been removed."""
+    return any(_crosses_a_removal(act, drawn.acts) for act in drawn.acts if act.type == OK)
 
 
 def _says_nothing(act: Act) -> bool:

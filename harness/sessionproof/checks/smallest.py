@@ -146,8 +146,8 @@ def _name(musts: Sequence[Operation], answers: Answers) -> Anomaly:
     if first.f == F.CREATE and second.length == MISSING:
         return Anomaly.LOST_SESSION
     beyond = second.f == F.READ_LAST and second.length >= second.n
-    held = set(answers.get(second.row, ()))
-    if first.f == F.APPEND and not beyond and not set(first.ids) & held:
+    held = answers.get(second.row)
+    if first.f == F.APPEND and held is not None and not beyond and not set(first.ids) & set(held):
         same = first.client == second.client
         return Anomaly.READ_YOUR_WRITES if same else Anomaly.STALE_READ
     return Anomaly.NOT_LINEARIZABLE
