@@ -113,6 +113,7 @@ _IN_COUNTS = _LATE | _TORN | {Anomaly.COUNTER_DRIFT, Anomaly.NOT_LINEARIZABLE}
 _IN_PAGES = _STRANGE | _LATE | {Anomaly.DUPLICATE, Anomaly.REORDER, Anomaly.NOT_LINEARIZABLE}
 _SEQUENCES = frozenset({Anomaly.DUPLICATE_SEQUENCE, Anomaly.SEQUENCE_GAP, Anomaly.SEQUENCE_ORDER})
 _OF_REAL_TIME = frozenset({Anomaly.STALE_READ, Anomaly.REAL_TIME, Anomaly.NOT_LINEARIZABLE})
+_OF_A_CLIENT = frozenset({Anomaly.READ_YOUR_WRITES, Anomaly.NON_MONOTONIC})
 _COUNT, _PAGE = frozenset({F.COUNT}), frozenset({F.PAGES})
 
 ROWS: dict[str, Row] = {
@@ -186,6 +187,7 @@ def one_round(trial: Trial, kind: Kind, *, script: Sequence[str] = ()) -> None:
             seen=f"not one append was acknowledged: {error}",
             script=script,
         )
+        _require_served(rounds)
         rounds.measure([one])
 
 
@@ -235,6 +237,9 @@ def _breaks(row: Row, incident: Incident, played: Played, claims: Claims) -> boo
     if incident.anomaly not in row.breaks:
         return False
     if incident.anomaly in _OF_REAL_TIME and not claims.at_least("consistency", "linearizable"):
+        return False
+    weak = not row.quiet and not claims.at_least("consistency", "session")
+    if weak and incident.anomaly in _OF_A_CLIENT:
         return False
     rows = played.history.rows[[*incident.rows]]
     if row.alone and len(set(_clients(played, incident.rows[:2]))) > 1:
@@ -292,6 +297,7 @@ def _kept(trial: Trial, finding: Finding, played: Played, number: int) -> Findin
 
 def _tell(trial: Trial, rounds: Rounds) -> None:
     """Note what was refused; raise CouldNotTell where too little was examined."""
+    _require_served(rounds)
     row, done, seen = trial.guarantee, trial.examined[trial.guarantee.unit], rounds.operations
     refused = sum(rounds.refused.values())
     if refused:
@@ -307,3 +313,13 @@ def _tell(trial: Trial, rounds: Rounds) -> None:
     raise CouldNotTell(
         f"{beside}same session: {done} {row.unit} were examined, {row.least} are needed{failed}"
     )
+
+
+def _require_served(rounds: Rounds) -> None:
+    """Raise CouldNotTell where most operations failed: what few were served show nothing."""
+    for named, made in rounds.made.items():
+        if 2 * rounds.lost[named] > made:
+            often = rounds.refused.most_common(1)[0][0]
+            raise CouldNotTell(
+                f"{rounds.lost[named]} of {made} operations of {named} failed: {often}"
+            )
