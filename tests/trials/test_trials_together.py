@@ -1,6 +1,7 @@
 """Many clients at once: racy stores are caught with a window, right ones hold."""
 
 import asyncio
+import itertools
 import threading
 import time
 from dataclasses import replace
@@ -114,6 +115,22 @@ class Retried(Locked):
         if receipt.seqs[0] != version + 1:
             raise Conflict("somebody was faster")
         return receipt
+
+
+class ServesFew(Locked):
+    """Three of four calls fail, and nobody knows how."""
+
+    calls = itertools.count()
+
+    def add(self, session_id, messages):
+        if next(self.calls) % 4:
+            raise RuntimeError("the lock is of another loop")
+        return super().add(session_id, messages)
+
+    def read(self, session_id):
+        if next(self.calls) % 4:
+            raise RuntimeError("the lock is of another loop")
+        return super().read(session_id)
 
 
 class Waits(Locked):
@@ -235,6 +252,14 @@ def test_who_refuses_everything_was_not_examined(trial_of):
     profile = replace(QUICK, patience_s=0.5)
     with pytest.raises(CouldNotTell, match=r"100 are needed.*not today"):
         together.within(trial_of("CONC-01", Refuses, profile=profile))
+
+
+def test_who_serves_few_is_not_told_to_hold(trial_of):
+    """Where most operations of a kind of clients fail, those that were served are no evidence."""
+    with pytest.raises(CouldNotTell, match=r"operations of 8 threads.* failed: RuntimeError"):
+        together.within(trial_of("CONC-01", ServesFew))
+    with pytest.raises(CouldNotTell, match="failed: RuntimeError"):
+        together.one_round(trial_of("CONC-10", ServesFew), "threads")
 
 
 def test_malformed_answers_are_a_finding(trial_of):

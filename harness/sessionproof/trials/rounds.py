@@ -82,7 +82,10 @@ class Played:
 
 @dataclass
 class Rounds:
-    """The rounds of one trial: numbers and names are given once, whoever plays."""
+    """The rounds of one trial: numbers and names are given once, whoever plays.
+
+    ``made`` are the operations of each crew, and ``lost`` those of which nobody knows the outcome.
+    """
 
     trial: Trial
     first: int = 1
@@ -90,6 +93,8 @@ class Rounds:
     refused: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     operations: Counter[str] = field(default_factory=Counter)
+    made: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     stretches: dict[str, list[Stretch]] = field(default_factory=dict)
     malformed: list[str] = field(default_factory=list)
 
@@ -156,6 +161,8 @@ class Rounds:
         self.unknown.update(played.judged.unknown)
         working = rows["phase"] != Phase.FINAL
         self.operations["all"] += int(working.sum())
+        self.made[crew.named] += int(working.sum())
+        self.lost[crew.named] += int((working & (rows["type"] == Type.INFO)).sum())
         self.operations["together"] += int(played.together.sum())
         stretch = stretch_of(played.mix, played.history, played.together)
         self.stretches.setdefault(crew.kind, []).append(stretch)

@@ -131,6 +131,11 @@ class Client:
         if place >= self.job.meets_until or not self._meet():
             self._meet = None
 
+    @property
+    def named(self) -> str:
+        """As pages call it; the last of all is who prepares sessions, and reads them at the end."""
+        return "quiet" if self.job.client == self.job.clients - 1 else f"c{self.job.client + 1}"
+
     def finish(self) -> None:
         """Begin no further call; from any thread."""
         self._enough = True

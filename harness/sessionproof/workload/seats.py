@@ -91,8 +91,8 @@ class ThreadSeats:
             handles = self._handles[: len(clients)]
             with _frequent_switches():
                 for handle, client in zip(handles, clients, strict=True):
-                    name = f"client {client.job.client} of {len(clients)} at once"
-                    handle.begin(name, partial(_in_thread, client, start, watch))
+                    action = partial(_in_thread, client, start, watch)
+                    handle.begin(f"{len(clients)} clients at once", action)
                 hung = watch.hung()
             ended = [handle.ended(0.0 if hung else self._operation_s) for handle in handles]
             if hung:
@@ -267,7 +267,7 @@ def _own_mistakes(ended: Sequence[Outcome]) -> None:
 
 def _stacks_of_threads(clients: Sequence[Client], ended: Sequence[Outcome]) -> dict[str, str]:
     return {
-        f"stack of client {client.job.client}": _stack(outcome)
+        f"stack of {client.named}": _stack(outcome)
         for client, outcome in zip(clients, ended, strict=True)
         if outcome.failure is not None
     }
@@ -282,7 +282,7 @@ def _stacks_of_tasks(
 ) -> dict[str, str]:
     """Where each unfinished task waits: the thread of their loop only shows that it does."""
     return {
-        f"stack of client {client.job.client}": "".join(_awaiting(task))
+        f"stack of {client.named}": "".join(_awaiting(task))
         for client, task in zip(clients, tasks, strict=False)
         if not task.done()
     }

@@ -43,9 +43,10 @@ class Watch:
     def told(self, stacks: Mapping[str, str]) -> Outcome:
         """The hang as an outcome, with these stacks of what had not ended."""
         late = self._late[0]
+        others = f", one of {late.job.clients - 1} clients at once"
         text = (
-            f"{late.doing} of client {late.job.client} was not answered within "
-            f"{self._operation_s:g} s, while {len(self._clients)} clients worked"
+            f"{late.doing} of {late.named} was not answered within {self._operation_s:g} s"
+            f"{'' if late.named == 'quiet' else others}"
         )
         return Outcome("info", failure=Failure(HANG, text, stacks))
 
