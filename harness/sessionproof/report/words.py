@@ -114,7 +114,7 @@ def reproduced(reproducer: Reproducer) -> str:
         case False:
             return "it did not fail when it was run alone"
         case None:
-            return "it was not run"
+            return "it was not run to its end"
 
 
 def seen_broken(result: RunResult) -> str:
