@@ -124,7 +124,7 @@ def opinions(seed: int, *, limit_s: float = 20.0) -> Opinions:
 
 
 def a_drawn(random: Random) -> Drawn:
-    """Half of them without clearing and deleting; two in five go wrong, in one way or at random."""
+    """Half of them without clearing and deleting; most go wrong, in one way or at random."""
     creates, plain = random.random() < 0.5, random.random() < 0.5
     store = Store(
         creates=creates,
@@ -135,10 +135,10 @@ def a_drawn(random: Random) -> Drawn:
         deletes=random.random() < 0.5 and not (plain and creates),
         recreates=random.random() < 0.3,
     )
-    fault = random.choice(FAULTS) if random.random() < 0.4 else ""
+    fault = random.choice(FAULTS) if random.random() < 0.75 else ""
     shape = Shape(refused=0.2) if fault == "aborted" else SMALL
     one = drawn(random, store, shape=shape, fault=fault)
-    return shaken(random, one) if not one.fault and random.random() < 0.25 else one
+    return shaken(random, one) if not one.fault and random.random() < 0.6 else one
 
 
 def shown(one: Opinions) -> str:
