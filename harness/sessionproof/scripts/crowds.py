@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable
 from sessionproof.scripts.program import with_awaits
-from sessionproof.scripts.races import START
+from sessionproof.scripts.races import START, WITH_PARENT
 
 _SECONDS = 12.0  # in which no further attempt begins
 
@@ -106,6 +106,8 @@ def _tasks() -> Iterator[str]:
 
 def _clients(crowd: Crowd) -> Iterator[str]:
     yield from ("", "", "def client(number, orders, ready, answers):")
+    if crowd.kind == "processes":
+        yield from WITH_PARENT
     yield "    for place, sessions in iter(orders.get, None):"
     yield "        said, problem = [], None"
     yield "        try:"

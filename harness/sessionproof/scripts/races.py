@@ -18,6 +18,10 @@ from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, message, val
 from sessionproof.scripts.race_rules import TOKENS, needs_numbers, rule_of
 from sessionproof.workload.rounds import Call
 
+WITH_PARENT = (  # a script that gave up on a call that hangs leaves no process behind
+    "    parent = multiprocessing.parent_process()",
+    "    threading.Thread(target=lambda: os._exit(parent.join() or 1), daemon=True).start()",
+)
 START = "if __name__ == '__main__':"
 _METHODS = {
     F.APPEND: "append", F.READ: "read", F.READ_LAST: "read_last", F.PAGES: "page",
@@ -234,6 +238,8 @@ def _crew(race: Race) -> Iterator[str]:
     yield from _function(race, "visit", f"{place}, session, client, ready", _visit(race))
     yield from ("", "", "def client(number, orders, ready, answers):")
     yield '    """Work wherever it is told to, at the same time as the others."""'
+    if race.kind == "processes":
+        yield from WITH_PARENT
     yield "    for place, session in iter(orders.get, None):"
     yield "        try:"
     visit = _run(race, "visit(place, session, number, ready)")
