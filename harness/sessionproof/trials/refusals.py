@@ -64,7 +64,7 @@ def refused(trial: Trial) -> None:
 
 @dataclass(frozen=True)
 class Failed:
-    """An append that failed: what it said, how long it took, and if it only waited its turn."""
+    """An operation that failed: what it said, how long it took, and if it only waited its turn."""
 
     said: str
     waited_s: float
@@ -75,7 +75,7 @@ def _alone(turns: Turns, one: Crew) -> None:
     """A single writer: what fails there has other reasons."""
     program = [Call(F.APPEND, 0, 1)] * 3
     worked = turns.play(one, [program], 1)
-    _came_to_an_end(worked, one)
+    came_to_an_end(worked, one)
     rows = working(worked.history)
     if not (rows["type"] == Type.OK).all():
         text = worked.history.errors[int(rows["error"][rows["type"] != Type.OK][0])]
@@ -89,14 +89,16 @@ def _round(turns: Turns, one: Crew, *, fresh: bool) -> tuple[npt.NDArray[np.void
         for client in range(one.clients)
     ]
     worked = turns.play(one, programs, 1 + one.clients, location=fresh)
-    _came_to_an_end(worked, one)
+    came_to_an_end(worked, one)
     rows = working(worked.history)
     return rows, first_failed(worked.history, rows, one.clients)
 
 
-def first_failed(history: History, rows: npt.NDArray[np.void], clients: int) -> Failed | None:
-    """The first append that failed, but one that only waited where there is no other."""
-    failed = rows[rows["type"] != Type.OK]
+def first_failed(
+    history: History, rows: npt.NDArray[np.void], clients: int, *, of: F = F.APPEND
+) -> Failed | None:
+    """The first operation of this sort that failed; one that only waited if there is no other."""
+    failed = rows[(rows["type"] != Type.OK) & (rows["f"] == of)]
     if not len(failed):
         return None
     found = [_failed(history, rows, row, clients) for row in failed]
@@ -124,7 +126,7 @@ def _end_of(rows: npt.NDArray[np.void], row: np.void, clients: int) -> int:
     return int(later.min()) if len(later) else int(max(known.max(initial=0), row["inv"]))
 
 
-def _came_to_an_end(worked: Worked, one: Crew) -> None:
+def came_to_an_end(worked: Worked, one: Crew) -> None:
     """Raise Broken, CannotOpen where a round was stopped."""
     failure = worked.stopped.failure if worked.stopped else None
     if worked.stopped is None:
@@ -134,8 +136,8 @@ def _came_to_an_end(worked: Worked, one: Crew) -> None:
     raise Broken(
         Finding(
             anomaly=Anomaly(failure.type),
-            did=f"{one.named} appended at once",
-            expected="every append succeeds",
+            did=f"{one.named} worked at once",
+            expected="every call ends",
             seen=failure.text,
             evidence=dict(failure.evidence),
         )
