@@ -51,7 +51,10 @@ def test_a_turn_says_nothing_where_nobody_goes_on():
     [
         (WriteAhead, THREADS),
         (SqliteStore, replace(THREADS, durability="power", consistency="none")),
-        (LinesUnderLock, replace(LinesUnderLock.claims, concurrent_readers=True)),
+        (
+            LinesUnderLock,
+            replace(LinesUnderLock.claims, handles="threads", concurrent_readers=True),
+        ),
         (ReferenceStore, replace(ReferenceStore.claims, handles="threads")),
     ],
 )
@@ -100,6 +103,6 @@ def test_one_lock_for_all_locations_is_no_proof(trial_of):
             with lock:
                 return super().read(session_id)
 
-    claims = replace(LinesUnderLock.claims, concurrent_readers=True)
+    claims = replace(LinesUnderLock.claims, handles="threads", concurrent_readers=True)
     with pytest.raises(CouldNotTell, match="elsewhere"):
         blocking.readers_go_on(trial_of("CONC-12", OneLockForAll, claims=claims))

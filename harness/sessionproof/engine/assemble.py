@@ -108,8 +108,8 @@ def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:
         validates="CORE-10" in held,
         durability="process" if "CORE-08" in held else "none",
         handles=plan.claims.handles if together else "one",
-        shared_handle=plan.claims.shared_handle and "CONC-10" in held,
+        shared_handle=together and plan.claims.shared_handle and "CONC-10" in held,
         consistency=consistency if together else "none",
-        concurrent_readers="CONC-12" in held,
-        writers=plan.claims.writers if "CONC-09" in held else None,
+        concurrent_readers=together and "CONC-12" in held,
+        writers=plan.claims.writers if together and "CONC-09" in held else None,
     )
