@@ -34,7 +34,7 @@ from sessionproof.report.result import (
     EXIT_UNKNOWN,
     EXIT_USAGE,
 )
-from sessionproof.trials.windows import Scene
+from sessionproof.trials.windows import Scene, labelled
 
 _TEXT_CHARACTERS_MAX = 300
 _INCIDENTS_MOST = 50  # printed; the rest is counted
@@ -159,6 +159,7 @@ class _Told:
     """An incident with what is needed of its part of the history."""
 
     incident: Incident
+    sentence: str
     session: str
     operations: tuple[dict[str, Any], ...]
 
@@ -195,7 +196,8 @@ def _told(incident: Incident, part: History) -> _Told:
                 "ret_ns": int(row["ret"]) if answered else None,
             }
         )
-    return _Told(incident, part.sessions[incident.session], tuple(operations))
+    sentence = labelled(Scene(part, incident.session), incident.sentence)
+    return _Told(incident, sentence, part.sessions[incident.session], tuple(operations))
 
 
 def _as_json(told: Iterable[_Told], judged: Judged) -> dict[str, Any]:
@@ -207,7 +209,7 @@ def _as_json(told: Iterable[_Told], judged: Judged) -> dict[str, Any]:
             {
                 "anomaly": str(one.incident.anomaly),
                 "session": one.session,
-                "sentence": one.incident.sentence,
+                "sentence": one.sentence,
                 "ids": [int(number) for number in one.incident.ids],
                 "flagged": int(one.incident.flagged),
                 "operations": list(one.operations),
@@ -222,7 +224,7 @@ def _print(told: Sequence[_Told], judged: Judged, code: int, console: Console) -
         incident = one.incident
         head = f"| {incident.anomaly}: {MEANINGS[incident.anomaly]}, in session {one.session!r}"
         _line(console, head, "bold red")
-        _line(console, f"|   {incident.sentence}")
+        _line(console, f"|   {one.sentence}")
         if incident.flagged > 1:
             _line(console, f"|   it makes {incident.flagged:,} operations wrong", "dim")
     if len(told) > _INCIDENTS_MOST:

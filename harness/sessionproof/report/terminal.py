@@ -160,7 +160,8 @@ def _print_finding(finding: Finding, console: Console) -> None:
     if finding.reproducer is not None:
         one = finding.reproducer
         said = f"; it said: {cut(one.said, LINE_CHARACTERS_MAX)}" if one.said else ""
-        _field(console, "script", f"{cut(one.file, 200)}: {words.reproduced(one)}{said}")
+        file = f"{cut(one.file, 200)}: {words.reproduced(one)}{said}"
+        _field(console, "script", file if one.file else cut(one.said, LINE_CHARACTERS_MAX))
     if finding.repeat is not None:
         _field(console, "run again", finding.repeat, fold=False)
 

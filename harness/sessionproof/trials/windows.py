@@ -142,7 +142,7 @@ def window_of(incident: Incident, history: History, *, most: int = _AROUND) -> W
     order, cut = _order(scene, incident)
     return Window(
         session=scene.name(incident.session),
-        sentence=_told(scene, incident.sentence),
+        sentence=labelled(scene, incident.sentence),
         intervals=tuple(_interval(scene, at, start, at in guilty) for at in chosen),
         reads=tuple(
             _seen(scene, at, start, cut, short=at in guilty and _misses(scene, at, incident))
@@ -173,7 +173,7 @@ def with_history(finding: Finding, file: str) -> Finding:
     return replace(finding, window=replace(finding.window, history=file))
 
 
-def _told(scene: Scene, sentence: str) -> str:
+def labelled(scene: Scene, sentence: str) -> str:
     """The sentence of a check with the labels of the messages and clients that it names."""
     labelled = _ID.sub(lambda found: scene.label(int(found[1], 16)), sentence)
     return _CLIENT.sub(lambda found: scene.clients.get(int(found[1]), found[0]), labelled)

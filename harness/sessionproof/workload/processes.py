@@ -84,12 +84,14 @@ class ProcessSeats:
         self._threads.close()
         closing = Threads(len(processes))
         last_s = self._deadlines.operation_s + _GRACE_S
-        closing.together(
-            [partial(_close, process, last_s) for process in processes],
-            deadline_s=last_s + _GRACE_S,
-        )
-        closing.close()
-        POOL.give(processes)
+        try:
+            closing.together(
+                [partial(_close, process, last_s) for process in processes],
+                deadline_s=last_s + _GRACE_S,
+            )
+        finally:
+            closing.close()
+            POOL.give(processes)
 
     def _each(
         self, ask: Callable[[int, JSON, float], T], requests: Sequence[JSON], last_s: float

@@ -112,10 +112,12 @@ class ThreadSeats:
             self._handles[0].close()
             return
         threads = Threads(len(self._handles))  # one that hangs does not hold the others up
-        threads.together(
-            [handle.close for handle in self._handles], deadline_s=3 * self._operation_s
-        )
-        threads.close()
+        try:
+            threads.together(
+                [handle.close for handle in self._handles], deadline_s=3 * self._operation_s
+            )
+        finally:
+            threads.close()
 
 
 class TaskSeats:
