@@ -31,7 +31,11 @@ NAMES: dict[str, set[Anomaly]] = {
     "short": UNREAD | PARTS | {A.REORDER, A.COUNTER_DRIFT},
     "phantom": {A.PHANTOM, A.COUNTER_DRIFT} | NUMBERS,
     "leak": {A.LEAK, A.COUNTER_DRIFT} | NUMBERS,
-    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.LOST_SESSION} | ORDERS | NUMBERS,
+    # What was refused and took place may show by what is missing alone.
+    "aborted": {A.ABORTED_READ, A.DUPLICATE, A.FUTURE_READ, A.LOST_SESSION, A.STALE_READ}
+    | {A.RESURRECTION}
+    | ORDERS
+    | NUMBERS,
     "torn": UNREAD | PARTS | NUMBERS | {A.COUNTER_DRIFT},
     "count": UNREAD | {A.COUNTER_DRIFT, A.FUTURE_READ},
     "total": {A.COUNTER_DRIFT},

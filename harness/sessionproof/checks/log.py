@@ -61,7 +61,7 @@ def judge_table(table: Table, claims: Claims) -> Judged:
     life = life_of(table, order, places, versions, claims)
     seen = Seen(table, order, places, life)
     incidents = [
-        *odd,
+        *(one for one in odd if not _excused(table, one, claims)),
         *losses(seen),
         *drifts(seen, atomic=claims.atomic_batches),
         *_misnumbered(seen, claims),
@@ -78,6 +78,18 @@ def judge_table(table: Table, claims: Claims) -> Judged:
     ]
     level = level_of(incidents, between=len(pairs.late) > 0, clients=len(own.late) > 0)
     return Judged(tuple(incidents), _examined(seen), _unseen(seen, versions), level)
+
+
+def _excused(table: Table, one: Incident, claims: Claims) -> bool:
+    """Whether messages of a batch may be there without its first ones.
+
+    Where messages land one by one and have numbers, one of unknown fate may have taken its number
+    and left nothing.
+    """
+    if one.anomaly is not Anomaly.TORN_BATCH or claims.atomic_batches or claims.seq_start is None:
+        return False
+    writer = int(table.writer(np.asarray(one.ids[:1], np.uint64))[0])
+    return writer >= 0 and not table.ok[writer]
 
 
 def _misnumbered(seen: Seen, claims: Claims) -> Iterator[Incident]:
