@@ -63,7 +63,7 @@ def attempts_for(failed: int, tried: int, attempt_s: float) -> int:
     At most what takes about eight seconds at ``attempt_s`` each.
     """
     rate = min(failed / tried, 0.99) if tried and failed else 1 / 50
-    wanted = math.ceil(2 * math.log(_MISSED) / math.log(1 - rate))  # it is not our own machinery
+    wanted = math.ceil(8 * math.log(_MISSED) / math.log(1 - rate))  # it is not our own machinery
     bearable = int(_SECONDS / max(attempt_s, 1e-4))
     return max(_ATTEMPTS_LEAST, min(wanted, bearable, _ATTEMPTS_MOST))
 
