@@ -16,7 +16,7 @@ from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.lookup import SCHEMES, STORES
 from sessionproof.contract.verdicts import Finding
 from sessionproof.report.plain import cut, shown
-from sessionproof.scripts.races import START
+from sessionproof.scripts.clients import START
 
 HOLDS = "holds now"  # what a script says last when the store is mended
 _WIDTH = 100

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from sessionproof.scripts.clients import ENDED, START, WITH_PARENT, started
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable
 from sessionproof.scripts.program import with_awaits
-from sessionproof.scripts.races import START, WITH_PARENT
 
 _SECONDS = 12.0  # in which no further attempt begins
 
@@ -119,7 +119,7 @@ def _clients(crowd: Crowd) -> Iterator[str]:
 
 def _main(crowd: Crowd) -> Iterator[str]:
     if crowd.kind != "tasks":
-        yield from _started(crowd.kind == "processes")
+        yield from started(crowd.kind == "processes", "range(CLIENTS)", "CLIENTS")
     yield "broken, tried, until = [], 0, time.monotonic() + SECONDS"
     yield "while tried < ATTEMPTS and len(broken) < ENOUGH and time.monotonic() < until:"
     if crowd.answer_s is not None:
@@ -148,29 +148,9 @@ def _main(crowd: Crowd) -> Iterator[str]:
     yield "    broken += [problem] if problem else []"
     yield "    tried += 1"
     if crowd.kind != "tasks":
-        yield "for order in orders:"
-        yield "    order.put(None)"
-        yield "for one in clients:"
-        yield "    one.join()"
+        yield from ENDED
     yield "print(f'{len(broken)} of {tried} attempts')"
     yield "assert not broken, broken[0]"
-
-
-def _started(processes: bool) -> Iterator[str]:
-    if processes:
-        yield "context = multiprocessing.get_context('spawn')"
-        queue, barrier, start = "context.SimpleQueue", "context.Barrier", "context.Process"
-    else:
-        yield "sys.setswitchinterval(1e-5)  # threads take turns more often"
-        queue, barrier, start = "queue.SimpleQueue", "threading.Barrier", "threading.Thread"
-    yield f"orders, answers = [{queue}() for _ in range(CLIENTS)], {queue}()"
-    yield f"ready = {barrier}(CLIENTS)"
-    yield "clients = ["
-    yield f"    {start}(target=client, args=(number, order, ready, answers), daemon=True)"
-    yield "    for number, order in enumerate(orders)"
-    yield "]"
-    yield "for one in clients:"
-    yield "    one.start()"
 
 
 def _function(crowd: Crowd, signature: str, body: Iterator[str]) -> Iterator[str]:

@@ -14,15 +14,11 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
+from sessionproof.scripts.clients import ENDED, START, WITH_PARENT, started
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, message, values
 from sessionproof.scripts.race_rules import TOKENS, needs_numbers, rule_of
 from sessionproof.workload.rounds import Call
 
-WITH_PARENT = (  # a script that gave up on a call that hangs leaves no process behind
-    "    parent = multiprocessing.parent_process()",
-    "    threading.Thread(target=lambda: os._exit(parent.join() or 1), daemon=True).start()",
-)
-START = "if __name__ == '__main__':"
 _METHODS = {
     F.APPEND: "append", F.READ: "read", F.READ_LAST: "read_last", F.PAGES: "page",
     F.COUNT: "count", F.CREATE: "create", F.DELETE: "delete",
@@ -275,7 +271,7 @@ def _tasks(race: Race) -> Iterator[str]:
 def _main(race: Race) -> Iterator[str]:
     tasks, processes = race.kind == "tasks", race.kind == "processes"
     if not tasks:
-        yield from _started(processes)
+        yield from started(processes, "PROGRAMS", "len(PROGRAMS)")
     yield "broken, tried, until = [], 0, time.monotonic() + SECONDS"
     yield f"while tried < ATTEMPTS and len(broken) < {_SHOWN} and time.monotonic() < until:"
     if race.anomaly is Anomaly.HANG:
@@ -294,29 +290,9 @@ def _main(race: Race) -> Iterator[str]:
     yield "    broken += [problem] if problem else []"
     yield "    tried += 1"
     if not tasks:
-        yield "for order in orders:"
-        yield "    order.put(None)"
-        yield "for one in clients:"
-        yield "    one.join()"
+        yield from ENDED
     yield "print(f'{len(broken)} of {tried} attempts')"
     yield "assert not broken, broken[0]"
-
-
-def _started(processes: bool) -> Iterator[str]:
-    if processes:
-        yield "context = multiprocessing.get_context('spawn')"
-        queue, barrier, start = "context.SimpleQueue", "context.Barrier", "context.Process"
-    else:
-        yield "sys.setswitchinterval(1e-5)  # threads take turns more often"
-        queue, barrier, start = "queue.SimpleQueue", "threading.Barrier", "threading.Thread"
-    yield f"orders, answers = [{queue}() for _ in PROGRAMS], {queue}()"
-    yield f"ready = {barrier}(len(PROGRAMS))"
-    yield "clients = ["
-    yield f"    {start}(target=client, args=(number, order, ready, answers), daemon=True)"
-    yield "    for number, order in enumerate(orders)"
-    yield "]"
-    yield "for one in clients:"
-    yield "    one.start()"
 
 
 def _ordered(race: Race) -> Iterator[str]:
