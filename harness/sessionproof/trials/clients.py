@@ -16,6 +16,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG
 from sessionproof.trials.single import Trial
 from sessionproof.workload.awaiting import waited
+from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.guard import CannotOpen, Handle, Wait
 from sessionproof.workload.threads import Stopped
 
@@ -64,7 +65,7 @@ def crew_for(trial: Trial) -> Gathering:
     if not trial.claims.at_least("handles", "threads"):
         return alone
     # A pipe takes one call at a time: many are only served by a process for each.
-    shares = trial.claims.shared_handle and not trial.store.spec.name.startswith("cmd:")
+    shares = trial.claims.shared_handle and not is_hosted(trial.store)
     return _on_one_handle if shares else _on_own_handles
 
 

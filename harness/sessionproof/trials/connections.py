@@ -21,6 +21,7 @@ from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.watching import Opened, Setting, asked, watched
+from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.guard import Handle
 
 _THREADS, _TURNS = 8, 3
@@ -33,7 +34,7 @@ _NOTE = f"INSERT INTO {_NOTES} SELECT foreign_keys FROM pragma_foreign_keys;"
 
 def keys_are_enforced(trial: Trial) -> None:
     """Write from all sides, and see which connections enforced foreign keys."""
-    if trial.store.spec.name.startswith("cmd:"):
+    if is_hosted(trial.store):
         raise NotClaimed("the store lives in another process, so its connections cannot be asked")
     trial.store.fresh_location()
     with watched() as seen:

@@ -11,6 +11,7 @@ from sessionproof.contract.operations import Outcome
 from sessionproof.trials.filled import LOOK, Place, messages_of
 from sessionproof.trials.single import Trial
 from sessionproof.trials.statements import Trace, counted_steps, traced
+from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.guard import CannotOpen, Handle
 
 _MOST_S = 2.0  # for all sizes: a handler runs at each step, and a store that scans has many
@@ -25,7 +26,7 @@ def counted(
     opened again for it, as many stores are for one handle at a time, and a trace must see a
     connection open; what is not there any more then has no steps.
     """
-    elsewhere = trial.store.spec.name.startswith("cmd:")
+    elsewhere = is_hosted(trial.store)
     if not places or elsewhere or not trial.claims.at_least("durability", "process"):
         return {}
     until_s = monotonic_s() + _MOST_S

@@ -19,6 +19,7 @@ from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.forks import script_of_fork, script_of_thread
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.together import one_round
+from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.vocabulary import timed
 
@@ -53,7 +54,7 @@ class Fork:
 def works_as_claimed(trial: Trial) -> None:
     """Each way of use that the claims allow, once: nothing is lost, doubled, mixed up or stuck."""
     claims = trial.claims
-    hosted = trial.store.spec.name.startswith("cmd:")
+    hosted = is_hosted(trial.store)
     tried = []
     for kind in kinds_of(trial):
         trial.store.fresh_location()  # each round begins with the same session ids

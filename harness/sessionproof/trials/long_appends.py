@@ -33,6 +33,7 @@ from sessionproof.trials.readers import (
 )
 from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.workload.awaiting import settled, waited
+from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.threads import Stopped, Threads
 
@@ -104,7 +105,7 @@ def _casts(trial: Trial) -> list[Casting]:
     ways: list[Casting] = []
     if trial.claims.at_least("handles", "threads"):
         ways.append(_by_handles)
-        hosted = trial.store.spec.name.startswith("cmd:")
+        hosted = is_hosted(trial.store)
         if trial.claims.shared_handle and not hosted:
             ways.append(_on_one_handle)
     return ways

@@ -22,6 +22,7 @@ from sessionproof.trials.refusals import refused
 from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.workload.crews import Crew, Kind, is_hosted
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.mixes import has
 from sessionproof.workload.rounds import Call
 
 _LENGTH = 16  # calls of a client in a round
@@ -30,10 +31,6 @@ _FRESH_AFTER = 20
 _WEIGHTS = {
     F.APPEND: 10, F.READ: 4, F.READ_LAST: 2, F.COUNT: 2, F.PAGES: 1, F.DELETE: 2, F.CLEAR: 2,
     F.REPLACE: 2,
-}  # fmt: skip
-_METHODS = {
-    F.READ_LAST: ("read_last",), F.PAGES: ("page",), F.COUNT: ("get", "count"),
-    F.DELETE: ("delete",), F.CLEAR: ("clear",), F.REPLACE: ("replace",),
 }  # fmt: skip
 
 
@@ -92,7 +89,7 @@ def _programs(trial: Trial, one: Crew, turn: int) -> list[list[Call]]:
     """All that the store can do, on sessions that clients go through in opposing orders."""
     chance = generator(trial.seed, one.kind, turn)
     sizes = (1, 1, 3) if trial.claims.limits.batch_bytes is None else (1,)
-    able = [f for f in _WEIGHTS if _has(trial, f)]
+    able = [f for f in _WEIGHTS if has(trial.capabilities, f)]
     weights = [_WEIGHTS[f] for f in able]
     programs = []
     for client in range(one.clients):
@@ -105,10 +102,6 @@ def _programs(trial: Trial, one: Crew, turn: int) -> list[list[Call]]:
             ]
         )
     return programs
-
-
-def _has(trial: Trial, f: F) -> bool:
-    return f not in _METHODS or any(name in trial.capabilities for name in _METHODS[f])
 
 
 def _number(f: F, messages: int) -> int:

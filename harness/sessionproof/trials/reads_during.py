@@ -12,8 +12,8 @@ from sessionproof.history.columns import F, Type
 from sessionproof.scripts.crowds import Crowd
 from sessionproof.trials.crowds import Turns, crews, kinds_of, script, working
 from sessionproof.trials.lines import made, said
-from sessionproof.trials.refusals import Failed, came_to_an_end, first_failed
-from sessionproof.trials.single import Broken, CouldNotTell, Trial
+from sessionproof.trials.refusals import Failed, came_to_an_end, first_failed, works_alone
+from sessionproof.trials.single import Broken, Trial
 from sessionproof.workload.crews import Crew, Kind
 from sessionproof.workload.rounds import Call
 
@@ -22,6 +22,7 @@ _WRITERS = 2
 _APPENDS, _READS = 4, 12  # of each client in a round
 _LONG = 100  # messages of an append, so that reads fit beside it
 _ROUNDS_MOST = 40
+_ALONE = [Call(F.APPEND, 0, 1), Call(F.READ, 0), Call(F.READ, 0)]
 _FRESH_AFTER = 8
 
 
@@ -37,23 +38,13 @@ def during_appends(trial: Trial) -> None:
     trial.store.fresh_location()
     with crews(trial, {kind: _CLIENTS[kind] for kind in kinds_of(trial)}) as gathered:
         for one in gathered:
-            _alone(turns, one)
+            works_alone(turns, one, _ALONE, "a call")
         for played in range(_ROUNDS_MOST):
             one = gathered[played % len(gathered)]
             _round(trial, turns, one, batch, fresh=played % _FRESH_AFTER == _FRESH_AFTER - 1)
             whole = played + 1 >= len(gathered)
             if whole and trial.enough(monotonic_s() - start):
                 break
-
-
-def _alone(turns: Turns, one: Crew) -> None:
-    program = [Call(F.APPEND, 0, 1), Call(F.READ, 0), Call(F.READ, 0)]
-    worked = turns.play(one, [program], 1)
-    came_to_an_end(worked, one)
-    rows = working(worked.history)
-    if not (rows["type"] == Type.OK).all():
-        text = worked.history.errors[int(rows["error"][rows["type"] != Type.OK][0])]
-        raise CouldNotTell(f"a call fails without others at work: {text}")
 
 
 def _round(trial: Trial, turns: Turns, one: Crew, batch: int, *, fresh: bool) -> None:

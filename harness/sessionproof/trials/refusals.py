@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +42,7 @@ def refused(trial: Trial) -> None:
     start, turns = monotonic_s(), Turns(trial)
     with crews(trial, sizes) as gathered:
         for one in gathered:
-            _alone(turns, one)
+            works_alone(turns, one, [Call(F.APPEND, 0, 1)] * 3, "an append")
         played = 0
         while played < len(gathered) or not trial.enough(monotonic_s() - start):
             one = gathered[played % len(gathered)]
@@ -71,15 +72,14 @@ class Failed:
     only_waited: bool
 
 
-def _alone(turns: Turns, one: Crew) -> None:
-    """A single writer: what fails there has other reasons."""
-    program = [Call(F.APPEND, 0, 1)] * 3
+def works_alone(turns: Turns, one: Crew, program: Sequence[Call], what: str) -> None:
+    """Raise CouldNotTell where a single client fails, too: that has other reasons."""
     worked = turns.play(one, [program], 1)
     came_to_an_end(worked, one)
     rows = working(worked.history)
     if not (rows["type"] == Type.OK).all():
         text = worked.history.errors[int(rows["error"][rows["type"] != Type.OK][0])]
-        raise CouldNotTell(f"an append fails without others at work: {text}")
+        raise CouldNotTell(f"{what} fails without others at work: {text}")
 
 
 def _round(turns: Turns, one: Crew, *, fresh: bool) -> tuple[npt.NDArray[np.void], Failed | None]:

@@ -12,6 +12,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Append, Operation, Outcome
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.statements import Trace, Traced, least, traced
+from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.sessions import begin
 
 _FILL_S = 8.0  # a store that is slower has fewer rows by then, and is judged on those
@@ -110,7 +111,7 @@ def seen(trial: Trial, own: int, others: int, messages: int, *, steps: bool) -> 
 
     Raises NotClaimed where no connection of Python's sqlite3 is opened in this process.
     """
-    if trial.store.spec.name.startswith("cmd:"):
+    if is_hosted(trial.store):
         raise NotClaimed("the store lives in another process, so its statements cannot be seen")
     trial.store.close()
     with traced(steps=steps) as trace:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,13 +17,13 @@ from sessionproof.contract.verdicts import Finding
 from sessionproof.history import files
 from sessionproof.history.columns import MISSING, NONE, F, Phase, Type
 from sessionproof.scripts.races import attempts_for
-from sessionproof.trials.crowds import kinds_of
+from sessionproof.trials.crowds import crews, kinds_of
 from sessionproof.trials.narrowing import narrowed
 from sessionproof.trials.rounds import Played, Rounds, parent_of, told
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.windows import finding_of, with_history
-from sessionproof.workload.crews import Crew, Kind, NothingToSay, crew, is_hosted
+from sessionproof.workload.crews import Crew, Kind, is_hosted
 from sessionproof.workload.mixes import MIXES
 
 _READS = (F.READ, F.READ_LAST, F.PAGES)
@@ -173,7 +172,7 @@ def one_round(trial: Trial, kind: Kind, *, script: Sequence[str] = ()) -> None:
     ``script`` shows that none of them is served.
     """
     row = Row(("hot",), _AT_EVERY_LEVEL, _appends)
-    with _crews(trial, [kind]) as (one,):
+    with crews(trial, {kind: None}) as (one,):
         rounds = Rounds(trial)
         played = rounds.play(one, "hot")
         _conclude(trial, rounds, one, played, row, number=1)
@@ -200,29 +199,20 @@ def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
     if not mixes:
         raise NotClaimed("the store has no operation that this is about")
     start, rounds = monotonic_s(), Rounds(trial)
-    with _crews(trial, kinds) as crews:
+    with crews(trial, dict.fromkeys(kinds)) as gathered:
         for turn in itertools.count():
-            one = crews[turn % len(crews)]
-            shift = turn // math.lcm(len(crews), len(mixes))  # so that each plays every mix
+            one = gathered[turn % len(gathered)]
+            shift = turn // math.lcm(len(gathered), len(mixes))  # so that each plays every mix
             played = rounds.play(one, mixes[(turn + shift) % len(mixes)])
             _conclude(trial, rounds, one, played, row, number=number)
             if played.counts:
                 trial.count(unit, row.counted(played))
                 trial.count("rounds")
-            whole = turn + 1 >= max(len(mixes), len(crews))
+            whole = turn + 1 >= max(len(mixes), len(gathered))
             if trial.enough(monotonic_s() - start) and (whole or trial.time_is_up()):
                 break
-        rounds.measure(crews)
+        rounds.measure(gathered)
     _tell(trial, rounds)
-
-
-@contextmanager
-def _crews(trial: Trial, kinds: Sequence[Kind]) -> Iterator[list[Crew]]:
-    with ExitStack() as stack:
-        try:
-            yield [stack.enter_context(crew(kind, trial.store)) for kind in kinds]
-        except NothingToSay as why:
-            raise CouldNotTell(str(why)) from None
 
 
 def _broken(

@@ -44,7 +44,7 @@ class Drawing:
 
     def has(self, f: F) -> bool:
         """Whether the store can be asked so."""
-        return _has(self.capabilities, f)
+        return has(self.capabilities, f)
 
     @property
     def batch(self) -> int:
@@ -67,7 +67,8 @@ class Drawing:
         return self.random.choice(_LIMITS) if f is F.PAGES else 0
 
 
-def _has(capabilities: Collection[str], f: F) -> bool:
+def has(capabilities: Collection[str], f: F) -> bool:
+    """Whether a store with these capabilities can be asked for this."""
     return f not in _METHODS or not _METHODS[f].isdisjoint(capabilities)
 
 
@@ -85,7 +86,7 @@ class Mix:
 
     def fits(self, capabilities: Collection[str]) -> bool:
         """Whether the store has one of the methods that the mix is about."""
-        return not self.needs or any(_has(capabilities, f) for f in self.needs)
+        return not self.needs or any(has(capabilities, f) for f in self.needs)
 
 
 def round_of(
