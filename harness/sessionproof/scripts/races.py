@@ -100,6 +100,16 @@ def _constants(race: Race) -> Iterator[str]:
     yield "Done = namedtuple('Done', 'client call texts outcome answer began ended')"
 
 
+def _meets(race: Race) -> int:
+    """After how many calls clients wait for each other.
+
+    Two appends of one client change places only where it does not wait for others in between.
+    """
+    if race.anomaly is Anomaly.WRITE_ORDER:
+        return max(race.meets, *map(len, race.programs))
+    return race.meets
+
+
 _WORK = {True: "store, session, client", False: "store, session, client, ready"}
 
 
@@ -110,7 +120,7 @@ def _work(race: Race, called: Collection[F]) -> Iterator[str]:
         yield "for place, (call, n) in enumerate(PROGRAMS[client]):"
     else:
         yield "for place in range(max(map(len, PROGRAMS))):"
-        yield f"    if place % {race.meets} == 0:"
+        yield f"    if place % {_meets(race)} == 0:"
         yield "        ready.wait(60)  # clients stay together"
         yield "    if place >= len(PROGRAMS[client]):"
         yield "        continue"
