@@ -323,8 +323,8 @@ def test_a_count_that_never_was_is_seen_where_real_time_counts():
 
 def test_attempts_follow_the_rate():
     """Rare breaks are tried more often, and slow stores not for ever."""
-    assert attempts_for(12, 12, 0.001) == 20
-    assert attempts_for(3, 10, 0.001) == 68
+    assert attempts_for(12, 12, 0.001) == 150
+    assert attempts_for(3, 10, 0.001) == 150
     assert attempts_for(0, 10, 0.001) == 200
     assert attempts_for(1, 10, 0.2) == 40
     assert attempts_for(1, 10, 10.0) == 20

@@ -24,6 +24,7 @@ _METHODS = {
     F.COUNT: "count", F.CREATE: "create", F.DELETE: "delete",
 }  # fmt: skip
 _ATTEMPTS_MOST, _ATTEMPTS_LEAST = 200, 20
+_ATTEMPTS_USUAL = 150  # a script has less pressure than the harness; a break ends it early
 _SECONDS = 8.0  # for all attempts of a script
 _SHOWN = 3  # attempts that fail are enough
 _MISSED = 0.05  # of the runs of a script may show nothing
@@ -61,7 +62,7 @@ def attempts_for(failed: int, tried: int, attempt_s: float) -> int:
     rate = min(failed / tried, 0.99) if tried and failed else 1 / 50
     wanted = math.ceil(8 * math.log(_MISSED) / math.log(1 - rate))  # it is not our own machinery
     bearable = int(_SECONDS / max(attempt_s, 1e-4))
-    return max(_ATTEMPTS_LEAST, min(wanted, bearable, _ATTEMPTS_MOST))
+    return max(_ATTEMPTS_LEAST, min(max(wanted, _ATTEMPTS_USUAL), bearable, _ATTEMPTS_MOST))
 
 
 def race_script(race: Race) -> tuple[str, ...]:
