@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import counters, drift, failures, together
+from sessionproof.trials import counters, crash, drift, failures, io_errors, together
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -38,6 +38,12 @@ def test_a_failed_write_leaves_the_counters(trial: Trial) -> None:
     failures.after_failures(trial)
 
 
+@guarantee("CNT-04")
+def test_a_write_that_fails_below_the_store_leaves_the_counters(trial: Trial) -> None:
+    """When a write or a sync of the store fails, counts and totals stay those of the messages."""
+    io_errors.survives(trial)
+
+
 @guarantee("CNT-05")
 def test_no_reader_sees_counts_that_never_were(trial: Trial) -> None:
     """While threads or tasks append, every count is one that the session had just then."""
@@ -60,6 +66,12 @@ def test_counters_are_right_after_many_writers(trial: Trial) -> None:
 def test_counters_are_right_after_many_processes(trial: Trial) -> None:
     """After several processes have appended, the counters are those of the messages."""
     together.across(trial)
+
+
+@guarantee("CNT-07")
+def test_counters_are_right_after_a_crash(trial: Trial) -> None:
+    """After a crash at any write, counts and totals are those of the messages that are there."""
+    crash.survives(trial)
 
 
 @guarantee("CNT-08")

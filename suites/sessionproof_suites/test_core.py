@@ -27,7 +27,17 @@ from sessionproof.contract.operations import (
     Replace,
     SetState,
 )
-from sessionproof.trials import batches, copies, faults, inputs, reopening, sharing, together
+from sessionproof.trials import (
+    batches,
+    copies,
+    crash,
+    faults,
+    inputs,
+    io_errors,
+    reopening,
+    sharing,
+    together,
+)
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript
@@ -216,6 +226,12 @@ def test_a_creation_is_whole_or_not_at_all(trial: Trial) -> None:
     batches.whole_or_not_at_all(trial, batches.CREATE)
 
 
+@guarantee("CORE-13")
+def test_a_creation_survives_a_crash_whole_or_not_at_all(trial: Trial) -> None:
+    """After a crash inside a creation, the session has all of its first messages, or is not."""
+    crash.survives(trial)
+
+
 @guarantee("CORE-14")
 def test_repetition_is_data(trial: Trial) -> None:
     """N equal messages count n, and an equal batch sent twice counts twice."""
@@ -252,10 +268,22 @@ def test_a_replacement_is_whole_or_not_at_all(trial: Trial) -> None:
     batches.whole_or_not_at_all(trial, batches.REPLACE)
 
 
+@guarantee("CORE-15")
+def test_a_replacement_survives_a_crash_whole_or_not_at_all(trial: Trial) -> None:
+    """After a crash inside a replacement, the old history is there, or the new one."""
+    crash.survives(trial)
+
+
 @guarantee("CORE-16")
 def test_what_cannot_be_stored_raises(trial: Trial) -> None:
     """An append under a lock, into a broken table or onto a full disk is kept, or raises."""
     faults.kept_or_refused(trial)
+
+
+@guarantee("CORE-16")
+def test_what_fails_below_the_store_raises(trial: Trial) -> None:
+    """An append whose write or sync fails raises, or is kept."""
+    io_errors.survives(trial)
 
 
 @guarantee("CORE-17")

@@ -50,6 +50,10 @@ class Anomaly(StrEnum):
     STARVED = "starvation"
     BLOCKED_READER = "blocked-reader"
     LEFT_OPEN = "left-open"
+    UNREADABLE = "unreadable"
+    PARTIAL = "partial-operation"
+    STUCK = "stuck"
+    SWALLOWED = "swallowed-error"
     HANG = "hang"
     CRASH = "crash"
 
@@ -97,6 +101,10 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.STARVED: "a client completed nothing while another completed a thousand operations",
     Anomaly.BLOCKED_READER: "a reader waited for a writer",
     Anomaly.LEFT_OPEN: "a file, a thread or a process of the store outlives its handle",
+    Anomaly.UNREADABLE: "what was stored can no longer be opened or read",
+    Anomaly.PARTIAL: "an operation that was interrupted took effect in part",
+    Anomaly.STUCK: "after a crash or a fault the store does not go on",
+    Anomaly.SWALLOWED: "an operation returned normally although its writing failed",
     Anomaly.HANG: "an operation did not end within its deadline",
     Anomaly.CRASH: "the process of the store ended during an operation",
 }

@@ -49,6 +49,10 @@ DURABLE = Claim(
     words="durability of at least process",
     made=lambda claims: claims.at_least("durability", "process"),
 )
+POWER = Claim(
+    words="durability of at least power",
+    made=lambda claims: claims.at_least("durability", "power"),
+)
 VALIDATES = Claim(words="validates", made=lambda claims: claims.validates)
 CALLER_IDS = Claim(words="session_ids=caller", made=lambda claims: claims.session_ids == "caller")
 RETENTION = Claim(words="limits.retention", made=lambda claims: claims.limits.retention is not None)
@@ -375,6 +379,16 @@ _ROWS = (
         claim=CONCURRENT,
     ),
     Guarantee(
+        id="CNT-07",
+        promise="After a crash at any write, counts and totals are those of the messages.",
+        damage="The server is killed; since then the chat says 13 messages and shows 12, and what "
+        "trims it trims the wrong one.",
+        unit="states",
+        least=50,
+        needs=("get|count",),
+        claim=DURABLE,
+    ),
+    Guarantee(
         id="CNT-08",
         promise="Editing a message keeps the totals of its session and of every other right.",
         damage="A corrected message keeps its old price: 20 tokens recorded, 510 used.",
@@ -547,6 +561,74 @@ _ROWS = (
         unit="openings",
         least=8,
         claim=PROCESSES,
+    ),
+    Guarantee(
+        id="DUR-01",
+        promise="After kill -9 at any moment, every acknowledged message is there when the store "
+        "is opened again.",
+        damage="A new version is rolled out; the answers of the last seconds, which users have "
+        "already read, are gone.",
+        unit="crashes",
+        least=20,
+        claim=DURABLE,
+    ),
+    Guarantee(
+        id="DUR-02",
+        promise="After kill -9 at any single write, what is there is whole: no operation is half "
+        "done, and nothing is there that was not sent.",
+        damage="The process is killed inside a batch: the tool's result is there without the call "
+        "that asked for it, and each further request to the model is refused.",
+        unit="writes",
+        least=20,
+        claim=DURABLE,
+    ),
+    Guarantee(
+        id="DUR-03",
+        promise="After a loss of power at any point, the store opens, is whole, and has every "
+        "message that it acknowledged.",
+        damage="The machine loses power; in the morning the last hour of each chat is missing, "
+        "or the file cannot be opened.",
+        unit="states",
+        least=50,
+        claim=POWER,
+    ),
+    Guarantee(
+        id="DUR-04",
+        promise="When a file operation fails, or the disk is full, the call raises, earlier data "
+        "stays, and the store works again once there is space.",
+        damage="The disk was full for a minute. What was written before can no longer be read, "
+        "or nothing is stored any more until somebody restarts the service.",
+        unit="faults",
+        least=5,
+    ),
+    Guarantee(
+        id="DUR-05",
+        promise="After a crash the store opens by itself, and goes on.",
+        damage="After each crash somebody must delete a lock file by hand, at three in the "
+        "morning.",
+        unit="states",
+        least=50,
+        claim=DURABLE,
+    ),
+    Guarantee(
+        id="DUR-07",
+        promise="A location that cannot be written, or is not there, is refused with a clear "
+        "error, and nothing is created elsewhere.",
+        damage="The volume was not mounted; the chats of a day went to a folder that the next "
+        "start wiped.",
+        unit="places",
+        least=2,
+    ),
+    Guarantee(
+        id="STATE-03",
+        promise="State that is written together with messages is there with them, or not at all, "
+        "also after a crash.",
+        damage="The order is noted as sent, and the message that says so is missing: it is sent "
+        "again.",
+        unit="states",
+        least=20,
+        needs=("append_with_state",),
+        claim=DURABLE,
     ),
     Guarantee(
         id="SEC-01",

@@ -180,7 +180,44 @@ class Traffic:
     kind: Literal["traffic"] = "traffic"
 
 
-Measured: TypeAlias = Speed | Size | Growth | Load | Memory | Traffic
+@dataclass(frozen=True, kw_only=True)
+class CrashCell:
+    """What the states of one crash point showed: ``worst`` names an anomaly, empty for none.
+
+    ``point`` is the number of the change after which the crash came; ``said`` tells that change.
+    ``bad`` of the ``judged`` states were wrong. ``acknowledged`` counts the operations that had
+    been answered by then.
+    """
+
+    point: int
+    said: str
+    acknowledged: int
+    judged: int
+    bad: int
+    worst: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crashes:
+    """All crash points of one recording under one crash model.
+
+    ``existing`` counts the distinct states that the model allows, ``judged`` those that were
+    opened. ``claimed`` says whether what the store claims covers this model. ``by_anomaly`` counts
+    states by what was wrong.
+    """
+
+    model: str
+    clients: str
+    existing: int
+    judged: int
+    claimed: bool
+    cells: tuple[CrashCell, ...]
+    by_anomaly: Mapping[str, int]
+    note: str = ""
+    kind: Literal["crashes"] = "crashes"
+
+
+Measured: TypeAlias = Speed | Size | Growth | Load | Memory | Traffic | Crashes
 
 
 def measured_from_json(value: Mapping[str, Any]) -> Measured:
@@ -206,6 +243,9 @@ def measured_from_json(value: Mapping[str, Any]) -> Measured:
             return Load(**{**value, "points": points})
         case "memory":
             return Memory(**_tuples(value, "calls", "kept_bytes"))
+        case "crashes":
+            cells = tuple(CrashCell(**cell) for cell in value["cells"])
+            return Crashes(**{**value, "cells": cells})
         case "traffic":
             phases = tuple(Phase(**phase) for phase in value["phases"])
             lists = _tuples(value, "done", "failed", "p50_us", "p99_us")

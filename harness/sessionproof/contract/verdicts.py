@@ -107,6 +107,40 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileStep:
+    """One thing that the store did to its files, or an answer that it gave, in one order.
+
+    ``at`` is its number among all of the recording. ``file`` names its lane: a path below the
+    location, or ``client 1`` for an answer. ``kind`` is write, size, name, sync or answer; ``said``
+    tells it in short, as in "4,096 bytes at 8,192" or "fsync". ``survived`` is what the crash left
+    of it: yes, no, or torn; "after" for what came after the crash.
+    """
+
+    at: int
+    file: str
+    kind: str
+    said: str
+    survived: str = "yes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrashWindow:
+    """What was done to the files around a crash that a store did not survive.
+
+    ``model`` is the crash model; the crash comes after the change number ``point``, of ``points``.
+    ``sentence`` says what was left and why that is wrong. ``left_out`` counts steps of the
+    recording that are not in ``steps``.
+    """
+
+    model: str
+    point: int
+    points: int
+    sentence: str
+    steps: tuple[FileStep, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One break, with its evidence.
 
@@ -119,7 +153,8 @@ class Finding:
     Python that run: they open a ``store`` by ``open_store(location)``, fail as long as it is
     broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was
     made of it. ``steps`` are the operations with what came of them; empty where they were not
-    recorded. ``window`` is the part of a concurrent history that shows it, if there was one.
+    recorded. ``window`` is the part of a concurrent history that shows it, if there was one;
+    ``crash`` what was done to the files around a crash.
     """
 
     anomaly: Anomaly
@@ -134,6 +169,7 @@ class Finding:
     reproducer: Reproducer | None = None
     steps: tuple[Step, ...] = ()
     window: Window | None = None
+    crash: CrashWindow | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +223,7 @@ def finding_from_json(value: Mapping[str, Any]) -> Finding:
             "reproducer": None if reproducer is None else Reproducer(**reproducer),
             "steps": tuple(map(_step_from_json, value["steps"])),
             "window": None if value["window"] is None else _window_from_json(value["window"]),
+            "crash": None if value["crash"] is None else _crash_from_json(value["crash"]),
         }
     )
 
@@ -205,6 +242,10 @@ def _window_from_json(value: Mapping[str, Any]) -> Window:
             "order": tuple(value["order"]),
         }
     )
+
+
+def _crash_from_json(value: Mapping[str, Any]) -> CrashWindow:
+    return CrashWindow(**{**value, "steps": tuple(FileStep(**step) for step in value["steps"])})
 
 
 def _step_from_json(value: Mapping[str, Any]) -> Step:

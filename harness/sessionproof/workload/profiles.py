@@ -29,6 +29,9 @@ class Profile:
     ``rounds`` is how often speeds are measured, each time with their floors. ``messages`` and
     ``sessions`` are the sizes at which growth is measured, rising, at least three. ``patient`` says
     that the messages were asked for, and are to be reached while a test's deadline allows it.
+
+    ``states`` is how many files after a crash are judged, ``kills`` how often processes are killed
+    under load, ``injected`` how many system calls are made to fail; 0 for as many as there are.
     """
 
     name: str
@@ -41,6 +44,9 @@ class Profile:
     sessions: tuple[int, ...] = (1_000, 10_000, 100_000)
     deadlines: Deadlines = Deadlines()
     patient: bool = False
+    states: int = 3_000
+    kills: int = 30
+    injected: int = 40
 
     def limit_s(self, usual_s: float, part: float) -> float:
         """Seconds for work on large sizes; if patient, this part of a test's deadline or more."""
@@ -57,6 +63,9 @@ PROFILES: dict[str, Profile] = {
             rounds=40,
             messages=(300, 1_000, 3_000, 10_000, 30_000),
             sessions=(30, 300, 3_000),
+            states=300,
+            kills=5,
+            injected=10,
         ),
         Profile(name="gate", share_s=0.75, shrink_s=3.0),
         Profile(
@@ -66,6 +75,9 @@ PROFILES: dict[str, Profile] = {
             rounds=400,
             messages=(1_000, 10_000, 100_000, 300_000, 1_000_000),
             deadlines=Deadlines(operation_s=60.0, test_s=600.0, run_s=7200.0),
+            states=0,
+            kills=5_000,
+            injected=0,
         ),
     )
 }
