@@ -1,6 +1,7 @@
 """Readers beside writers: an outsider with the write lock, and appends that take long."""
 
 import threading
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -90,9 +91,36 @@ def test_a_read_that_fails_beside_a_writer_is_told(trial_of):
     assert "locked" in caught.value.finding.seen
 
 
+class Fair:
+    """A lock that is given in the order in which it was asked for.
+
+    A plain one may go round between few threads for as long as another waits.
+    """
+
+    def __init__(self):
+        self.door, self.waiting, self.held = threading.Lock(), deque(), False
+
+    def __enter__(self):
+        with self.door:
+            if not self.held:
+                self.held = True
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self.waiting.append(turn)
+        turn.acquire()
+
+    def __exit__(self, *_):
+        with self.door:
+            if self.waiting:
+                self.waiting.popleft().release()
+            else:
+                self.held = False
+
+
 def test_one_lock_for_all_locations_is_no_proof(trial_of):
     """Reads elsewhere wait too, so it may be the machine: that is doubt, not a break."""
-    lock = threading.Lock()
+    lock = Fair()
 
     class OneLockForAll(LinesUnderLock):
         def append(self, session_id, messages):

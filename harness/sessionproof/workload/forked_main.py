@@ -54,6 +54,14 @@ class _Client:
         location = Location(Path(request["root"]), request["url"], request["namespace"])
         self.store = self._done(find_store(request["store"]).open(location))
 
+    def leave_loop(self) -> None:
+        """Go on with a new event loop, as every child must.
+
+        The old one's selector and its wake-up pipe are shared with the parent: the child would
+        take what wakes the parent.
+        """
+        self._loop = asyncio.new_event_loop()
+
     def append(self, text: str) -> None:
         """Append one message to the session that both sides use."""
         timed = self._sample.created_at_us is not None
@@ -73,6 +81,7 @@ def _child(client: _Client, request: dict[str, Any], pipe: int) -> None:
     """Append in the child and write what came of it into the pipe; never returns."""
     try:
         faulthandler.dump_traceback_later(request["child_s"], exit=True)
+        client.leave_loop()
         lines = []
         if not request["inherits"]:
             own = request | {"first_us": request["first_us"] + 1_000}
