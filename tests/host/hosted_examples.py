@@ -91,6 +91,10 @@ class Plain:
     def set_state(self, sid, key, value):
         self.state[sid, key] = value
 
+    def append_with_state(self, sid, batch, state):
+        self.state |= {(sid, key): value for key, value in state.items()}
+        return self.append(sid, batch)
+
     def add_llm_model(self, model):
         self.state["models", model] = True
 

@@ -125,6 +125,7 @@ def exercised(store):
     store.edit_message("t", "m", full)
     store.delete_message("t", "m")
     store.set_state("t", "k", {"v": None})
+    store.append_with_state("t", [full], {"k": {"v": 1}})
     store.get_state("t", "k")
     store.list()
     store.tables()

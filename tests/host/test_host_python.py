@@ -63,6 +63,7 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         ("edit_message", ("s", "m2", Message("user", "c", id="m2")), {}),
         ("delete_message", ("s", "m1"), {}), ("pop_last", ("s",), {}), ("pop_last", ("s",), {}),
         ("replace", ("s", [FULL]), {}), ("set_state", ("s", "k", {"deep": [1.0]}), {}),
+        ("append_with_state", ("s", [FULL], {"k": [None], "l": 1.5}), {}),
         ("get_state", ("s", "k"), {}), ("get_state", ("s", "none"), {}), ("tables", (), {}),
         ("add_llm_model", ("large-1",), {}), ("set_llm_model", ("s", "large-1"), {}),
         ("set_llm_model", ("s", None), {}), ("delete_llm_model", ("large-1",), {}),

@@ -243,7 +243,7 @@ def test_every_operation_is_judged_in_every_session():
     lines = (
         "append s0 [a]", "read s0", "create s0 [a]", "get s0", "list", "delete s0", "clear s0",
         "last s0 1", "pages s0 1", "count s0", "pop s0", "remove s0 0", "edit s0 0 x",
-        "replace s0 [x]", "state s0 k", "set s0 k 1", "reopen",
+        "replace s0 [x]", "state s0 k", "set s0 k 1", "both s0 k 1 [a]", "reopen",
     )  # fmt: skip
     operations = [done.operation for done in h(*lines)]
     assert set(map(type, operations)) == set(Operation.__args__)
@@ -253,6 +253,18 @@ def test_every_operation_is_judged_in_every_session():
                 before = dict(world)
                 assert expect(world, operation, claims).refusal in ("never", "may", "must")
                 assert world == before
+
+
+def test_messages_and_state_take_effect_together():
+    """An append with state of unknown outcome leaves both or nothing, and is refused as appends."""
+    together = ("set s0 k 1", "both s0 k 2 [a] info")
+    for seen, right in ((("2", "[a]"), True), (("1", "[]"), True), (("2", "[]"), False)):
+        lines = (f"state s0 k {seen[0]}", f"read s0 {seen[1]}")
+        assert accepted(*together, *lines) is right
+        assert accepted(*together, *reversed(lines)) is right
+    assert accepted("both s0 k 2 [a b]", "state s0 k 2", "read s0 [a b]", "count s0 2")
+    assert accepted("both s0 k 2 [a] fail", "read s0 []", claims=REFUSES)
+    assert not accepted("both s0 k 2 [a]", claims=REFUSES)
 
 
 def test_worlds_are_remembered_once():

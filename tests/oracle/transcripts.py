@@ -1,13 +1,14 @@
 """Transcripts in one line an operation, for the tests of the oracle and of the checks.
 
 ``append s0 [a b]`` appends two messages, ``read s0 [a b]`` has read them, ``pop s0 a`` took one
-away. A line ends with how it ended, if not well: ``fail`` (NotFound), ``fail:Conflict``, ``info``.
+away, ``both s0 k 1 [a]`` appended one and set a key. A line ends with how it ended, if not well: ``fail`` (NotFound), ``fail:Conflict``, ``info``.
 ``#`` in a receipt stands for its numbers: ``append s0 [a b] #1,2``.
 """
 
 from sessionproof.contract.message import Message, Receipt, SessionInfo
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Completed,
     Count,
@@ -101,5 +102,6 @@ _WORDS = {
     "replace": lambda g, p: (Replace(g[0], _flat(p)), None),
     "state": lambda g, p: (GetState(g[0], g[1]), _number(g[2]) if g[2:] else None),
     "set": lambda g, p: (SetState(g[0], g[1], int(g[2])), None),
+    "both": lambda g, p: (AppendWithState(g[0], _flat(p), {g[1]: int(g[2])}), None),
     "reopen": lambda g, p: (Reopen(), None),
 }

@@ -34,7 +34,7 @@ def test_does_all_that_the_store_does(tmp_path: Path):
     async def main() -> None:
         async with AsyncReferenceStore(tmp_path, preset="cli", durability="process") as store:
             assert shape_problems(store) == []
-            assert len(capabilities_of(store)) == 18
+            assert len(capabilities_of(store)) == 19
             assert store.claims.durability == "process"
             assert await store.create("s", messages=say("a"), title="t") == "s"
             receipt = await store.append("s", say("b"))
@@ -59,6 +59,9 @@ def test_does_all_that_the_store_does(tmp_path: Path):
             assert (await store.get("s")).llm_model == "m"
             await store.set_state("s", "k", [1])
             assert await store.get_state("s", "k") == [1]
+            assert (await store.append_with_state("t", say("x"), {"k": 2})).seqs == (1,)
+            assert (await store.count("t"), await store.get_state("t", "k")) == (1, 2)
+            await store.delete("t")
             assert (await store.tables()).messages == "messages"
             with pytest.raises(Conflict):
                 await store.create("s")

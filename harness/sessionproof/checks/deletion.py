@@ -9,6 +9,7 @@ from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message, SessionInfo, canonical
 from sessionproof.contract.operations import (
+    AppendWithState,
     Completed,
     Count,
     Delete,
@@ -118,6 +119,8 @@ def _follow(done: Completed, lives: dict[str, _Life]) -> None:
     life.messages += messages_of(operation)
     if isinstance(operation, SetState):
         life.states.add(operation.key)
+    elif isinstance(operation, AppendWithState):
+        life.states |= operation.state.keys()
 
 
 def _risen(

@@ -10,16 +10,13 @@ from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
-    Append,
     Completed,
-    Create,
-    EditMessage,
     List,
     Operation,
     Read,
     Reopen,
-    Replace,
     as_call,
+    messages_of,
 )
 
 
@@ -117,11 +114,5 @@ def _leaked(
 
 def _texts(operation: Operation) -> set[str]:
     """The texts that an operation puts into its session."""
-    match operation:
-        case Append(_, messages) | Create(_, messages) | Replace(_, messages):
-            sent = messages
-        case EditMessage(_, _, message):
-            sent = (message,)
-        case _:
-            sent = ()
+    sent = messages_of(operation)
     return {message.content for message in sent if isinstance(message.content, str)}

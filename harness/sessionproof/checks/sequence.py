@@ -12,6 +12,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Completed,
     Delete,
@@ -36,7 +37,7 @@ def judge_numbers(transcript: Sequence[Completed], claims: Claims) -> Fault | No
         if done.outcome.type != "ok":
             continue
         match done.operation:
-            case Append(session, messages) if messages:
+            case Append(session, messages) | AppendWithState(session, messages) if messages:
                 numbers = sessions.setdefault(session, _Numbers())
                 fault = _append_fault(index, done, numbers, claims)
                 if fault:
@@ -70,7 +71,7 @@ def count_numbers(transcript: Sequence[Completed]) -> int:
     return sum(
         len(done.outcome.value.seqs or ())
         for done in transcript
-        if isinstance(done.operation, Append) and done.outcome.value is not None
+        if isinstance(done.operation, Append | AppendWithState) and done.outcome.value is not None
     )
 
 

@@ -18,6 +18,7 @@ from sessionproof.contract.operations import (
     HANG,
     MALFORMED,
     Append,
+    AppendWithState,
     Completed,
     Count,
     Create,
@@ -94,7 +95,7 @@ def judge(
 
 
 def _appends(operation: Operation) -> bool:
-    return isinstance(operation, Append | Create)
+    return isinstance(operation, Append | AppendWithState | Create)
 
 
 def _nothing(_operation: Operation) -> bool:
@@ -144,7 +145,7 @@ def judge_receipts(transcript: Sequence[Completed]) -> Fault | None:
     by: dict[str, int] = {}
     for index, done in enumerate(transcript):
         match done.operation:
-            case Append(session, messages) if messages:
+            case Append(session, messages) | AppendWithState(session, messages) if messages:
                 receipt = done.outcome.value
                 answered[session] = (receipt.ids if receipt is not None else None) or ()
                 by[session] = index
@@ -202,8 +203,8 @@ def evidence_of(transcript: Sequence[Completed]) -> Counter[str]:
             case ReadPages():
                 out["reads"] += 1
                 out["messages"] += sum(map(len, done.outcome.value))
-            case Append(_, messages) | Create(_, messages) | Replace(_, messages):
-                out["batches"] += len(messages) > 1
+            case Append() | AppendWithState() | Create() | Replace():
+                out["batches"] += len(done.operation.messages) > 1
             case Reopen():
                 out["reopenings"] += 1
     return out
@@ -279,7 +280,7 @@ def _difference(
         return Difference(
             Anomaly.ACCEPTED_INVALID if isinstance(operation, Create) else Anomaly.PHANTOM_SESSION,
             "a refusal: the session is unknown, and the store claims to refuse that"
-            if isinstance(operation, Append)
+            if isinstance(operation, Append | AppendWithState)
             else "a refusal: the session exists",
             f"it was accepted and answered {value!r}",
         )
@@ -362,7 +363,7 @@ def _elsewhere(before: Sequence[Completed], world: World, session: str) -> Elsew
     sent = [
         (done, done.operation.messages)
         for done in before
-        if isinstance(done.operation, Append | Create | Replace)
+        if isinstance(done.operation, Append | AppendWithState | Create | Replace)
     ]
     living = {id(message) for other in world.values() for message in other.messages}
     return Elsewhere(

@@ -136,13 +136,22 @@ class SetState:
 
 
 @dataclass(frozen=True, slots=True)
+class AppendWithState:
+    """Add messages to the end of a session and set keys of its state, in one step."""
+
+    session: str
+    messages: tuple[Message, ...]
+    state: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Reopen:
     """Close the handle and open the location again."""
 
 
 Operation: TypeAlias = (
     Append | Read | Create | Get | List | Delete | Clear | ReadLast | ReadPages | Count | PopLast
-    | DeleteMessage | EditMessage | Replace | GetState | SetState | Reopen
+    | DeleteMessage | EditMessage | Replace | GetState | SetState | AppendWithState | Reopen
 )  # fmt: skip
 Program: TypeAlias = tuple[Operation, ...]
 
@@ -184,7 +193,8 @@ _METHODS: dict[type, str] = {
     Append: "append", Read: "read", Create: "create", Get: "get", List: "list",
     Delete: "delete", Clear: "clear", ReadLast: "read_last", ReadPages: "page", Count: "count",
     PopLast: "pop_last", DeleteMessage: "delete_message", EditMessage: "edit_message",
-    Replace: "replace", GetState: "get_state", SetState: "set_state", Reopen: "close",
+    Replace: "replace", GetState: "get_state", SetState: "set_state",
+    AppendWithState: "append_with_state", Reopen: "close",
 }  # fmt: skip
 
 
@@ -203,6 +213,8 @@ def messages_of(operation: Operation) -> tuple[Message, ...]:
     """The messages that the operation puts into its session; none for those that put none."""
     match operation:
         case Append(_, messages) | Create(_, messages) | Replace(_, messages):
+            return messages
+        case AppendWithState(_, messages):
             return messages
         case EditMessage(_, _, message):
             return (message,)
@@ -235,6 +247,8 @@ def as_call(operation: Operation) -> str:
             return f"store.get_state({session!r}, {key!r})"
         case SetState(session, key, value):
             return f"store.set_state({session!r}, {key!r}, {value!r})"
+        case AppendWithState(session, messages, state):
+            return f"store.append_with_state({session!r}, [{_calls(messages)}], {dict(state)!r})"
         case _:
             return f"store.{method_of(operation)}({operation.session!r})"
 

@@ -143,6 +143,19 @@ class SetsState(Protocol):
         ...
 
 
+class AppendsWithState(Protocol):
+    """Messages are added, and state is set, in one step."""
+
+    def append_with_state(
+        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
+    ) -> Receipt | None:
+        """Add messages and set keys of the session's state; both are there, or neither.
+
+        A store that does not claim atomic batches owes this for one message at a time.
+        """
+        ...
+
+
 class AddsLlmModels(Protocol):
     """The models that sessions may name are kept."""
 
@@ -222,7 +235,7 @@ def _methods(*protocols: type) -> Mapping[str, Capability]:
 CORE = _methods(SessionStore)
 CAPABILITIES = _methods(
     Creates, Gets, Lists, Deletes, Clears, ReadsLast, Pages, Counts, PopsLast, DeletesMessages,
-    EditsMessages, Replaces, GetsState, SetsState, AddsLlmModels, SetsLlmModel,
+    EditsMessages, Replaces, GetsState, SetsState, AppendsWithState, AddsLlmModels, SetsLlmModel,
     DeletesLlmModels, ShowsTables,
 )  # fmt: skip
 

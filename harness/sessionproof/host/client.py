@@ -6,7 +6,7 @@ import itertools
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sessionproof.contract.claims import Claims, claims_from_json
@@ -179,6 +179,14 @@ class HostedStore:
     def set_state(self, session_id: str, key: str, value: Json) -> None:
         """Set one key; other keys stay."""
         self._call("set_state", session_id=session_id, key=key, value=value)
+
+    def append_with_state(
+        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
+    ) -> Receipt | None:
+        """Add messages and set keys of the session's state in one step."""
+        return self._call(  # type: ignore[no-any-return]
+            "append_with_state", session_id=session_id, messages=messages, state=state
+        )
 
     def add_llm_model(self, name: str) -> None:
         """Make an LLM's model known."""

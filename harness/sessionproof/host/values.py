@@ -234,8 +234,10 @@ _MESSAGES = Answer(_TO_JSON["messages"], _FROM_JSON["messages"])
 _NOTHING = Answer(lambda _: None, _null)
 _INFO = Answer(_record_to_json(SessionInfo), _record_from_json(SessionInfo))
 
+_RECEIPT = Answer(_or_none(_receipt_to_json), _or_none(_receipt_from_json))
+
 ANSWERS: dict[str, Answer] = {
-    "append": Answer(_or_none(_receipt_to_json), _or_none(_receipt_from_json)),
+    "append": _RECEIPT,
     "read": _MESSAGES,
     "close": _NOTHING,
     "create": Answer(_text, _text),
@@ -252,6 +254,7 @@ ANSWERS: dict[str, Answer] = {
     "replace": _NOTHING,
     "get_state": Answer(_plain, _plain),
     "set_state": _NOTHING,
+    "append_with_state": _RECEIPT,
     "add_llm_model": _NOTHING,
     "set_llm_model": _NOTHING,
     "delete_llm_model": _NOTHING,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -20,6 +20,7 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Count,
     Create,
@@ -83,10 +84,7 @@ class MemoryStore:
         first = self.numbers.get(session_id, 0) + 1
         named = self._numbered(session_id, messages)
         self._do(Append(session_id, named))
-        return Receipt(
-            seqs=tuple(range(first, first + len(named))),
-            ids=tuple(str(message.id) for message in named),
-        )
+        return _receipt(first, named)
 
     def read(self, session_id: str) -> list[Message]:
         """All messages, oldest first."""
@@ -178,6 +176,15 @@ class MemoryStore:
         """Set one key."""
         self._do(SetState(session_id, key, deepcopy(value)))
 
+    def append_with_state(
+        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
+    ) -> Receipt:
+        """Add messages and set keys; answers as ``append`` does."""
+        first = self.numbers.get(session_id, 0) + 1
+        named = self._numbered(session_id, messages)
+        self._do(AppendWithState(session_id, named, deepcopy(dict(state))))
+        return _receipt(first, named)
+
     def add_llm_model(self, name: str) -> None:
         """Make a model known."""
         self.models.add(name)
@@ -197,6 +204,13 @@ class MemoryStore:
         if name in self.named.values():
             raise Refused(f"model {name!r} is in use")
         self.models.discard(name)
+
+
+def _receipt(first: int, named: Sequence[Message]) -> Receipt:
+    return Receipt(
+        seqs=tuple(range(first, first + len(named))),
+        ids=tuple(str(message.id) for message in named),
+    )
 
 
 def _total(session: Session, field: str) -> int:

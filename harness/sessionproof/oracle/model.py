@@ -15,6 +15,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Json, Message, SessionInfo, canonical
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Completed,
     Count,
@@ -125,6 +126,14 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
                 return Expectation(world, refusal="must")
             added = replace(old, messages=_kept(old.messages + messages, claims))
             return Expectation(_with(world, name, added))
+        case AppendWithState(_, messages, state):
+            if not messages and not state:
+                return Expectation(world, refusal=missing)
+            if session is None and claims.missing_session == "refuses":
+                return Expectation(world, refusal="must")
+            kept = _kept(old.messages + messages, claims)
+            both = replace(old, messages=kept, state={**old.state, **state})
+            return Expectation(_with(world, name, both))
         case Create(_, messages):
             made = _with(world, name, replace(old, messages=_kept(messages, claims), made=True))
             if session is None:

@@ -187,6 +187,12 @@ class AsyncReferenceStore:
         """See ``ReferenceStore.set_state``."""
         await self._write(lambda: self._store.set_state(session_id, key, value))
 
+    async def append_with_state(
+        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
+    ) -> Receipt:
+        """See ``ReferenceStore.append_with_state``."""
+        return await self._write(lambda: self._store.append_with_state(session_id, messages, state))
+
     async def add_llm_model(self, name: str) -> None:
         """See ``ReferenceStore.add_llm_model``."""
         await self._write(lambda: self._store.add_llm_model(name))

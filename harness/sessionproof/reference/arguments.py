@@ -31,6 +31,15 @@ def facts(texts: Mapping[str, Any], metadata: object) -> dict[str, Any]:
     return checked
 
 
+def pairs_of(state: object) -> list[tuple[str, str]]:
+    """Keys of a session's state with their values as JSON text; raises ``Refused``."""
+    if not isinstance(state, Mapping):
+        raise Refused(f"state must be a dict, not {type(state).__name__}")
+    return [
+        (checked_text(key, "key"), checked_json(value, "value")) for key, value in state.items()
+    ]
+
+
 def whole(value: object, what: str, *, least: int) -> int:
     """The value when it is an integer of at least so much; raises ``Refused``."""
     if type(value) is not int or not least <= value < MOST:

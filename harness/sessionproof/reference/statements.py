@@ -146,6 +146,24 @@ def set_state(db: sqlite3.Connection, key: str, pair: tuple[str, str], now_us: i
         fetch(db, _SET_STATE, (*pair, key))
 
 
+def append_with_state(
+    db: sqlite3.Connection,
+    key: str,
+    rows: Sequence[Row],
+    pairs: Sequence[tuple[str, str]],
+    now_us: int,
+) -> Receipt:
+    """Add rows and set keys of a session, which is created when it is unknown; ``Expired``."""
+    with transaction(db):
+        added = _insert_all(db, key, rows, now_us)
+        if not added:
+            _make_ready(db, key, now_us)
+            added = _insert_all(db, key, rows, now_us)
+        for pair in pairs:
+            fetch(db, _SET_STATE, (*pair, key))
+    return _receipt(rows, added)
+
+
 def split_id(name: str) -> tuple[str | None, int | None]:
     """Tag and number of an id that the store gave; two Nones for another."""
     match = _GIVEN_ID.fullmatch(name)

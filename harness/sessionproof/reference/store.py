@@ -15,12 +15,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 import sessionproof
-from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import Clock, SystemClock
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import (
-    MESSAGE_FIELDS,
     Json,
     Message,
     Page,
@@ -29,10 +27,17 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.store import SqliteTables
 from sessionproof.reference import opening, statements, steps
-from sessionproof.reference.arguments import SAME, Same, facts, no_message, no_session, whole
+from sessionproof.reference.arguments import (
+    SAME,
+    Same,
+    facts,
+    no_message,
+    no_session,
+    pairs_of,
+    whole,
+)
+from sessionproof.reference.claimed import CLAIMS
 from sessionproof.reference.codec import (
-    KINDS,
-    ROLES,
     checked_json,
     checked_text,
     decode,
@@ -52,19 +57,6 @@ Durability = Literal["power", "process"]
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
 
-# Two to three times what was measured against raw SQLite that checks and counts nothing: another
-# machine must not break them.
-_COSTS = {
-    "append": 6,
-    "get": 8,
-    "read_last": 9,
-    "page": 12,
-    "create": 16,
-    "update": 6,
-    "delete": 8,
-    "open": 16,
-}
-
 _open_stores: weakref.WeakSet[ReferenceStore] = weakref.WeakSet()
 
 
@@ -76,27 +68,7 @@ class ReferenceStore:
     a crash of the process, or a power loss as well.
     """
 
-    claims = Claims(
-        keeps=frozenset(MESSAGE_FIELDS),
-        roles=ROLES,
-        kinds=KINDS,
-        validates=True,
-        missing_session="creates",
-        session_ids="caller",
-        atomic_batches=True,
-        order="append",
-        handles="processes",
-        shared_handle=True,
-        writers=16,
-        concurrent_readers=True,
-        consistency="linearizable",
-        durability="power",
-        seq_start=1,
-        seq_after_delete="never",
-        private_files=True,
-        on_delete_in_use="refuses",
-        costs=_COSTS,
-    )
+    claims = CLAIMS
     version = sessionproof.__version__
 
     def __init__(
@@ -327,6 +299,21 @@ class ReferenceStore:
         name = checked_text(session_id, "session_id")
         pair = (checked_text(key, "key"), checked_json(value, "value"))
         self._write(lambda db: statements.set_state(db, name, pair, self._clock.now_us()))
+
+    def append_with_state(
+        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
+    ) -> Receipt:
+        """Add messages and set keys in one transaction; raises as ``append`` and ``set_state`` do.
+
+        Without messages and keys it does nothing.
+        """
+        key = checked_text(session_id, "session_id")
+        rows, pairs = encode_all(messages), pairs_of(state)
+        if not rows and not pairs:
+            return Receipt((), ())
+        return self._write(
+            lambda db: statements.append_with_state(db, key, rows, pairs, self._clock.now_us())
+        )
 
     # The models that sessions name
 

@@ -12,6 +12,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import MESSAGE_FIELDS, Message, SessionInfo
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Completed,
     Count,
     Get,
@@ -122,7 +123,7 @@ def numbered_by(transcript: Sequence[Completed], fault: Fault) -> int | None:
     session = session_of(transcript[fault.index].operation)
     for at in reversed(range(fault.index)):
         done = transcript[at]
-        if isinstance(done.operation, Append) and done.outcome.type == "ok":
+        if isinstance(done.operation, Append | AppendWithState) and done.outcome.type == "ok":
             receipt = done.outcome.value
             if done.operation.session == session and receipt and rule.first - 1 in receipt.seqs:
                 return at
@@ -293,7 +294,7 @@ def _numbers(
     transcript: Sequence[Completed], fault: Fault, rule: Numbers, lines: Sequence[str]
 ) -> list[str]:
     operation = transcript[fault.index].operation
-    length = len(operation.messages) if isinstance(operation, Append) else 0
+    length = len(operation.messages) if isinstance(operation, Append | AppendWithState) else 0
     start = f"seen = [*{lines[0]}.seqs]"
     if rule.gapless:
         return [start, f"assert seen == {[*range(rule.first, rule.first + length)]}, seen"]

@@ -11,6 +11,7 @@ from typing import Any
 from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Create,
     DeleteMessage,
     EditMessage,
@@ -171,6 +172,8 @@ def call(
             return f"{method}({where}, {expression(key)})"
         case SetState(_, key, value):
             return f"{method}({where}, {expression(key)}, {expression(value)})"
+        case AppendWithState(_, sent, state):
+            return f"{method}({where}, {messages(sent)}, {expression({**state})})"
         case _:
             return f"{method}({where})"
 

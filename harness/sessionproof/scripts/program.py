@@ -21,6 +21,7 @@ from sessionproof.contract.operations import (
     HANG,
     MALFORMED,
     Append,
+    AppendWithState,
     Completed,
     Create,
     DeleteMessage,
@@ -324,13 +325,13 @@ def _answered(scene: _Scene, lines: list[str]) -> list[str]:
     expected = [expect(world, operation, scene.claims) for world in worlds]
     if any(one.refusal != "must" and answers(scene.last, one, scene.claims) for one in expected):
         raise Unwritable("what is wrong does not show in the answers alone")
-    if expected[0].refusal == "must" and isinstance(operation, Append | Create):
+    if expected[0].refusal == "must" and isinstance(operation, Append | AppendWithState | Create):
         return must_refuse(lines[-1], "it was accepted, and must be refused")
     conditions: dict[int, str] = {}
     if _in_one_session(scene):
         for at in fault.refusable:
             sent = scene.transcript[at].operation
-            if isinstance(sent, Append | Create):
+            if isinstance(sent, Append | AppendWithState | Create):
                 conditions |= {id(message): _taken(at) for message in sent.messages}
     return assertions.by_the_oracle(
         scene.last, lines, expected, scene.claims, scene.names, conditions

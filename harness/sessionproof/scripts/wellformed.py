@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Completed,
     Count,
     Create,
@@ -47,7 +48,7 @@ def well_formed(
         case PopLast():
             each = [f"    {line}" for line in _messages("[seen]", problem)]
             return [first, "if seen is not None:", *each]
-        case Append(_, sent):
+        case Append(_, sent) | AppendWithState(_, sent):
             return [first, "if seen is not None:", *(f"    {one}" for one in _receipt(len(sent)))]
         case Create():
             called = lines[0][lines[0].index("store.") :]

@@ -20,6 +20,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Completed,
     Count,
@@ -85,7 +86,7 @@ def _created_once(steps: Sequence[Operation]) -> list[Operation]:
         name = session_of(step)
         if isinstance(step, Create) and name in known:
             continue
-        if isinstance(step, Append | Create):
+        if isinstance(step, Append | AppendWithState | Create):
             known.add(name)
         elif isinstance(step, Delete):
             known.discard(name)
@@ -105,7 +106,7 @@ def count_unknown(transcript: Sequence[Completed]) -> int:
         if isinstance(operation, _LOOKS):
             number += waiting.pop(session, 0)
         if done.outcome.type == "ok":
-            if isinstance(operation, Append | Create):
+            if isinstance(operation, Append | AppendWithState | Create):
                 known.add(session)
             elif isinstance(operation, Delete):
                 known.discard(session)

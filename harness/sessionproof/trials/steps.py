@@ -10,6 +10,7 @@ from typing import Any
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.contract.operations import (
+    AppendWithState,
     Completed,
     Count,
     Get,
@@ -131,6 +132,8 @@ def _said(done: Completed) -> str:
             return _short(value)
         case GetState() | SetState():
             return _short(f"{done.operation.key} = {_state(done)}")
+        case AppendWithState(_, _, state):
+            return _short(", ".join(f"{key} = {value!r}" for key, value in state.items()))
         case Get():
             return "unknown" if value is None else _facts(value)
         case List():

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sessionproof.contract.operations import Append, Create, Program, Replace
+from sessionproof.contract.operations import (
+    Append,
+    AppendWithState,
+    Create,
+    Program,
+    Replace,
+)
 
 Fails = Callable[[Program], bool]
 
@@ -32,7 +38,7 @@ def _fewer_steps(program: Program, fails: Fails, in_time: Callable[[], bool]) ->
 
 def _fewer_messages(program: Program, fails: Fails, in_time: Callable[[], bool]) -> Program:
     for at, step in enumerate(program):
-        if not isinstance(step, Append | Create | Replace):
+        if not isinstance(step, Append | AppendWithState | Create | Replace):
             continue
         messages, size = step.messages, len(step.messages)
         while (size := size // 2) > 0:

@@ -17,6 +17,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     MALFORMED,
     Append,
+    AppendWithState,
     Completed,
     Create,
     DeleteMessage,
@@ -186,10 +187,10 @@ class Names:
         A store may keep one name space of message ids for all its sessions.
         """
         match operation:
-            case Append(_, messages) | Create(_, messages) | Replace(_, messages):
-                if all(message.id is None for message in messages):
+            case Append() | AppendWithState() | Create() | Replace():
+                if all(message.id is None for message in operation.messages):
                     return operation
-                return replace(operation, messages=tuple(map(self._with_id, messages)))
+                return replace(operation, messages=tuple(map(self._with_id, operation.messages)))
             case _:
                 return operation
 

@@ -30,6 +30,7 @@ from sessionproof.contract.operations import (
     HANG,
     MALFORMED,
     Append,
+    AppendWithState,
     Create,
     DeleteMessage,
     EditMessage,
@@ -354,6 +355,8 @@ def _arguments(
             return (session_id, key), {}
         case SetState(_, key, value):
             return (session_id, key, deepcopy(value)), {}
+        case AppendWithState(_, messages, state):
+            return (session_id, deepcopy([*messages]), deepcopy({**state})), {}
         case _:
             return (session_id,), {}
 

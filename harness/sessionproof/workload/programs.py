@@ -15,6 +15,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Count,
     Create,
@@ -40,6 +41,7 @@ from sessionproof.workload.vocabulary import MARK_ID, MARK_US, Vocabulary, made_
 _START_US = 1_767_225_600_000_000
 _STEP_US = 1_000_003  # no whole number of milliseconds or seconds
 _KEYS = ("theme", "step", "user:name", "a.b")
+_OWN_KEYS = _KEYS[:2]  # a prefix such as "user:" may say that a key belongs to more than a session
 Strategy = st.SearchStrategy[Program]
 
 # Operations by the capability that they need, beside append and read.
@@ -47,7 +49,7 @@ _BY_CAPABILITY: dict[str, type[Operation]] = {
     method_of(kind): kind
     for kind in (
         Create, Get, List, Delete, Clear, ReadLast, ReadPages, Count, PopLast, DeleteMessage,
-        EditMessage, Replace, GetState, SetState,
+        EditMessage, Replace, GetState, SetState, AppendWithState,
     )
 }  # fmt: skip
 
@@ -86,6 +88,7 @@ def one_of_each(
         EditMessage: EditMessage(session, 1, message),
         Replace: Replace(session, (message,)),
         SetState: SetState(session, _KEYS[0], 1),
+        AppendWithState: AppendWithState(session, (message,), {_OWN_KEYS[0]: 1}),
     }
     return [made[kind] for kind in kinds]
 
@@ -107,6 +110,14 @@ def batches(
 
 def _batch_most(vocabulary: Vocabulary) -> int:
     return 4 if vocabulary.claims.limits.batch_bytes is None else 1
+
+
+def with_state_most(claims: Claims) -> int:
+    """Most messages that are sent with state.
+
+    Without atomic batches a part of them may be there, and the promise is that of one message.
+    """
+    return 4 if claims.atomic_batches and claims.limits.batch_bytes is None else 1
 
 
 def programs(
@@ -196,6 +207,12 @@ def operation_strategy(
         ReadPages: st.builds(ReadPages, session, st.integers(1, 5)),
         GetState: st.builds(GetState, session, st.sampled_from(_KEYS)),
         SetState: st.builds(SetState, session, st.sampled_from(_KEYS), st.integers(0, 9)),
+        AppendWithState: st.builds(
+            AppendWithState,
+            session,
+            batches(one, with_state_most(vocabulary.claims)),
+            st.dictionaries(st.sampled_from(_OWN_KEYS), small, min_size=1),
+        ),
         List: st.just(List()),
         Reopen: st.just(Reopen()),
     }
@@ -210,7 +227,7 @@ def tokened(steps: Sequence[Operation]) -> Program:
     out: list[Operation] = []
     for step in steps:
         match step:
-            case Append(_, sent) | Create(_, sent) | Replace(_, sent):
+            case Append(_, sent) | AppendWithState(_, sent) | Create(_, sent) | Replace(_, sent):
                 marked = tuple(_marked(m, number + at) for at, m in enumerate(sent))
                 number += len(sent)
                 out.append(replace(step, messages=marked))

@@ -22,6 +22,7 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Count,
     Create,
     Get,
@@ -41,7 +42,7 @@ _MOST = 12  # problems listed at most; the rest is counted
 def checked_answer(operation: Operation, value: object) -> Checked:
     """The plain copy of an operation's answer, and all problems of its type and shape."""
     match operation:
-        case Append(_, messages):
+        case Append(_, messages) | AppendWithState(_, messages):
             return _receipt(value, len(messages))
         case Read() | ReadLast():
             return _messages(value)

@@ -1,0 +1,42 @@
+"""What the reference store claims."""
+
+from __future__ import annotations
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.message import MESSAGE_FIELDS
+from sessionproof.reference.codec import KINDS, ROLES
+
+# Two to three times what was measured against raw SQLite that checks and counts nothing: another
+# machine must not break them.
+COSTS = {
+    "append": 6,
+    "get": 8,
+    "read_last": 9,
+    "page": 12,
+    "create": 16,
+    "update": 6,
+    "delete": 8,
+    "open": 16,
+}
+
+CLAIMS = Claims(
+    keeps=frozenset(MESSAGE_FIELDS),
+    roles=ROLES,
+    kinds=KINDS,
+    validates=True,
+    missing_session="creates",
+    session_ids="caller",
+    atomic_batches=True,
+    order="append",
+    handles="processes",
+    shared_handle=True,
+    writers=16,
+    concurrent_readers=True,
+    consistency="linearizable",
+    durability="power",
+    seq_start=1,
+    seq_after_delete="never",
+    private_files=True,
+    on_delete_in_use="refuses",
+    costs=COSTS,
+)
