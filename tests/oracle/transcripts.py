@@ -1,8 +1,9 @@
 """Transcripts in one line an operation, for the tests of the oracle and of the checks.
 
 ``append s0 [a b]`` appends two messages, ``read s0 [a b]`` has read them, ``pop s0 a`` took one
-away, ``both s0 k 1 [a]`` appended one and set a key. A line ends with how it ended, if not well: ``fail`` (NotFound), ``fail:Conflict``, ``info``.
-``#`` in a receipt stands for its numbers: ``append s0 [a b] #1,2``.
+away, ``both s0 k 1 [a]`` appended one and set a key. A line ends with how it ended, if not well:
+``fail`` (NotFound), ``fail:Conflict``, ``info``. ``#`` in a receipt stands for its numbers:
+``append s0 [a b] #1,2``.
 """
 
 from sessionproof.contract.message import Message, Receipt, SessionInfo

@@ -107,4 +107,5 @@ def test_it_is_one_transaction(tmp_path: Path):
             store._writer.run(lambda db: db.set_trace_callback(None))
             assert other.execute("PRAGMA data_version").fetchone() != before
     assert [one for one in traced if one.startswith(("BEGIN", "COMMIT"))] == [traced[0], "COMMIT"]
-    assert traced[0].startswith("BEGIN") and traced[-1] == "COMMIT"
+    assert traced[0].startswith("BEGIN")
+    assert traced[-1] == "COMMIT"
