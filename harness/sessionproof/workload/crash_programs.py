@@ -15,6 +15,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Create,
     Delete,
@@ -27,9 +28,10 @@ from sessionproof.contract.operations import (
     Replace,
     SetState,
     method_of,
+    session_of,
 )
 from sessionproof.contract.seed import generator
-from sessionproof.workload.programs import beginnings, tokened
+from sessionproof.workload.programs import beginnings, tokened, with_state_most
 from sessionproof.workload.texts import said, text_bytes
 from sessionproof.workload.vocabulary import Vocabulary, made_messages, timed
 
@@ -88,6 +90,10 @@ class _Speaker:
             return (self.one(),)
         return (*(self.one() for _ in range(size)), *([self.big()] if big else []))
 
+    def with_state(self, size: int) -> tuple[Message, ...]:
+        """So many messages, or as many as are promised together with state."""
+        return self.batch(min(size, with_state_most(self._claims)))
+
     def big(self) -> Message:
         """A message of several pages, or as long as the store takes it."""
         size = text_bytes(self._claims, _BIG_BYTES)
@@ -121,6 +127,7 @@ def _first(say: _Speaker) -> Iterator[Operation]:
     yield Replace(SHORT, say.batch(3))
     yield Append(MAIN, say.batch(4))
     yield SetState(MAIN, "step", 2)
+    yield AppendWithState(MAIN, say.with_state(2), {"step": 3, "theme": 4})
 
 
 def _second(say: _Speaker) -> Iterator[Operation]:
@@ -132,7 +139,8 @@ def _second(say: _Speaker) -> Iterator[Operation]:
     yield Replace(MAIN, say.batch(5))
     yield EditMessage(GONE, 0, say.one())
     yield Delete(GONE)
-    yield SetState(MAIN, "theme", 3)
+    yield SetState(MAIN, "theme", 5)
+    yield AppendWithState(MAIN, say.with_state(2), {"theme": 6})
     yield Append(MAIN, say.batch(2))
     yield Create(LATE, say.batch(2))
     yield Append(LATE, say.batch(1, big=True))
@@ -167,7 +175,7 @@ def _alive(
     needed = bool(beginnings([MAIN], words, capabilities))
     gone: set[str] = set()
     for step in steps:
-        if isinstance(step, Reopen) or not needed or step.session not in gone:
+        if not needed or session_of(step) not in gone:
             yield step
         if isinstance(step, Delete):
             gone.add(step.session)
