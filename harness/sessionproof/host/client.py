@@ -16,7 +16,7 @@ from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import CAPABILITIES, SqliteTables
 from sessionproof.host import wire
-from sessionproof.host.process import LINE_BYTES, Process, ProcessEnded, ProtocolError
+from sessionproof.host.process import LINE_BYTES, Process, ProcessEnded, ProtocolError, Started
 from sessionproof.host.values import ANSWERS, params_to_json
 
 __all__ = [
@@ -87,8 +87,9 @@ class HostedStore:
         handshake_s: float = HANDSHAKE_S,
         grace_s: float = GRACE_S,
         line_bytes: int = LINE_BYTES,
+        started: Started | None = None,
     ) -> None:
-        """Start the process and open the location.
+        """Start the process, unless it was ``started`` already, and open the location.
 
         Raises StoreNotFound when the command cannot be started or knows no such store, and the
         errors of the protocol when it does not answer within ``handshake_s``.
@@ -96,7 +97,7 @@ class HostedStore:
         self._grace_s = grace_s
         self._numbers = itertools.count(1)
         try:
-            self._process = Process(argv, line_bytes=line_bytes)
+            self._process = Process(argv, line_bytes=line_bytes, started=started)
         except (OSError, ValueError) as error:
             raise StoreNotFound(_not_started(argv, error)) from None
         self.pid = self._process.pid

@@ -20,7 +20,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Sequence
-from typing import IO
+from typing import IO, Protocol
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Indefinite, Refused
@@ -47,6 +47,26 @@ class _Silent(Exception):
 
 class _Late(Exception):
     """The deadline of this exchange has passed."""
+
+
+class Started(Protocol):
+    """What ``subprocess.Popen`` has, of a process that was started in whichever way.
+
+    Its pipes are unbuffered. It leads a process group of its own, which is killed with it.
+    """
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code when it has ended; raises subprocess.TimeoutExpired."""
+        ...
 
 
 class Tail:
@@ -97,12 +117,21 @@ class Tail:
 class Process:
     """A running command; ``end`` says how it ended, None while it is in use."""
 
-    def __init__(self, argv: Sequence[str], *, line_bytes: int = LINE_BYTES) -> None:
-        """Start the command without a shell; raises OSError when it cannot be started."""
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        line_bytes: int = LINE_BYTES,
+        started: Started | None = None,
+    ) -> None:
+        """Start the command without a shell; raises OSError when it cannot be started.
+
+        ``started`` is the process if it runs already; ``argv`` then only names it.
+        """
         self.command = shlex.join(argv)
         self.end: str | None = None
         self._line_bytes = line_bytes
-        self._popen = subprocess.Popen(
+        self._popen: Started = started or subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
