@@ -294,6 +294,7 @@ class _Runner:
             capabilities=frozenset(self._plan.capabilities),
             profile=self._plan.profile,
             seed=derive(self._plan.seed, row.id, request.node.name),
+            run_seed=self._plan.seed,
         )
         store.close()
 

@@ -80,7 +80,8 @@ class Trial:
     """One test of one guarantee against one store.
 
     ``examined`` counts evidence by unit; the guarantee's own unit decides. ``notes`` are
-    sentences for the report, ``measured`` what was measured for it.
+    sentences for the report, ``measured`` what was measured for it. ``seed`` is the test's own,
+    ``run_seed`` that of the run, for what several tests share.
     """
 
     guarantee: Guarantee
@@ -88,6 +89,7 @@ class Trial:
     capabilities: frozenset[str]
     profile: Profile
     seed: int
+    run_seed: int = 0
     examined: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
