@@ -40,8 +40,10 @@ from sessionproof.workload.threads import Stopped, Threads
 LONG_MS = 30.0  # of an append that readers can be watched beside
 _TEXT = "a sentence of an imported conversation. " * 5
 _FIRST, _MOST, _TIMES = 50, 12_800, 4
+_CALM = 3  # appends of which the shortest says how long one takes: the others were disturbed
 READERS = 2
 _TURNS_MOST, _FREE, _BLOCKED = 40, 3, 5
+_IN_A_SCRIPT = 7  # appends of a script
 _BESIDE = 5  # reads elsewhere during one read that tell that the machine let it go on
 
 
@@ -255,10 +257,11 @@ def _long_batch(trial: Trial, cast: Cast) -> list[Message]:
     most = _MOST if limit is None else max(1, limit // (2 * len(_TEXT)))
     size = min(_FIRST, most)
     while True:
-        call = cast.alone(_session(trial, cast), [message] * size)
-        if call.raised:
-            raise CouldNotTell(f"an append of {size} messages failed: {call.raised}")
-        if call.length >= LONG_MS * 1e6 or size >= most:
+        calls = [cast.alone(_session(trial, cast), [message] * size) for _ in range(_CALM)]
+        for call in calls:
+            if call.raised:
+                raise CouldNotTell(f"an append of {size} messages failed: {call.raised}")
+        if min(call.length for call in calls) >= LONG_MS * 1e6 or size >= most:
             return [message] * size
         size = min(most, size * _TIMES)
 
@@ -336,7 +339,7 @@ def _script(trial: Trial, cast: Cast, size: int) -> list[str]:
     if trial.store.awaited:
         raise Unwritable("tasks of one loop show it in the order of their steps alone")
     own = "open_store(location)" if "each" in cast.named else "store"
-    names = [f"s{number}" for number in range(1 + _BLOCKED)]
+    names = [f"s{number}" for number in range(1 + _IN_A_SCRIPT)]
     return [
         *made(trial, *names),
         f"message = {message_call(good_message(trial, 'hello'))}",
@@ -355,16 +358,22 @@ def _script(trial: Trial, cast: Cast, size: int) -> list[str]:
         *(["    other.close()"] if own != "store" else []),
         "reader = threading.Thread(target=reading)",
         "reader.start()",
+        f"size, names = {2 * size}, [{', '.join(names[1:])}]",
         "waited = []  # for each append, the longest read beside it, as a part of the append",
-        f"for name in ({', '.join(names[1:])}):",
+        "while names and not failed:",
         "    began = time.monotonic()",
-        f"    store.append(name, [message] * {2 * size})",
+        "    store.append(names[0], [message] * size)",
         "    end = time.monotonic()",
+        f"    if end - began < {2 * LONG_MS / 1e3:g} and size < {_MOST}:",
+        "        size *= 2  # too short to tell",
+        "        continue",
+        "    names.pop(0)",
         "    time.sleep(0.05)  # a read that waited ends",
         "    parts = [min(last, end) - max(first, began) for first, last in reads]",
         "    waited.append(max(parts) / (end - began))",
         "ended.set()",
         "reader.join()",
         "assert not failed, failed[0]",
-        "assert min(waited) < 0.5, f'reads waited for the append: {waited}'",
+        "usual = sorted(waited)[len(waited) // 2]  # one may begin before the reader does",
+        "assert usual < 0.5, f'reads waited for the append: {waited}'",
     ]
