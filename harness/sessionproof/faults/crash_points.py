@@ -1,0 +1,257 @@
+"""What is still on its way to the disk at each point of a recording, and what a crash may leave.
+
+One model is one pair of functions: what a sync makes safe, and which of the rest may be lost.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random  # noqa: TID251 - the type alone
+
+from sessionproof.contract.seed import generator
+from sessionproof.faults.changes import Changes, Kind
+from sessionproof.faults.layers import PAGE, SECTOR, Layers
+from sessionproof.faults.names import NAMING, Names, Naming
+from sessionproof.faults.states import KILL, POWER_ORDERED, POWER_STRICT
+
+ALONE = 48
+"""How many of the pending changes are lost alone, and kept alone, at one point.
+
+A store that never syncs has all its changes pending at the end: half of these are the newest,
+the others are drawn anew for each point.
+"""
+_SUBSETS = 4
+_EDGES = 6
+
+NOTHING: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is not on the disk at ``point``: changes of bytes by file, and those of names."""
+
+    point: int
+    data: dict[int, list[int]]
+    names: list[int]
+
+    @property
+    def all(self) -> list[int]:
+        """The places of all of them, in order."""
+        return sorted([*self.names, *(place for places in self.data.values() for place in places)])
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One thing that a crash may leave; ``manner`` says how it was made, as in "alone lost"."""
+
+    manner: str
+    point: int
+    lost: frozenset[int] = NOTHING
+    cut: tuple[int, int] | None = None
+    sectors: tuple[int, tuple[int, ...]] | None = None
+
+
+class Facts:
+    """A recording with what follows from it: made once for all its points."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self.layers = Layers(changes)
+        self.names = Names(changes)
+        self.naming = {naming.place: naming for naming in self.names.all}
+        self.kinds: list[int] = changes.rows["kind"].tolist()
+        self.files: list[int] = changes.rows["file"].tolist()
+
+
+def candidates(facts: Facts, model: str) -> Iterator[tuple[int, list[Candidate]]]:
+    """For each point from 0 on, what the model lets a crash leave there; some of it is alike."""
+    if model == KILL:
+        yield from _killed(facts)
+        return
+    make = _ordered if model == POWER_ORDERED else _strict
+    for pending in _pendings(facts, model):
+        yield pending.point, list(make(facts, pending))
+
+
+def _killed(facts: Facts) -> Iterator[tuple[int, list[Candidate]]]:
+    for point in range(len(facts.kinds) + 1):
+        found = [Candidate("whole", point)]
+        if point:  # the kernel looks for a fatal signal between the pages of one write
+            found += [
+                Candidate("cut", point, cut=(point - 1, kept))
+                for kept in _edges(facts.layers, point - 1, PAGE)
+            ]
+        yield point, found
+
+
+def _pendings(facts: Facts, model: str) -> Iterator[Pending]:
+    data: defaultdict[int, list[int]] = defaultdict(list)
+    names: list[int] = []
+    away: dict[int, set[int]] = {}  # strict: folders that must be synced for a change of names
+    for point in range(len(facts.kinds) + 1):
+        yield Pending(point, {file: places[:] for file, places in data.items() if places}, names[:])
+        if point == len(facts.kinds):
+            return
+        kind, file = facts.kinds[point], facts.files[point]
+        if kind in NAMING:
+            names.append(point)
+            away[point] = set(facts.naming[point].folders)
+        elif kind in {Kind.WRITTEN, Kind.SIZED}:
+            data[file].append(point)
+        elif kind == Kind.SYNCED_ALL:
+            data.clear()
+            names.clear()
+        elif kind == Kind.SYNCED:
+            data.pop(file, None)
+            if model == POWER_STRICT:
+                for place in names:
+                    away[place].discard(file)
+                names = [place for place in names if away[place]]
+            else:
+                names = _committed(facts, data, names, file)
+
+
+def _committed(facts: Facts, data: dict[int, list[int]], names: list[int], file: int) -> list[int]:
+    """The names still pending after a sync: names go to the disk in order, up to this file's last.
+
+    Data that was written before a rename is on the disk when the rename is.
+    """
+    mine = [place for place in names if _about(facts.naming[place], file)]
+    count = names.index(mine[-1]) + 1 if mine else 0
+    for moved, place in _carried(facts, names[:count]).items():
+        data[moved] = [one for one in data.get(moved, ()) if one > place]
+    return names[count:]
+
+
+def _about(naming: Naming, file: int) -> bool:
+    return naming.file == file or file in naming.folders
+
+
+def _carried(facts: Facts, names: Sequence[int]) -> dict[int, int]:
+    """Files that were renamed, each with the place of its last rename among ``names``."""
+    return {facts.files[one]: one for one in names if facts.kinds[one] == Kind.RENAMED}
+
+
+def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
+    """Names in order up to some change, of each file's bytes the first so many changes."""
+    names, data, point = pending.names, pending.data, pending.point
+    random = _random(POWER_ORDERED, point)
+    whole = {file: len(places) for file, places in data.items()}
+
+    def lost(named: int, kept: dict[int, int]) -> frozenset[int]:
+        carried = _carried(facts, names[:named])
+        gone = set(names[named:])
+        for file, places in data.items():
+            first = bisect_left(places, carried.get(file, -1))
+            gone.update(places[max(first, kept.get(file, 0)) :])
+        return frozenset(gone)
+
+    yield Candidate("all", point)
+    yield Candidate("none", point, lost(0, {}))
+    yield Candidate("names alone", point, lost(len(names), {}))
+    for named in _spread(range(len(names)), random):
+        yield Candidate("names up to", point, lost(named, whole))
+        yield Candidate("names up to, alone", point, lost(named, {}))
+    for file, places in data.items():
+        for kept in _spread(range(len(places)), random):
+            yield Candidate("file up to", point, lost(len(names), {**whole, file: kept}))
+            yield Candidate("file up to, alone", point, lost(len(names), {file: kept + 1}))
+    for file, places in data.items():
+        alone = lost(len(names), {file: len(places)})
+        carried = _carried(facts, names).get(file, -1)
+        if places[-1] > carried:
+            for kept in _cuts(facts.layers, places[-1], random):
+                yield Candidate("torn", point, cut=(places[-1], kept))
+                yield Candidate("torn, alone", point, alone, cut=(places[-1], kept))
+    for _ in range(_SUBSETS if data or names else 0):
+        some = {file: random.randint(0, count) for file, count in whole.items()}
+        yield Candidate("drawn", point, lost(random.randint(0, len(names)), some))
+
+
+def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
+    """Any of the pending changes, and of a write any of its sectors."""
+    point, places = pending.point, pending.all
+    every = frozenset(places)
+    random = _random(POWER_STRICT, point)
+    yield Candidate("all", point)
+    if not places:
+        return
+    yield Candidate("none", point, every)
+    alone = [places[at] for at in _spread(range(len(places)), random)]
+    for place in alone:
+        yield Candidate("alone lost", point, frozenset((place,)))
+    for place in alone:
+        yield Candidate("alone kept", point, every - {place})
+    writes = [place for place in alone if facts.kinds[place] == Kind.WRITTEN]
+    for place in writes:  # the file has grown, the bytes are not there
+        yield Candidate("zeros", point, sectors=(place, ()))
+    for place in writes[-1:]:
+        rest = every - {place}
+        for kept in _cuts(facts.layers, place, random):
+            yield Candidate("torn", point, cut=(place, kept))
+            yield Candidate("torn, alone", point, rest, cut=(place, kept))
+        for some in _sectors(facts.layers, place, random):
+            yield Candidate("sectors", point, sectors=(place, some))
+            yield Candidate("sectors, alone", point, rest, sectors=(place, some))
+    for _ in range(_SUBSETS):
+        yield _drawn(facts, point, places, random)
+
+
+def _drawn(facts: Facts, point: int, places: list[int], random: Random) -> Candidate:
+    often = random.choice((0.2, 0.5, 0.8))
+    lost = frozenset(place for place in places if random.random() < often)
+    writes = [place for place in places if facts.kinds[place] == Kind.WRITTEN]
+    torn = random.choice(writes) if writes else -1
+    if torn < 0 or torn in lost:
+        return Candidate("drawn", point, lost)
+    count = _sectors_in(facts.layers, torn)
+    some = tuple(one for one in range(count) if random.random() < 0.5)
+    return Candidate("drawn", point, lost, sectors=(torn, some))
+
+
+def _random(model: str, point: int) -> Random:
+    """Chance of its own for each point: which states there are does not hang on a run's seed."""
+    return generator(0, "crash", model, point)
+
+
+def _spread(places: Sequence[int], random: Random) -> list[int]:
+    """All of them, or the newest and some older ones."""
+    if len(places) <= ALONE:
+        return list(places)
+    newest = list(places[-ALONE // 2 :])
+    return sorted(random.sample(places[: -ALONE // 2], ALONE // 2)) + newest
+
+
+def _edges(layers: Layers, place: int, step: int) -> list[int]:
+    """How many bytes of a write lie before each multiple of ``step`` inside it."""
+    first, end = layers.span(place)
+    return [edge - first for edge in range((first // step + 1) * step, end, step)]
+
+
+def _cuts(layers: Layers, place: int, random: Random) -> list[int]:
+    """Where a write may be torn: at edges of pages, at one of a sector, at one byte."""
+    first, end = layers.span(place)
+    if end - first < 2:
+        return []
+    edges = _edges(layers, place, PAGE)
+    sectors = _edges(layers, place, SECTOR)
+    some = random.sample(edges, min(_EDGES, len(edges)))
+    some += random.sample(sectors, min(1, len(sectors)))
+    return sorted({*some, random.randrange(1, end - first)})
+
+
+def _sectors_in(layers: Layers, place: int) -> int:
+    first, end = layers.span(place)
+    return -(-end // SECTOR) - first // SECTOR if end > first else 0
+
+
+def _sectors(layers: Layers, place: int, random: Random) -> list[tuple[int, ...]]:
+    """Which sectors of a write survive: all but the first, the last alone, some."""
+    count = _sectors_in(layers, place)
+    if count < 2:
+        return []
+    some = tuple(one for one in range(count) if random.random() < 0.5)
+    return [tuple(range(1, count)), (count - 1,), some]

@@ -1,0 +1,124 @@
+"""The states that a crash may leave: told apart, counted, and chosen over all crash points."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from itertools import accumulate
+from random import Random  # noqa: TID251 - the type alone
+
+from sessionproof.faults.changes import Changes, Kind
+from sessionproof.faults.crash_points import NOTHING, Candidate, Facts, candidates
+from sessionproof.faults.layers import Layers, Torn, file_mark, folder_mark
+from sessionproof.faults.names import Names
+from sessionproof.faults.states import State
+
+
+def states(changes: Changes, model: str, *, generator: Random, most: int = 0) -> Iterator[State]:
+    """The distinct states of a recording under one model, by rising crash points.
+
+    With ``most``, at most so many, chosen by the generator: spread over the points, and at each
+    over the ways in which states are made. Which states exist does not hang on the generator.
+    """
+    facts = Facts(changes)
+    wanted = _chosen(facts, model, generator, most) if most else None
+    for number, (candidate, digest) in enumerate(_distinct(facts, model)):
+        if wanted is None or number in wanted:
+            yield State(
+                model,
+                candidate.point,
+                tuple(sorted(candidate.lost)),
+                candidate.cut,
+                candidate.sectors,
+                digest,
+            )
+
+
+def number_of(changes: Changes, model: str) -> int:
+    """How many distinct states the model allows for this recording."""
+    return sum(1 for _ in _distinct(Facts(changes), model))
+
+
+def acknowledged(changes: Changes) -> list[int]:
+    """For each point from 0 on, how many operations had been answered by then."""
+    answers = (changes.rows["kind"] == Kind.ANSWERED).tolist()
+    return list(accumulate(answers, initial=0))
+
+
+def _distinct(facts: Facts, model: str) -> Iterator[tuple[Candidate, bytes]]:
+    answered = acknowledged(facts.changes)
+    cursor = _Cursor(facts)
+    seen: set[tuple[int, bytes]] = set()
+    for point, found in candidates(facts, model):
+        for candidate in found:
+            digest = cursor.digest(candidate)
+            key = (answered[point], digest)
+            if key not in seen:
+                seen.add(key)
+                yield candidate, digest
+
+
+def _chosen(facts: Facts, model: str, random: Random, most: int) -> frozenset[int]:
+    """The numbers of the chosen states: points take turns, and at each point its manners."""
+    by_point: defaultdict[int, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for number, (candidate, _) in enumerate(_distinct(facts, model)):
+        by_point[candidate.point][candidate.manner].append(number)
+    queues = [_by_turns(list(manners.values()), random) for manners in by_point.values()]
+    return frozenset(_by_turns(queues, random, within=False)[:most])
+
+
+def _by_turns(queues: list[list[int]], random: Random, *, within: bool = True) -> list[int]:
+    """One of each queue in turn, in a drawn order; ``within`` draws the order of each, too."""
+    random.shuffle(queues)
+    if within:
+        for queue in queues:
+            random.shuffle(queue)
+    longest = max(map(len, queues), default=0)
+    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+
+
+class _Cursor:
+    """The digest of one state after another: only what differs from the last is looked at."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._layers: Layers = facts.layers
+        self._names: Names = facts.names
+        self._point = 0
+        self._lost: AbstractSet[int] = NOTHING
+        self._torn: Torn | None = None
+        self._pages: dict[tuple[int, int], int] = {}
+        self._marks: defaultdict[int, int] = defaultdict(int)
+        self._sizes: defaultdict[int, int] = defaultdict(int)
+
+    def digest(self, candidate: Candidate) -> bytes:
+        """That of the image of this candidate; its point is not before the last one's."""
+        layers, point, lost = self._layers, candidate.point, candidate.lost
+        torn = layers.torn(candidate.cut, candidate.sectors)
+        changed = set(lost ^ self._lost)
+        changed.update(range(self._point, point))
+        changed.update(one.place for one in (torn, self._torn) if one)
+        self._point, self._lost, self._torn = point, lost, torn
+        files: set[int] = set()
+        pages: set[tuple[int, int]] = set()
+        for place in changed:
+            file = layers.file.get(place)
+            if file is not None:
+                files.add(file)
+                pages.update((file, page) for page in layers.pages[place])
+        for file, page in pages:
+            mark = layers.mark(page, layers.chain(file, page, point, lost, torn), torn)
+            self._marks[file] ^= self._pages.get((file, page), 0) ^ mark
+            self._pages[file, page] = mark
+        for file in files:
+            self._sizes[file] = layers.size(file, point, lost, torn)
+        return self._combined()
+
+    def _combined(self) -> bytes:
+        tree = self._names.tree(self._point, self._lost)
+        total = 0
+        for folder in tree.folders:
+            total ^= folder_mark(folder)
+        for path, file, same_as in tree.files:
+            total ^= file_mark(path, self._sizes[file], self._marks[file], same_as)
+        return total.to_bytes(16, "little")
