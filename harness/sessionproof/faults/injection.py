@@ -1,0 +1,270 @@
+"""A store whose system calls can be made to fail, one or many, and healed again.
+
+It runs in processes of its own, whose changes of files wait for a listener (``syscalls.trap``): a
+Python store in forks of one that has imported it, one behind ``cmd:`` in the command's process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import select
+import shlex
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from sessionproof.contract.errors import Refused
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreSpec
+from sessionproof.faults.listening import Listener, Met, Rule
+from sessionproof.faults.syscalls import numbers
+from sessionproof.host.client import HostedStore
+
+_MAIN = "sessionproof.faults.trapped_main"
+_NUMBER = struct.Struct("i")
+_START_S = 60.0  # for a process to start and import, on a machine however busy
+_GRACE_S = 2.0
+
+
+class CannotInject(Exception):
+    """System calls cannot be made to fail here; the text is the reason and the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How processes are started: where, with what in their environment, with the rights of root.
+
+    Without ``rights``, permissions of files bind them, whoever they are.
+    """
+
+    folder: Path | None = None
+    environment: Mapping[str, str] | None = None
+    rights: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """As the started process reads it."""
+        out: dict[str, Any] = {"rights": self.rights, "environment": dict(self.environment or {})}
+        return out if self.folder is None else {**out, "folder": os.fspath(self.folder)}
+
+
+@functools.cache
+def why_not() -> str | None:
+    """Why calls cannot be made to fail here, and what to do about it; None when they can."""
+    if sys.platform != "linux":
+        return f"system calls can be made to fail on Linux alone, not on {sys.platform}"
+    if not numbers():
+        return f"the system calls of {os.uname().machine} are not known: use x86_64 or aarch64"
+    try:
+        process, control, listener = _started(["--", "true"])
+    except CannotInject as error:
+        return str(error)
+    control.close()
+    os.close(listener)
+    process.kill()
+    process.wait()
+    return None
+
+
+class Injector:
+    """The store in processes whose calls it can make to fail. To be used in a ``with`` block.
+
+    ``spec`` opens it. Starting raises CannotInject.
+    """
+
+    def __init__(self, spec: StoreSpec) -> None:
+        reason = why_not()
+        if reason is not None:
+            raise CannotInject(reason)
+        self.setting = Setting()
+        self._listener = Listener()
+        self._forks: _Forks | None = None
+        try:
+            if not spec.name.startswith("cmd:"):
+                self._forks = _Forks(spec.name, self._listener)
+        except BaseException:
+            self._listener.close()
+            raise
+        self._argv = (
+            shlex.split(spec.name.partition(":")[2]) if self._forks is None else [spec.name]
+        )
+        self.spec = replace(spec, open=self._open)
+
+    def __enter__(self) -> Injector:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if self._forks is not None:
+            self._forks.close()
+        self._listener.close()
+
+    def watch(self, root: Path, rule: Rule | None = None) -> None:
+        """From now on note all changes of files below the folder, and let the rule hold."""
+        self._listener.watch(root, rule)
+
+    def heal(self) -> None:
+        """Take the rule back; changes are still noted."""
+        self._listener.heal()
+
+    def met(self) -> Met:
+        """What was seen since ``watch``."""
+        return self._listener.met()
+
+    def _open(self, location: Location) -> HostedStore:
+        if self._forks is not None:
+            return HostedStore(self._argv, location, started=self._forks.fork(self.setting))
+        prepared = ["--prepared", json.dumps(self.setting.to_json())]
+        process, control, listener = _started([*prepared, "--", *self._argv], pipes=subprocess.PIPE)
+        control.close()
+        self._listener.add(listener)
+        return HostedStore(self._argv, location, started=process)
+
+
+class _Forks:
+    """A process that has imported a Python store, and forks hosts of it."""
+
+    def __init__(self, name: str, listener: Listener) -> None:
+        paths = [f"--path={Path(entry).absolute()}" for entry in sys.path]
+        self._process, self._control, descriptor = _started([*paths, "--store", name])
+        listener.add(descriptor)
+        try:
+            ready = self._control.recv(16)
+        except OSError as error:
+            ready = b""
+            reason = f": {error}"
+        else:
+            reason = f" (exit code {self._process.wait()})" if not ready else ""
+        if not ready:
+            self.close()
+            raise CannotInject(f"the process that imports {name} ended before it was ready{reason}")
+
+    def fork(self, setting: Setting) -> _Fork:
+        """One more host, in a process of its own."""
+        pipes = [os.pipe() for _ in range(4)]
+        (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr), (told, tell) = pipes
+        theirs = [stdin, stdout, stderr, tell]
+        try:
+            line = json.dumps(setting.to_json()).encode()
+            socket.send_fds(self._control, [line], theirs)
+        except OSError as error:
+            for end in (to_stdin, from_stdout, from_stderr, told):
+                os.close(end)
+            raise Refused(f"no process could be forked for the store: {error}") from None
+        finally:
+            for end in theirs:
+                os.close(end)
+        streams = (
+            os.fdopen(end, mode, 0)
+            for end, mode in ((to_stdin, "wb"), (from_stdout, "rb"), (from_stderr, "rb"))
+        )
+        return _Fork(told, *streams)
+
+    def close(self) -> None:
+        """End it, and all of its children."""
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+class _Fork:
+    """A process that another one forked, as ``subprocess.Popen`` would show it."""
+
+    def __init__(self, told: int, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
+        self.stdin: IO[bytes] | None = stdin
+        self.stdout: IO[bytes] | None = stdout
+        self.stderr: IO[bytes] | None = stderr
+        self._told = select.poll()
+        self._told.register(told, select.POLLIN)
+        self._descriptor = told
+        self._code: int | None = None
+        pid = self._number(_START_S)
+        if pid is None:
+            self._close()
+            raise Refused("no process could be forked for the store: the one that forks is gone")
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code when it has ended; raises subprocess.TimeoutExpired."""
+        if self._code is None:
+            number = self._number(timeout)
+            os.close(self._descriptor)
+            self._code = -signal.SIGKILL if number is None else number
+        return self._code
+
+    def _number(self, timeout: float | None) -> int | None:
+        """What the forking process tells next; None when it is gone, and its children with it."""
+        if not self._told.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired("a fork", timeout or 0)
+        data = os.read(self._descriptor, _NUMBER.size)
+        return int(_NUMBER.unpack(data)[0]) if len(data) == _NUMBER.size else None
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        for stream in (self.stdin, self.stdout, self.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _started(
+    arguments: Sequence[str], *, pipes: int = subprocess.DEVNULL
+) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
+    """A process of ``trapped_main``, the socket to it, and its listener; raises CannotInject."""
+    ours, theirs = socket.socketpair()
+    argv = [sys.executable, "-m", _MAIN, f"--socket={theirs.fileno()}", *arguments]
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=pipes,
+            stdout=pipes,
+            stderr=pipes,
+            bufsize=0,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    except OSError as error:
+        ours.close()
+        raise CannotInject(f"no process could be started: {error}") from None
+    finally:
+        theirs.close()
+    ours.settimeout(_START_S)
+    try:
+        line, listeners, _, _ = socket.recv_fds(ours, 4096, 1)
+    except OSError as error:
+        line, listeners, told = b"", [], str(error)
+    else:
+        told = json.loads(line)["refused"] if line and not listeners else "it ended at once"
+    if listeners:
+        return process, ours, listeners[0]
+    ours.close()
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+    raise CannotInject(
+        f"the kernel lets no process listen to the system calls of another ({told}): "
+        "allow seccomp filters with listeners, as a container's default profile does"
+    )

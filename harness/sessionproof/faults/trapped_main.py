@@ -1,0 +1,170 @@
+"""A process whose changes of files wait for a listener: ``python -m …faults.trapped_main``.
+
+It sends the listener's descriptor over the socket that it inherited. Then it becomes the command
+(``-- ARGV``), or it imports a Python store once and forks a host for each location: a child is
+there within milliseconds, however long the imports took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from sessionproof.contract.lookup import StoreNotFound, find_store
+from sessionproof.faults.syscalls import trap
+from sessionproof.host.server import serve, take_stdio
+
+_CAPABILITY_VERSION = 0x20080522
+_BOUND_DROP = 24
+_OVERRIDE, _READ_SEARCH = 1, 2  # the rights that let root pass permissions
+_REQUEST_BYTES = 1 << 20
+
+
+def drop_rights() -> None:
+    """Let permissions of files bind this process and all that it starts, also as root."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    for right in (_OVERRIDE, _READ_SEARCH):
+        libc.prctl(_BOUND_DROP, right, 0, 0, 0)  # else a program that is started has them again
+    head = ctypes.create_string_buffer(struct.pack("II", _CAPABILITY_VERSION, 0))
+    data = ctypes.create_string_buffer(24)
+    libc.capget(head, data)
+    words = list(struct.unpack("6I", data.raw[:24]))
+    for place in range(3):  # effective, permitted, inheritable
+        words[place] &= ~(1 << _OVERRIDE | 1 << _READ_SEARCH)
+    if libc.capset(head, ctypes.create_string_buffer(struct.pack("6I", *words))) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"rights of root cannot be dropped: {os.strerror(number)}")
+
+
+class _Forks:
+    """Forks hosts of one store on request, and tells how each ended."""
+
+    def __init__(self, name: str, control: socket.socket) -> None:
+        self._name = name
+        self._control = control
+        self._told: dict[int, int] = {}  # who is told of the end of a child, by its pid
+        self._woken, self._wake = os.pipe()
+        for end in (self._woken, self._wake):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Until the harness has gone."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._bury()
+            if self._control.fileno() in ready:
+                line, pipes, _, _ = socket.recv_fds(self._control, _REQUEST_BYTES, 4)
+                if not line:
+                    return
+                self._fork(json.loads(line), pipes)
+
+    def _fork(self, request: dict[str, Any], pipes: list[int]) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._host(request, pipes)
+        *ends, told = pipes
+        for end in ends:
+            os.close(end)
+        self._told[pid] = told
+        os.write(told, struct.pack("i", pid))
+
+    def _bury(self) -> None:
+        for pid, told in [*self._told.items()]:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended == pid:
+                with contextlib.suppress(BrokenPipeError):  # nobody asks any more
+                    os.write(told, struct.pack("i", os.waitstatus_to_exitcode(status)))
+                os.close(told)
+                del self._told[pid]
+
+    def _host(self, request: dict[str, Any], pipes: list[int]) -> NoReturn:
+        """In the child: be the host; never returns."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            self._control.close()
+            for told in self._told.values():
+                os.close(told)
+            os.close(self._woken)
+            os.close(self._wake)
+            for number, end in enumerate(pipes[:3]):
+                os.dup2(end, number)
+            for end in pipes:
+                os.close(end)
+            _prepared(request)
+            serve(self._name, take_stdio())
+            atexit._run_exitfuncs()
+            code = 0
+        except BaseException:  # noqa: BLE001 - told by the exit code, and on stderr
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _prepared(request: dict[str, Any]) -> None:
+    """Take on the folder, the environment and the rights that are asked for."""
+    if request.get("rights") is False:
+        drop_rights()
+    os.environ.update(request.get("environment", {}))
+    if "folder" in request:
+        os.chdir(request["folder"])
+
+
+def main() -> None:
+    """Take the command line; hand the listener over; be the command, or fork hosts."""
+    parser = argparse.ArgumentParser(prog="python -m sessionproof.faults.trapped_main")
+    parser.add_argument("--socket", type=int, required=True, metavar="FD")
+    parser.add_argument("--path", action="append", metavar="ENTRY")
+    parser.add_argument("--store", metavar="NAME")
+    parser.add_argument("--prepared", type=json.loads, default={}, metavar="JSON")
+    parser.add_argument("command", nargs="*", metavar="ARGV")
+    arguments = parser.parse_args()
+    control = socket.socket(fileno=arguments.socket)
+    try:
+        listener = trap()
+    except OSError as error:
+        control.send(json.dumps({"refused": str(error)}).encode())
+        return
+    socket.send_fds(control, [b"{}"], [listener])
+    os.close(listener)
+    if arguments.command:
+        control.close()
+        _prepared(arguments.prepared)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and programs keep
+            signal.signal(number, signal.SIG_DFL)
+        os.execvp(arguments.command[0], arguments.command)  # noqa: S606 - a program is started
+    if arguments.path is not None:
+        sys.path[:] = arguments.path
+    with contextlib.suppress(StoreNotFound):  # each host tells it when its location is opened
+        find_store(arguments.store)
+    control.send(b"ready")
+    _Forks(arguments.store, control).serve()
+
+
+if __name__ == "__main__":
+    main()
