@@ -87,6 +87,8 @@ def _top(
     yield ""
     yield f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run"
     yield from _store(store)
+    if "STORE" in _names(script):
+        yield f"STORE = {store!r}"
     yield f"from sessionproof import {', '.join(_of_the_contract(script))}"
     for name in sorted(_names(script) & {*_AUDITS}):
         yield f"from {_AUDITS[name]} import {name}"
