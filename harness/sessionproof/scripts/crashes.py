@@ -1,0 +1,157 @@
+"""Scripts of crashes: the files that a crash left, and what must be there when they are opened.
+
+The files are those of the store as it was. Where they show the break, the script lets the store do
+the same again under the tracer: one that was mended leaves other files now.
+"""
+
+from __future__ import annotations
+
+import base64
+import lzma
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from sessionproof.contract.claims import Claims, as_python
+from sessionproof.contract.message import MESSAGE_FIELDS, Message
+from sessionproof.contract.operations import Operation, Program
+from sessionproof.oracle.model import ASSIGNED
+from sessionproof.scripts.expressions import Unwritable, expression, values
+from sessionproof.scripts.program import CLOSE, OPEN, with_awaits
+
+_TEXT_MOST = 60_000  # characters of a script that carries files
+_WIDTH = 92
+_AGAIN = "sessionproof.trials.crash_again"
+_TELLING = ("content", "call_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What a crash left, and what must hold of it.
+
+    ``folders`` and ``files`` are paths below the location. ``checks`` are lines with an open
+    ``store``. ``programs`` are what its clients were asked for, to be recorded again; ``model``
+    and ``anomaly`` name the crash and what was wrong. ``claims`` are given where they are not the
+    store's own. ``answer_s`` bounds all of it where a call hung, None where none did.
+    """
+
+    folders: Collection[str]
+    files: Mapping[str, bytes]
+    checks: Sequence[str]
+    programs: Sequence[Program]
+    model: str
+    anomaly: str
+    claims: Claims | None = None
+    awaited: Collection[str] = ()
+    answer_s: float | None = None
+
+
+def crash_script(left: Left) -> tuple[str, ...]:
+    """The lines of the script; raises Unwritable for one that is too long for a file of text."""
+    text = with_awaits("\n".join(_lines(left)), left.awaited)
+    if len(text) > _TEXT_MOST:
+        raise Unwritable(f"with the files that the crash left it has {len(text):,} characters")
+    return tuple(text.split("\n"))
+
+
+def _lines(left: Left) -> Iterator[str]:
+    yield "files = {  # as the crash left them, compressed"
+    for name, data in sorted(left.files.items()):
+        yield from _packed(name, data)
+    yield "}"
+    for name in sorted(left.folders):
+        yield f"location.root.joinpath({expression(name)}).mkdir(parents=True, exist_ok=True)"
+    yield "for name, data in files.items():"
+    yield "    content = lzma.decompress(base64.b85decode(data)) if data else b''"
+    yield "    location.root.joinpath(name).write_bytes(content)"
+    if left.answer_s is not None:
+        yield f"faulthandler.dump_traceback_later({left.answer_s:g}, exit=True)  # no answer"
+    yield "try:"
+    yield from _indented([OPEN, *left.checks, CLOSE])
+    yield "except Exception as error:  # is it still so? It does the same again, and is traced"
+    yield from _indented(_again(left))
+    if left.answer_s is not None:
+        yield "faulthandler.cancel_dump_traceback_later()"
+
+
+def _packed(name: str, data: bytes) -> Iterator[str]:
+    packed = base64.b85encode(lzma.compress(data, preset=9)).decode() if data else ""
+    yield f"    {expression(name)}: ("
+    for at in range(0, len(packed) or 1, _WIDTH):
+        yield f"        {packed[at : at + _WIDTH]!r}"
+    yield "    ),"
+
+
+def _again(left: Left) -> Iterator[str]:
+    yield f"from {_AGAIN} import still_breaks"
+    kinds = {type(step).__name__ for program in left.programs for step in program}
+    yield f"from sessionproof.contract.operations import {', '.join(sorted(kinds))}"
+    yield "programs = ["
+    for program in left.programs:
+        yield from _indented(["[", *(f"    {operation(step)}," for step in program), "],"])
+    yield "]"
+    asked = f"STORE, programs, model={left.model!r}, anomaly={left.anomaly!r}"
+    if left.claims is not None:
+        asked += f", {as_python(left.claims).replace(' ', '', 2)}"
+    yield f"if not still_breaks({asked}):"
+    yield "    sys.exit(print('holds now: a crash leaves it other files'))"
+    yield "raise AssertionError(f'after the crash: {error}') from error"
+
+
+def operation(step: Operation) -> str:
+    """The operation as the expression that makes it again."""
+    parts = (expression(getattr(step, item.name)) for item in fields(step))
+    return f"{type(step).__name__}({', '.join(parts)})"
+
+
+def reads_one_of(
+    name: str,
+    allowed: Sequence[Sequence[Message]],
+    claims: Claims,
+    *,
+    everything: bool = False,
+) -> list[str]:
+    """That a session has the messages of one of these lists; ``name`` is the expression of its id.
+
+    Messages are told apart by their texts and calls, or by ``everything`` that the store keeps. A
+    session that may be empty may also be unknown.
+    """
+    sent = [message for one in allowed for message in one]
+    told = [
+        field
+        for field in MESSAGE_FIELDS
+        if field in claims.keeps and field not in ASSIGNED and (everything or field in _TELLING)
+        if any(getattr(message, field) is not None for message in sent)
+    ] or sorted(claims.keeps)[:1]
+    wanted = [[_fields(message, told) for message in one] for one in allowed]
+    picked = ", ".join(f"m.{field}" for field in told)
+    read = f"[{picked if len(told) == 1 else f'({picked})'} for m in store.read({name})]"
+    if [] in wanted:
+        start = ["seen = []", "with suppress(NotFound):  # it may be unknown", f"    seen = {read}"]
+        return [*start, *_is_in(wanted)]
+    return [f"seen = {read}", *_is_in(wanted)]
+
+
+def is_one_of(called: str, allowed: Sequence[object]) -> list[str]:
+    """That an expression has one of these values."""
+    return [f"seen = {called}", *_is_in(allowed)]
+
+
+def _is_in(allowed: Sequence[object]) -> list[str]:
+    """The assertion that ``seen`` is one of these values."""
+    each: list[object] = []
+    for one in allowed:
+        if one not in each:
+            each.append(one)
+    written = [values(one) if isinstance(one, list) else expression(one) for one in each]
+    if len(written) == 1:
+        return [f"assert seen == {written[0]}, seen"]
+    return ["allowed = [", *(f"    {one}," for one in written), "]", "assert seen in allowed, seen"]
+
+
+def _fields(message: Message, names: Sequence[str]) -> object:
+    picked = [getattr(message, name) for name in names]
+    return picked[0] if len(picked) == 1 else tuple(picked)
+
+
+def _indented(lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
+    return (f"    {line}" for line in lines)
