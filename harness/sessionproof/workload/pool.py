@@ -16,13 +16,16 @@ from threading import Lock
 from sessionproof.host.process import Process
 from sessionproof.workload.threads import Threads
 
+CLIENT = "sessionproof.workload.client_main"
 _GRACE_S = 2.0  # for a process that is idle to end by itself
 
 
 class Pool:
-    """Idle client processes of one import path, one working directory and one parent."""
+    """Idle processes of one program, import path, working directory and parent."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str) -> None:
+        """``program`` is the module that a process runs; it takes ``--path``."""
+        self._program = program
         self._idle: list[Process] = []
         self._for: object = None
         self._lock = Lock()
@@ -34,11 +37,15 @@ class Pool:
             taken = [self._idle.pop() for _ in range(min(number, len(self._idle)))]
         try:
             for _ in range(number - len(taken)):
-                taken.append(started())  # noqa: PERF401 - each may fail
+                taken.append(self.start())  # noqa: PERF401 - each may fail
         except BaseException:
             self.give(taken)
             raise
         return taken
+
+    def start(self) -> Process:
+        """A new process, whatever is idle; raises RuntimeError."""
+        return started(self._program)
 
     def give(self, processes: Sequence[Process]) -> None:
         """Give back processes that have closed what they opened, or have ended."""
@@ -69,16 +76,19 @@ def _here() -> tuple[object, ...]:
     return (*sys.path, Path.cwd(), os.getpid())
 
 
-def started() -> Process:
-    """A new client process, with this process's import path; raises RuntimeError."""
+def started(program: str = CLIENT) -> Process:
+    """A new process, a client unless told otherwise, with this process's import path.
+
+    Raises RuntimeError.
+    """
     paths = [f"--path={entry}" for entry in sys.path]
     try:
-        return Process([sys.executable, "-m", "sessionproof.workload.client_main", *paths])
+        return Process([sys.executable, "-m", program, *paths])
     except OSError as error:
         raise RuntimeError(f"no process could be started: {error}") from None
 
 
-POOL = Pool()
+POOL = Pool(CLIENT)
 """The pool of this process; what is in it ends with the process."""
 
 atexit.register(POOL.close)

@@ -1,0 +1,126 @@
+"""The program of a process that judges states: ``python -m sessionproof.trials.survival_main``.
+
+It reads one request a line, as JSON, and answers each with one line: ``open`` a recording, then
+``judge`` some of its states, again and again; then it may open another. It ends when its stdin
+does. What the store prints goes to stderr.
+
+The store lives in guarded handles of this process. Should it end the process, or hang it beyond
+what a guard can see, a small file shows what was asked last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sessionproof.contract.lookup import StoreNotFound, find_store
+from sessionproof.faults.saving import RecordingError, load
+from sessionproof.faults.states import State
+from sessionproof.host.server import take_stdio
+from sessionproof.trials.survival import Survival, Survived
+from sessionproof.workload.guard import CannotOpen, FlightRecorder, outcome_of
+from sessionproof.workload.profiles import Deadlines
+
+JSON = dict[str, Any]
+
+
+class Desk:
+    """What this process works on: one recording at a time."""
+
+    def __init__(self) -> None:
+        self._survival: Survival | None = None
+        self._recorder: FlightRecorder | None = None
+        self._judged = 0
+
+    def answer(self, request: JSON) -> JSON:
+        """The answer to any request; ``error`` is a mistake of ours."""
+        try:
+            return self._open(request) if request["do"] == "open" else self._judge(request)
+        except (CannotOpen, StoreNotFound, RecordingError) as refusal:
+            return {"refused": " ".join(str(refusal).split())}
+        except Exception as error:  # noqa: BLE001 - calls of the store are caught singly
+            failure = outcome_of(error).failure
+            told = f"{failure.type}: {failure.text}" if failure else ""
+            return {"error": f"{told} {failure.evidence if failure else ''}"}
+
+    def _open(self, request: JSON) -> JSON:
+        if self._recorder is not None:
+            self._recorder.close()
+        self._recorder = FlightRecorder(Path(request["note"]))
+        recording = load(Path(request["recording"]))
+        self._survival = Survival(
+            find_store(recording.store),
+            recording,
+            parent=Path(request["parent"]),
+            deadlines=Deadlines(operation_s=request["operation_s"], open_s=request["open_s"]),
+            recorder=self._recorder,
+        )
+        return {}
+
+    def _judge(self, request: JSON) -> JSON:
+        """The states up to the first that hung; ``used`` counts all that this process judged."""
+        if self._survival is None:
+            raise RuntimeError("no recording is open")
+        told: list[JSON] = []
+        for given in request["states"]:
+            faulthandler.dump_traceback_later(request["patience_s"], exit=False)
+            survived = self._survival.survived(state_from_json(given))
+            faulthandler.cancel_dump_traceback_later()
+            self._judged += 1
+            told.append(_told(survived))
+            if survived.hung:
+                break
+        return {"told": told, "used": self._judged}
+
+
+def _told(survived: Survived) -> JSON:
+    return {
+        "flaws": [asdict(flaw) for flaw in survived.flaws],
+        "opened_s": survived.opened_s,
+        "hung": survived.hung,
+    }
+
+
+def state_to_json(state: State) -> JSON:
+    """A state as JSON values."""
+    return {**asdict(state), "digest": state.digest.hex()}
+
+
+def state_from_json(value: JSON) -> State:
+    """The inverse of ``state_to_json``."""
+    cut, sectors = value["cut"], value["sectors"]
+    return State(
+        value["model"],
+        value["point"],
+        tuple(value["lost"]),
+        None if cut is None else (cut[0], cut[1]),
+        None if sectors is None else (sectors[0], tuple(sectors[1])),
+        bytes.fromhex(value["digest"]),
+    )
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Take the pipes, then the import path that the command line gives, then answer."""
+    parser = argparse.ArgumentParser(prog="python -m sessionproof.trials.survival_main")
+    parser.add_argument("--path", action="append", metavar="ENTRY")
+    arguments = parser.parse_args(given)
+    channel = take_stdio()
+    faulthandler.enable()
+    if arguments.path is not None:
+        sys.path[:] = arguments.path
+    desk = Desk()
+    while line := channel.receive():
+        channel.send(json.dumps(desk.answer(json.loads(line))).encode() + b"\n")
+    sys.stdout.flush()
+    os._exit(0)  # what hangs in a thread does not keep the process
+
+
+if __name__ == "__main__":
+    main()
