@@ -55,7 +55,7 @@ def run_action(folder, **given):
         output.write_text("")
         script = folder / "step.sh"
         script.write_text(step["run"], "utf-8")
-        environment = {name: filled(value, values) for name, value in step["env"].items()}
+        environment = {name: filled(value, values) for name, value in step.get("env", {}).items()}
         ended = subprocess.run(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script],
             cwd=folder / filled(step.get("working-directory", "."), values), check=False,
