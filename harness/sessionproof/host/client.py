@@ -214,6 +214,11 @@ class HostedStore:
         return self._process.stderr_tail()
 
     @property
+    def answers(self) -> int:
+        """How many lines its process has answered, that of the handshake among them."""
+        return self._process.answers
+
+    @property
     def ended(self) -> str | None:
         """How the process ended ("exit code 1", "signal SIGKILL"); None while it is in use."""
         return self._process.end

@@ -115,7 +115,10 @@ class Tail:
 
 
 class Process:
-    """A running command; ``end`` says how it ended, None while it is in use."""
+    """A running command; ``end`` says how it ended, None while it is in use.
+
+    ``answers`` is how many whole lines it has answered.
+    """
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class Process:
         """
         self.command = shlex.join(argv)
         self.end: str | None = None
+        self.answers = 0
         self._line_bytes = line_bytes
         self._popen: Started = started or subprocess.Popen(
             argv,
@@ -237,6 +241,7 @@ class Process:
             if newline >= 0:
                 line = bytes(self._received[:newline])
                 del self._received[: newline + 1]
+                self.answers += 1
                 return line
             self._await(self._to_read, end)
             data = os.read(self._stdout, _PIPE_BYTES)

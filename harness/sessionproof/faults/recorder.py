@@ -1,0 +1,214 @@
+"""Recording a store: programs are carried out under a tracer, and the trace becomes changes.
+
+One program has one client, in as many processes one after the other as it opens the store. Two
+programs have two at the same time, in rounds: both are asked, both answers awaited, and then the
+session that they share is read, so that its order is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.location import Location
+from sessionproof.contract.operations import Create, Operation, Program, Read, Reopen, session_of
+from sessionproof.faults.asking import Answer, Asked, Client, command_of
+from sessionproof.faults.calls import calls
+from sessionproof.faults.following import Followed, follow
+from sessionproof.faults.launching import Tracer
+from sessionproof.faults.recording import Acted, CannotTrace, Recording
+from sessionproof.faults.saving import DATA, save
+from sessionproof.faults.strace import why_not
+from sessionproof.workload.answers import texts_of
+from sessionproof.workload.execute import Names, StoreUnderTest
+from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.threads import Stopped, Threads
+
+FILES = "files"
+"""The folder below a recording's own in which the store worked: its files at the end."""
+
+_TRACE, _WORDS = "trace", "strace.txt"
+_PREFIX = "p1-"
+_ROUND_S = 3_600.0  # the clients' own deadlines end all that hangs
+_Round = tuple[Operation | None, ...]
+_Orders = dict[int, tuple[str, ...]]
+
+
+def record(
+    store: StoreUnderTest,
+    programs: Sequence[Program],
+    *,
+    folder: Path,
+    sessions: Sequence[str],
+    deadline_s: float,
+) -> Recording:
+    """Carry the programs out, one or two, on an empty location below ``folder``; it is saved there.
+
+    ``sessions`` are the logical names of sessions that two clients share. After ``deadline_s``
+    nothing is asked any more. A store that does not open, hangs or dies ends the recording early.
+    Raises CannotTrace.
+    """
+    reason = why_not()
+    if reason is not None:
+        raise CannotTrace(reason)
+    root = folder / FILES
+    root.mkdir(parents=True)
+    trace = folder / _TRACE
+    deadlines = _within(store.deadlines, deadline_s)
+    names = Names(_PREFIX, by_store=store.claims.session_ids == "store", ids=None)
+    number = sum(1 + sum(isinstance(one, Reopen) for one in program) for program in programs)
+    try:
+        argv = command_of(store.spec.name)
+        with Tracer(argv, number, trace=trace, words=folder / _WORDS) as tracer:
+            clients = [
+                Client(
+                    at, name=store.spec.name, tracer=tracer, location=Location(root),
+                    names=names, deadlines=deadlines,
+                )
+                for at in range(len(programs))
+            ]  # fmt: skip
+            tracer.prepare(min(number, 2))
+            asked, orders = _carried_out(clients, programs, {*sessions}, deadline_s)
+        pipes = {one.pipe: client.number for client in clients for one in client.processes}
+        pids = {one.pid: client.number for client in clients for one in client.processes}
+        with trace.open(encoding="ascii", errors="replace") as lines:
+            followed = follow(
+                calls(lines), root=root, started_in=Path.cwd(), pipes=pipes, clients=pids,
+                data=folder / DATA,
+            )  # fmt: skip
+    finally:
+        trace.unlink(missing_ok=True)
+    made = _recording(store, clients, followed, asked, orders, folder)
+    save(made)
+    return made
+
+
+def _within(deadlines: Deadlines, most_s: float) -> Deadlines:
+    return Deadlines(
+        operation_s=min(deadlines.operation_s, most_s), open_s=min(deadlines.open_s, most_s)
+    )
+
+
+def _carried_out(
+    clients: Sequence[Client], programs: Sequence[Program], shared: set[str], deadline_s: float
+) -> tuple[list[Asked], _Orders]:
+    """What was asked; and by places in it the orders that were read behind each round."""
+    until = monotonic_s() + deadline_s
+    threads = Threads(len(clients))
+    asked: list[Asked] = []
+    orders: _Orders = {}
+    try:
+        for client in clients:
+            client.open()
+        for turns in _rounds(programs, shared):
+            if any(client.ended for client in clients) or monotonic_s() > until:
+                break
+            begun = len(asked)
+            asked += _round(threads, clients, turns)
+            if len(clients) > 1 and not clients[0].ended:
+                orders |= _orders(clients, shared, asked, begun)
+        for client in clients:
+            client.close()
+    except Stopped:
+        pass  # a client's own deadlines are far shorter: the machine stood still
+    finally:
+        threads.close()
+    return asked, orders
+
+
+def _rounds(programs: Sequence[Program], shared: set[str]) -> Iterator[_Round]:
+    """Who does what at the same time; making a shared session is nothing to share."""
+    waiting = [[*program] for program in programs]
+    for client, program in enumerate(waiting):
+        while len(waiting) > 1 and program and isinstance(program[0], Create):
+            if session_of(program[0]) not in shared:
+                break
+            first = program.pop(0)
+            yield tuple(first if at == client else None for at in range(len(waiting)))
+    yield from zip_longest(*waiting)
+
+
+def _round(threads: Threads, clients: Sequence[Client], turns: _Round) -> list[Asked]:
+    before = [len(client.asked) for client in clients]
+    awaited = _awaited(clients)
+    jobs = [
+        partial(client.ask, turn, awaited) if turn is not None else _nothing
+        for client, turn in zip(clients, turns, strict=True)
+    ]
+    threads.together(jobs, deadline_s=_ROUND_S)
+    return [one for client, at in zip(clients, before, strict=True) for one in client.asked[at:]]
+
+
+def _awaited(clients: Sequence[Client]) -> tuple[Answer, ...]:
+    return tuple(client.last for client in clients if client.last is not None)
+
+
+def _nothing() -> None:
+    """What a client does that has no turn."""
+
+
+def _orders(clients: Sequence[Client], shared: set[str], asked: list[Asked], begun: int) -> _Orders:
+    """Read the sessions that the round was about; the orders, by places in ``asked``."""
+    reader = clients[0]
+    round_ = [*enumerate(asked)][begun:]
+    orders: _Orders = {}
+    for session in sorted({session_of(one.operation) for _, one in round_} & shared):
+        at = len(reader.asked)
+        reader.ask(Read(session), _awaited(clients))
+        asked += reader.asked[at:]
+        outcome = reader.asked[-1].outcome if len(reader.asked) > at else None
+        if outcome is not None and outcome.type == "ok":
+            order = tuple(texts_of(outcome.value))
+            orders |= {at: order for at, one in round_ if session_of(one.operation) == session}
+    return orders
+
+
+def _recording(
+    store: StoreUnderTest,
+    clients: Sequence[Client],
+    followed: Followed,
+    asked: Sequence[Asked],
+    orders: Mapping[int, tuple[str, ...]],
+    folder: Path,
+) -> Recording:
+    hidden = followed.hidden
+    if not hidden and any(
+        answer[1] >= len(followed.answers[answer[0]])
+        for one in asked
+        for answer in (*one.after, *([one.answered] if one.answered else []))
+    ):
+        hidden = "it does not write its answers itself, so that their order is not known"
+    acts = [
+        _acted(one, {} if hidden else followed.answers, orders.get(at, ()))
+        for at, one in enumerate(asked)
+    ]
+    end = len(followed.changes)
+    return Recording(
+        store=store.spec.name,
+        claims=store.claims,
+        capabilities=clients[0].capabilities,
+        clients=len(clients),
+        acts=tuple(sorted(acts, key=lambda act: end if act.answered is None else act.answered)),
+        changes=followed.changes,
+        folder=folder,
+        hidden=hidden,
+        opened_s=max(client.opened_s for client in clients),
+    )
+
+
+def _acted(one: Asked, answers: Mapping[str, tuple[int, ...]], order: tuple[str, ...]) -> Acted:
+    def place(answer: Answer) -> int:
+        return answers[answer[0]][answer[1]] if answers else -1
+
+    return Acted(
+        client=one.client,
+        operation=one.operation,
+        outcome=one.outcome,
+        session_id=one.session_id,
+        after=max(map(place, one.after), default=-1),
+        answered=place(one.answered) if one.answered and answers else None,
+        order=order,
+    )
