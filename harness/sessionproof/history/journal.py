@@ -58,11 +58,20 @@ class Journal:
 
     ``rows``: as many to a file; a full file is sealed into an NPZ file of so many ``shards``, and
     the next begins. ``every``: each so-manieth read is kept in full, surprising or not; 1 keeps
-    all. Raises HistoryError when the folder cannot be written, on any call.
+    all. ``held``: so many messages that were read may wait to be settled; 0 settles each read at
+    once, as a client that may be killed must. Raises HistoryError when the folder cannot be
+    written, on any call.
     """
 
     def __init__(
-        self, folder: Path, client: int, *, rows: int = 65_536, shards: int = 1, every: int = 1_000
+        self,
+        folder: Path,
+        client: int,
+        *,
+        rows: int = 65_536,
+        shards: int = 1,
+        every: int = 1_000,
+        held: int = _HELD_MOST,
     ) -> None:
         if rows < 1 or shards < 1 or every < 1:
             raise ValueError("rows, shards and every are at least 1")
@@ -72,6 +81,7 @@ class Journal:
         self._rows, self._shards, self._every = rows, shards, every
         self._files = 0
         self._reads = 0
+        self._held_most = held
         self._known: Known = {}
         self._pending: list[tuple[int, int, tuple[Any, ...]]] = []
         self._held = 0
@@ -132,7 +142,7 @@ class Journal:
         held = tuple(answer)
         self._pending.append((slot, ret, held))
         self._held += len(held) + 1
-        if self._held > _HELD_MOST:
+        if self._held > self._held_most:
             self.settle()
 
     def renew(self, client: int) -> None:

@@ -157,7 +157,7 @@ class Crew:
         if by_store and needs_create(self._store.claims, self._capabilities):
             ids = [None] * len(ids)
         setting = Setting(folder, self._speech, ids, by_store, awaited=self._store.awaited)
-        jobs, steward = jobs_of(round_), _Steward(round_, self._capabilities)
+        jobs, steward = jobs_of(round_), Steward(round_, self._capabilities)
         stopped = seats.work([steward.creates()], setting) if made else None
         stopped = stopped or seats.work(jobs, setting)
         if stopped is not None:
@@ -217,7 +217,7 @@ def jobs_of(round_: Round) -> list[Job]:
     ]
 
 
-class _Steward:
+class Steward:
     """One more client, who makes sessions before the others begin and reads them afterwards."""
 
     def __init__(self, round_: Round, capabilities: frozenset[str]) -> None:

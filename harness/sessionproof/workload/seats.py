@@ -37,6 +37,7 @@ class Setting:
 
     Threads do not begin before ``begin_ns`` of the monotonic clock, so that those of several
     processes begin together; and ``meet`` is where they meet, of the process's own unless given.
+    ``mortal`` clients may be killed: what they read is written down at once.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Setting:
     awaited: set[str] | None = None
     begin_ns: int = 0
     meet: Meet | None = None
+    mortal: bool = False
 
 
 class Seats(Protocol):
@@ -221,7 +223,7 @@ def _clients(
             Client(
                 job,
                 store,
-                stack.enter_context(_journal(job, setting.folder)),
+                stack.enter_context(_journal(job, setting)),
                 speech=setting.speech,
                 ids=setting.ids,
                 capabilities=capabilities,
@@ -234,10 +236,13 @@ def _clients(
         ]
 
 
-def _journal(job: Job, folder: Path) -> Journal:
+def _journal(job: Job, setting: Setting) -> Journal:
     """With every answer in full while they are few: the read that shows a fault may look usual."""
     few = len(job.program) <= _KEPT_WHOLE
-    return Journal(folder, job.client, every=1 if few else _EVERY)
+    every = 1 if few else _EVERY
+    if setting.mortal:
+        return Journal(setting.folder, job.client, every=every, held=0)
+    return Journal(setting.folder, job.client, every=every)
 
 
 @contextmanager
