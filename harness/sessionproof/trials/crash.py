@@ -1,10 +1,132 @@
-"""To be built."""
+"""Crashes at every point of a program: what each row looks at in the states that they leave."""
 
 from __future__ import annotations
 
-from sessionproof.trials.single import CouldNotTell, Trial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sessionproof.checks.flaws import Flaw
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.operations import AppendWithState, Create, Operation, Replace
+from sessionproof.faults.recording import Recording
+from sessionproof.faults.states import KILL, POWER_ORDERED, POWER_STRICT
+from sessionproof.trials.crash_exploration import COVERED, Explored, Look, explored
+from sessionproof.trials.crash_findings import broken_by, crashes_of
+from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+
+_EACH = (KILL, POWER_ORDERED, POWER_STRICT)
+_POWER = (POWER_ORDERED, POWER_STRICT)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a guarantee looks at: models, flaws that break it, and what is evidence.
+
+    ``models`` are looked at as far as the store claims to survive them. ``during`` is the sort of
+    operation that must have been in flight for a state to be evidence, ``since`` one that must have
+    begun; None where each state is. ``shown`` are the models whose maps of crash points this row
+    puts into the report.
+    """
+
+    models: Sequence[str]
+    breaks: Callable[[Flaw], bool]
+    during: type[Operation] | None = None
+    since: type[Operation] | None = None
+    shown: Sequence[str] = ()
+
+
+def _gone(flaw: Flaw) -> bool:
+    return flaw.lost or flaw.aspect in ("open", "read")
+
+
+def _not_whole(flaw: Flaw) -> bool:
+    return not flaw.lost and flaw.aspect not in ("open", "counters", "going on")
+
+
+def _stays_down(flaw: Flaw) -> bool:
+    return flaw.aspect in ("open", "going on") or flaw.anomaly in (Anomaly.HANG, Anomaly.CRASH)
+
+
+def _half_done(method: str) -> Callable[[Flaw], bool]:
+    return lambda flaw: flaw.method == method and not flaw.lost
+
+
+ROWS: dict[str, Row] = {
+    "DUR-01": Row((KILL,), _gone, shown=(KILL,)),
+    "DUR-02": Row((KILL,), _not_whole),
+    "DUR-03": Row(_POWER, lambda _: True, shown=_POWER),
+    "DUR-05": Row(_EACH, _stays_down),
+    "CNT-07": Row(_EACH, lambda flaw: flaw.aspect == "counters"),
+    "CORE-13": Row(_EACH, _half_done("create"), during=Create),
+    "CORE-15": Row(_EACH, _half_done("replace"), during=Replace),
+    "STATE-03": Row(_EACH, _half_done("append_with_state"), since=AppendWithState),
+}
 
 
 def survives(trial: Trial) -> None:
-    """To be built."""
-    raise CouldNotTell(f"{trial.guarantee.id} is not built yet")
+    """What the crashes of the store show of this row; raises Broken, CouldNotTell, NotClaimed."""
+    row = ROWS[trial.guarantee.id]
+    covered = [one for one in COVERED[trial.claims.durability] if one in row.models]
+    if not covered:
+        raise NotClaimed("the store does not claim durability=process or better")
+    found = explored(trial)
+    _measure(trial, row, found)
+    for one in found:
+        for look in one.looks:
+            if look.model in covered and one.recording is not None:
+                trial.count(trial.guarantee.unit, _evidence(row, one.recording, look))
+    broken_by(trial, found, row.breaks, covered)
+    _require_evidence(trial, found, covered)
+
+
+def _measure(trial: Trial, row: Row, found: Sequence[Explored]) -> None:
+    """Put the maps of this row into the report: those that no other row of the run shows."""
+    shown = set(row.shown)
+    if trial.guarantee.id == "DUR-01" and trial.claims.durability == "process":
+        shown |= set(_POWER)  # where the row of power is not claimed
+    for one in found:
+        for look in one.looks:
+            if one.recording is not None and look.model in shown:
+                trial.measured.append(crashes_of(one.recording, look, trial.claims))
+
+
+def _evidence(row: Row, recording: Recording, look: Look) -> int:
+    """How many of the judged states say something of the row."""
+    if row.during is None and row.since is None:
+        return look.judged
+    spans = [*_spans(row, recording)]
+    return sum(
+        number
+        for point, number in look.points.items()
+        if any(first < point <= last for first, last in spans)
+    )
+
+
+def _spans(row: Row, recording: Recording) -> Iterator[tuple[int, int]]:
+    """Between which places of a recording a crash says something of the row."""
+    for act in recording.acts:
+        if row.since is not None and isinstance(act.operation, row.since):
+            yield act.after, len(recording.changes)
+        sent = getattr(act.operation, "messages", ())
+        if row.during is not None and isinstance(act.operation, row.during) and sent:
+            last = len(recording.changes) if act.answered is None else act.answered
+            yield act.after, last
+
+
+def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence[str]) -> None:
+    """Note what was judged; raise CouldNotTell where nothing could be, or too little was."""
+    why = next((one.why for one in found if one.why), "")
+    if why:
+        raise CouldNotTell(why)
+    for model in covered:
+        looks = [look for one in found for look in one.looks if look.model == model]
+        judged, existing = (sum(getattr(one, name) for one in looks) for name in _COUNTS)
+        trial.notes.append(f"{model}: {judged:,} of {existing:,} states were judged")
+    examined, row = trial.examined[trial.guarantee.unit], trial.guarantee
+    if examined < row.least and ROWS[row.id].during is None:
+        raise CouldNotTell(
+            f"{examined} {row.unit} were examined, {row.least} are needed: the store opens slowly"
+        )
+
+
+_COUNTS = ("judged", "existing")
