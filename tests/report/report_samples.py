@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from report_crashes import BROKEN_BY as CRASHED
+from report_crashes import CRASHES, hostile_window
+from report_crashes import everywhere as crashes_everywhere
+from report_crashes import finding as found_by_a_crash
 from report_measurements import ALL, SLOW, TRAFFIC, everywhere
 from report_windows import BROKEN_BY, DENSE
 from report_windows import finding as found_together
@@ -224,6 +228,14 @@ together = with_measured(
     ),
     TRAFFIC,
 )
+crashed = with_measured(
+    run(
+        merge(
+            records(*(broken(row, *map(found_by_a_crash, found)) for row, found in CRASHED.items()))
+        )
+    ),
+    CRASHES,
+)
 no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
 
 HOSTILE = (
@@ -250,6 +262,9 @@ HOSTILE_WINDOW = Window(
 )
 
 
+MEASURED = (*everywhere(HOSTILE), crashes_everywhere(HOSTILE))
+
+
 def _everywhere() -> RunResult:
     finding = Finding(
         anomaly=Anomaly.LEAK,
@@ -267,12 +282,13 @@ def _everywhere() -> RunResult:
             Step(call="read", session="other", got=(HOSTILE,), want=(), said=HOSTILE),
         ),
         window=HOSTILE_WINDOW,
+        crash=hostile_window(HOSTILE),
     )
     rows = tuple(
         GuaranteeResult(
             id=HOSTILE, group=HOSTILE, promise=HOSTILE, verdict=verdict, reason=HOSTILE, examined=3,
             unit=HOSTILE, least=2, gated=gated, findings=(finding,), notes=(HOSTILE,),
-            measured=everywhere(HOSTILE) if gated and verdict is Verdict.HOLDS else (),
+            measured=MEASURED if gated and verdict is Verdict.HOLDS else (),
         )
         for verdict in Verdict
         for gated in (True, False)
@@ -316,5 +332,6 @@ SAMPLES: dict[str, RunResult] = {
     "stale": stale,
     "no_findings": no_findings,
     "together": together,
+    "crashed": crashed,
     "hostile": hostile,
 }

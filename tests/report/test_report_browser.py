@@ -25,7 +25,10 @@ FLAGS = (
 )  # fmt: skip
 DARK = "--blink-settings=preferredColorScheme=0"
 WIDTHS = (360, 390, 1280)
-SHOWN = ("three_broken", "unclaimed", "interrupted", "all_hold", "fast", "together", "hostile")
+SHOWN = (
+    "three_broken", "unclaimed", "interrupted", "all_hold", "fast", "together", "crashed",
+    "hostile",
+)  # fmt: skip
 WRAPPER = """<!doctype html><body><script>
 const names = NAMES, widths = WIDTHS, seen = {};
 window.addEventListener("message", () => { seen.message = true; });

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from report_crashes import CRASHES
 from report_measurements import GROWTHS, LOAD, MEMORIES, SPEEDS, TRAFFIC, everywhere
 from report_samples import SAMPLES, all_hold, fast, three_broken
 
 import sessionproof.report.write as write_module
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.measurements import (
+    CrashCell,
     Latency,
     LoadPoint,
     Measured,
@@ -24,7 +26,7 @@ from sessionproof.contract.measurements import (
     Ratio,
     measured_to_json,
 )
-from sessionproof.contract.verdicts import Finding, Verdict, Window
+from sessionproof.contract.verdicts import CrashWindow, Finding, Verdict, Window
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
 from sessionproof.report.result import GuaranteeResult, RunResult, to_json
@@ -37,6 +39,7 @@ TABLES = {
     "A guarantee": (GuaranteeResult, SCHEMA["$defs"]["guarantee"]),
     "A finding": (Finding, SCHEMA["$defs"]["finding"]),
     "A window": (Window, SCHEMA["$defs"]["window"]),
+    "A crash": (CrashWindow, SCHEMA["$defs"]["crash_window"]),
 }
 
 
@@ -74,7 +77,14 @@ def test_the_schema_is_a_schema():
 
 
 # Fields that came within the schema's version: older files lack them.
-ADDED = ("baseline", "known", "script", "reproducer", "steps", "measured", "timings", "window")
+ADDED = (
+    "baseline", "known", "script", "reproducer", "steps", "measured", "timings", "window", "crash",
+)  # fmt: skip
+
+
+def _has_default(item):
+    missing = dataclasses.MISSING
+    return item.default is not missing or item.default_factory is not missing
 
 
 @pytest.mark.parametrize("title", TABLES)
@@ -85,13 +95,16 @@ def test_schema_and_document_have_every_field(title):
     if kind is RunResult:
         expected = ["schema", *expected]
     assert list(part["properties"]) == expected
-    assert part["required"] == [name for name in expected if name not in ADDED]
+    added = {item.name for item in dataclasses.fields(kind) if _has_default(item)} & {*ADDED}
+    assert part["required"] == [name for name in expected if name not in added]
     text = DOCUMENT.read_text("utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == expected
 
 
-@pytest.mark.parametrize("kind", [*typing.get_args(Measured), Ratio, Latency, LoadPoint, Phase])
+@pytest.mark.parametrize(
+    "kind", [*typing.get_args(Measured), Ratio, Latency, LoadPoint, Phase, CrashCell]
+)
 def test_schema_and_document_have_every_field_of_a_measurement(kind):
     """What a measurement holds is required by the schema and stands in the document."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
@@ -108,7 +121,8 @@ def test_schema_and_document_have_every_field_of_a_measurement(kind):
 
 
 @pytest.mark.parametrize(
-    "one", [*everywhere("x"), *SPEEDS, *GROWTHS, *MEMORIES, LOAD, *TRAFFIC["CONC-01"]]
+    "one",
+    [*everywhere("x"), *SPEEDS, *GROWTHS, *MEMORIES, LOAD, *TRAFFIC["CONC-01"], *CRASHES["DUR-01"]],
 )
 def test_a_measurement_has_the_fields_of_its_kind(one):
     """Each kind fits the schema, and without one of its fields, or as another kind, it does not."""
@@ -118,7 +132,7 @@ def test_a_measurement_has_the_fields_of_its_kind(one):
     assert validator.is_valid(value)
     for name in value:
         assert not validator.is_valid({key: value[key] for key in value if key != name}), name
-    others = {"speed", "size", "growth", "load", "memory", "traffic"} - {one.kind}
+    others = {"speed", "size", "growth", "load", "memory", "traffic", "crashes"} - {one.kind}
     for kind in (*others, "other"):
         assert not validator.is_valid({**value, "kind": kind})
 

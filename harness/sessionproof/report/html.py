@@ -16,6 +16,8 @@ from sessionproof.contract.verdicts import Verdict
 from sessionproof.report import (
     amounts,
     charts,
+    crash_windows,
+    crashes,
     pictures,
     promises,
     reads,
@@ -60,7 +62,8 @@ def _rendered(result: RunResult, findings: int) -> str:
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
-    busy = traffic.traffic_rows(result)
+    busy, crashed = traffic.traffic_rows(result), crashes.crash_rows(result)
+    every = [one for row in result.guarantees for one in row.findings]
     template = environment().get_template("report.html.j2")
     return template.render(
         result=result,
@@ -85,7 +88,10 @@ def _rendered(result: RunResult, findings: int) -> str:
         promised=promises.promised(measured.speeds, measured.sizes),
         traffic=busy,
         traffic_pictures=traffic.traffic_pictures(busy),
-        together=bool(busy) or any(one.window for row in result.guarantees for one in row.findings),
+        together=bool(busy) or any(one.window for one in every),
+        crash_rows=crashed,
+        crash_maps=crashes.crash_maps(crashed),
+        crashed=bool(crashed) or any(one.crash for one in every),
         **drawn({result.store: measured}),
     )
 
@@ -156,6 +162,8 @@ def environment() -> Environment:
         "acts_max": windows.ACTS_MAX,
         "reads_table": reads.reads_table,
         "traffic_max": traffic.ROWS_MAX,
+        "drawn_crash": crash_windows.drawn_crash,
+        "crashes_max": crashes.ROWS_MAX,
     }
     made.filters |= {
         "text": _text,

@@ -106,8 +106,11 @@ def _finding(finding: Finding) -> str:
         f"expected: {cut(finding.expected, TEXT_CHARACTERS_MAX)}",
         f"seen: {cut(finding.seen, TEXT_CHARACTERS_MAX)}",
     ]
-    if finding.window is not None:
-        lines.append(f"because: {cut(finding.window.sentence, TEXT_CHARACTERS_MAX)}")
+    lines += [
+        f"because: {cut(picture.sentence, TEXT_CHARACTERS_MAX)}"
+        for picture in (finding.window, finding.crash)
+        if picture is not None
+    ]
     if finding.program:
         program = short_program(finding.program, PROGRAM_LINES_MAX)
         lines += ["program:", *(f"    {cut(line, TEXT_CHARACTERS_MAX)}" for line in program)]

@@ -10,6 +10,7 @@ from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report import words
 from sessionproof.report.amounts import digits, duration, interval
+from sessionproof.report.crashes import crash_lines, crash_rows
 from sessionproof.report.markdown import code, fenced, plain
 from sessionproof.report.plain import short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
@@ -20,6 +21,7 @@ FINDINGS_MAX = 2  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 30
 WARNINGS_MAX = 8
 SPEEDS_MAX = 40
+CRASHES_MAX = 12
 NOTE_CHARACTERS_MAX = 90
 _LEFT_OUT_BYTES_MAX = 1_500  # room that is kept for saying what is left out
 
@@ -41,6 +43,10 @@ def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
     ]
     measured = _speed(result)
     sections += [("the speeds", measured)] if measured else []
+    crashed = crash_lines(crash_rows(result))[:CRASHES_MAX]
+    if crashed:
+        lines = "\n".join(f"- {plain(line, 300)}" for line in crashed)
+        sections.append(("the crashes", f"Crashes, by what they let survive:\n\n{lines}"))
     head, table = _head(result), _table(result)
     room = most - _LEFT_OUT_BYTES_MAX - _size(head)
     whole = _size(table) <= room * 2 // 3  # else it is one of monstrous names
@@ -126,8 +132,11 @@ def _finding(finding: Finding) -> str:
         f"- expected: {code(finding.expected)}",
         f"- seen: {code(finding.seen)}",
     ]
-    if finding.window is not None:
-        facts.append(f"- because: {code(finding.window.sentence)}")
+    facts += [
+        f"- because: {code(picture.sentence)}"
+        for picture in (finding.window, finding.crash)
+        if picture is not None
+    ]
     if finding.repeats is not None:
         facts.append(f"- failed again: {code(finding.repeats, 40)}")
     if finding.reproducer is not None:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Verdict
-from sessionproof.report import amounts, speed, words
+from sessionproof.report import amounts, crashes, speed, words
 from sessionproof.report.plain import cut, for_terminal, short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
 from sessionproof.report.speed import Measurements
@@ -54,6 +54,8 @@ def print_summary(result: RunResult, console: Console, *, report: Path | None = 
     console.print(_table(result, console))
     _print_not_run(result, console)
     print_speed(speed.measurements(result), console)
+    for line in crashes.crash_lines(crashes.crash_rows(result)):
+        _field(console, "crashes", cut(line, TEXT_CHARACTERS_MAX))
     for gated in (True, False):
         for row in words.of(result, Verdict.BROKEN, gated=gated):
             _print_broken(result, row, console)
@@ -147,12 +149,14 @@ def _print_finding(finding: Finding, console: Console) -> None:
     _field(console, "did", cut(finding.did, TEXT_CHARACTERS_MAX))
     _field(console, "expected", cut(finding.expected, TEXT_CHARACTERS_MAX))
     _field(console, "seen", cut(finding.seen, TEXT_CHARACTERS_MAX), style=_STYLES[Verdict.BROKEN])
-    if finding.window is not None:
-        _field(console, "because", cut(finding.window.sentence, TEXT_CHARACTERS_MAX))
+    for picture in (finding.window, finding.crash):
+        if picture is not None:
+            _field(console, "because", cut(picture.sentence, TEXT_CHARACTERS_MAX))
     program = short_program(finding.program, PROGRAM_LINES_MAX)
     for number, line in enumerate(program, start=1):
         label = "program" if number == 1 else ""
-        last = number == len(program) and finding.window is None  # else there is no one order
+        in_order = finding.window is None and finding.crash is None  # else no line is the last
+        last = number == len(program) and in_order
         guilty = "> " if last else "  "
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
     if finding.repeats is not None:

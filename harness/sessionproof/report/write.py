@@ -24,7 +24,9 @@ RESULT, PAGE, JUNIT = "result.json", "index.html", "junit.xml"
 SUMMARY, BADGE, BENCHMARK = "summary.md", "badge.json", "benchmark.json"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file whose text a CI job shows on its page
 # Fields that older results lack.
-_ADDED = ("baseline", "known", "measured", "reproducer", "script", "steps", "timings", "window")
+_ADDED = (
+    "baseline", "crash", "known", "measured", "reproducer", "script", "steps", "timings", "window",
+)  # fmt: skip
 _NUMBER = r"-?\d[\d.e+-]*"
 _NUMBERS = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
 
@@ -178,11 +180,16 @@ def _dataclass(hint: Any, value: dict[str, Any], where: str) -> Any:
     for item in dataclasses.fields(hint):
         inner = f"{where}.{item.name}".removeprefix(".")
         if item.name not in value:
-            if item.name in _ADDED:
+            if item.name in _ADDED and not _is_owed(item):
                 continue
             raise ValueError(f"{inner} is missing")
         given[item.name] = _decoded(hints[item.name], value[item.name], inner)
     return hint(**given)
+
+
+def _is_owed(item: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return item.default is missing and item.default_factory is missing
 
 
 def _of(kind: type, value: Any, where: str) -> Any:
