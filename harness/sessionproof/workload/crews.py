@@ -225,10 +225,12 @@ class Steward:
         self._counts = sum(name in capabilities for name in ("get", "count"))
 
     def creates(self) -> Job:
+        """Make every session of the round."""
         sessions = range(len(self._round.sessions))
         return self._job(0, [Call(F.CREATE, at, phase=Phase.RAMP) for at in sessions])
 
     def reads(self) -> Job:
+        """Read every session, and count it where the clients did."""
         sessions = range(len(self._round.sessions))
         calls = [Call(F.READ, at, phase=Phase.FINAL) for at in sessions]
         if any(call.f is F.COUNT for program in self._round.programs for call in program):
