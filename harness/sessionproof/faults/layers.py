@@ -127,8 +127,8 @@ class Layers:
                 continue
             first, end, start = self._writes[place]
             ranges = torn.ranges if torn and torn.place == place else ((first, end),)
-            for low, high in ranges:
-                low, high = max(low, begin), min(high, begin + PAGE)  # noqa: PLW2901
+            for range_first, range_end in ranges:
+                low, high = max(range_first, begin), min(range_end, begin + PAGE)
                 if low < high:
                     source = self._data[start + low - first : start + high - first]
                     made[low - begin : high - begin] = source
@@ -157,6 +157,10 @@ class Layers:
                 end = torn.end if torn and torn.place == place else self._writes[place][1]
                 size = max(size, end)
         return size
+
+    def decides_size(self, place: int, size: int) -> bool:
+        """Whether a file of this size may be of another without this change, or with it."""
+        return place in self._sizes or self._writes[place][1] >= size
 
     def pages_of(self, file: int) -> Iterable[int]:
         """The pages of the file that were ever written."""

@@ -22,17 +22,15 @@ def states(changes: Changes, model: str, *, generator: Random, most: int = 0) ->
     over the ways in which states are made. Which states exist does not hang on the generator.
     """
     facts = Facts(changes)
-    wanted = _chosen(facts, model, generator, most) if most else None
-    for number, (candidate, digest) in enumerate(_distinct(facts, model)):
-        if wanted is None or number in wanted:
-            yield State(
-                model,
-                candidate.point,
-                tuple(sorted(candidate.lost)),
-                candidate.cut,
-                candidate.sectors,
-                digest,
-            )
+    if not most:
+        for _, candidate, digest in _distinct(facts, model):
+            yield _state(model, candidate, digest)
+        return
+    wanted = _chosen(facts, model, generator, most)
+    for point, found in candidates(facts, model):
+        for place, candidate in enumerate(found):
+            if (point, place) in wanted:
+                yield _state(model, candidate, wanted[point, place])
 
 
 def number_of(changes: Changes, model: str) -> int:
@@ -46,29 +44,45 @@ def acknowledged(changes: Changes) -> list[int]:
     return list(accumulate(answers, initial=0))
 
 
-def _distinct(facts: Facts, model: str) -> Iterator[tuple[Candidate, bytes]]:
+def _state(model: str, candidate: Candidate, digest: bytes) -> State:
+    lost = tuple(sorted(candidate.lost))
+    return State(model, candidate.point, lost, candidate.cut, candidate.sectors, digest)
+
+
+def _distinct(facts: Facts, model: str) -> Iterator[tuple[int, Candidate, bytes]]:
+    """Candidates that are not like an earlier one, with their places among those of their point."""
     answered = acknowledged(facts.changes)
     cursor = _Cursor(facts)
     seen: set[tuple[int, bytes]] = set()
     for point, found in candidates(facts, model):
-        for candidate in found:
+        for place, candidate in enumerate(found):
             digest = cursor.digest(candidate)
             key = (answered[point], digest)
             if key not in seen:
                 seen.add(key)
-                yield candidate, digest
+                yield place, candidate, digest
 
 
-def _chosen(facts: Facts, model: str, random: Random, most: int) -> frozenset[int]:
-    """The numbers of the chosen states: points take turns, and at each point its manners."""
-    by_point: defaultdict[int, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for number, (candidate, _) in enumerate(_distinct(facts, model)):
-        by_point[candidate.point][candidate.manner].append(number)
+_Key = tuple[int, int]
+
+
+def _chosen(facts: Facts, model: str, random: Random, most: int) -> dict[_Key, bytes]:
+    """Digests of the chosen states, by their points and their places among those of the point.
+
+    Points take turns, and at each point its manners.
+    """
+    by_point: defaultdict[int, defaultdict[str, list[_Key]]]
+    by_point = defaultdict(lambda: defaultdict(list))
+    digests: dict[_Key, bytes] = {}
+    for place, candidate, digest in _distinct(facts, model):
+        key = (candidate.point, place)
+        digests[key] = digest
+        by_point[candidate.point][candidate.manner].append(key)
     queues = [_by_turns(list(manners.values()), random) for manners in by_point.values()]
-    return frozenset(_by_turns(queues, random, within=False)[:most])
+    return {key: digests[key] for key in _by_turns(queues, random, within=False)[:most]}
 
 
-def _by_turns(queues: list[list[int]], random: Random, *, within: bool = True) -> list[int]:
+def _by_turns(queues: list[list[_Key]], random: Random, *, within: bool = True) -> list[_Key]:
     """One of each queue in turn, in a drawn order; ``within`` draws the order of each, too."""
     random.shuffle(queues)
     if within:
@@ -99,18 +113,19 @@ class _Cursor:
         changed.update(range(self._point, point))
         changed.update(one.place for one in (torn, self._torn) if one)
         self._point, self._lost, self._torn = point, lost, torn
-        files: set[int] = set()
+        resized: set[int] = set()
         pages: set[tuple[int, int]] = set()
         for place in changed:
             file = layers.file.get(place)
             if file is not None:
-                files.add(file)
                 pages.update((file, page) for page in layers.pages[place])
+                if layers.decides_size(place, self._sizes[file]):
+                    resized.add(file)
         for file, page in pages:
             mark = layers.mark(page, layers.chain(file, page, point, lost, torn), torn)
             self._marks[file] ^= self._pages.get((file, page), 0) ^ mark
             self._pages[file, page] = mark
-        for file in files:
+        for file in resized:
             self._sizes[file] = layers.size(file, point, lost, torn)
         return self._combined()
 
