@@ -11,15 +11,16 @@ from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.measurements import CrashCell, Crashes
 from sessionproof.contract.operations import as_call
-from sessionproof.contract.verdicts import Finding
+from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.faults.recording import Recording
 from sessionproof.faults.states import MODELS, State
+from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.crash_again import Shown
 from sessionproof.trials.crash_exploration import COVERED, Explored, Look
 from sessionproof.trials.crash_script import script_lines
 from sessionproof.trials.crash_shorter import shortened
 from sessionproof.trials.crash_steps import answered_by, last_change, window_of
-from sessionproof.trials.single import Trial
+from sessionproof.trials.single import Broken, Trial
 
 Breaks = Callable[[Flaw], bool]
 _HOW = {
@@ -55,7 +56,12 @@ def broken_by(
         trial, Shown(recording, state, flaw), lambda one: breaks(one) and _alike(one, flaw)
     )
     finding = replace(_finding(shown), evidence={"states": _counted(classes), **flaw.evidence})
-    raise trial.broken(finding, lambda: script_lines(trial, shown))
+    trial.store.close()  # what closing answers is known only then
+    try:
+        finding = replace(finding, script=tuple(script_lines(trial, shown)))
+    except Unwritable as why:
+        finding = replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}"))
+    raise Broken(finding)
 
 
 def _alike(one: Flaw, other: Flaw) -> bool:

@@ -16,7 +16,7 @@ from sessionproof.scripts.expressions import Unwritable, expression
 from sessionproof.scripts.expressions import message as written
 from sessionproof.trials.crash_again import Shown, asked
 from sessionproof.trials.single import Trial
-from sessionproof.trials.survival import timeline_of
+from sessionproof.trials.survival_recorded import timeline_of
 
 _ANSWER_S = 20.0  # what a script waits at most for a call that hung
 

@@ -102,13 +102,24 @@ class _Speaker:
 
 
 def _speaker(words: Vocabulary, seed: int) -> _Speaker:
-    pool = [replace(one, id=None) for one in made_messages(words, seed) if _short(one)]
+    pool = [_plain(one, words.claims) for one in made_messages(words, seed) if _short(one)]
     generator(seed, "crash").shuffle(pool)
     return _Speaker(pool, words)
 
 
 def _short(message: Message) -> bool:
-    return not isinstance(message.content, str) or len(message.content) <= 90
+    return not isinstance(message.content, str) or len(message.content) <= 60
+
+
+def _plain(message: Message, claims: Claims) -> Message:
+    """The message with what counts alone: other fields make no other writes."""
+    return timed(
+        replace(message, id=None, name=_named(message), created_at_us=None, metadata=None), claims
+    )
+
+
+def _named(message: Message) -> str | None:
+    return message.name if message.kind != "text" else None
 
 
 def _first(say: _Speaker) -> Iterator[Operation]:
