@@ -63,10 +63,11 @@ class Survivable:
 
 @dataclass(frozen=True, slots=True)
 class _Lived:
-    """A world, and those of the unanswered operations that have taken effect in it."""
+    """A world, and the unanswered operations that took effect in it, ``torn`` only in part."""
 
     world: World
     effected: frozenset[int] = frozenset()
+    torn: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Timeline:
         for life in moment.lives:
             rest = [at for at in moment.pending if at not in life.effected]
             for chosen in _orders(rest):
-                worlds += self._effects((life.world,), chosen)
+                worlds += [one.world for one in self._effects(life, chosen)]
         return Survivable(
             worlds=tuple(_distinct(worlds)),
             acknowledged=tuple(_distinct([life.world for life in moment.lives])),
@@ -115,20 +116,22 @@ class Timeline:
             earlier=moment.earlier,
         )
 
-    def _effects(self, worlds: Worlds, chosen: Sequence[int]) -> Worlds:
-        """The worlds after these interrupted operations, each of which took effect."""
+    def _effects(self, life: _Lived, chosen: Sequence[int]) -> list[_Lived]:
+        """The lives after these unanswered operations, each of which took effect."""
+        lives = [life]
         for at in chosen:
-            act = self.acts[at]
-            if act.done.outcome.type == "fail":
+            operation, sort = self.acts[at].done.operation, self.acts[at].done.outcome.type
+            if sort == "fail":
                 continue  # it took none, and was never to be seen
-            parts = [] if self.claims.atomic_batches else [*_parts(act.done.operation)]
-            worlds = tuple(
-                after
-                for world in worlds
-                for operation in (act.done.operation, *parts)
-                for after in _after(world, operation, self.claims)
-            )
-        return worlds
+            parts = () if self.claims.atomic_batches else _parts(operation)
+            forms = [(operation, False), *((part, True) for part in parts)]
+            lives = [
+                _Lived(after, one.effected | {at}, one.torn | {at} if torn else one.torn)
+                for one in lives
+                for form, torn in forms
+                for after in _after(one.world, form, self.claims)
+            ]
+        return lives
 
     @cached_property
     def _moments(self) -> tuple[_Moment, ...]:
@@ -167,15 +170,14 @@ class Timeline:
         out: list[_Lived] = []
         for life in last.lives:
             if at in life.effected:
-                out.append(replace(life, effected=life.effected - {at}))
+                whole = at not in life.torn
+                out += [replace(life, effected=life.effected - {at})] if whole else []
                 continue
             others = [one for one in last.pending if one != at and one not in life.effected]
             for before in _orders(others):
-                worlds = self._effects((life.world,), before)
-                effected = life.effected | {*before}
-                for world in worlds:
-                    after = _told(world, act.done, self.claims, believed=believed)
-                    out += [_Lived(one, effected) for one in after]
+                for one in self._effects(life, before):
+                    after = _told(one.world, act.done, self.claims, believed=believed)
+                    out += [replace(one, world=world) for world in after]
         return tuple(_distinct(out))
 
     def _ordered(

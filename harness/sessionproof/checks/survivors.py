@@ -43,8 +43,11 @@ def judge_survivors(shown: Shown, timeline: Timeline, point: int) -> tuple[Flaw,
     found: list[Flaw | None] = []
     if not fitting:
         found += [contents_flaw(shown, timeline, survivable)]
-    found += [_state_flaw(shown, timeline, survivable, fitting)]
-    found += [_sessions_flaw(shown, timeline, survivable, fitting), agreement_flaw(shown, claims)]
+    stated = [world for world in fitting if _states_fit(world, shown)]
+    if not stated:
+        found += [_state_flaw(shown, timeline, survivable, fitting)]
+    found += [_sessions_flaw(shown, timeline, survivable, stated or fitting)]
+    found += [agreement_flaw(shown, claims)]
     return tuple(flaw for flaw in found if flaw is not None)
 
 
@@ -72,9 +75,9 @@ def judge_again(before: Shown, after: Shown, claims: Claims) -> Flaw | None:
 def agreement_flaw(shown: Shown, claims: Claims, *, when: When = "read") -> Flaw | None:
     """The first count, total or newest message that is not that of the messages read, or None."""
     for name, outcome in shown.reads.items():
-        if outcome.type != "ok":
+        if outcome.type == "info":
             continue
-        for sentence, seen in _disagreements(name, outcome.value, shown, claims):
+        for sentence, seen in _disagreements(name, outcome.value or (), shown, claims):
             return Flaw(
                 anomaly=Anomaly.COUNTER_DRIFT,
                 aspect="counters",
@@ -155,6 +158,13 @@ def _state_told(
     )
 
 
+def _states_fit(world: World, shown: Shown) -> bool:
+    return all(
+        _state_fits(world.get(name, NOTHING), {key: one})
+        for (name, key), one in shown.states.items()
+    )
+
+
 def _state_fits(session: Session, states: Mapping[str, Outcome]) -> bool:
     return all(
         canonical(session.state.get(key)) == canonical(one.value if one.type == "ok" else None)
@@ -167,11 +177,7 @@ def _sessions_flaw(
 ) -> Flaw | None:
     """Sessions that are known and should not be, or that are unknown and should be."""
     found = [_session_problems(world, shown, timeline.claims) for world in fitting]
-    if not all(found):
-        if fitting or shown.listed is None or shown.listed.type != "ok":
-            return None
-        found = [_unlisted(shown, shown.listed.value)]
-    problems = min(found, key=len)
+    problems = min(found, key=len) if found else _unlisted(shown)
     if not problems:
         return None
     name, anomaly, seen = problems[0]
@@ -219,10 +225,12 @@ def _session_problems(world: World, shown: Shown, claims: Claims) -> list[_Probl
     return found
 
 
-def _unlisted(shown: Shown, listed: Sequence[str]) -> list[_Problem]:
+def _unlisted(shown: Shown) -> list[_Problem]:
     """Sessions whose messages are read, and that no list has."""
+    if shown.listed is None or shown.listed.type != "ok":
+        return []
     return [
         (name, Anomaly.LOST_SESSION, f"{name} has messages, and is not in the list of sessions")
         for name, one in shown.reads.items()
-        if one.type == "ok" and one.value and name not in listed
+        if one.type == "ok" and one.value and name not in shown.listed.value
     ]

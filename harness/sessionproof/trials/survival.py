@@ -22,7 +22,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import NotFound
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
-from sessionproof.contract.message import Message, Receipt, canonical
+from sessionproof.contract.message import Message, Receipt
 from sessionproof.contract.operations import (
     CRASH,
     HANG,
@@ -45,6 +45,7 @@ from sessionproof.trials.survival_look import Asked, Stopped, invoked, look
 from sessionproof.trials.survival_recorded import (
     ids_of,
     keys_of,
+    label,
     numbers_of,
     sample_of,
     timeline_of,
@@ -102,7 +103,7 @@ class Survival:
         self._spec, self._recording, self._parent = spec, recording, parent
         self._deadlines, self._recorder, self._claims = deadlines, recorder, recording.claims
         self._images = Images(recording.changes)
-        self._numbers = numbers_of(recording.acts)
+        self._numbers = numbers_of(recording.acts, recording.claims.keeps)
         self._sample = sample_of(recording.acts)
         self._asked = Asked(
             ids=ids_of(recording.acts), keys=keys_of(recording.acts), can=recording.capabilities
@@ -250,7 +251,8 @@ class Survival:
             return
         given = receipt.seqs[0]
         known = (
-            self._numbers.get((target.name, canonical(one.content))) for one in target.has or ()
+            self._numbers.get((target.name, label(one, self._claims.keeps)))
+            for one in target.has or ()
         )
         living = [number for number in known if number is not None]
         before = [*living, *self._given(target.name, point)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from sessionproof.checks.survivable import Act, Timeline
 from sessionproof.contract.message import Message, Receipt, canonical
@@ -14,6 +14,7 @@ from sessionproof.contract.operations import (
     session_of,
 )
 from sessionproof.faults.recording import Acted, Recording
+from sessionproof.oracle.model import ASSIGNED
 
 
 def timeline_of(recording: Recording) -> Timeline:
@@ -55,17 +56,22 @@ def keys_of(acts: Sequence[Acted]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(found) for name, found in keys.items()}
 
 
-def numbers_of(acts: Sequence[Acted]) -> dict[tuple[str, str], int]:
-    """The number of each message, by session and content. What survives has the one it got."""
-    numbers = {}
+def numbers_of(acts: Sequence[Acted], keeps: Set[str]) -> dict[tuple[str, str], int]:
+    """The numbers of messages, by session and ``label``. What survives has the one it got."""
+    numbers: dict[tuple[str, str], int] = {}
     for act in acts:
         receipt = act.outcome.value
         if not isinstance(receipt, Receipt) or receipt.seqs is None:
             continue
         name = session_of(act.operation)
         for message, number in zip(messages_of(act.operation), receipt.seqs, strict=False):
-            numbers[name, canonical(message.content)] = number
+            numbers[name, label(message, keeps)] = number
     return numbers
+
+
+def label(message: Message, keeps: Set[str]) -> str:
+    """What tells a message from others: all that is kept of it, but what a store may assign."""
+    return canonical([getattr(message, name) for name in sorted(keeps - ASSIGNED)])
 
 
 def sample_of(acts: Sequence[Acted]) -> Message:
