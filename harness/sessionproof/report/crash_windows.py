@@ -145,7 +145,7 @@ def _label(window: CrashWindow, steps: Sequence[FileStep], lanes: int) -> str:
 
 
 def _when(window: CrashWindow) -> str:
-    """Where the crash comes; steps are numbered from 1, so that it follows the one of its number."""
+    """Where the crash comes: as steps are numbered from 1, behind the one of its number."""
     if window.point == 0:
         return f"crash before the first of {window.points:,} changes"
     return f"crash after change {window.point:,} of {window.points:,}"
