@@ -60,10 +60,6 @@ class Setting:
 @functools.cache
 def why_not() -> str | None:
     """Why calls cannot be made to fail here, and what to do about it; None when they can."""
-    if sys.platform != "linux":
-        return f"system calls can be made to fail on Linux alone, not on {sys.platform}"
-    if not numbers():
-        return f"the system calls of {os.uname().machine} are not known: use x86_64 or aarch64"
     try:
         process, control, listener = _started(["--", "true"])
     except CannotInject as error:
@@ -82,15 +78,15 @@ class Injector:
     """
 
     def __init__(self, spec: StoreSpec) -> None:
-        reason = why_not()
+        self.setting = Setting()
+        self._forks: _Forks | None = None
+        hosted = spec.name.startswith("cmd:")
+        reason = why_not() if hosted else None  # else starting the forks tells
         if reason is not None:
             raise CannotInject(reason)
-        self.setting = Setting()
         self._listener = Listener()
-        self._forks: _Forks | None = None
         try:
-            if not spec.name.startswith("cmd:"):
-                self._forks = _Forks(spec.name, self._listener)
+            self._forks = None if hosted else _Forks(spec.name, self._listener)
         except BaseException:
             self._listener.close()
             raise
@@ -232,6 +228,11 @@ def _started(
     arguments: Sequence[str], *, pipes: int = subprocess.DEVNULL
 ) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
     """A process of ``trapped_main``, the socket to it, and its listener; raises CannotInject."""
+    if sys.platform != "linux":
+        raise CannotInject(f"calls can be made to fail on Linux alone, not on {sys.platform}")
+    if not numbers():
+        machine = os.uname().machine
+        raise CannotInject(f"the system calls of {machine} are not known: use x86_64 or aarch64")
     ours, theirs = socket.socketpair()
     argv = [sys.executable, "-m", _MAIN, f"--socket={theirs.fileno()}", *arguments]
     try:
