@@ -6,6 +6,7 @@ is the n-th line that it wrote there.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -63,7 +64,7 @@ class Client:
     """A client with a process of its own, and the next one after it was closed.
 
     ``ended`` once the store hung, died or did not open: nothing is asked any more. ``opened_s`` is
-    how long opening took at most.
+    how long opening took at least: the first time it may wait for imports.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Client:
     ) -> None:
         self.number = number
         self.ended = False
-        self.opened_s = 0.0
+        self.opened_s = math.inf
         self.capabilities: frozenset[str] = frozenset()
         self.processes: list[LaunchedProcess] = []
         self.last: Answer | None = None
@@ -114,7 +115,7 @@ class Client:
             self._handle = Handle(spec, self._location, deadlines=self._deadlines)
         except CannotOpen as error:
             return self._unopened(str(error))
-        self.opened_s = max(self.opened_s, monotonic_s() - began)
+        self.opened_s = min(self.opened_s, monotonic_s() - began)
         self.capabilities = self._handle.capabilities
         self._answered()
         return Outcome("ok")

@@ -7,7 +7,8 @@ session that they share is read, so that its order is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -195,7 +196,7 @@ def _recording(
         changes=followed.changes,
         folder=folder,
         hidden=hidden,
-        opened_s=max(client.opened_s for client in clients),
+        opened_s=_usual(client.opened_s for client in clients),
     )
 
 

@@ -50,8 +50,10 @@ def command(trace: Path, *, calls: Sequence[str] = CALLS) -> list[str]:
 
 def reason_of(words: str) -> str:
     """The line that tells a user why strace failed, and what helps, by its own last words."""
-    said = " ".join(words.split())[-300:] or "it said nothing"
-    if "ermission denied" in said or "not permitted" in said:
+    lines = [line for line in words.splitlines() if line.strip()] or ["it said nothing"]
+    refused = [line for line in lines if "ermission denied" in line or "not permitted" in line]
+    said = (refused or lines)[0].rpartition("strace: ")[2][:200]
+    if refused:
         return f"ptrace is refused here ({said}): {_remedy()}"
     return f"strace failed ({said}): see whether `strace -f true` works here"
 
