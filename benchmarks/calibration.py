@@ -245,13 +245,20 @@ def _cell(made: Recording, model: str, most: int, seed: int) -> Cell:
     return Cell(existing, done, bad, dict(ways.most_common()))
 
 
+_WAYS = {
+    "lost-message": LOST,
+    "lost-session": LOST,
+    "torn-batch": HALF,
+    "partial-operation": HALF,
+    "counter-drift": COUNTERS,
+    "unreadable": UNREADABLE,
+    "stuck": UNREADABLE,
+}
+
+
 def way_of(flaw: Flaw) -> str:
     """The flaw by the words of the table."""
-    if flaw.lost:
-        return LOST
-    by_aspect = {"open": UNREADABLE, "read": UNREADABLE, "counters": COUNTERS, "tables": COUNTERS}
-    by_anomaly = {"torn-batch": HALF, "partial-operation": HALF}
-    return by_aspect.get(flaw.aspect) or by_anomaly.get(str(flaw.anomaly), CHANGED)
+    return LOST if flaw.lost else _WAYS.get(str(flaw.anomaly), CHANGED)
 
 
 def told(line: Line, cells: Mapping[str, Cell]) -> Iterator[tuple[str, bool]]:
