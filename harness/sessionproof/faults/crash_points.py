@@ -150,22 +150,33 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
         return frozenset(gone)
 
     yield Candidate("all", point)
-    yield Candidate("none", point, lost(0, {}))
-    yield Candidate("names alone", point, lost(len(names), {}))
-    for named in _spread(range(len(names)), random):
+    last = {file: places[-1] for file, places in data.items()}
+    carried = _carried(facts, names)
+    torn = [
+        (file, (place, kept))
+        for file, place in last.items()
+        if place > carried.get(file, -1)
+        for kept in _cuts(facts.layers, place, random)
+    ]
+    ups = _spread(range(len(names)), random)
+    downs = {file: _spread(range(len(places)), random) for file, places in data.items()}
+    # Neighbours in this list differ in little, which makes them quick to tell apart.
+    for _, cut in torn:
+        yield Candidate("torn", point, cut=cut)
+    for named in reversed(ups):
         yield Candidate("names up to", point, lost(named, whole))
-        yield Candidate("names up to, alone", point, lost(named, {}))
-    for file, places in data.items():
-        for kept in _spread(range(len(places)), random):
+    for file, counts in downs.items():
+        for kept in reversed(counts):
             yield Candidate("file up to", point, lost(len(names), {**whole, file: kept}))
+    for file, counts in downs.items():
+        for kept in reversed(counts):
             yield Candidate("file up to, alone", point, lost(len(names), {file: kept + 1}))
-    for file, places in data.items():
-        alone = lost(len(names), {file: len(places)})
-        carried = _carried(facts, names).get(file, -1)
-        if places[-1] > carried:
-            for kept in _cuts(facts.layers, places[-1], random):
-                yield Candidate("torn", point, cut=(places[-1], kept))
-                yield Candidate("torn, alone", point, alone, cut=(places[-1], kept))
+    for file, cut in torn:
+        yield Candidate("torn, alone", point, lost(len(names), {file: whole[file]}), cut=cut)
+    yield Candidate("names alone", point, lost(len(names), {}))
+    for named in reversed(ups):
+        yield Candidate("names up to, alone", point, lost(named, {}))
+    yield Candidate("none", point, lost(0, {}))
     for _ in range(_SUBSETS if data or names else 0):
         some = {file: random.randint(0, count) for file, count in whole.items()}
         yield Candidate("drawn", point, lost(random.randint(0, len(names)), some))
@@ -179,23 +190,26 @@ def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     yield Candidate("all", point)
     if not places:
         return
-    yield Candidate("none", point, every)
     alone = [places[at] for at in _spread(range(len(places)), random)]
+    writes = [place for place in alone if facts.kinds[place] == Kind.WRITTEN]
+    cuts = [(place, kept) for place in writes[-1:] for kept in _cuts(facts.layers, place, random)]
+    parts = [(place, some) for place in writes[-1:] for some in _sectors(facts, place, random)]
+    # Neighbours in this list differ in little, which makes them quick to tell apart.
     for place in alone:
         yield Candidate("alone lost", point, frozenset((place,)))
-    for place in alone:
-        yield Candidate("alone kept", point, every - {place})
-    writes = [place for place in alone if facts.kinds[place] == Kind.WRITTEN]
     for place in writes:  # the file has grown, the bytes are not there
         yield Candidate("zeros", point, sectors=(place, ()))
-    for place in writes[-1:]:
-        rest = every - {place}
-        for kept in _cuts(facts.layers, place, random):
-            yield Candidate("torn", point, cut=(place, kept))
-            yield Candidate("torn, alone", point, rest, cut=(place, kept))
-        for some in _sectors(facts.layers, place, random):
-            yield Candidate("sectors", point, sectors=(place, some))
-            yield Candidate("sectors, alone", point, rest, sectors=(place, some))
+    for cut in cuts:
+        yield Candidate("torn", point, cut=cut)
+    for sectors in parts:
+        yield Candidate("sectors", point, sectors=sectors)
+    for place in alone:
+        yield Candidate("alone kept", point, every - {place})
+    for cut in cuts:
+        yield Candidate("torn, alone", point, every - {cut[0]}, cut=cut)
+    for sectors in parts:
+        yield Candidate("sectors, alone", point, every - {sectors[0]}, sectors=sectors)
+    yield Candidate("none", point, every)
     for _ in range(_SUBSETS):
         yield _drawn(facts, point, places, random)
 
@@ -248,9 +262,9 @@ def _sectors_in(layers: Layers, place: int) -> int:
     return -(-end // SECTOR) - first // SECTOR if end > first else 0
 
 
-def _sectors(layers: Layers, place: int, random: Random) -> list[tuple[int, ...]]:
+def _sectors(facts: Facts, place: int, random: Random) -> list[tuple[int, ...]]:
     """Which sectors of a write survive: all but the first, the last alone, some."""
-    count = _sectors_in(layers, place)
+    count = _sectors_in(facts.layers, place)
     if count < 2:
         return []
     some = tuple(one for one in range(count) if random.random() < 0.5)
