@@ -25,7 +25,16 @@ from report_samples import (
 
 import sessionproof.report.html as page_module
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.verdicts import Interval, Reproducer, Seen, Step, Verdict, Window
+from sessionproof.contract.verdicts import (
+    CrashWindow,
+    FileStep,
+    Interval,
+    Reproducer,
+    Seen,
+    Step,
+    Verdict,
+    Window,
+)
 from sessionproof.report.html import render_html
 from sessionproof.report.plain import shown
 from sessionproof.report.result import merge
@@ -296,7 +305,7 @@ def test_long_texts_are_cut_with_their_length():
     assert "5,000,000 characters in all" in source
     assert "of 10,000 lines left out" in source
     assert re.search(r"2\d more findings are in result.json", source)
-    assert "16 more pieces of evidence are in result.json" in source
+    assert "19 more pieces of evidence are in result.json" in source
     assert "store.append(&#39;s&#39;, [&#39;9999yyy" in source
 
 
@@ -312,6 +321,10 @@ def test_a_page_is_never_too_large():
             session=text, sentence=text, order=(text,) * 99, history=text,
             intervals=(Interval(client=text, call=text, began_us=0, ended_us=9, said=text),) * 99,
             reads=(Seen(client=text, call=text, ended_us=9, labels=(text,) * 99),) * 99,
+        ),
+        crash=CrashWindow(
+            model=text, point=9, points=99, sentence=text,
+            steps=(FileStep(at=1, file=text, kind="write", said=text, survived="no"),) * 99,
         ),
     )  # fmt: skip
     changes = {"reason": text, "notes": (text,) * 99}

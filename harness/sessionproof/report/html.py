@@ -47,18 +47,19 @@ _BESIDE = re.compile(r"[A-Za-z0-9_][\w-]*(/[A-Za-z0-9_][\w-]*)*\.(py|npz|parquet
 def render_html(result: RunResult) -> str:
     """The page of a concluded result; it can always be encoded as UTF-8.
 
-    Findings that would make it larger than ``PAGE_BYTES_MAX`` are left to result.json, and the
-    page says so.
+    Evidence and findings that would make it larger than ``PAGE_BYTES_MAX`` are left to
+    result.json, and the page says so.
     """
-    for findings in (FINDINGS_OF_PAGE, FINDINGS_OF_PAGE // 4, 0):
-        page = _rendered(result, findings)
+    full = (FINDINGS_OF_PAGE, EVIDENCE_PARTS_MAX)
+    for findings, evidence in (full, (FINDINGS_OF_PAGE, 1), (0, 0)):
+        page = _rendered(result, findings, evidence)
         if len(page.encode("utf-8")) <= PAGE_BYTES_MAX:
             break
     return page
 
 
-def _rendered(result: RunResult, findings: int) -> str:
-    """The page with about so many findings."""
+def _rendered(result: RunResult, findings: int, evidence: int) -> str:
+    """The page with about so many findings, each with at most so many pieces of evidence."""
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
@@ -83,7 +84,7 @@ def _rendered(result: RunResult, findings: int) -> str:
         longest_s=max((row.duration_s for row in judged), default=0.0),
         claims=words.claim_rows(result.claims or {}),
         findings_max=_findings_max(number[Verdict.BROKEN], findings),
-        evidence_max=EVIDENCE_PARTS_MAX,
+        evidence_max=evidence,
         measured=measured,
         promised=promises.promised(measured.speeds, measured.sizes),
         traffic=busy,
