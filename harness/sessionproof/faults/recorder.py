@@ -200,6 +200,11 @@ def _recording(
     )
 
 
+def _usual(opened_s: Iterable[float]) -> float:
+    shortest = min(opened_s)
+    return 0.0 if math.isinf(shortest) else shortest
+
+
 def _acted(one: Asked, answers: Mapping[str, tuple[int, ...]], order: tuple[str, ...]) -> Acted:
     def place(answer: Answer) -> int:
         return answers[answer[0]][answer[1]] if answers else -1
