@@ -26,7 +26,6 @@ from sessionproof.history.columns import BATCH, ROW, F, History, Phase, Type
 from sessionproof.history.slots import SUFFIX
 from sessionproof.host.client import ProcessEnded, ProtocolError
 from sessionproof.scripts.kills import kill_script
-from sessionproof.trials.narrowing import narrowed
 from sessionproof.trials.rounds import Played, parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
@@ -41,16 +40,20 @@ from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.vocabulary import timed
 
 _LOST = frozenset({Anomaly.LOST_MESSAGE, Anomaly.LOST_SESSION})
-_MIXES = ("hot", "batches")
+_MIX = "writes"
 _CLIENTS = 10  # of a round, one after the other
 _BESIDE = 3  # of them work at the same time
-_LENGTH = 8  # calls of a client
+_LENGTHS = (8, 200)  # calls of a client: as many as it has time for
+_LIFE_US = 30_000.0  # of a client at work: as long as another needs to start, so that they meet
+_BUDGET_S = 0.5  # in which a client may begin calls
 _DIES, _EVERYONE = 0.8, 0.25  # how often a client is to die, and everybody with it
-_WAIT_US = (10.0, 1_000.0)  # from the call to the kill; then up to a few usual calls
+_WAIT_US = 10  # at least, from the call to the kill, and a few usual calls at most
 _CALLS = 3.0
+_USUAL_US = 150.0  # of an append, before any was seen
 _FRESH_AFTER = 5  # rounds on one location
 _READERS = 3  # times that the final reads are tried, each by a process of its own
-_CONTROLS = 3  # rounds without any kill, before a loss is put down to the kills
+_CONTROLS = 2  # rounds without any kill, before a loss is put down to the kills
+_AGAIN = 3  # times that a round which lost something is played again, as long as there is time
 _TEXT_BYTES = 80  # the longest text that clients send
 
 
@@ -108,7 +111,7 @@ class _Rounds:
     played: int = 0
     killed: int = 0
     evidence: int = 0
-    usual_us: float = _WAIT_US[1] / _CALLS
+    usual_us: float = _USUAL_US
     acknowledged: int = 0
     others: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -116,34 +119,35 @@ class _Rounds:
 
     def play(self) -> Played:
         """A new round; raises Broken where nobody can read, or a call hangs."""
-        trial, mix = self.trial, _MIXES[self.played % len(_MIXES)]
+        trial = self.trial
+        least, most = _LENGTHS
         made = round_of(
-            mix,
+            _MIX,
             generator=generator(trial.seed, "kills", self.played),
             capabilities=trial.capabilities,
             claims=trial.claims,
             clients=_CLIENTS,
             first=self.first,
             prefix=f"k{self.played + 1}-",
-            length=_LENGTH,
+            length=int(min(max(least, _LIFE_US / self.usual_us), most)),
         )
         before = self.killed
-        played = self._work(mix, replace(made, meets=0), fresh=self.played % _FRESH_AFTER == 0)
+        made = replace(made, meets=0, budget_s=_BUDGET_S)
+        played = self._work(made, fresh=self.played % _FRESH_AFTER == 0)
         done, _ = played.appends
         self.acknowledged += done
         if done and not played.judged.unknown:
             self.evidence += self.killed - before
             trial.count(trial.guarantee.unit, self.killed - before)
-        self.stretches.append(stretch_of(mix, played.history, played.together))
+        self.stretches.append(stretch_of(_MIX, played.history, played.together))
         self._learn(played.history)
         return played
 
-    def again(self, made: Round, mix: str, *, kills: bool = True) -> Played:
+    def again(self, made: Round, *, kills: bool = True) -> Played:
         """The same programs on sessions of their own, at a fresh location."""
         names = tuple(f"k{self.played + 1}-{place}" for place in range(len(made.sessions)))
-        return self._work(
-            mix, replace(made, sessions=names, first=self.first), fresh=True, kills=kills
-        )
+        made = replace(made, sessions=names, first=self.first)
+        return self._work(made, fresh=True, kills=kills)
 
     def conclude(self, played: Played) -> None:
         """Raise Broken where the round lost something by its kills."""
@@ -161,20 +165,19 @@ class _Rounds:
                 "clients at once lose messages also where none is killed: one works at a time"
             )
             return
-        failing = narrowed(
-            lambda made: self.again(made, played.mix),
-            _lost,
-            played,
-            incident,
-            seconds=self.trial.profile.shrink_s,
-        )
-        finding = finding_of(
-            failing.incident, failing.played.history, did=self._did(failing.played)
-        )
-        if failing.tried:
-            finding = replace(finding, repeats=f"{failing.failed} of {failing.tried}")
+        finding = finding_of(incident, played.history, did=self._did(played))
+        finding = replace(self._kept(finding, played), repeats=self._repeats(played.round))
         self.tell()
-        raise self.trial.broken(self._kept(finding, failing.played), self._script)
+        raise self.trial.broken(finding, self._script)
+
+    def _repeats(self, made: Round) -> str:
+        """How often the same programs lose something again, killed at other moments."""
+        until_s = monotonic_s() + self.trial.profile.shrink_s
+        tried = failed = 0
+        while tried < _AGAIN and (not tried or monotonic_s() < until_s):
+            tried += 1
+            failed += _lost(self.again(made)) is not None
+        return f"{failed} of {tried}"
 
     def tell(self) -> None:
         """Note what was done, and give the trial what clients did over time."""
@@ -205,7 +208,7 @@ class _Rounds:
             "random moments; then a fresh process read everything"
         )
 
-    def _work(self, mix: str, made: Round, *, fresh: bool, kills: bool = True) -> Played:
+    def _work(self, made: Round, *, fresh: bool, kills: bool = True) -> Played:
         trial = self.trial
         self.first += made.numbers
         self.played += 1
@@ -221,7 +224,7 @@ class _Rounds:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         judged = judge_history(history, trial.claims)
-        return Played(mix, made, history, judged, monotonic_s() - start_s)
+        return Played(_MIX, made, history, judged, monotonic_s() - start_s)
 
     def _live(self, made: Round, folder: Path, *, kills: bool) -> None:
         """Make the sessions, let the clients live and die, and read everything."""
@@ -259,8 +262,8 @@ class _Rounds:
         if random.random() >= _DIES:
             return None
         first = 0 if is_hosted(self.trial.store) else -1  # its process is known when it is open
-        least, most = _WAIT_US[0], max(2 * _WAIT_US[0], _CALLS * self.usual_us)
-        wait_us = math.exp(random.uniform(math.log(least), math.log(most)))
+        most = max(2 * _WAIT_US, _CALLS * self.usual_us)
+        wait_us = math.exp(random.uniform(math.log(_WAIT_US), math.log(most)))
         everyone = self.beside > 1 and random.random() < _EVERYONE
         return Death(random.randrange(first, calls), int(wait_us), everyone)
 
@@ -283,8 +286,7 @@ class _Rounds:
     def _lost_without_kills(self, played: Played) -> bool:
         """Whether the same programs lose something where nobody dies."""
         return any(
-            _lost(self.again(played.round, played.mix, kills=False)) is not None
-            for _ in range(_CONTROLS)
+            _lost(self.again(played.round, kills=False)) is not None for _ in range(_CONTROLS)
         )
 
     def _kept(self, finding: Finding, played: Played) -> Finding:

@@ -140,6 +140,11 @@ def _counts(drawing: Drawing) -> tuple[int, Programs]:
     return 2, _in_batches(programs, drawing, share=0.3)
 
 
+def _writes(drawing: Drawing) -> tuple[int, Programs]:
+    programs = _of_weights(drawing, {F.APPEND: 0.97, F.READ: 0.03}, 2)
+    return 2, _in_batches(programs, drawing, share=0.3)
+
+
 def _pages(drawing: Drawing) -> tuple[int, Programs]:
     programs = _of_weights(drawing, {F.APPEND: 0.6, F.PAGES: 0.3, F.READ: 0.1}, 1)
     return 1, _in_batches(programs, drawing, share=0.2)
@@ -296,6 +301,7 @@ MIXES: Mapping[str, Mix] = {
         meets=_SECTION,
     ),
     "counts": Mix("counts while others append", _counts, (F.COUNT,)),
+    "writes": Mix("appends and batches to two sessions, hardly a read", _writes),
     "pages": Mix("pages while others append", _pages, (F.PAGES,)),
     "long": Mix("two sessions that grow very long, beside many short ones", _long),
 }
