@@ -238,6 +238,11 @@ ROWS = {
 }
 
 
+def _short(text: str) -> str:
+    """The first line, without the command that the store runs by."""
+    return text.partition("\n")[0].partition("; stderr:")[0][:200]
+
+
 def _broken(
     trial: Trial,
     row: _Row,
@@ -259,7 +264,9 @@ def _broken(
             told, wrong = again, found
     fault, upto = wrong.fault, wrong.transcript[: wrong.fault.index + 1]
     failure = told.outcome.failure
-    ended = "returned normally" if failure is None else f"raised {failure.type}: {failure.text}"
+    ended = (
+        "returned normally" if failure is None else f"raised {failure.type}: {_short(failure.text)}"
+    )
     handle = " (on the same handle it did not go on)" if told.stuck else ""
     power = "; the power failed, and what the failed sync left was lost" if wrong.power else ""
     calls = [
