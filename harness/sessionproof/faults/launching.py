@@ -23,7 +23,8 @@ from sessionproof.faults.strace import command, reason_of
 
 _PROGRAM = Path(__file__).with_name("launch_main.py")
 _START_S = 30.0  # until the launcher has forked; only a tracer that hangs takes longer
-_END_S = 10.0
+_END_S = 10.0  # for what was killed, or is to end by itself
+_LEFT_S = 1.0  # a process that a store left behind may hold strace for ever
 _LOOK_S = 0.02
 
 
@@ -135,13 +136,11 @@ class Tracer:
     ) -> None:
         if self._strace.stdin is not None:
             self._strace.stdin.close()  # the launcher then ends all processes, and itself
-        try:
-            self._strace.wait(_END_S)
-        except subprocess.TimeoutExpired:  # a grandchild in a session of its own goes on
-            self._strace.terminate()
-            try:
-                self._strace.wait(_END_S)
-            except subprocess.TimeoutExpired:
+        if not self._ended_within(_LEFT_S):
+            for pid in _traced_by(self._strace.pid):  # what the store left behind
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not self._ended_within(_END_S):
                 self._strace.kill()
                 self._strace.wait()
         for process in self.processes:
@@ -171,6 +170,13 @@ class Tracer:
         """Why nothing can be traced, in one line, by what strace said."""
         return reason_of(self._words.read_text("utf-8", "replace"))
 
+    def _ended_within(self, seconds: float) -> bool:
+        try:
+            self._strace.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def _made_pipes(self) -> list[int]:
         (calls, stdin), (stdout, answers), (stderr, errors), (status, states) = (
             os.pipe() for _ in range(4)
@@ -179,3 +185,14 @@ class Tracer:
         self.processes.append(process)
         self._waiting.append(process)
         return [calls, answers, errors, states]
+
+
+def _traced_by(tracer: int) -> list[int]:
+    """The processes that have this tracer, and so are none of anybody else's."""
+    mark = f"\nTracerPid:\t{tracer}\n"
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            if mark in status.read_text("utf-8", "replace"):
+                found.append(int(status.parent.name))
+    return found

@@ -56,7 +56,7 @@ def load(folder: Path) -> Recording:
     """The inverse; raises RecordingError."""
     facts = _facts(folder / _FACTS)
     try:
-        with np.load(folder / _ROWS, allow_pickle=False) as arrays:
+        with (folder / _ROWS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             rows = arrays["rows"]
         data = bytes_of(folder / DATA)
         recording = Recording(
@@ -70,7 +70,7 @@ def load(folder: Path) -> Recording:
             hidden=facts["hidden"],
             opened_s=facts["opened_s"],
         )
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise RecordingError(f"{folder} is damaged ({text}): record it anew") from None
     wrong = _wrong(recording)

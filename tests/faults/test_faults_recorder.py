@@ -1,0 +1,212 @@
+"""Recordings of stores, and what becomes of those that die, hang, or cannot be traced."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from recorded_stores import said
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.lookup import find_store
+from sessionproof.contract.operations import Append, Create, EditMessage, Read, Reopen
+from sessionproof.faults import strace
+from sessionproof.faults.changes import Kind
+from sessionproof.faults.images import image_in, image_of
+from sessionproof.faults.recorder import FILES, record
+from sessionproof.faults.recording import CannotTrace
+from sessionproof.faults.saving import RecordingError, load
+from sessionproof.faults.states import KILL, State
+from sessionproof.workload.execute import StoreUnderTest
+from sessionproof.workload.profiles import Deadlines
+
+traceable = pytest.mark.skipif(strace.why_not() is not None, reason=str(strace.why_not()))
+
+
+def _append(text, *, session="s0"):
+    return Append(session, (said(text),))
+
+
+def _recorded(name, programs, folder, *, operation_s=20.0, sessions=("s0",), deadline_s=60.0):
+    spec = find_store(name)
+    store = StoreUnderTest(
+        spec, spec.claims or Claims(), parent=folder, deadlines=Deadlines(operation_s=operation_s)
+    )
+    where = folder / "recording"
+    return record(store, programs, folder=where, sessions=sessions, deadline_s=deadline_s)
+
+
+def _whole(recording):
+    whole = image_of(recording.changes, State(KILL, len(recording.changes)))
+    return not recording.hidden and whole.digest == image_in(recording.folder / FILES).digest
+
+
+def _nobody_left():
+    """Whether no strace and no launcher of this process is left."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text("ascii").split()
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    return not any(b"strace" in command for command in commands)
+
+
+def _runs(pid):
+    """Whether the process is there, and no mere entry that nobody has asked after yet."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("utf-8")
+    except FileNotFoundError:
+        return False
+
+
+@traceable
+def test_a_program_is_recorded_over_two_processes(tmp_path):
+    """Each act knows its answer's place; the store is closed and opened again in between."""
+    program = (
+        Create("s0", (said("a"),)), _append("b"), Reopen(), EditMessage("s0", 0, said("c")),
+        Read("s0"),
+    )  # fmt: skip
+    recording = _recorded("reference", [program], tmp_path)
+    assert _whole(recording)
+    assert [type(act.operation) for act in recording.acts] == [
+        Create, Append, Reopen, Read, EditMessage, Read,
+    ]  # fmt: skip
+    assert {act.outcome.type for act in recording.acts} == {"ok"}
+    assert [one.content for one in recording.acts[-1].outcome.value] == ["c", "b"]
+    kinds = recording.changes.rows["kind"]
+    places = [act.answered for act in recording.acts]
+    assert places == sorted(places)
+    assert all(kinds[place] == Kind.ANSWERED for place in places)
+    assert all(act.after < act.answered for act in recording.acts)
+    assert [act.after for act in recording.acts][1:2] == places[:1]
+    assert recording.opened_s > 0
+    assert _nobody_left()
+
+
+@traceable
+def test_a_recording_comes_back_from_its_folder(tmp_path):
+    """What is loaded is what was recorded; a damaged folder gives one line."""
+    program = (Create("s0"), _append("\ud800\0"), _append("b"), Read("s0"))
+    recording = _recorded("reference", [program], tmp_path)
+    again = load(recording.folder)
+    assert again.acts == recording.acts
+    assert (again.claims, again.capabilities) == (recording.claims, recording.capabilities)
+    assert (again.store, again.clients, again.hidden) == ("reference", 1, "")
+    assert [*again.changes.names] == [*recording.changes.names]
+    assert (again.changes.rows == recording.changes.rows).all()
+    assert bytes(again.changes.data) == bytes(recording.changes.data)
+    for name in ("data.bin", "changes.npz", "recording.json"):
+        path = recording.folder / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(RecordingError, match="record it anew") as caught:
+            load(recording.folder)
+        assert "\n" not in str(caught.value)
+        path.write_bytes(whole)
+    with pytest.raises(RecordingError, match="is no recording"):
+        load(tmp_path)
+
+
+@traceable
+def test_two_clients_take_turns_beside_each_other(tmp_path):
+    """Both work in each round; then the shared session is read, so that its order is known."""
+    name = "recorded_stores:Lines"
+    programs = [tuple(_append(f"{client}.{at}") for at in range(5)) for client in ("left", "right")]
+    recording = _recorded(name, programs, tmp_path)
+    assert _whole(recording)
+    assert recording.clients == 2
+    appends = [act for act in recording.acts if isinstance(act.operation, Append)]
+    reads = [act for act in recording.acts if isinstance(act.operation, Read)]
+    assert [len(act.order) for act in appends] == [2, 2, 4, 4, 6, 6, 8, 8, 10, 10]
+    assert [len(act.outcome.value) for act in reads] == [2, 4, 6, 8, 10]
+    assert {act.client for act in appends} == {0, 1}
+    for at, read in enumerate(reads):
+        together = appends[2 * at : 2 * at + 2]
+        assert read.after == max(act.answered for act in together)
+        assert all(act.order == appends[2 * at].order for act in together)
+        if at:
+            assert {act.after for act in together} == {reads[at - 1].answered}
+    written = recording.changes.rows[recording.changes.rows["kind"] == Kind.WRITTEN]
+    assert {*written["client"].tolist()} == {0, 1}
+    assert _nobody_left()
+
+
+@traceable
+@pytest.mark.parametrize(
+    ("name", "word", "type_name"),
+    [("Dies", "die", "crash"), ("Hangs", "hang", "hang")],
+)
+def test_a_store_that_ends_early_ends_its_recording(name, word, type_name, tmp_path):
+    """What it did until then is there; the operation that it did not answer is of no known fate."""
+    program = (_append("a"), _append(word), _append("b"))
+    recording = _recorded(f"recorded_stores:{name}", [program], tmp_path, operation_s=2.0)
+    assert _whole(recording)
+    assert [act.outcome.type for act in recording.acts] == ["ok", "info"]
+    last = recording.acts[-1]
+    assert (last.outcome.failure.type, last.answered) == (type_name, None)
+    assert last.after == recording.acts[0].answered
+    assert _nobody_left()
+
+
+@traceable
+@pytest.mark.parametrize("name", ["recorded_stores:NeverOpens", "cmd:no-such-program here"])
+def test_a_store_that_does_not_open_gives_an_empty_recording(name, tmp_path):
+    """Nothing was asked, and nobody is blamed for it here."""
+    recording = _recorded(name, [(_append("a"), Reopen(), _append("b"))], tmp_path)
+    assert (recording.acts, recording.opened_s) == ((), 0.0)
+    assert _nobody_left()
+
+
+@traceable
+def test_another_language_is_recorded(tmp_path):
+    """Whatever speaks the protocol is traced, and needs nothing of ours."""
+    script = tmp_path / "store.py"
+    script.write_text(
+        "import json, sys\nfor line in sys.stdin:\n call = json.loads(line)\n"
+        " if call['method'] == 'open': root = call['params']['root']\n"
+        " if call['method'] == 'append':\n"
+        "  open(root + '/log', 'a').write(line)\n"
+        " value = {'open': {'protocol': 1, 'name': 'x', 'version': None, 'claims': None,\n"
+        "  'capabilities': []}, 'read': []}.get(call['method'])\n"
+        " print(json.dumps({'jsonrpc': '2.0', 'id': call['id'], 'result': value}), flush=True)\n"
+    )
+    program = (_append("a"), _append("b"))
+    recording = _recorded(f"cmd:{sys.executable} {script}", [program], tmp_path)
+    assert _whole(recording)
+    kinds = [Kind(kind).name for kind in recording.changes.rows["kind"]]
+    answer = ["ANSWERED"]
+    assert kinds == [*answer, "MADE", "WRITTEN", *answer, "WRITTEN", *answer, *answer]
+
+
+def test_without_a_tracer_the_reason_and_the_remedy_are_told(tmp_path, monkeypatch):
+    """A PATH without strace gives one line that says what to install."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CannotTrace, match=r"strace is not installed: install the package strace"):
+        _recorded("reference", [(Read("s0"),)], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("echo strace: ptrace_setoptions: PTRACE_TRACEME: Operation not permitted >&2; exit 1",
+         "ptrace is refused here (ptrace_setoptions: PTRACE_TRACEME: Operation not permitted): "),
+        ("echo strace: what is this >&2; exit 1", "strace failed (what is this): "),
+        ("exit 3", "strace failed (it said nothing): "),
+    ],
+)  # fmt: skip
+def test_a_tracer_that_is_refused_says_why(words, reason, tmp_path, monkeypatch):
+    """Its own words and what helps stand in one line."""
+    false = tmp_path / "strace"
+    false.write_text(f"#!/bin/sh\n{words}\n")
+    false.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(CannotTrace) as caught:
+        _recorded("reference", [(Read("s0"),)], tmp_path)
+    assert str(caught.value).startswith(reason)
+    assert "\n" not in str(caught.value)
+
+
+@traceable
+def test_what_the_store_left_behind_is_ended(tmp_path):
+    """A child in a session of its own does not outlive the recording, and is part of it."""
+    recording = _recorded("recorded_stores:LeavesOneBehind", [(_append("a"),)], tmp_path)
+    assert _whole(recording)
+    left = int((recording.folder / FILES / "left").read_text("ascii"))
+    assert not _runs(left)
