@@ -14,6 +14,9 @@ Aspect = Literal[
 ]
 When = Literal["open", "read", "go on"]
 
+NEWEST = 2
+"""How many messages ``read_last`` is asked for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flaw:
@@ -41,13 +44,13 @@ class Flaw:
 class Shown:
     """What a store answered, by the logical names of sessions, each as an outcome.
 
-    ``reads`` has every session of the recording. ``newest`` are the numbers of messages that
-    ``read_last`` was asked for, and its answers. ``states`` go by session and key. ``listed`` are
+    ``reads`` has every session that was used. ``newest`` are the last ``NEWEST`` messages, as
+    ``read_last`` answers them. ``states`` go by session and key. ``listed`` are
     logical names; ids that belong to none stand as they are.
     """
 
     reads: Mapping[str, Outcome]
-    newest: Mapping[str, tuple[int, Outcome]] = field(default_factory=dict)
+    newest: Mapping[str, Outcome] = field(default_factory=dict)
     counts: Mapping[str, Outcome] = field(default_factory=dict)
     facts: Mapping[str, Outcome] = field(default_factory=dict)
     states: Mapping[tuple[str, str], Outcome] = field(default_factory=dict)

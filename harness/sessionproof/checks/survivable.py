@@ -63,11 +63,15 @@ class Survivable:
 
 @dataclass(frozen=True, slots=True)
 class _Lived:
-    """A world, and the unanswered operations that took effect in it, ``torn`` only in part."""
+    """A world, and the unanswered operations that took effect in it.
+
+    Those of ``early`` did so in part, or in a way that their answer would contradict: what they
+    were only until a crash.
+    """
 
     world: World
     effected: frozenset[int] = frozenset()
-    torn: frozenset[int] = frozenset()
+    early: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +124,20 @@ class Timeline:
         """The lives after these unanswered operations, each of which took effect."""
         lives = [life]
         for at in chosen:
-            operation, sort = self.acts[at].done.operation, self.acts[at].done.outcome.type
-            if sort == "fail":
+            done = self.acts[at].done
+            if done.outcome.type == "fail":
                 continue  # it took none, and was never to be seen
-            parts = () if self.claims.atomic_batches else _parts(operation)
-            forms = [(operation, False), *((part, True) for part in parts)]
-            lives = [
-                _Lived(after, one.effected | {at}, one.torn | {at} if torn else one.torn)
-                for one in lives
-                for form, torn in forms
-                for after in _after(one.world, form, self.claims)
-            ]
+            parts = [] if self.claims.atomic_batches else [*_parts(done.operation)]
+            following = []
+            for one in lives:
+                told = _told(one.world, done, self.claims, believed=True)
+                for form in (done.operation, *parts):
+                    early = one.early if form is done.operation and told else one.early | {at}
+                    following += [
+                        _Lived(after, one.effected | {at}, early)
+                        for after in _after(one.world, form, self.claims)
+                    ]
+            lives = following
         return lives
 
     @cached_property
@@ -170,8 +177,8 @@ class Timeline:
         out: list[_Lived] = []
         for life in last.lives:
             if at in life.effected:
-                whole = at not in life.torn
-                out += [replace(life, effected=life.effected - {at})] if whole else []
+                if at not in life.early or not believed:
+                    out.append(replace(life, effected=life.effected - {at}))
                 continue
             others = [one for one in last.pending if one != at and one not in life.effected]
             for before in _orders(others):

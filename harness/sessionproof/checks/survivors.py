@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from sessionproof.checks.counters import FACTS, kept_facts, real_value
-from sessionproof.checks.flaws import Flaw, Shown, When, many, told_of, unreadable
-from sessionproof.checks.messages import compare
+from sessionproof.checks.flaws import NEWEST, Flaw, Shown, When, many, told_of, unreadable
+from sessionproof.checks.messages import Difference, compare
 from sessionproof.checks.survivable import Survivable, Timeline
 from sessionproof.checks.survivor_contents import (
     NOTHING,
@@ -47,7 +47,7 @@ def judge_survivors(shown: Shown, timeline: Timeline, point: int) -> tuple[Flaw,
     if not stated:
         found += [_state_flaw(shown, timeline, survivable, fitting)]
     found += [_sessions_flaw(shown, timeline, survivable, stated or fitting)]
-    found += [agreement_flaw(shown, claims)]
+    found += [agreement_flaw(shown, claims), newest_flaw(shown, claims)]
     return tuple(flaw for flaw in found if flaw is not None)
 
 
@@ -72,8 +72,32 @@ def judge_again(before: Shown, after: Shown, claims: Claims) -> Flaw | None:
     return None
 
 
+def newest_flaw(shown: Shown, claims: Claims, *, when: When = "read") -> Flaw | None:
+    """The first session whose newest messages are not the last that are read, or None."""
+    for name, outcome in shown.newest.items():
+        read = shown.reads[name]
+        if read.type != "ok" or outcome.type == "fail":
+            continue
+        expected = read.value[-NEWEST:]
+        if outcome.type == "ok":
+            difference = compare(expected, outcome.value, claims.keeps)
+        else:
+            difference = Difference(Anomaly.UNREADABLE, f"{many(len(expected))}", told_of(outcome))
+        if difference is not None:
+            return Flaw(
+                anomaly=Anomaly.WRONG_ANSWER if outcome.type == "ok" else Anomaly.UNREADABLE,
+                aspect="read",
+                expected=f"read_last({NEWEST}) answers the end of what is read: "
+                f"{difference.expected}",
+                seen=difference.seen,
+                when=when,
+                session=name,
+            )
+    return None
+
+
 def agreement_flaw(shown: Shown, claims: Claims, *, when: When = "read") -> Flaw | None:
-    """The first count, total or newest message that is not that of the messages read, or None."""
+    """The first count or total that is not that of the messages read, or None."""
     for name, outcome in shown.reads.items():
         if outcome.type == "info":
             continue

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sessionproof.checks.flaws import Flaw, Shown, told
 from sessionproof.checks.survivor_contents import changes
-from sessionproof.checks.survivors import agreement_flaw, judge_again, judge_survivors
+from sessionproof.checks.survivors import agreement_flaw, judge_again, judge_survivors, newest_flaw
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import NotFound
@@ -199,6 +199,7 @@ class Survival:
         for flaw in (
             judge_again(after, shown, self._claims),
             agreement_flaw(shown, self._claims, when="go on"),
+            newest_flaw(shown, self._claims, when="go on"),
         ):
             if flaw is not None:
                 yield flaw

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from sessionproof.checks.flaws import Flaw, Shown, When, told_of
+from sessionproof.checks.flaws import NEWEST, Flaw, Shown, When
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.errors import Conflict
 from sessionproof.contract.operations import (
     CRASH,
     HANG,
@@ -19,10 +21,10 @@ from sessionproof.contract.operations import (
     Read,
     ReadLast,
     as_call,
+    session_of,
 )
 from sessionproof.workload.guard import Handle
 
-_NEWEST = 2  # messages that are asked for by read_last
 _RETRIES = 8  # of a Conflict, as a client would
 _ENDINGS = {HANG: Anomaly.HANG, CRASH: Anomaly.CRASH}
 
@@ -50,27 +52,27 @@ class Asked:
 
 def look(handle: Handle, asked: Asked, names: Sequence[str], *, when: When = "read") -> Shown:
     """All that the store shows of these sessions; raises Stopped."""
-
-    def ask(operation: Operation, name: str) -> Outcome:
-        return invoked(handle, operation, asked.ids[name], when=when)
-
     can = asked.can
+    reads: list[Operation] = [Read(name) for name in names]
+    newest: list[Operation] = [ReadLast(name, NEWEST) for name in names if "read_last" in can]
+    counts: list[Operation] = [Count(name) for name in names if "count" in can]
+    facts: list[Operation] = [Get(name) for name in names if "get" in can]
+    keys = [(name, key) for name in names for key in asked.keys.get(name, ())]
+    states: list[Operation] = [GetState(*one) for one in keys if "get_state" in can]
+    lists: list[Operation] = [List()] if "list" in can else []
+    operations = [*reads, *newest, *counts, *facts, *states, *lists]
+    ids = [asked.ids.get(session_of(one), "") for one in operations]
+    outcomes = handle.invoke_all([*zip(operations, ids, strict=True)])
+    for operation, outcome in zip(operations, outcomes, strict=True):
+        require_answer(operation, outcome, when=when)
+    answers = iter(outcomes)
     return Shown(
-        reads={name: ask(Read(name), name) for name in names},
-        newest={
-            name: (_NEWEST, ask(ReadLast(name, _NEWEST), name))
-            for name in names
-            if "read_last" in can
-        },
-        counts={name: ask(Count(name), name) for name in names if "count" in can},
-        facts={name: ask(Get(name), name) for name in names if "get" in can},
-        states={
-            (name, key): ask(GetState(name, key), name)
-            for name in names
-            if "get_state" in can
-            for key in asked.keys.get(name, ())
-        },
-        listed=_listed(handle, asked, when=when) if "list" in can else None,
+        reads=dict(zip(names, islice(answers, len(reads)), strict=True)),
+        newest=dict(zip(names, islice(answers, len(newest)), strict=False)),
+        counts=dict(zip(names, islice(answers, len(counts)), strict=False)),
+        facts=dict(zip(names, islice(answers, len(facts)), strict=False)),
+        states=dict(zip(keys, islice(answers, len(states)), strict=False)),
+        listed=next((_logical(one, asked) for one in answers), None),
     )
 
 
@@ -80,29 +82,32 @@ def invoked(
     """The outcome of a call, a Conflict tried again; raises Stopped."""
     for _ in range(_RETRIES):
         outcome = handle.invoke(operation, session_id)
-        failure = outcome.failure
-        if failure is None:
-            return outcome
-        if failure.type in _ENDINGS:
-            raise Stopped(
-                Flaw(
-                    anomaly=_ENDINGS[failure.type],
-                    aspect="going on" if when == "go on" else "read",
-                    expected=f"an answer to {as_call(operation)}",
-                    seen=told_of(outcome),
-                    when=when,
-                    session=getattr(operation, "session", ""),
-                    evidence=dict(failure.evidence),
-                )
-            )
-        if failure.type != "Conflict":
+        require_answer(operation, outcome, when=when)
+        if outcome.failure is None or outcome.failure.type != Conflict.__name__:
             break
     return outcome
 
 
-def _listed(handle: Handle, asked: Asked, *, when: When) -> Outcome:
-    """The list of sessions in logical names; without what an empty store lists."""
-    outcome = invoked(handle, List(), when=when)
+def require_answer(operation: Operation, outcome: Outcome, *, when: When) -> None:
+    """Raise Stopped if the store hung in this operation, or its process ended."""
+    failure = outcome.failure
+    if failure is None or failure.type not in _ENDINGS:
+        return
+    raise Stopped(
+        Flaw(
+            anomaly=_ENDINGS[failure.type],
+            aspect="going on" if when == "go on" else "read",
+            expected=f"an answer to {as_call(operation)}",
+            seen=failure.text,
+            when=when,
+            session=session_of(operation),
+            evidence=dict(failure.evidence),
+        )
+    )
+
+
+def _logical(outcome: Outcome, asked: Asked) -> Outcome:
+    """A list of sessions in logical names; without what an empty store lists."""
     if outcome.type != "ok":
         return outcome
     logical = {session_id: name for name, session_id in asked.ids.items()}

@@ -14,8 +14,9 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, cast
@@ -143,10 +144,23 @@ class Handle:
         """
         if self.dropped:
             return _DROPPED
-        self._note(f"{as_call(operation)}   (session id {(session_id or '')[:200]!a})")
+        self._note_call(operation, session_id)
         return self._run(
             lambda: self._invoke(operation, session_id, message_id), self._deadlines.operation_s
         )
+
+    def invoke_all(self, asked: Sequence[tuple[Operation, str]]) -> list[Outcome]:
+        """Carry these out one after the other, each on the session of its id; never raises.
+
+        Each has the deadline of an operation. The handle's thread does not wait in between, so
+        many small calls cost little. What comes after a hang counts as dropped.
+        """
+        if not self.dropped:
+            for operation, session_id in asked:
+                self._requests.put(partial(self._noted, operation, session_id))
+        return [
+            _DROPPED if self.dropped else self._answer(self._deadlines.operation_s) for _ in asked
+        ]
 
     def perform(self, name: str, action: Callable[[Callable[..., Any]], Any]) -> Outcome:
         """Run ``action(call)`` in the handle's thread: for checks of raw answers.
@@ -201,6 +215,11 @@ class Handle:
     def _note(self, text: str) -> None:
         if self._recorder is not None:
             self._recorder.note(text)
+
+    def _note_call(self, operation: Operation, session_id: str | None) -> None:
+        if self._recorder is not None:
+            called = as_call(operation)
+            self._recorder.note(f"{called}   (session id {(session_id or '')[:200]!a})")
 
     def _run(self, action: Callable[[], Outcome], deadline_s: float) -> Outcome:
         self._requests.put(action)
@@ -282,6 +301,10 @@ class Handle:
         arguments, options = _arguments(operation, session_id, message_id)
         value = self._call(method_of(operation), *arguments, **options)
         return _checked(lambda: checked_answer(operation, value))
+
+    def _noted(self, operation: Operation, session_id: str) -> Outcome:
+        self._note_call(operation, session_id)
+        return self._invoke(operation, session_id, None)
 
     def _pages(self, operation: ReadPages, session_id: str | None) -> Outcome:
         pages: list[tuple[Message, ...]] = []
