@@ -9,7 +9,7 @@ from plain_crashes import files_after, losable
 from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Kind
 from sessionproof.faults.images import Images
-from sessionproof.faults.models import acknowledged, number_of, states
+from sessionproof.faults.models import acknowledged, chosen, number_of, states
 from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
 
 CHANCE = 7
@@ -230,3 +230,12 @@ def test_all_states_are_taken_when_most_is_enough() -> None:
     assert list(states(changes, POWER_STRICT, generator=generator(3), most=most)) == _all(
         changes, POWER_STRICT
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_chosen_come_with_how_many_there_are(model: str) -> None:
+    """One enumeration answers the same states and the same number as two."""
+    changes = drawn(5, length=20)
+    some, number = chosen(changes, model, generator=generator(4), most=9)
+    assert some == list(states(changes, model, generator=generator(4), most=9))
+    assert number == number_of(changes, model) > len(some) == 9

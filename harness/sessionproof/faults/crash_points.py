@@ -76,6 +76,11 @@ def candidates(facts: Facts, model: str) -> Iterator[tuple[int, list[Candidate]]
         yield pending.point, list(make(facts, pending))
 
 
+def pending_at(facts: Facts, model: str, point: int) -> Pending:
+    """What a crash behind the first ``point`` changes may take under a model of lost power."""
+    return next(pending for pending in _pendings(facts, model) if pending.point == point)
+
+
 def _killed(facts: Facts) -> Iterator[tuple[int, list[Candidate]]]:
     for point in range(len(facts.kinds) + 1):
         found = [Candidate("whole", point)]

@@ -21,16 +21,25 @@ def states(changes: Changes, model: str, *, generator: Random, most: int = 0) ->
     With ``most``, at most so many, chosen by the generator: spread over the points, and at each
     over the ways in which states are made. Which states exist does not hang on the generator.
     """
-    facts = Facts(changes)
-    if not most:
-        for _, candidate, digest in _distinct(facts, model):
-            yield _state(model, candidate, digest)
+    if most:
+        yield from chosen(changes, model, generator=generator, most=most)[0]
         return
-    wanted = _chosen(facts, model, generator, most)
-    for point, found in candidates(facts, model):
-        for place, candidate in enumerate(found):
-            if (point, place) in wanted:
-                yield _state(model, candidate, wanted[point, place])
+    for _, candidate, digest in _distinct(Facts(changes), model):
+        yield _state(model, candidate, digest)
+
+
+def chosen(
+    changes: Changes, model: str, *, generator: Random, most: int
+) -> tuple[list[State], int]:
+    """At most so many of the ``states``, and how many there are: both for one enumeration."""
+    facts = Facts(changes)
+    digests, wanted = _chosen(facts, model, generator, most)
+    return [
+        _state(model, candidate, digests[point, place])
+        for point, found in candidates(facts, model)
+        for place, candidate in enumerate(found)
+        if (point, place) in wanted
+    ], len(digests)
 
 
 def number_of(changes: Changes, model: str) -> int:
@@ -66,8 +75,10 @@ def _distinct(facts: Facts, model: str) -> Iterator[tuple[int, Candidate, bytes]
 _Key = tuple[int, int]
 
 
-def _chosen(facts: Facts, model: str, random: Random, most: int) -> dict[_Key, bytes]:
-    """Digests of the chosen states, by their points and their places among those of the point.
+def _chosen(
+    facts: Facts, model: str, random: Random, most: int
+) -> tuple[dict[_Key, bytes], frozenset[_Key]]:
+    """Digests of all states, by points and places among those of a point; which are chosen.
 
     Points take turns, and at each point its manners.
     """
@@ -79,7 +90,7 @@ def _chosen(facts: Facts, model: str, random: Random, most: int) -> dict[_Key, b
         digests[key] = digest
         by_point[candidate.point][candidate.manner].append(key)
     queues = [_by_turns(list(manners.values()), random) for manners in by_point.values()]
-    return {key: digests[key] for key in _by_turns(queues, random, within=False)[:most]}
+    return digests, frozenset(_by_turns(queues, random, within=False)[:most])
 
 
 def _by_turns(queues: list[list[_Key]], random: Random, *, within: bool = True) -> list[_Key]:
