@@ -8,7 +8,7 @@ import pytest
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import MissingExtra, find_store
 
-NAMES = ("openai-agents", "langchain", "google-adk", "llm", "langgraph")
+NAMES = ("openai-agents", "langchain", "google-adk", "llm", "langgraph", "llama-index")
 
 
 def installed(name):
@@ -32,6 +32,11 @@ def openai_agents():
 @pytest.fixture
 def langchain():
     return installed("langchain")
+
+
+@pytest.fixture
+def llama_index():
+    return installed("llama-index")
 
 
 @pytest.fixture

@@ -159,6 +159,16 @@ OWN = {
             "assistant", None, kind="tool_call", name="f", call_id="c", arguments={}
         ),
     },
+    "llama-index": {
+        "time": Message("user", "text", created_at_us=1),
+        "id": Message("user", "text", id="m1"),
+        "name of a text": Message("user", "text", name="bob"),
+        "empty metadata": Message("user", "text", metadata={}),
+        "metadata that LlamaIndex reads": Message("user", "text", metadata={"images": []}),
+        "arguments that are no object": Message(
+            "assistant", None, kind="tool_call", name="f", call_id="c", arguments=[1]
+        ),
+    },
     "langgraph": {
         "time": Message("user", "text", created_at_us=1),
         "developer": Message("developer", "text"),

@@ -44,7 +44,9 @@ def test_example_claims_are_read(example):
     assert spec_of("again", example.open).claims == example.claims
 
 
-@pytest.mark.parametrize("name", ["openai-agents", "langchain", "google-adk", "llm", "langgraph"])
+@pytest.mark.parametrize(
+    "name", ["openai-agents", "langchain", "google-adk", "llm", "langgraph", "llama-index"]
+)
 def test_each_shipped_adapter_has_a_section(name):
     """Every adapter is described under its own name."""
     assert f"\n### {name}: `" in PAGE.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from sessionproof.contract.lookup import StoreNotFound, find_store
         ("google-adk", "sqlalchemy", "google-adk"),
         ("llm", "llm", "llm"),
         ("langgraph", "langgraph.checkpoint.sqlite", "langgraph-checkpoint-sqlite"),
+        ("llama-index", "llama_index.core", "llama-index-core"),
     ],
 )
 def test_missing_package_is_one_line_with_the_remedy(monkeypatch, store, absent, package):
