@@ -9,13 +9,14 @@ from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import AppendWithState, Create, Operation, Replace
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import KILL, POWER_ORDERED, POWER_STRICT
-from sessionproof.trials.crash_exploration import COVERED, Explored, Look, explored
+from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT
+from sessionproof.trials.crash_exploration import COVERED, explored
 from sessionproof.trials.crash_findings import broken_by, crashes_of
+from sessionproof.trials.crash_looks import Explored, Look
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 
-_EACH = (KILL, POWER_ORDERED, POWER_STRICT)
 _POWER = (POWER_ORDERED, POWER_STRICT)
+_LOSSES = (Anomaly.LOST_MESSAGE, Anomaly.LOST_SESSION)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Row:
 
 
 def _gone(flaw: Flaw) -> bool:
-    return flaw.lost or flaw.aspect in ("open", "read")
+    return flaw.lost or flaw.aspect in ("open", "read") or flaw.anomaly in _LOSSES
 
 
 def _not_whole(flaw: Flaw) -> bool:
@@ -55,11 +56,11 @@ ROWS: dict[str, Row] = {
     "DUR-01": Row((KILL,), _gone, shown=(KILL,)),
     "DUR-02": Row((KILL,), _not_whole),
     "DUR-03": Row(_POWER, lambda _: True, shown=_POWER),
-    "DUR-05": Row(_EACH, _stays_down),
-    "CNT-07": Row(_EACH, lambda flaw: flaw.aspect == "counters"),
-    "CORE-13": Row(_EACH, _half_done("create"), during=Create),
-    "CORE-15": Row(_EACH, _half_done("replace"), during=Replace),
-    "STATE-03": Row(_EACH, _half_done("append_with_state"), since=AppendWithState),
+    "DUR-05": Row(MODELS, _stays_down),
+    "CNT-07": Row(MODELS, lambda flaw: flaw.aspect == "counters"),
+    "CORE-13": Row(MODELS, _half_done("create"), during=Create),
+    "CORE-15": Row(MODELS, _half_done("replace"), during=Replace),
+    "STATE-03": Row(MODELS, _half_done("append_with_state"), since=AppendWithState),
 }
 
 
@@ -69,25 +70,28 @@ def survives(trial: Trial) -> None:
     covered = [one for one in COVERED[trial.claims.durability] if one in row.models]
     if not covered:
         raise NotClaimed("the store does not claim durability=process or better")
-    found = explored(trial)
-    _measure(trial, row, found)
-    for one in found:
-        for look in one.looks:
-            if look.model in covered and one.recording is not None:
-                trial.count(trial.guarantee.unit, _evidence(row, one.recording, look))
+    shown = _shown(trial, row)
+    found = explored(trial, [one for one in MODELS if one in {*covered, *shown}])
+    for recording, look in _looks(found):
+        if look.model in shown:
+            trial.measured.append(crashes_of(recording, look, trial.claims))
+        if look.model in covered:
+            trial.count(trial.guarantee.unit, _evidence(row, recording, look))
     broken_by(trial, found, row.breaks, covered)
     _require_evidence(trial, found, covered)
 
 
-def _measure(trial: Trial, row: Row, found: Sequence[Explored]) -> None:
-    """Put the maps of this row into the report: those that no other row of the run shows."""
-    shown = set(row.shown)
-    if trial.guarantee.id == "DUR-01" and trial.claims.durability == "process":
-        shown |= set(_POWER)  # where the row of power is not claimed
+def _looks(found: Sequence[Explored]) -> Iterator[tuple[Recording, Look]]:
+    """Every look that judged states, with its recording."""
     for one in found:
-        for look in one.looks:
-            if one.recording is not None and look.model in shown:
-                trial.measured.append(crashes_of(one.recording, look, trial.claims))
+        if one.recording is not None:
+            yield from ((one.recording, look) for look in one.looks if not look.why)
+
+
+def _shown(trial: Trial, row: Row) -> Sequence[str]:
+    """The models whose maps this row puts into the report, each row others."""
+    unclaimed = row.shown == (KILL,) and not trial.claims.at_least("durability", "power")
+    return (*row.shown, *_POWER) if unclaimed else row.shown
 
 
 def _evidence(row: Row, recording: Recording, look: Look) -> int:
@@ -119,7 +123,7 @@ def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence
     if why:
         raise CouldNotTell(why)
     for model in covered:
-        looks = [look for one in found for look in one.looks if look.model == model]
+        looks = [look for _, look in _looks(found) if look.model == model]
         judged, existing = (sum(getattr(one, name) for one in looks) for name in _COUNTS)
         trial.notes.append(f"{model}: {judged:,} of {existing:,} states were judged")
     examined, row = trial.examined[trial.guarantee.unit], trial.guarantee

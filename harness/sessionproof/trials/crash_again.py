@@ -13,10 +13,9 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.operations import Operation, Program, Read
 from sessionproof.contract.seed import generator
 from sessionproof.faults.models import states
-from sessionproof.faults.recorder import record
 from sessionproof.faults.recording import CannotTrace, Recording
 from sessionproof.faults.states import State
-from sessionproof.trials.crash_exploration import sessions_of, unusable, workers
+from sessionproof.trials.crash_exploration import recorded, unusable, workers
 from sessionproof.trials.probe import probe, survives
 from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.execute import StoreUnderTest
@@ -50,15 +49,12 @@ def first_wrong(
 
     Raises CannotTrace.
     """
-    operation_s = store.deadlines.operation_s
-    made = record(
-        store, programs, folder=folder, sessions=sessions_of(programs), deadline_s=operation_s
-    )
+    made = recorded(store, programs, folder)
     if unusable(made):
         return None
     random = generator(seed, "states", model)
     found = [*states(made.changes, model, generator=random, most=_STATES_MOST)]
-    for one in judged(made, found, workers=workers(), operation_s=operation_s):
+    for one in judged(made, found, workers=workers(), operation_s=store.deadlines.operation_s):
         flaw = next(filter(wanted, one.flaws), None)
         if flaw is not None:
             return Shown(made, one.state, flaw)

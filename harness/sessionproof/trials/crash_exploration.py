@@ -1,6 +1,6 @@
-"""Every crash of a store, once for all rows of a run: recorded, enumerated, judged, and kept.
+"""The crashes of a store, explored once for all rows of a run: recorded, enumerated, judged, kept.
 
-Whichever worker comes first explores, under a lock; the others read what it found.
+Whichever worker first needs a model explores it, under a lock; the others read what it found.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ import itertools
 import json
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from sessionproof.checks.flaws import Flaw
-from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.operations import Program
+from sessionproof.contract.operations import Program, session_of
 from sessionproof.contract.seed import generator
-from sessionproof.faults import models as crash_models
-from sessionproof.faults import saving
 from sessionproof.faults.changes import Kind
+from sessionproof.faults.models import chosen
 from sessionproof.faults.recorder import record
 from sessionproof.faults.recording import CannotTrace, Recording
-from sessionproof.faults.states import KILL, POWER_ORDERED, POWER_STRICT, State
+from sessionproof.faults.saving import load
+from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
+from sessionproof.trials.crash_looks import Explored, Look, Wrong, keep, kept
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Trial
 from sessionproof.trials.survival import Survived
-from sessionproof.trials.survival_main import state_from_json, state_to_json
 from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.crash_programs import crash_pair, crash_program
+from sessionproof.workload.execute import StoreUnderTest
+from sessionproof.workload.guard import CannotOpen
 
 _SHARES = 16  # of a guarantee's time: one exploration serves seven of them
 _UNCLAIMED = 0.15  # of the states of a model that the store claims to survive
@@ -42,6 +42,8 @@ _ALONE = 0.7  # of the states: those of one client; the rest are those of two
 _PASSES = 8  # so that each point of the program is seen early
 _LEAST = 60  # states of each claimed model, however slow the store
 _WORKERS_MOST = 8
+_UNRECORDED = "unrecorded.txt"
+
 COVERED: Mapping[str, tuple[str, ...]] = {
     "none": (),
     "process": (KILL,),
@@ -52,55 +54,21 @@ COVERED: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """A state that the store did not survive."""
+class _Subject:
+    """Programs that are recorded, and their part of the states and of the time."""
 
-    state: State
-    flaws: tuple[Flaw, ...]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the states of one recording showed under one model.
-
-    ``existing`` counts the distinct states, ``points`` those that were judged behind each change.
-    """
-
-    model: str
-    existing: int
-    points: Mapping[int, int]
-    wrong: tuple[Wrong, ...]
-
-    @property
-    def judged(self) -> int:
-        """How many states were judged."""
-        return sum(self.points.values())
+    programs: Sequence[Program]
+    part: float
+    folder: Path
 
 
-@dataclass(frozen=True)
-class Explored:
-    """One recording and its looks. ``why`` says why nothing was judged, empty if it was."""
-
-    recording: Recording | None
-    looks: tuple[Look, ...]
-    why: str = ""
-
-
-def explored(trial: Trial) -> tuple[Explored, ...]:
-    """The explorations of the trial's store: of one client, and of two where they are claimed."""
+def explored(trial: Trial, models: Sequence[str]) -> tuple[Explored, ...]:
+    """What crashes under these models showed: of one client, and of two where they are claimed."""
     folder = parent_of(trial) / f"crashes-{_key(trial)}"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = folder / "explored.json"
-        if done.exists():
-            kept = json.loads(done.read_text("utf-8"))
-            return tuple(_from_json(one, folder / f"recording-{at}") for at, one in enumerate(kept))
-        made = tuple(_explore(trial, folder))
-        beside = folder / "explored.json.part"
-        beside.write_text(json.dumps([_to_json(one) for one in made]), "utf-8")
-        beside.rename(done)
-        return made
+        return tuple(_explored(trial, one, models) for one in _subjects(trial, folder))
 
 
 def _key(trial: Trial) -> str:
@@ -112,64 +80,56 @@ def _key(trial: Trial) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _explore(trial: Trial, folder: Path) -> Iterator[Explored]:
+def _subjects(trial: Trial, folder: Path) -> Iterator[_Subject]:
     seed, words, capabilities = trial.run_seed, trial.words, trial.capabilities
-    limit_s = _SHARES * trial.profile.share_s
     pair = trial.claims.at_least("handles", "processes") and trial.claims.order == "append"
-    programs: list[Sequence[Program]] = [(crash_program(words, capabilities, seed=seed),)]
-    programs += [crash_pair(words, capabilities, seed=seed)] if pair else []
-    for at, some in enumerate(programs):
-        part = 1.0 if not pair else (1 - _ALONE if at else _ALONE)
-        where = folder / f"recording-{at}"
-        shutil.rmtree(where, ignore_errors=True)  # of a worker that was ended
-        yield explore(
-            trial,
-            some,
-            where,
-            models={model: part * share for model, share in _shares(trial.claims).items()},
-            limit_s=part * limit_s,
-        )
+    alone = crash_program(words, capabilities, seed=seed)
+    yield _Subject((alone,), _ALONE if pair else 1.0, folder / "alone")
+    if pair:
+        yield _Subject(crash_pair(words, capabilities, seed=seed), 1 - _ALONE, folder / "pair")
 
 
-def _shares(claims: Claims) -> dict[str, float]:
-    """The part of all states that each model gets: a little also where it is not claimed."""
+def _explored(trial: Trial, subject: _Subject, models: Sequence[str]) -> Explored:
+    made = _recorded(trial, subject)
+    if isinstance(made, str):
+        return Explored(None, (), made)
+    looks = []
+    for model in models:
+        file = subject.folder / f"{model}.json"
+        if not file.exists():
+            keep(_look(trial, made, model, subject.part * _share(trial.claims, model)), file)
+        looks.append(kept(file))
+    return Explored(made, tuple(looks), next((look.why for look in looks if look.why), ""))
+
+
+def _share(claims: Claims, model: str) -> float:
+    """The model's part of all states: a little also where it is not claimed."""
     covered = COVERED[claims.durability]
-    weights = {
-        model: 1.0 if model in covered else _UNCLAIMED
-        for model in (KILL, POWER_ORDERED, POWER_STRICT)
-    }
-    return {model: weight / sum(weights.values()) for model, weight in weights.items()}
+    weights = {one: 1.0 if one in covered else _UNCLAIMED for one in MODELS}
+    return weights[model] / sum(weights.values())
 
 
-def explore(
-    trial: Trial,
-    programs: Sequence[Program],
-    folder: Path,
-    *,
-    models: Mapping[str, float],
-    limit_s: float,
-) -> Explored:
-    """Record the programs, and judge the states of these models for about so many seconds.
-
-    ``models`` give each model its part of the profile's states.
-    """
-    deadline_s = trial.store.deadlines.operation_s
-    try:
-        made = record(
-            trial.store, programs, folder=folder, sessions=sessions_of(programs),
-            deadline_s=deadline_s,
-        )  # fmt: skip
-    except CannotTrace as why:
-        return Explored(None, (), str(why))
-    if useless := unusable(made):
-        return Explored(made, (), useless)
-    return _judge(trial, made, models, limit_s)
+def _recorded(trial: Trial, subject: _Subject) -> Recording | str:
+    """The recording, made if it is not there; or why there is none."""
+    why, folder = subject.folder / _UNRECORDED, subject.folder / "recording"
+    if not why.exists():
+        shutil.rmtree(subject.folder, ignore_errors=True)  # of a worker that was ended
+        try:
+            reason = unusable(recorded(trial.store, subject.programs, folder))
+        except CannotTrace as error:
+            reason = str(error)
+        subject.folder.mkdir(exist_ok=True)
+        why.write_text(reason, "utf-8")
+    return why.read_text("utf-8") or load(folder)
 
 
-def sessions_of(programs: Sequence[Program]) -> list[str]:
-    """The logical names of all sessions of the programs."""
-    named = (getattr(step, "session", "") for program in programs for step in program)
-    return sorted({*named} - {""})
+def recorded(store: StoreUnderTest, programs: Sequence[Program], folder: Path) -> Recording:
+    """The programs carried out below a folder, and what they changed; raises CannotTrace."""
+    named = {session_of(step) for program in programs for step in program} - {""}
+    return record(
+        store, programs, folder=folder, sessions=sorted(named),
+        deadline_s=store.deadlines.operation_s,
+    )  # fmt: skip
 
 
 def unusable(made: Recording) -> str:
@@ -186,65 +146,52 @@ def unusable(made: Recording) -> str:
     return ""
 
 
-@dataclass
-class _Tally:
-    """What is known of one model so far."""
+def _look(trial: Trial, made: Recording, model: str, part: float) -> Look:
+    """Judge states of this model, for about this part of the time of all."""
+    wanted = trial.profile.states
+    most = max(1, round(part * wanted)) if wanted else sys.maxsize
+    random = generator(trial.run_seed, "states", model, made.clients)
+    some, existing = chosen(made.changes, model, generator=random, most=most)
+    limit_s = part * _SHARES * trial.profile.share_s
+    least = _LEAST if model in COVERED[trial.claims.durability] else 0
+    points: Counter[int] = Counter()
+    wrong: list[Wrong] = []
+    start_s = monotonic_s()
+    try:
+        for survived in _survived(trial, made, some):
+            if survived.state.model != model:  # what was done without a crash
+                if survived.flaws:
+                    return Look(model, existing, why=_without_a_crash(survived))
+                continue
+            points[survived.state.point] += 1
+            wrong += [Wrong(survived.state, survived.flaws)] if survived.flaws else []
+            patient = points.total() < least
+            if monotonic_s() - start_s > (trial.profile.patience_s if patient else limit_s):
+                break
+    except CannotOpen as error:
+        return Look(model, existing, why=f"an empty location is not opened: {error}")
+    in_order = tuple(sorted(wrong, key=lambda one: one.state.point))
+    return Look(model, existing, dict(sorted(points.items())), in_order)
 
-    existing: int
-    points: Counter[int] = field(default_factory=Counter)
-    wrong: list[Wrong] = field(default_factory=list)
+
+_NO_CRASH = "no crash"
 
 
-def _judge(trial: Trial, made: Recording, parts: Mapping[str, float], limit_s: float) -> Explored:
-    whole = State(model=KILL, point=len(made.changes))
-    tallies: dict[str, _Tally] = {}
-    listed: dict[str, list[State]] = {}
-    for model, part in parts.items():
-        most = max(1, round(part * trial.profile.states)) if trial.profile.states else 0
-        random = generator(trial.run_seed, "states", model, made.clients)
-        found = [*crash_models.states(made.changes, model, generator=random, most=most)]
-        listed[model] = sorted(found, key=lambda state: state.point)
-        existing = crash_models.number_of(made.changes, model) if most else len(found)
-        tallies[model] = _Tally(max(existing, len(found)))
-    start_s, patient_s = monotonic_s(), max(limit_s, trial.profile.patience_s)
-    covered = [model for model in COVERED[trial.claims.durability] if model in tallies]
-    for one in _survived(trial, made, [whole, *_in_passes(listed)]):
-        if one.state is whole or one.state == whole:
-            if one.flaws:
-                return Explored(made, (), _without_a_crash(one))
-            continue
-        tally = tallies[one.state.model]
-        tally.points[one.state.point] += 1
-        tally.wrong += [Wrong(one.state, one.flaws)] if one.flaws else []
-        spent_s = monotonic_s() - start_s
-        few = any(tallies[model].points.total() < _LEAST for model in covered)
-        if spent_s > (patient_s if few else limit_s):
-            break
-    looks = (
-        Look(model, tally.existing, dict(sorted(tally.points.items())), _in_order(tally.wrong))
-        for model, tally in tallies.items()
+def _survived(trial: Trial, made: Recording, some: Sequence[State]) -> Iterator[Survived]:
+    """What the states show, in passes over all points; before them, the files at the end."""
+    whole = State(model=_NO_CRASH, point=len(made.changes))
+    passes = (some[first::_PASSES] for first in range(_PASSES))
+    return judged(
+        made,
+        itertools.chain([whole], *passes),
+        workers=workers(),
+        operation_s=trial.store.deadlines.operation_s,
     )
-    return Explored(made, tuple(looks))
-
-
-def _survived(trial: Trial, made: Recording, states: Sequence[State]) -> Iterator[Survived]:
-    operation_s = trial.store.deadlines.operation_s
-    return judged(made, states, workers=workers(), operation_s=operation_s)
 
 
 def workers() -> int:
     """How many processes judge at once."""
     return min(_WORKERS_MOST, len(os.sched_getaffinity(0)))
-
-
-def _in_order(wrong: Sequence[Wrong]) -> tuple[Wrong, ...]:
-    return tuple(sorted(wrong, key=lambda one: one.state.point))
-
-
-def _in_passes(listed: Mapping[str, Sequence[State]]) -> Iterator[State]:
-    """All states, in passes that go through every model's points from first to last."""
-    for first, states in itertools.product(range(_PASSES), listed.values()):
-        yield from states[first::_PASSES]
 
 
 def _without_a_crash(one: Survived) -> str:
@@ -253,40 +200,3 @@ def _without_a_crash(one: Survived) -> str:
         f"copied files of the store are wrong without a crash: {flaw.seen} "
         f"(expected: {flaw.expected})"
     )
-
-
-def _to_json(one: Explored) -> dict[str, Any]:
-    looks = [
-        {
-            "model": look.model,
-            "existing": look.existing,
-            "points": [*look.points.items()],
-            "wrong": [
-                [state_to_json(wrong.state), [asdict(flaw) for flaw in wrong.flaws]]
-                for wrong in look.wrong
-            ],
-        }
-        for look in one.looks
-    ]
-    return {"recorded": one.recording is not None, "looks": looks, "why": one.why}
-
-
-def _from_json(value: Mapping[str, Any], folder: Path) -> Explored:
-    looks = tuple(
-        Look(
-            model=look["model"],
-            existing=look["existing"],
-            points=dict(look["points"]),
-            wrong=tuple(
-                Wrong(state_from_json(state), tuple(map(_flaw_from_json, flaws)))
-                for state, flaws in look["wrong"]
-            ),
-        )
-        for look in value["looks"]
-    )
-    recording = saving.load(folder) if value["recorded"] else None
-    return Explored(recording, looks, value["why"])
-
-
-def _flaw_from_json(value: Mapping[str, Any]) -> Flaw:
-    return Flaw(**{**value, "anomaly": Anomaly(value["anomaly"])})

@@ -10,13 +10,14 @@ from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.measurements import CrashCell, Crashes
-from sessionproof.contract.operations import as_call
+from sessionproof.contract.operations import Read, as_call
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.faults.recording import Recording
 from sessionproof.faults.states import MODELS, State
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.crash_again import Shown
-from sessionproof.trials.crash_exploration import COVERED, Explored, Look
+from sessionproof.trials.crash_exploration import COVERED
+from sessionproof.trials.crash_looks import Explored, Look
 from sessionproof.trials.crash_script import script_lines
 from sessionproof.trials.crash_shorter import shortened
 from sessionproof.trials.crash_steps import answered_by, last_change, window_of
@@ -130,7 +131,7 @@ def program_lines(recording: Recording, state: State) -> list[str]:
     """What had been asked for when the crash came, a call a line, with what had been answered."""
     lines = []
     for act in recording.acts:
-        if act.after >= state.point:
+        if act.after >= state.point or isinstance(act.operation, Read):
             continue
         answered = act.answered is not None and act.answered < state.point
         who = f"client {act.client + 1}: " if recording.clients > 1 else ""

@@ -52,9 +52,11 @@ def _checks(trial: Trial, shown: Shown) -> Iterator[str]:
     allowed = _allowed(shown, ids)
     about = {flaw.session: allowed[flaw.session]} if flaw.session in allowed else allowed
     match flaw.aspect:
-        case "open" | "read" | "messages" | "sessions":
+        case "open" | "read" | "messages":
             for name, sessions in about.items():
-                yield from _session_lines(trial.claims, ids[name], sessions, shown)
+                yield from _session_lines(trial, ids[name], sessions, shown)
+        case "sessions":
+            yield from _known_lines(trial, shown, ids)
         case "state":
             yield from _state_lines(shown, ids, about)
         case "counters":
@@ -82,12 +84,39 @@ def _allowed(shown: Shown, ids: Mapping[str, str]) -> dict[str, list[Session | N
 
 
 def _session_lines(
-    claims: Claims, session_id: str, sessions: Sequence[Session | None], shown: Shown
+    trial: Trial, session_id: str, sessions: Sequence[Session | None], shown: Shown
 ) -> Iterator[str]:
     """That the session is read, and has what it may have."""
+    where = expression(session_id)
     allowed = [session.messages if session else () for session in sessions]
     everything = shown.flaw.anomaly is Anomaly.CHANGED
-    yield from reads_one_of(expression(session_id), allowed, claims, everything=everything)
+    yield from reads_one_of(where, allowed, trial.claims, everything=everything)
+    if shown.flaw.aspect == "read" and "read_last" in trial.capabilities and all(allowed):
+        yield f"newest = [m.content for m in store.read_last({where}, 2)]"
+        yield f"assert newest == [m.content for m in store.read({where})][-2:], newest"
+
+
+def _known_lines(trial: Trial, shown: Shown, ids: Mapping[str, str]) -> Iterator[str]:
+    """That the sessions which must be known are, and no others."""
+    worlds = timeline_of(shown.recording).at(shown.state.point).worlds
+    there = [
+        {ids[name] for name, one in world.items() if one.messages or one.made} for world in worlds
+    ]
+    must, may = set.intersection(*there), {ids[name] for world in worlds for name in world}
+    if "list" in trial.capabilities:
+        yield "listed = [*store.list()]"
+        yield "assert len({*listed}) == len(listed), listed"
+        for name in sorted(may):
+            yield "with suppress(NotFound):"
+            yield f"    if store.read({expression(name)}):"
+            yield f"        assert {expression(name)} in listed, listed"
+        yield f"assert {{*{sorted(must)!r}}} <= {{*listed}} <= {{*{sorted(may)!r}}}, listed"
+    if "get" in trial.capabilities:
+        for name in sorted(must):
+            yield f"assert store.get({expression(name)}) is not None"
+        for name in sorted({*ids.values()} - may):
+            yield "with suppress(NotFound):"
+            yield f"    assert store.get({expression(name)}) is None"
 
 
 def _state_lines(

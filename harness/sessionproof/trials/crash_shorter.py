@@ -33,7 +33,8 @@ def shortened(trial: Trial, shown: Shown, wanted: Wanted) -> Shown:
     It has the time of shrinking twice, as the trial's own program came without any.
     """
     programs = asked(shown.recording, shown.state.point)
-    if shown.flaw.anomaly in (Anomaly.HANG, Anomaly.CRASH) or len(programs) > 1:
+    costly = shown.flaw.anomaly in (Anomaly.HANG, Anomaly.CRASH)
+    if costly or len(programs) > 1 or not programs[0]:
         return shown
     until = monotonic_s() + max(_ONE_MORE_S, 2 * trial.profile.shrink_s)
     tries = _Tries(trial, shown, wanted)
