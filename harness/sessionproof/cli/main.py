@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sessionproof import __version__
+from sessionproof.cli.crash import crash
 from sessionproof.cli.history import history
 
 
@@ -192,3 +193,4 @@ def audit(file: Path, *, as_json: bool) -> None:
 
 
 main.add_command(history)
+main.add_command(crash)

@@ -42,6 +42,15 @@ def chosen(
     ], len(digests)
 
 
+def states_at(facts: Facts, model: str, point: int) -> list[tuple[str, State]]:
+    """All states of one crash point, each with how it was made; also those of other points."""
+    cursor = _Cursor(facts)
+    found = next(found for at, found in candidates(facts, model) if at == point)
+    made = [(one.manner, _state(model, one, cursor.digest(one))) for one in found]
+    first = {one[1].digest: one for one in reversed(made)}
+    return [one for one in made if first[one[1].digest] is one]
+
+
 def number_of(changes: Changes, model: str) -> int:
     """How many distinct states the model allows for this recording."""
     return sum(1 for _ in _distinct(Facts(changes), model))
