@@ -54,6 +54,8 @@ EMPTY: Worlds = (MappingProxyType({}),)
 # Fields that a store may fill by itself when the client leaves them open.
 ASSIGNED = frozenset({"id", "created_at_us"})
 
+_PLAIN = (str, int, bool, type(None))  # equal if and only if their JSON is
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -219,9 +221,8 @@ def differing(expected: Message, seen: Message, keeps: Set[str]) -> list[str]:
         want, have = getattr(expected, name), getattr(seen, name)
         if want is None and name in ASSIGNED:
             continue
-        same = (
-            want == have if type(want) is type(have) is str else canonical(want) == canonical(have)
-        )
+        plain = type(want) is type(have) and type(want) in _PLAIN
+        same = want == have if plain else canonical(want) == canonical(have)
         if not same:
             out.append(name)
     return sorted(out)

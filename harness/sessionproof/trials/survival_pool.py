@@ -34,7 +34,7 @@ JSON = dict[str, Any]
 
 _BATCH_S, _BATCH_MOST = 0.1, 32  # a batch takes about so long
 _START_S, _GRACE_S = 60.0, 10.0  # for a process to start; beyond all deadlines of its own
-_HANGS = 3  # each costs its whole deadline
+_HANGS = 2  # each costs its whole deadline
 _USED_MOST = 2_000  # states in one process: what a store leaks shall not add up
 
 
@@ -56,7 +56,7 @@ def judged(
 
     ``operation_s`` bounds each call of the store in seconds. ``on_progress`` is told how many are
     judged. A state that the process of the store did not survive has the flaw ``CRASH``. After
-    three hangs nothing further is judged, and the answers end. Raises CannotOpen where the store
+    two hangs nothing further is judged, and the answers end. Raises CannotOpen where the store
     does not open at an empty location, RuntimeError where the states cannot be written.
     """
     order = _Order(operation_s)

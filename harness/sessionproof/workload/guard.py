@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from copy import deepcopy
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -30,20 +30,10 @@ from sessionproof.contract.operations import (
     CRASH,
     HANG,
     MALFORMED,
-    Append,
-    AppendWithState,
-    Create,
-    DeleteMessage,
-    EditMessage,
     Failure,
-    GetState,
-    List,
     Operation,
     Outcome,
-    ReadLast,
     ReadPages,
-    Replace,
-    SetState,
     as_call,
     method_of,
 )
@@ -55,6 +45,7 @@ from sessionproof.host.client import (
     ProtocolError,
     Unexpected,
 )
+from sessionproof.workload.arguments import arguments_of
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.shapes import checked_answer, checked_page, kind
 
@@ -152,15 +143,24 @@ class Handle:
     def invoke_all(self, asked: Sequence[tuple[Operation, str]]) -> list[Outcome]:
         """Carry these out one after the other, each on the session of its id; never raises.
 
-        Each has the deadline of an operation. The handle's thread does not wait in between, so
-        many small calls cost little. What comes after a hang counts as dropped.
+        Nobody waits in between, so many small calls cost little. It is a hang if none of them
+        ends within the deadline of an operation; what comes after a hang or a crash is dropped.
         """
-        if not self.dropped:
-            for operation, session_id in asked:
-                self._requests.put(partial(self._noted, operation, session_id))
-        return [
-            _DROPPED if self.dropped else self._answer(self._deadlines.operation_s) for _ in asked
-        ]
+        if self.dropped:
+            return [_DROPPED] * len(asked)
+        done: list[Outcome] = []
+        self._requests.put(partial(self._each, asked, done))
+        before = -1
+        while len(done) > before:
+            before = len(done)
+            with suppress(Empty):
+                self._answers.get(timeout=self._deadlines.operation_s)
+                break
+        else:
+            done = [*done, self._hang(self._deadlines.operation_s)]
+        if done and _crashed(done[-1]):
+            self._leave()
+        return done + [_DROPPED] * (len(asked) - len(done))
 
     def perform(self, name: str, action: Callable[[Callable[..., Any]], Any]) -> Outcome:
         """Run ``action(call)`` in the handle's thread: for checks of raw answers.
@@ -230,7 +230,7 @@ class Handle:
             outcome = self._answers.get(timeout=deadline_s)
         except Empty:
             return self._hang(deadline_s)
-        if outcome.failure is not None and outcome.failure.type == CRASH:
+        if _crashed(outcome):
             self._leave()
         return outcome
 
@@ -298,13 +298,20 @@ class Handle:
     ) -> Outcome:
         if isinstance(operation, ReadPages):
             return self._pages(operation, session_id)
-        arguments, options = _arguments(operation, session_id, message_id)
+        arguments, options = arguments_of(operation, session_id, message_id)
         value = self._call(method_of(operation), *arguments, **options)
         return _checked(lambda: checked_answer(operation, value))
 
-    def _noted(self, operation: Operation, session_id: str) -> Outcome:
-        self._note_call(operation, session_id)
-        return self._invoke(operation, session_id, None)
+    def _each(self, asked: Sequence[tuple[Operation, str]], done: list[Outcome]) -> Outcome:
+        for operation, session_id in asked:
+            self._note_call(operation, session_id)
+            try:
+                done.append(self._invoke(operation, session_id, None))
+            except BaseException as error:  # noqa: BLE001 - a store may raise anything
+                done.append(outcome_of(error))
+            if _crashed(done[-1]):
+                break
+        return Outcome("ok")
 
     def _pages(self, operation: ReadPages, session_id: str | None) -> Outcome:
         pages: list[tuple[Message, ...]] = []
@@ -323,6 +330,10 @@ class Handle:
                 text = f"page {len(pages)} leads back to cursor {cursor!r}: paging never ends"
                 return Outcome("info", failure=Failure(MALFORMED, text))
             seen.add(cursor)
+
+
+def _crashed(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.type == CRASH
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -355,33 +366,6 @@ def _checked(check: Callable[[], tuple[Any, list[str]]]) -> Outcome:
     if problems:
         return Outcome("info", failure=Failure(MALFORMED, "; ".join(problems)))
     return Outcome("ok", value)
-
-
-def _arguments(
-    operation: Operation, session_id: str | None, message_id: str | None
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call's arguments, copied: what a store does to them must not change the operation."""
-    match operation:
-        case List():
-            return (), {}
-        case Append(_, messages) | Replace(_, messages):
-            return (session_id, deepcopy([*messages])), {}
-        case Create(_, messages):
-            return (session_id,), {"messages": deepcopy([*messages])} if messages else {}
-        case ReadLast(_, n):
-            return (session_id, n), {}
-        case DeleteMessage():
-            return (session_id, message_id), {}
-        case EditMessage(_, _, message):
-            return (session_id, message_id, deepcopy(message)), {}
-        case GetState(_, key):
-            return (session_id, key), {}
-        case SetState(_, key, value):
-            return (session_id, key, deepcopy(value)), {}
-        case AppendWithState(_, messages, state):
-            return (session_id, deepcopy([*messages]), deepcopy({**state})), {}
-        case _:
-            return (session_id,), {}
 
 
 def _why_not_open(outcome: Outcome, deadlines: Deadlines) -> str:
