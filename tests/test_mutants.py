@@ -1,13 +1,14 @@
 """No check without a mutant that it catches, and no mutant that survives its own guarantee."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from fixtures.registry import Mutant, judged, mutants
+from fixtures.registry import MANY, Mutant, judged, mutants
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
-from sessionproof.contract.verdicts import Verdict
+from sessionproof.contract.verdicts import Record, Verdict
 from sessionproof.engine.reproduce import reproduce
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.workload.profiles import PROFILES
@@ -23,6 +24,9 @@ NO_SCRIPT = {
 
 # Smoke with a longer search, so that a busy machine makes nothing escape; it ends with a break.
 PATIENT = replace(PROFILES["smoke"], share_s=1.0)
+# A race is caught and shown by luck, however likely: one that escaped is looked for once more.
+# benchmarks/detection.py measures how likely.
+RACED, SEEDS = MANY | {"CORE-04", "DUR-01"}, 3
 # They hang for ever: nothing is missed when a call is given up early.
 HANGS = ("OpposingLocks", "KeepsItsLockAfterAnError")
 
@@ -34,34 +38,47 @@ def _name(mutant: Mutant) -> str:
 @pytest.mark.parametrize("mutant", mutants(), ids=_name)
 def test_is_caught_by_its_own_guarantee(mutant: Mutant, tmp_path):
     """Each mutant is caught by its guarantee; a script shows it, and passes where it is mended."""
-    operation_s = 2 if _name(mutant) in HANGS else 10
-    records = judged(
-        mutant.store,
-        mutant.guarantee,
-        directory=tmp_path,
-        profile=PATIENT,
-        operation_s=operation_s,
-    )
-    broken = [record for record in records if record.verdict is Verdict.BROKEN]
-    assert broken, [(record.test, record.verdict, record.reason) for record in records]
-    for finding in broken[0].findings:
-        assert finding.did
-        assert finding.expected
-        assert finding.seen
-    report = tmp_path / "report"
-    (record,) = reproduce(mutant.store, broken[:1], report, directory=tmp_path)
-    for finding in record.findings:
-        made = finding.reproducer
-        if _name(mutant) not in NO_SCRIPT:
-            assert made.file, made
-            assert made.fails, f"{made}\n{(report / made.file).read_text('utf-8')}"
+    for seed in range(SEEDS if mutant.guarantee in RACED else 1):
+        problem, broken = _caught(mutant, seed, tmp_path)
+        if not problem:
+            break
+    assert not problem
     if _is_mended_by_memory(mutant):
         mended = tmp_path / "mended"
-        (record,) = reproduce(MEMORY, broken[:1], mended, directory=tmp_path, attempts=1)
+        (record,) = reproduce(MEMORY, broken, mended, directory=tmp_path, attempts=1)
         for finding in record.findings:
             made = finding.reproducer
             text = (mended / made.file).read_text("utf-8") if made.file else ""
             assert not made.file or made.fails is False, f"{made}\n{text}"
+
+
+def _caught(mutant: Mutant, seed: int, directory: Path) -> tuple[str, list[Record]]:
+    """What is missing for a catch with a script, empty for nothing; the record of the break."""
+    operation_s = 2 if _name(mutant) in HANGS else 10
+    records = judged(
+        mutant.store,
+        mutant.guarantee,
+        directory=directory,
+        seed=seed,
+        profile=PATIENT,
+        operation_s=operation_s,
+    )
+    broken = [record for record in records if record.verdict is Verdict.BROKEN][:1]
+    if not broken:
+        return f"not caught: {[(one.test, one.verdict, one.reason) for one in records]}", []
+    for finding in broken[0].findings:
+        assert finding.did
+        assert finding.expected
+        assert finding.seen
+    report = directory / "report"
+    (record,) = reproduce(mutant.store, broken, report, directory=directory)
+    for finding in record.findings:
+        made = finding.reproducer
+        if _name(mutant) not in NO_SCRIPT:
+            assert made.file, made
+            if not made.fails:
+                return f"{made}\n{(report / made.file).read_text('utf-8')}", broken
+    return "", broken
 
 
 def _is_mended_by_memory(mutant: Mutant) -> bool:

@@ -123,12 +123,12 @@ def test_the_test_class_judges_the_example(folder):
     """The class finds what the command finds, and is green once the example is mended."""
     (folder / "test_mystore.py").write_text(block("test_mystore.py").code, "utf-8")
     (folder / "mystore.py").write_text(block("mystore.py").code, "utf-8")
-    ended, printed = shell(".venv/bin/python -m pytest", folder)
+    ended, printed = shell(".venv/bin/python -m pytest --store-profile smoke", folder)
     assert ended == 1, printed
     assert "FAILED test_mystore.py::TestMyStore::test_each_text_is_read_back_or_refused" in printed
     code = block("mystore.py").code.replace(", ensure_ascii=False", "")
     (folder / "mystore.py").write_text(code, "utf-8")
-    ended, printed = shell(".venv/bin/python -m pytest", folder)
+    ended, printed = shell(".venv/bin/python -m pytest --store-profile smoke", folder)
     assert ended == 0, printed
 
 
