@@ -36,3 +36,14 @@ def test_calls_stand_in_the_order_of_their_completion():
 def test_an_empty_trace_has_no_calls():
     """A program that was ended at once leaves nothing."""
     assert [*calls([])] == []
+
+
+def test_a_descriptor_is_closed_when_its_closing_begins():
+    """Another thread may be given the same number before the call is seen to end."""
+    lines = [
+        "7 close(0x5 <unfinished ...>", r'8 openat(AT_FDCWD, "\x61", O_RDONLY) = 5<\x61>',
+        "7 <... close resumed>)              = 0", "7 close(0x6)                     = 0",
+    ]  # fmt: skip
+    found = [(call.name, call.arguments, call.result) for call in calls(lines)]
+    assert found[0] == ("close", "0x5", 0)
+    assert [name for name, _, _ in found] == ["close", "openat", "close"]

@@ -32,7 +32,8 @@ def calls(lines: Iterable[str]) -> Iterator[Call]:
     """The calls in the order of their completion; lines that are no calls are passed over.
 
     Of calls that make processes the beginning is told, too: the child may be seen before its
-    parent's call is completed.
+    parent's call is completed. A ``close`` that is interrupted counts from its beginning: another
+    thread may get the same descriptor, and be seen with it, before the first thread's call ends.
     """
     begun: dict[int, str] = {}
     for line in lines:
@@ -44,12 +45,16 @@ def calls(lines: Iterable[str]) -> Iterator[Call]:
         if text.endswith(_UNFINISHED):
             begun[pid] = text = text[: -len(_UNFINISHED)]
             name, _, arguments = text.partition("(")
-            if name.startswith("clone") or name.endswith("fork"):
+            if name == "close":
+                yield Call(pid, name, arguments.removesuffix(")"), 0)
+            elif name.startswith("clone") or name.endswith("fork"):
                 yield Call(pid, name, arguments, -1, began=True)
             continue
         if text.startswith("<... "):
             rest = text.partition(" resumed>")[2]
             text = begun.pop(pid, "") + rest
+            if text.startswith("close("):
+                continue
         head, equals, answered = text.rpartition(" = ")
         name, bracket, arguments = head.rstrip(" ").partition("(")
         if equals and bracket:

@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -97,12 +98,15 @@ class LaunchedProcess:
 class Tracer:
     """One strace with room for some processes of one command; to be used in a ``with`` block.
 
-    When the block ends, nothing of it runs any more, and the trace is whole.
+    When the block ends, nothing of it runs any more, and the trace is whole, unless ``broken`` says
+    why it is not.
     """
 
     def __init__(self, argv: Sequence[str], processes: int, *, trace: Path, words: Path) -> None:
         """``trace`` and ``words`` are files for the calls, and for what strace itself says."""
+        self.broken = ""
         self._words = words
+        self._turn = threading.Lock()
         self._waiting: list[LaunchedProcess] = []
         self._ready: list[LaunchedProcess] = []
         self.processes: list[LaunchedProcess] = []
@@ -143,6 +147,8 @@ class Tracer:
             if not self._ended_within(_END_S):
                 self._strace.kill()
                 self._strace.wait()
+        if self._strace.returncode != 0:
+            self.broken = self.reason()
         for process in self.processes:
             process.close()
 
@@ -156,9 +162,10 @@ class Tracer:
 
     def next(self) -> LaunchedProcess:
         """A process that runs; raises OSError when it cannot be started, and CannotTrace."""
-        if not self._ready:
-            self.prepare()
-        process = self._ready.pop(0)
+        with self._turn:
+            if not self._ready:
+                self.prepare()
+            process = self._ready.pop(0)
         process.begun()
         return process
 

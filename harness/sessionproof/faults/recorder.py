@@ -73,6 +73,8 @@ def record(
             ]  # fmt: skip
             tracer.prepare(min(number, 2))
             asked, orders = _carried_out(clients, programs, {*sessions}, deadline_s)
+        if tracer.broken:
+            raise CannotTrace(tracer.broken)
         pipes = {one.pipe: client.number for client in clients for one in client.processes}
         pids = {one.pid: client.number for client in clients for one in client.processes}
         with trace.open(encoding="ascii", errors="replace") as lines:
