@@ -97,6 +97,7 @@ def left(**changed):
         "programs": [[Append("s0", (HELLO,)), Append("s0", (BYE,))]],
         "model": "kill",
         "anomaly": "unreadable",
+        "point": 3,
     }
     return Left(**(given | changed))
 

@@ -29,9 +29,9 @@ class Left:
     """What a crash left, and what must hold of it.
 
     ``folders`` and ``files`` are paths below the location. ``checks`` are lines with an open
-    ``store``. ``programs`` are what its clients were asked for, to be recorded again; ``model``
-    and ``anomaly`` name the crash and what was wrong. ``claims`` are given where they are not the
-    store's own. ``answer_s`` bounds all of it where a call hung, None where none did.
+    ``store``. ``programs`` are what its clients were asked for, to be recorded again; ``model``,
+    ``point`` and ``anomaly`` name the crash and what was wrong. ``claims`` are given where they
+    are not the store's own. ``answer_s`` bounds all of it where a call hung, None where none did.
     """
 
     folders: Collection[str]
@@ -40,6 +40,7 @@ class Left:
     programs: Sequence[Program]
     model: str
     anomaly: str
+    point: int
     claims: Claims | None = None
     awaited: Collection[str] = ()
     answer_s: float | None = None
@@ -89,7 +90,7 @@ def _again(left: Left) -> Iterator[str]:
     for program in left.programs:
         yield from _indented(["[", *(f"    {operation(step)}," for step in program), "],"])
     yield "]"
-    asked = f"STORE, programs, model={left.model!r}, anomaly={left.anomaly!r}"
+    asked = f"STORE, programs, model={left.model!r}, anomaly={left.anomaly!r}, point={left.point}"
     if left.claims is not None:
         asked += f", {as_python(left.claims).replace(' ', '', 2)}"
     yield f"if not still_breaks({asked}):"

@@ -15,7 +15,7 @@ from sessionproof.contract.seed import generator
 from sessionproof.faults.models import states
 from sessionproof.faults.recording import CannotTrace, Recording
 from sessionproof.faults.states import State
-from sessionproof.trials.crash_exploration import recorded, unusable, workers
+from sessionproof.trials.crash_exploration import recorded, unusable
 from sessionproof.trials.probe import probe, survives
 from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.execute import StoreUnderTest
@@ -44,17 +44,22 @@ def first_wrong(
     model: str,
     folder: Path,
     seed: int = 0,
+    near: int | None = None,
+    at_once: int = 1,
 ) -> Shown | None:
     """Record the programs below a folder; the first state with a wanted flaw, or None.
 
-    Raises CannotTrace.
+    States are judged from the first crash point on, or from those that are ``near`` one, so many
+    ``at_once``. Raises CannotTrace, also for a recording that shows nothing, and CannotOpen.
     """
     made = recorded(store, programs, folder)
-    if unusable(made):
-        return None
+    if useless := unusable(made):
+        raise CannotTrace(useless)
     random = generator(seed, "states", model)
     found = [*states(made.changes, model, generator=random, most=_STATES_MOST)]
-    for one in judged(made, found, workers=workers(), operation_s=store.deadlines.operation_s):
+    if near is not None:
+        found.sort(key=lambda state: abs(state.point - near))
+    for one in judged(made, found, workers=at_once, operation_s=store.deadlines.operation_s):
         flaw = next(filter(wanted, one.flaws), None)
         if flaw is not None:
             return Shown(made, one.state, flaw)
@@ -79,12 +84,13 @@ def still_breaks(
     *,
     model: str,
     anomaly: str,
+    point: int,
     claims: Claims | None = None,
 ) -> bool:
     """Whether crashes of these programs still leave what the store of this name does not survive.
 
     It is recorded anew under the tracer; where that cannot be, nothing says that it was mended.
-    ``claims`` are the store's own unless given.
+    ``point`` is where it was, ``claims`` are the store's own unless given.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         store = _store(name, claims, Path(directory))
@@ -96,8 +102,9 @@ def still_breaks(
                 lambda flaw: flaw.anomaly == anomaly,
                 model=model,
                 folder=folder,
+                near=point,
             )
-        except CannotTrace as why:
+        except (CannotTrace, CannotOpen) as why:
             print(f"it cannot be tried again: {why}")  # noqa: T201 - a script says it
             return True
         finally:

@@ -34,6 +34,7 @@ def script_lines(trial: Trial, shown: Shown) -> Sequence[str]:
             programs=asked(recording, state.point),
             model=state.model,
             anomaly=str(flaw.anomaly),
+            point=state.point,
             claims=None if trial.claims == _own_claims(trial) else trial.claims,
             awaited=trial.store.awaited,
             answer_s=min(_ANSWER_S, trial.store.deadlines.operation_s) if hangs else None,

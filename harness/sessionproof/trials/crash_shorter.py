@@ -20,9 +20,11 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.faults.recording import CannotTrace
 from sessionproof.trials.crash_again import Shown, Wanted, asked, first_wrong
+from sessionproof.trials.crash_exploration import workers
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Trial
 from sessionproof.trials.trimming import trimmed
+from sessionproof.workload.guard import CannotOpen
 
 _ONE_MORE_S = 1.0  # a first try is made, however short the time
 
@@ -62,9 +64,9 @@ class _Tries:
         try:
             shown = first_wrong(
                 self._trial.store, (program,), self._wanted, model=self.best.state.model,
-                folder=folder, seed=self._trial.run_seed,
+                folder=folder, seed=self._trial.run_seed, at_once=workers(),
             )  # fmt: skip
-        except CannotTrace:  # it could, a moment ago
+        except (CannotTrace, CannotOpen):  # it could, a moment ago, with more of the program
             shown = None
         if shown is None:
             shutil.rmtree(folder, ignore_errors=True)
