@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sessionproof.checks.flaws import Flaw, Shown, told
 from sessionproof.checks.survivor_contents import changes
-from sessionproof.checks.survivors import agreement_flaw, judge_again, judge_survivors, newest_flaw
+from sessionproof.checks.survivors import agreement_flaw, judge_again, judge_survivors
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import NotFound
@@ -41,7 +41,7 @@ from sessionproof.faults.images import Images
 from sessionproof.faults.recording import Recording
 from sessionproof.faults.states import State
 from sessionproof.oracle.model import Session, expect
-from sessionproof.trials.survival_look import Asked, Stopped, invoked, look
+from sessionproof.trials.survival_look import Asked, Stopped, invoked, look, look_again
 from sessionproof.trials.survival_recorded import (
     ids_of,
     keys_of,
@@ -193,13 +193,12 @@ class Survival:
             yield replace(_closed(str(why)), aspect="going on", when="go on")
             return
         try:
-            shown = look(handle, asked, tuple(after.reads), when="go on")
+            shown = look_again(handle, asked, tuple(after.reads))
         finally:
             handle.close()
         for flaw in (
             judge_again(after, shown, self._claims),
             agreement_flaw(shown, self._claims, when="go on"),
-            newest_flaw(shown, self._claims, when="go on"),
         ):
             if flaw is not None:
                 yield flaw

@@ -50,9 +50,19 @@ class Asked:
     own: Collection[str] = ()
 
 
-def look(handle: Handle, asked: Asked, names: Sequence[str], *, when: When = "read") -> Shown:
+def look(handle: Handle, asked: Asked, names: Sequence[str]) -> Shown:
     """All that the store shows of these sessions; raises Stopped."""
-    can = asked.can
+    return _look(handle, asked, names, asked.can, "read")
+
+
+def look_again(handle: Handle, asked: Asked, names: Sequence[str]) -> Shown:
+    """The messages of these sessions, and what is counted of them; raises Stopped."""
+    return _look(handle, asked, names, {*asked.can} & {"count", "get"}, "go on")
+
+
+def _look(
+    handle: Handle, asked: Asked, names: Sequence[str], can: Collection[str], when: When
+) -> Shown:
     reads: list[Operation] = [Read(name) for name in names]
     newest: list[Operation] = [ReadLast(name, NEWEST) for name in names if "read_last" in can]
     counts: list[Operation] = [Count(name) for name in names if "count" in can]

@@ -53,6 +53,7 @@ Wait = Callable[[Awaitable[Any]], Any]
 """Runs an awaitable to its end on the handle's own event loop."""
 
 _PAGES_MOST = 10_000
+_WELL_FORMED: set[tuple[type, frozenset[str]]] = set()
 _TRACEBACK = vars(BaseException)["__traceback__"]
 _DROPPED = Outcome("info", failure=Failure(HANG, "the handle was dropped after an earlier hang"))
 
@@ -262,7 +263,7 @@ class Handle:
 
     def _open(self, spec: StoreSpec, location: Location) -> Outcome:
         self._store = self._await("open", spec.open(location))
-        problems = shape_problems(self._store)
+        problems = _shape_problems(self._store)
         claims = getattr(self._store, "claims", None) or spec.claims
         if claims is not None and not isinstance(claims, Claims):
             problems.append(f"claims is {kind(claims)}, expected sessionproof.Claims")
@@ -330,6 +331,15 @@ class Handle:
                 text = f"page {len(pages)} leads back to cursor {cursor!r}: paging never ends"
                 return Outcome("info", failure=Failure(MALFORMED, text))
             seen.add(cursor)
+
+
+def _shape_problems(store: object) -> list[str]:
+    """As of the contract. What was well formed once is not looked at again: that takes its time."""
+    shape = (type(store), capabilities_of(store))
+    problems = [] if shape in _WELL_FORMED else shape_problems(store)
+    if not problems:
+        _WELL_FORMED.add(shape)
+    return problems
 
 
 def _crashed(outcome: Outcome) -> bool:
