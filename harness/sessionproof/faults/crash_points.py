@@ -155,18 +155,12 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
         return frozenset(gone)
 
     yield Candidate("all", point)
-    last = {file: places[-1] for file, places in data.items()}
-    carried = _carried(facts, names)
-    torn = [
-        (file, (place, kept))
-        for file, place in last.items()
-        if place > carried.get(file, -1)
-        for kept in _cuts(facts.layers, place, random)
-    ]
+    torn = _last_write(facts, pending)
+    cuts = [(torn, kept) for kept in _cuts(facts.layers, torn, random)]
     ups = _spread(range(len(names)), random)
     downs = {file: _spread(range(len(places)), random) for file, places in data.items()}
     # Neighbours in this list differ in little, which makes them quick to tell apart.
-    for _, cut in torn:
+    for cut in cuts:
         yield Candidate("torn", point, cut=cut)
     for named in reversed(ups):
         yield Candidate("names up to", point, lost(named, whole))
@@ -176,8 +170,9 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     for file, counts in downs.items():
         for kept in reversed(counts):
             yield Candidate("file up to, alone", point, lost(len(names), {file: kept + 1}))
-    for file, cut in torn:
-        yield Candidate("torn, alone", point, lost(len(names), {file: whole[file]}), cut=cut)
+    rest = lost(len(names), {facts.files[torn]: len(facts.kinds)}) if cuts else NOTHING
+    for cut in cuts:
+        yield Candidate("torn, alone", point, rest, cut=cut)
     yield Candidate("names alone", point, lost(len(names), {}))
     for named in reversed(ups):
         yield Candidate("names up to, alone", point, lost(named, {}))
@@ -185,6 +180,16 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     for _ in range(_SUBSETS if data or names else 0):
         some = {file: random.randint(0, count) for file, count in whole.items()}
         yield Candidate("drawn", point, lost(random.randint(0, len(names)), some))
+
+
+def _last_write(facts: Facts, pending: Pending) -> int:
+    """The place of the newest write that no rename has taken along, -1 where there is none."""
+    carried = _carried(facts, pending.names)
+    ends = (
+        places[-1] for file, places in pending.data.items() if places[-1] > carried.get(file, -1)
+    )
+    newest = max(ends, default=-1)
+    return newest if newest >= 0 and facts.kinds[newest] == Kind.WRITTEN else -1
 
 
 def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
