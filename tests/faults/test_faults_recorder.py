@@ -1,15 +1,25 @@
 """Recordings of stores, and what becomes of those that die, hang, or cannot be traced."""
 
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from recorded_stores import said
 
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.lookup import find_store
-from sessionproof.contract.operations import Append, Create, EditMessage, Read, Reopen
+from sessionproof.contract.operations import (
+    Append,
+    Create,
+    DeleteMessage,
+    EditMessage,
+    Read,
+    Reopen,
+)
 from sessionproof.faults import strace
 from sessionproof.faults.changes import Kind
 from sessionproof.faults.images import image_in, image_of
@@ -41,11 +51,22 @@ def _whole(recording):
     return not recording.hidden and whole.digest == image_in(recording.folder / FILES).digest
 
 
+def _below(pid):
+    """The processes that this one has started, and theirs."""
+    found, waiting = [], [pid]
+    while waiting:
+        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            children = [int(child) for child in task.read_text("ascii").split()]
+            found += children
+            waiting += children
+    return found
+
+
 def _nobody_left():
-    """Whether no strace and no launcher of this process is left."""
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text("ascii").split()
-    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
-    return not any(b"strace" in command for command in commands)
+    """Whether no tracer of this process is left."""
+    return not any(
+        b"strace" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _below(os.getpid())
+    )
 
 
 def _runs(pid):
@@ -75,7 +96,7 @@ def test_a_program_is_recorded_over_two_processes(tmp_path):
     assert places == sorted(places)
     assert all(kinds[place] == Kind.ANSWERED for place in places)
     assert all(act.after < act.answered for act in recording.acts)
-    assert [act.after for act in recording.acts][1:2] == places[:1]
+    assert recording.acts[1].after == places[0]
     assert recording.opened_s > 0
     assert _nobody_left()
 
@@ -210,3 +231,49 @@ def test_what_the_store_left_behind_is_ended(tmp_path):
     assert _whole(recording)
     left = int((recording.folder / FILES / "left").read_text("ascii"))
     assert not _runs(left)
+
+
+@traceable
+def test_two_clients_begin_when_their_session_is_made(tmp_path):
+    """Making the shared session is a round of its own; one that closes goes on in a new process."""
+    mine = (Create("s0"), _append("a"), Reopen(), _append("b"))
+    others = (_append("c"), Create("s1", (said("own"),)), DeleteMessage("s1", 0), Reopen())
+    recording = _recorded("reference", [mine, others], tmp_path)
+    assert _whole(recording)
+    assert {act.outcome.type for act in recording.acts} == {"ok"}
+    created = recording.acts[0]
+    assert (created.client, type(created.operation)) == (0, Create)
+    assert all(act.after >= created.answered for act in recording.acts[1:])
+    first = [act for act in recording.acts if act.operation in (mine[1], others[0])]
+    assert [sorted(act.order) for act in first] == [["a", "c"], ["a", "c"]]
+    assert recording.acts[-1].order in (("a", "c", "b"), ("c", "a", "b"), ())
+    own = [act for act in recording.acts if act.session_id == "p1-s1"]
+    assert [type(act.operation) for act in own] == [Create, Read, DeleteMessage]
+    assert {act.order for act in own} == {()}
+
+
+@traceable
+def test_a_recorder_that_is_killed_leaves_nobody(tmp_path):
+    """The store's processes end when whoever records them is no longer there."""
+    program = (
+        "import sys, tempfile; from pathlib import Path\n"
+        f"sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        "from test_faults_recorder import _append, _recorded\n"
+        f"_recorded('recorded_stores:Hangs', [(_append('hang'),)], Path({str(tmp_path)!r}))\n"
+    )
+    recorder = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        written = tmp_path / "recording" / FILES / "p1-s0"
+        until = monotonic_s() + 60
+        while not written.exists() and monotonic_s() < until and recorder.poll() is None:
+            time.sleep(0.05)
+        traced = _below(recorder.pid)
+        assert any(b"recorded_stores:Hangs" in Path(f"/proc/{pid}/cmdline").read_bytes()
+                   for pid in traced)  # fmt: skip
+    finally:
+        recorder.kill()
+        recorder.wait()
+    until = monotonic_s() + 60
+    while any(map(_runs, traced)) and monotonic_s() < until:
+        time.sleep(0.05)
+    assert not any(map(_runs, traced))

@@ -147,7 +147,7 @@ class _Follower:
                 opened = OpenFile(
                     file,
                     append="O_APPEND" in call.arguments,
-                    synced="SYNC" in call.arguments,
+                    synced="O_SYNC" in call.arguments or "O_DSYNC" in call.arguments,
                 )
         task.table.put(call.result, opened, closing="O_CLOEXEC" in call.arguments)
 
