@@ -84,8 +84,8 @@ def _packed(name: str, data: bytes) -> Iterator[str]:
 
 def _again(left: Left) -> Iterator[str]:
     yield f"from {_AGAIN} import still_breaks"
-    kinds = {type(step).__name__ for program in left.programs for step in program}
-    yield f"from sessionproof.contract.operations import {', '.join(sorted(kinds))}"
+    if kinds := {type(step).__name__ for program in left.programs for step in program}:
+        yield f"from sessionproof.contract.operations import {', '.join(sorted(kinds))}"
     yield "programs = ["
     for program in left.programs:
         yield from _indented(["[", *(f"    {operation(step)}," for step in program), "],"])
@@ -116,20 +116,46 @@ def reads_one_of(
     Messages are told apart by their texts and calls, or by ``everything`` that the store keeps. A
     session that may be empty may also be unknown.
     """
-    sent = [message for one in allowed for message in one]
-    told = [
+    told = _told([message for one in allowed for message in one], claims, everything)
+    wanted = [[_fields(message, told) for message in one] for one in allowed]
+    return [*_read(name, told, may_be_unknown=[] in wanted), *_is_in(wanted)]
+
+
+def knows_one_of(
+    name: str, known: str, allowed: Sequence[tuple[bool, Sequence[Message]]], claims: Claims
+) -> list[str]:
+    """That a session is known or not, and what it has then, is one of these.
+
+    ``known`` is the expression that tells it, which may raise ``NotFound`` for no.
+    """
+    told = _told([message for _, one in allowed for message in one], claims, everything=False)
+    return [
+        *_read(name, told, may_be_unknown=True),
+        "known = False",
+        "with suppress(NotFound):",
+        f"    known = {known}",
+        "seen = (known, seen)",
+        *_is_in([(there, [_fields(message, told) for message in one]) for there, one in allowed]),
+    ]
+
+
+def _told(sent: Sequence[Message], claims: Claims, everything: bool) -> list[str]:
+    """The fields by which messages are told apart."""
+    return [
         field
         for field in MESSAGE_FIELDS
         if field in claims.keeps and field not in ASSIGNED and (everything or field in _TELLING)
         if any(getattr(message, field) is not None for message in sent)
     ] or sorted(claims.keeps)[:1]
-    wanted = [[_fields(message, told) for message in one] for one in allowed]
+
+
+def _read(name: str, told: Sequence[str], *, may_be_unknown: bool) -> list[str]:
+    """A read of the session into ``seen``, by these fields."""
     picked = ", ".join(f"m.{field}" for field in told)
-    read = f"[{picked if len(told) == 1 else f'({picked})'} for m in store.read({name})]"
-    if [] in wanted:
-        start = ["seen = []", "with suppress(NotFound):  # it may be unknown", f"    seen = {read}"]
-        return [*start, *_is_in(wanted)]
-    return [f"seen = {read}", *_is_in(wanted)]
+    read = f"seen = [{picked if len(told) == 1 else f'({picked})'} for m in store.read({name})]"
+    if may_be_unknown:
+        return ["seen = []", "with suppress(NotFound):  # it may be unknown", f"    {read}"]
+    return [read]
 
 
 def is_one_of(called: str, allowed: Sequence[object]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sessionproof.checks.flaws import Flaw
@@ -10,6 +10,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import AppendWithState, Create, Operation, Replace
 from sessionproof.faults.recording import Recording
 from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT
+from sessionproof.trials.crash_again import Wanted
 from sessionproof.trials.crash_exploration import COVERED, explored
 from sessionproof.trials.crash_findings import broken_by, crashes_of
 from sessionproof.trials.crash_looks import Explored, Look
@@ -30,34 +31,44 @@ class Row:
     """
 
     models: Sequence[str]
-    breaks: Callable[[Flaw], bool]
+    breaks: Wanted
     during: type[Operation] | None = None
     since: type[Operation] | None = None
     shown: Sequence[str] = ()
 
 
-def _gone(flaw: Flaw) -> bool:
-    return flaw.lost or flaw.aspect in ("open", "read") or flaw.anomaly in _LOSSES
+def _gone(flaw: Flaw, acknowledged: bool) -> bool:
+    if flaw.lost or flaw.anomaly in _LOSSES:
+        return True
+    return acknowledged and flaw.aspect in ("open", "read")
 
 
-def _not_whole(flaw: Flaw) -> bool:
-    return not flaw.lost and flaw.aspect not in ("open", "counters", "going on")
+def _not_whole(flaw: Flaw, _acknowledged: bool) -> bool:
+    return not flaw.lost and flaw.aspect not in ("counters", "going on")
 
 
-def _stays_down(flaw: Flaw) -> bool:
+def _stays_down(flaw: Flaw, _acknowledged: bool) -> bool:
     return flaw.aspect in ("open", "going on") or flaw.anomaly in (Anomaly.HANG, Anomaly.CRASH)
 
 
-def _half_done(method: str) -> Callable[[Flaw], bool]:
-    return lambda flaw: flaw.method == method and not flaw.lost
+def _any(_flaw: Flaw, _acknowledged: bool) -> bool:
+    return True
+
+
+def _in_counters(flaw: Flaw, _acknowledged: bool) -> bool:
+    return flaw.aspect == "counters"
+
+
+def _half_done(method: str) -> Wanted:
+    return lambda flaw, _: flaw.method == method and not flaw.lost
 
 
 ROWS: dict[str, Row] = {
     "DUR-01": Row((KILL,), _gone, shown=(KILL,)),
     "DUR-02": Row((KILL,), _not_whole),
-    "DUR-03": Row(_POWER, lambda _: True, shown=_POWER),
+    "DUR-03": Row(_POWER, _any, shown=_POWER),
     "DUR-05": Row(MODELS, _stays_down),
-    "CNT-07": Row(MODELS, lambda flaw: flaw.aspect == "counters"),
+    "CNT-07": Row(MODELS, _in_counters),
     "CORE-13": Row(MODELS, _half_done("create"), during=Create),
     "CORE-15": Row(MODELS, _half_done("replace"), during=Replace),
     "STATE-03": Row(MODELS, _half_done("append_with_state"), since=AppendWithState),
@@ -122,6 +133,10 @@ def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence
     why = next((one.why for one in found if one.why), "")
     if why:
         raise CouldNotTell(why)
+    for one in found:
+        last = one.recording.acts[-1].outcome if one.recording is not None else None
+        if last is not None and last.type == "info" and last.failure is not None:
+            trial.notes.append(f"recorded up to a call that did not succeed: {last.failure.text}")
     for model in covered:
         looks = [look for _, look in _looks(found) if look.model == model]
         judged, existing = (sum(getattr(one, name) for one in looks) for name in _COUNTS)

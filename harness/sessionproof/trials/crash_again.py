@@ -10,7 +10,7 @@ from pathlib import Path
 from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.lookup import find_store
-from sessionproof.contract.operations import Operation, Program, Read
+from sessionproof.contract.operations import Operation, Program, Read, messages_of
 from sessionproof.contract.seed import generator
 from sessionproof.faults.models import states
 from sessionproof.faults.recording import CannotTrace, Recording
@@ -24,7 +24,8 @@ from sessionproof.workload.profiles import Deadlines
 
 _STATES_MOST = 600  # of a shortened program: mostly all
 
-Wanted = Callable[[Flaw], bool]
+Wanted = Callable[[Flaw, bool], bool]
+"""Whether a flaw is one of those; told is whether messages had been acknowledged by then."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,20 @@ def first_wrong(
     if near is not None:
         found.sort(key=lambda state: abs(state.point - near))
     for one in judged(made, found, workers=at_once, operation_s=store.deadlines.operation_s):
-        flaw = next(filter(wanted, one.flaws), None)
+        known = acknowledged(made, one.state.point)
+        flaw = next((flaw for flaw in one.flaws if wanted(flaw, known)), None)
         if flaw is not None:
             return Shown(made, one.state, flaw)
     return None
+
+
+def acknowledged(recording: Recording, point: int) -> bool:
+    """Whether messages had been acknowledged before a crash behind so many changes."""
+    return any(
+        act.outcome.type == "ok" and messages_of(act.operation)
+        for act in recording.acts
+        if act.answered is not None and act.answered < point
+    )
 
 
 def asked(recording: Recording, point: int) -> list[Program]:
@@ -99,7 +110,7 @@ def still_breaks(
             shown = first_wrong(
                 store,
                 [tuple(program) for program in programs],
-                lambda flaw: flaw.anomaly == anomaly,
+                lambda flaw, _: flaw.anomaly == anomaly,
                 model=model,
                 folder=folder,
                 near=point,

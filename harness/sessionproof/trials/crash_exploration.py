@@ -136,13 +136,16 @@ def unusable(made: Recording) -> str:
     """Why a recording shows nothing of crashes; empty if it does."""
     if made.hidden:
         return made.hidden
-    if not (made.changes.rows["kind"] == Kind.WRITTEN).any():
-        return "the store wrote no file below its location, so no crash of its files can be made"
+    kinds = made.changes.rows["kind"]
+    if not (kinds == Kind.ANSWERED).any():
+        return "the store did not open in time while it was traced"
+    failures = [act.outcome.failure for act in made.acts if act.outcome.failure is not None]
+    said = f": {failures[0].type}: {failures[0].text}" if failures else ""
     done = sum(act.outcome.type == "ok" for act in made.acts)
     if 2 * done < len(made.acts):
-        failures = [act.outcome.failure for act in made.acts if act.outcome.failure is not None]
-        said = f": {failures[0].type}: {failures[0].text}" if failures else ""
-        return f"{len(made.acts) - done} of {len(made.acts)} operations failed{said}"
+        return f"{done} of {len(made.acts)} operations succeeded while it was traced{said}"
+    if not (kinds == Kind.WRITTEN).any():
+        return "the store wrote no file below its location, so no crash of its files can be made"
     return ""
 
 

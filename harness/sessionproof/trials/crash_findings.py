@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sessionproof.checks.flaws import Flaw
@@ -15,7 +15,7 @@ from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.faults.recording import Recording
 from sessionproof.faults.states import MODELS, State
 from sessionproof.scripts.expressions import Unwritable
-from sessionproof.trials.crash_again import Shown
+from sessionproof.trials.crash_again import Shown, Wanted, acknowledged
 from sessionproof.trials.crash_exploration import COVERED
 from sessionproof.trials.crash_looks import Explored, Look
 from sessionproof.trials.crash_script import script_lines
@@ -23,7 +23,6 @@ from sessionproof.trials.crash_shorter import shortened
 from sessionproof.trials.crash_steps import answered_by, last_change, window_of
 from sessionproof.trials.single import Broken, Trial
 
-Breaks = Callable[[Flaw], bool]
 _HOW = {
     "kill": "its process was killed",
     "power-ordered": "the power failed (what was not synced is lost, file by file)",
@@ -42,7 +41,7 @@ class _Class:
 
 
 def broken_by(
-    trial: Trial, found: Sequence[Explored], breaks: Breaks, models: Sequence[str]
+    trial: Trial, found: Sequence[Explored], breaks: Wanted, models: Sequence[str]
 ) -> None:
     """Raise Broken with the first class of states that break the row, made smaller."""
     classes = _classes(found, breaks, models)
@@ -54,7 +53,9 @@ def broken_by(
         raise AssertionError("states are of a recording")
     state, flaw = first.states[0]
     shown = shortened(
-        trial, Shown(recording, state, flaw), lambda one: breaks(one) and _alike(one, flaw)
+        trial,
+        Shown(recording, state, flaw),
+        lambda one, known: breaks(one, known) and _alike(one, flaw),
     )
     finding = replace(_finding(shown), evidence={"states": _counted(classes), **flaw.evidence})
     trial.store.close()  # what closing answers is known only then
@@ -69,16 +70,18 @@ def _alike(one: Flaw, other: Flaw) -> bool:
     return one.anomaly == other.anomaly and one.aspect == other.aspect
 
 
-def _classes(found: Sequence[Explored], breaks: Breaks, models: Sequence[str]) -> list[_Class]:
+def _classes(found: Sequence[Explored], breaks: Wanted, models: Sequence[str]) -> list[_Class]:
     """The classes, mildest model first, then those of one client, then by the first bad point."""
     made = []
     for explored in found:
+        recording = explored.recording
         for look in explored.looks:
-            if look.model not in models:
+            if look.model not in models or recording is None:
                 continue
             by_anomaly: dict[Anomaly, list[tuple[State, Flaw]]] = {}
             for wrong in look.wrong:
-                flaw = next(filter(breaks, wrong.flaws), None)
+                known = acknowledged(recording, wrong.state.point)
+                flaw = next((one for one in wrong.flaws if breaks(one, known)), None)
                 if flaw is not None:
                     by_anomaly.setdefault(flaw.anomaly, []).append((wrong.state, flaw))
             made += [

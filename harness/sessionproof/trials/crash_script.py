@@ -11,7 +11,13 @@ from sessionproof.contract.operations import AppendWithState, SetState, messages
 from sessionproof.faults.images import image_of
 from sessionproof.faults.recording import Recording
 from sessionproof.oracle.model import Session
-from sessionproof.scripts.crashes import Left, crash_script, is_one_of, reads_one_of
+from sessionproof.scripts.crashes import (
+    Left,
+    crash_script,
+    is_one_of,
+    knows_one_of,
+    reads_one_of,
+)
 from sessionproof.scripts.expressions import Unwritable, expression
 from sessionproof.scripts.expressions import message as written
 from sessionproof.trials.crash_again import Shown, asked
@@ -57,7 +63,7 @@ def _checks(trial: Trial, shown: Shown) -> Iterator[str]:
             for name, sessions in about.items():
                 yield from _session_lines(trial, ids[name], sessions, shown)
         case "sessions":
-            yield from _known_lines(trial, shown, ids)
+            yield from _known_lines(trial, ids, about)
         case "state":
             yield from _state_lines(shown, ids, about)
         case "counters":
@@ -97,27 +103,28 @@ def _session_lines(
         yield f"assert newest == [m.content for m in store.read({where})][-2:], newest"
 
 
-def _known_lines(trial: Trial, shown: Shown, ids: Mapping[str, str]) -> Iterator[str]:
-    """That the sessions which must be known are, and no others."""
-    worlds = timeline_of(shown.recording).at(shown.state.point).worlds
-    there = [
-        {ids[name] for name, one in world.items() if one.messages or one.made} for world in worlds
-    ]
-    must, may = set.intersection(*there), {ids[name] for world in worlds for name in world}
-    if "list" in trial.capabilities:
-        yield "listed = [*store.list()]"
-        yield "assert len({*listed}) == len(listed), listed"
-        for name in sorted(may):
-            yield "with suppress(NotFound):"
-            yield f"    if store.read({expression(name)}):"
-            yield f"        assert {expression(name)} in listed, listed"
-        yield f"assert {{*{sorted(must)!r}}} <= {{*listed}} <= {{*{sorted(may)!r}}}, listed"
-    if "get" in trial.capabilities:
-        for name in sorted(must):
-            yield f"assert store.get({expression(name)}) is not None"
-        for name in sorted({*ids.values()} - may):
-            yield "with suppress(NotFound):"
-            yield f"    assert store.get({expression(name)}) is None"
+def _known_lines(
+    trial: Trial, ids: Mapping[str, str], about: Mapping[str, Sequence[Session | None]]
+) -> Iterator[str]:
+    """That a session is known if it has messages or was made, and not if it was not."""
+    for name, sessions in about.items():
+        where = expression(ids[name])
+        moments = [
+            (known, session.messages if session else ())
+            for session in sessions
+            for known in _known(session)
+        ]
+        ways = {"list": f"{where} in store.list()", "get": f"store.get({where}) is not None"}
+        for method, way in ways.items():
+            if method in trial.capabilities:
+                yield from knows_one_of(where, way, moments, trial.claims)
+
+
+def _known(session: Session | None) -> tuple[bool, ...]:
+    """Whether a session may be known: either way where it is empty, and was not made."""
+    if session is None:
+        return (False,)
+    return (True,) if session.messages or session.made else (True, False)
 
 
 def _state_lines(
