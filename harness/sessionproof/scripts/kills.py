@@ -15,13 +15,19 @@ _CALLS = 1_000  # of a client, more than it lives to make
 
 
 def kill_script(
-    sample: Message, claims: Claims, *, clients: int, made: Sequence[str], hosted: bool
+    sample: Message,
+    claims: Claims,
+    *,
+    clients: int,
+    threads: int,
+    made: Sequence[str],
+    hosted: bool,
 ) -> list[str]:
-    """Lines that fail while something acknowledged is gone after SIGKILL, for a closed ``store``.
+    """Lines that fail while something acknowledged is gone after SIGKILL.
 
     ``made`` are lines that make the session ``s0`` with an open ``store``, where it must be made.
-    The clients are forks, or threads with a process each behind pipes if it is ``hosted``. Raises
-    Unwritable for stores of which a script cannot tell.
+    The clients are forks with so many ``threads``, or threads with a process each behind pipes if
+    the store is ``hosted``. Raises Unwritable for stores of which a script cannot tell.
     """
     if sample.kind == "tool_call" or claims.limits.retention is not None:
         raise Unwritable("what is kept cannot be told by a few lines")
@@ -32,7 +38,7 @@ def kill_script(
         f"for attempt in range({_ATTEMPTS}):  # not every moment shows it",
         "    s0 = f's{attempt}'",
         *(_indented(["store = open_store(location)", *made, "store.close()"]) if made else ()),
-        *_indented(_hosted(append, clients) if hosted else _forked(append, clients)),
+        *_indented(_hosted(append, clients) if hosted else _forked(append, clients, threads)),
         "    store = open_store(location)",
         "    texts = [message.content for message in store.read(s0)]",
         "    store.close()",
@@ -42,18 +48,28 @@ def kill_script(
     ]
 
 
-def _forked(append: str, clients: int) -> Iterator[str]:
+def _forked(append: str, clients: int, threads: int) -> Iterator[str]:
     yield "reading, writing = os.pipe()"
+    yield "def work(client):"
+    yield "    mine = open_store(location)"
+    yield f"    for n in range({_CALLS}):"
+    yield "        text = f'{client}: {n}'"
+    yield f"        {append}"
+    yield "        os.write(writing, f'{text}\n'.encode())"
     yield "children = []"
     yield f"for client in range({clients}):"
     yield "    child = os.fork()"
     yield "    if child == 0:"
     yield "        try:"
-    yield "            mine = open_store(location)"
-    yield f"            for n in range({_CALLS}):"
-    yield "                text = f'{client}: {n}'"
-    yield f"                {append}"
-    yield "                os.write(writing, f'{text}\\n'.encode())"
+    if threads > 1:
+        yield f"            names = [(f'thread {{n}}',) for n in range({threads})]"
+        yield "            mine = [threading.Thread(target=work, args=name) for name in names]"
+        yield "            for one in mine:"
+        yield "                one.start()"
+        yield "            for one in mine:"
+        yield "                one.join()"
+    else:
+        yield "            work(client)"
     yield "        finally:"
     yield "            os._exit(1)"
     yield "    children.append(child)"

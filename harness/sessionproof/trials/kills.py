@@ -31,7 +31,14 @@ from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
 from sessionproof.trials.windows import finding_of, with_history
 from sessionproof.workload.client import Job
-from sessionproof.workload.crews import NothingToSay, Steward, is_hosted, jobs_of, said_by
+from sessionproof.workload.crews import (
+    NothingToSay,
+    Steward,
+    awaits,
+    is_hosted,
+    jobs_of,
+    said_by,
+)
 from sessionproof.workload.killed import Death, Ended, Impossible, Killer, Life, killer
 from sessionproof.workload.mixes import round_of
 from sessionproof.workload.rounds import Round
@@ -314,21 +321,18 @@ class _Rounds:
         return self.trial.broken(finding, self._script)
 
     def _script(self) -> Sequence[str]:
-        trial = self.trial
-        if {"append", "read", "open"} & trial.store.awaited:
+        trial, claims = self.trial, self.trial.claims
+        trial.store.fresh_location()
+        if awaits(trial.store):
             return ()  # a fork does not outlive an event loop
-        needs = needs_create(trial.claims, trial.capabilities)
+        by_store = claims.session_ids == "store"
+        creates = "s0 = store.create(None)" if by_store else "store.create(s0)"
         return kill_script(
-            timed(trial.words.samples[0], trial.claims),
-            trial.claims,
+            timed(trial.words.samples[0], claims),
+            claims,
             clients=self.beside,
-            made=[
-                "s0 = store.create(None)"
-                if trial.claims.session_ids == "store"
-                else "store.create(s0)"
-            ]
-            if needs
-            else [],
+            threads=self.threads,
+            made=[creates] if needs_create(claims, trial.capabilities) else [],
             hosted=is_hosted(trial.store),
         )
 
