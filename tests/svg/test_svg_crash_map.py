@@ -106,6 +106,8 @@ def test_a_legend_looks_like_the_map():
     assert len(rects(ET.fromstring(sample("s1")), "s1")) == 1
     assert rects(ET.fromstring(sample("")), "wrong-states") == []
     assert len(rects(ET.fromstring(sample("s1", claimed=False)), "shown-only")) == 1
+    (dotted,) = ET.fromstring(sample("", judged=False))
+    assert dotted.get("class") == "not-judged"
 
 
 def test_an_empty_map_is_a_picture():

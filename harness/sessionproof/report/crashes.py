@@ -152,7 +152,7 @@ def _map(models: Sequence[Crashes]) -> Drawn:
         clients=_name(models[0].clients),
         names=drawn.names,
         rows=drawn.rows,
-        legend=_legend(models, letters),
+        legend=_legend(models, letters, some_not_judged=_not_judged(rows)),
         scale=_scale(len(points), size),
         stretches=tuple(told),
         more=sum(len(_stretches(one, letters)) for one in models) - len(told),
@@ -237,8 +237,12 @@ def _first(one: Crashes) -> str:
     return f"{cell.point:,}: {shown(cut(cell.said, SAID_CHARACTERS_MAX))}"
 
 
+def _not_judged(rows: Sequence[Row]) -> bool:
+    return any(column.share is None for row in rows for column in row.columns)
+
+
 def _legend(
-    models: Sequence[Crashes], letters: Mapping[str, str]
+    models: Sequence[Crashes], letters: Mapping[str, str], *, some_not_judged: bool
 ) -> tuple[tuple[Markup, str], ...]:
     """Nothing wrong, each letter with its names, and how it looks where it is not claimed."""
     out = [(sample(""), "judged, none wrong")]
@@ -248,6 +252,8 @@ def _legend(
         if len(names) == 1 and (meaning := _meaning(names[0])):
             words = f"{words}, {meaning}"
         out.append((sample(_class(letter)), cut(words, WORDS_CHARACTERS_MAX)))
+    if some_not_judged:
+        out.append((sample("", judged=False), "not judged"))
     if any(not one.claimed and wrong(one) for one in models):
         out.append((sample("s0", claimed=False), "pale: the store does not claim this model"))
     return tuple(out)

@@ -80,12 +80,11 @@ def crash_map(
     return Map(_names(rows, height), drawing(width, height, shapes, label=label))
 
 
-def sample(class_: str, *, share: float = 1.0, claimed: bool = True) -> Markup:
+def sample(class_: str, *, claimed: bool = True, judged: bool = True) -> Markup:
     """A small bar for a legend: of a kind, or of what was not wrong (``class_`` empty)."""
-    shapes = [_ground(0, 0, 14, 14)]
+    shapes = [_ground(0, 0, 14, 14) if judged else line(0, 13, 14, 13, class_="not-judged")]
     if class_:
-        high = 14 * share
-        shapes.append(box(0, 14 - high, 14, high, class_=_class(class_, claimed), radius=0))
+        shapes.append(box(0, 0, 14, 14, class_=_class(class_, claimed), radius=0))
     return element("svg", *shapes, viewBox="0 0 14 14", width=14, height=14, aria_hidden="true")
 
 

@@ -21,7 +21,7 @@ NAME = 17  # the height of a lane's name
 PAD = 8
 HALF = 5  # half the size of a mark
 NAME_CHARACTERS = 34
-WORDS_CHARACTERS = 40
+WORDS_CHARACTERS = 56
 
 Kind = Literal["write", "size", "name", "sync", "answer"]
 Left = Literal["yes", "no", "torn", "after"]
