@@ -19,6 +19,8 @@ TITLES = {
     "CNT": "counters and totals",
     "SEQ": "order within a session",
     "CONC": "many clients at once",
+    "DUR": "crashes, loss of power, failing files",
+    "STATE": "state beside the messages",
     "SEC": "hostile input and isolation",
     "SCALE": "long sessions, and many",
     "PERF": "speed",
