@@ -129,7 +129,8 @@ def test_a_store_that_does_not_open_after_a_kill_is_found(trial_of: TrialOf):
 
 def test_who_waits_for_the_dead_is_found(trial_of: TrialOf):
     """A call that never ends since somebody died is a finding with its stack."""
-    trial = trial_of("killable_stores:WaitsForTheDead", operation_s=1.0)
+    claims = replace(find_store("killable_stores:WaitsForTheDead").claims, handles="one")
+    trial = trial_of("killable_stores:WaitsForTheDead", claims=claims, operation_s=1.0)
     with pytest.raises(Broken) as caught:
         kills.at_random(trial)
     assert caught.value.finding.anomaly is Anomaly.HANG

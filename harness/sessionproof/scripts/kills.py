@@ -55,7 +55,7 @@ def _forked(append: str, clients: int, threads: int) -> Iterator[str]:
     yield f"    for n in range({_CALLS}):"
     yield "        text = f'{client}: {n}'"
     yield f"        {append}"
-    yield "        os.write(writing, f'{text}\n'.encode())"
+    yield "        os.write(writing, f'{text}\\n'.encode())"
     yield "children = []"
     yield f"for client in range({clients}):"
     yield "    child = os.fork()"
