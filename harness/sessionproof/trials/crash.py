@@ -137,15 +137,16 @@ def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence
         last = one.recording.acts[-1].outcome if one.recording is not None else None
         if last is not None and last.type == "info" and last.failure is not None:
             trial.notes.append(f"recorded up to a call that did not succeed: {last.failure.text}")
+    rest = 0
     for model in covered:
         looks = [look for _, look in _looks(found) if look.model == model]
         judged, existing = (sum(getattr(one, name) for one in looks) for name in _COUNTS)
         trial.notes.append(f"{model}: {judged:,} of {existing:,} states were judged")
+        rest += existing - judged
     examined, row = trial.examined[trial.guarantee.unit], trial.guarantee
     if examined < row.least and ROWS[row.id].during is None:
-        raise CouldNotTell(
-            f"{examined} {row.unit} were examined, {row.least} are needed: the store opens slowly"
-        )
+        why = "the store is too slow for more" if rest else "there are no more"
+        raise CouldNotTell(f"{examined} {row.unit} of at least {row.least} were examined: {why}")
 
 
 _COUNTS = ("judged", "existing")
