@@ -20,6 +20,9 @@ class Disk:
         self._data = bytearray()
         self._last = ROOT
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     @property
     def files(self) -> list[str]:
         return sorted(set(self.numbers) - self.folders)
@@ -99,7 +102,7 @@ def drawn(seed: int, *, length: int) -> Changes:
     if chance.random() < 0.5:
         disk.make_folder("f")
     paths = ["a", "b", "c", *(["f/a", "f/b"] if "f" in disk.folders else [])]
-    while len(disk._rows) < length:
+    while len(disk) < length:
         _one_change(disk, chance, paths)
     return disk.changes()
 

@@ -214,13 +214,35 @@ def test_most_takes_states_from_everywhere() -> None:
         disk.write("a", 100 * number, b"%03d" % number)
         disk.answer()
     changes = disk.changes()
-    few = list(states(changes, POWER_STRICT, generator=generator(1), most=40))
-    again = list(states(changes, POWER_STRICT, generator=generator(1), most=40))
-    other = list(states(changes, POWER_STRICT, generator=generator(2), most=40))
+    few = list(states(changes, POWER_STRICT, generator=generator(1), most=60))
+    again = list(states(changes, POWER_STRICT, generator=generator(1), most=60))
+    other = list(states(changes, POWER_STRICT, generator=generator(2), most=60))
     assert few == again != other
-    assert len(few) == 40
-    assert len({one.point for one in few}) == 40
+    assert len(few) == 60
+    assert len({one.point for one in few}) > 30
     assert {one.digest for one in other} <= {one.digest for one in _all(changes, POWER_STRICT)}
+
+
+@pytest.mark.parametrize("model", [POWER_ORDERED, POWER_STRICT])
+def test_what_was_acknowledged_too_early_is_looked_for_first(model: str) -> None:
+    """Of many states few are chosen, and the one answer before its sync is among them."""
+    disk = Disk()
+    disk.make("a")
+    disk.sync("")
+    for number in range(40):
+        disk.write("a", 100 * number, b"%03d" % number * 30)
+        if number == 23:
+            disk.answer()
+            early = len(disk)
+            disk.sync("a")
+        else:
+            disk.sync("a")
+            disk.answer()
+    changes = disk.changes()
+    assert number_of(changes, model) > 120
+    for seed in range(5):
+        few = states(changes, model, generator=generator(seed), most=10)
+        assert any(one.point == early and one.lost for one in few)
 
 
 def test_all_states_are_taken_when_most_is_enough() -> None:

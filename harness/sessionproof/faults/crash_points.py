@@ -27,6 +27,9 @@ _SUBSETS = 4
 _EDGES = 6
 
 NOTHING: frozenset[int] = frozenset()
+NONE_SURVIVES = ("none",)
+ONE_IS_LOST = ("names up to", "file up to", "alone lost")
+"""Manners of candidates that lose all that is pending, and a part of it."""
 
 
 @dataclass(frozen=True, slots=True)

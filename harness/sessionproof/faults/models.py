@@ -9,7 +9,14 @@ from itertools import accumulate
 from random import Random  # noqa: TID251 - the type alone
 
 from sessionproof.faults.changes import Changes, Kind
-from sessionproof.faults.crash_points import NOTHING, Candidate, Facts, candidates
+from sessionproof.faults.crash_points import (
+    NONE_SURVIVES,
+    NOTHING,
+    ONE_IS_LOST,
+    Candidate,
+    Facts,
+    candidates,
+)
 from sessionproof.faults.layers import Layers, Torn, file_mark, folder_mark
 from sessionproof.faults.names import Names
 from sessionproof.faults.states import State
@@ -18,8 +25,9 @@ from sessionproof.faults.states import State
 def states(changes: Changes, model: str, *, generator: Random, most: int = 0) -> Iterator[State]:
     """The distinct states of a recording under one model, by rising crash points.
 
-    With ``most``, at most so many, chosen by the generator: spread over the points, and at each
-    over the ways in which states are made. Which states exist does not hang on the generator.
+    With ``most``, at most so many, chosen by the generator: up to half of them right behind
+    answers, without what had not been synced; the others spread over the points, and at each over
+    the ways in which states are made. Which states exist does not hang on the generator.
     """
     if most:
         yield from chosen(changes, model, generator=generator, most=most)[0]
@@ -89,7 +97,8 @@ def _chosen(
 ) -> tuple[dict[_Key, bytes], frozenset[_Key]]:
     """Digests of all states, by points and places among those of a point; which are chosen.
 
-    Points take turns, and at each point its manners.
+    Half of the choice is for what was lost although it had just been acknowledged. For the rest
+    points take turns, and at each point its manners.
     """
     by_point: defaultdict[int, defaultdict[str, list[_Key]]]
     by_point = defaultdict(lambda: defaultdict(list))
@@ -98,8 +107,21 @@ def _chosen(
         key = (candidate.point, place)
         digests[key] = digest
         by_point[candidate.point][candidate.manner].append(key)
+    answered = acknowledged(facts.changes)
+    behind = [by_point[at] for at in by_point if at and answered[at] > answered[at - 1]]
+    first = [
+        key
+        for manners in (NONE_SURVIVES, ONE_IS_LOST)
+        for key in _shuffled([key for at in behind for name in manners for key in at[name]], random)
+    ][: most // 2]
     queues = [_by_turns(list(manners.values()), random) for manners in by_point.values()]
-    return digests, frozenset(_by_turns(queues, random, within=False)[:most])
+    taken = frozenset(first)
+    rest = [key for key in _by_turns(queues, random, within=False) if key not in taken]
+    return digests, taken.union(rest[: most - len(taken)])
+
+
+def _shuffled(keys: list[_Key], random: Random) -> list[_Key]:
+    return random.sample(keys, len(keys))
 
 
 def _by_turns(queues: list[list[_Key]], random: Random, *, within: bool = True) -> list[_Key]:
