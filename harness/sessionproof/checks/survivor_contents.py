@@ -35,7 +35,9 @@ def fits(world: World, name: str, outcome: Outcome, claims: Claims) -> bool:
     return expect(world, Read(name), claims).refusal != "never"
 
 
-def contents_flaw(shown: Shown, timeline: Timeline, survivable: Survivable) -> Flaw:
+def contents_flaw(
+    shown: Shown, timeline: Timeline, survivable: Survivable, *, losing: bool
+) -> Flaw:
     """Why no world has these messages; the worst of the sessions is told."""
     claims, worlds = timeline.claims, survivable.worlds
     wrong = [
@@ -43,7 +45,7 @@ def contents_flaw(shown: Shown, timeline: Timeline, survivable: Survivable) -> F
         for name, outcome in shown.reads.items()
         if not any(fits(world, name, outcome, claims) for world in worlds)
     ]
-    flaws = [_content_flaw(name, shown, timeline, survivable) for name in wrong]
+    flaws = [_content_flaw(name, shown, timeline, survivable, losing=losing) for name in wrong]
     if not flaws:
         return _apart(shown, timeline, survivable)
     return min(flaws, key=lambda flaw: flaw.lost)  # what is merely missing is told last
@@ -63,7 +65,9 @@ def _apart(shown: Shown, timeline: Timeline, survivable: Survivable) -> Flaw:
     )
 
 
-def _content_flaw(name: str, shown: Shown, timeline: Timeline, survivable: Survivable) -> Flaw:
+def _content_flaw(
+    name: str, shown: Shown, timeline: Timeline, survivable: Survivable, *, losing: bool
+) -> Flaw:
     claims, outcome = timeline.claims, shown.reads[name]
     sessions = values(survivable.worlds, name)
     if outcome.type != "ok":
@@ -75,20 +79,23 @@ def _content_flaw(name: str, shown: Shown, timeline: Timeline, survivable: Survi
         nearest.messages, seen, claims.keeps, _elsewhere(name, timeline, survivable, nearest)
     ) or Difference(Anomaly.CHANGED, repr(nearest.messages), repr(seen))
     half = _half_done(name, seen, timeline, survivable)
-    lost = half is None and any(
+    been = any(
         same_messages((one or NOTHING).messages, seen, claims.keeps)
         for one in survivable.earlier.get(name, ())
     )
+    if been and (losing or half is None):
+        missing = _keys(nearest.messages, claims.keeps) - _keys(seen, claims.keeps)
+        anomaly = Anomaly.LOST_MESSAGE if missing else Anomaly.RESURRECTION
+        at = last_of(name, survivable.answered, timeline)
+        return _flaw(anomaly, name, difference, timeline, at, lost=True)
     if half is None:
-        at = last_of(name, survivable.answered, timeline) if lost else None
-        return _flaw(difference.anomaly, name, difference, timeline, at, lost=lost)
+        return _flaw(difference.anomaly, name, difference, timeline, None, lost=False)
     operation = timeline.acts[half].done.operation
-    whole = isinstance(operation, Append | AppendWithState) and len(operation.messages) > 1
-    anomaly = Anomaly.TORN_BATCH if whole else Anomaly.PARTIAL
+    batch = isinstance(operation, Append | AppendWithState) and len(operation.messages) > 1
+    anomaly = Anomaly.TORN_BATCH if batch else Anomaly.PARTIAL
     wanted = f"{as_call(operation)} took effect whole or not at all: {difference.expected}"
-    return _flaw(
-        anomaly, name, Difference(anomaly, wanted, difference.seen), timeline, half, lost=False
-    )
+    whole = Difference(anomaly, wanted, difference.seen)
+    return _flaw(anomaly, name, whole, timeline, half, lost=False)
 
 
 def _flaw(

@@ -36,13 +36,19 @@ from sessionproof.oracle.model import (
 _PARTS = 10**9  # a total of durations may be off by one of so many
 
 
-def judge_survivors(shown: Shown, timeline: Timeline, point: int) -> tuple[Flaw, ...]:
-    """The flaws of what was shown after a crash behind ``point`` changes, one for each aspect."""
+def judge_survivors(
+    shown: Shown, timeline: Timeline, point: int, *, losing: bool = False
+) -> tuple[Flaw, ...]:
+    """The flaws of what was shown after a crash behind ``point`` changes, one for each aspect.
+
+    ``losing`` says that changes before the point did not survive: then what is there and has been
+    before is taken for lost operations, otherwise for one that was half done.
+    """
     survivable, claims = timeline.at(point), timeline.claims
     fitting = [world for world in survivable.worlds if _fit(world, shown, claims)]
     found: list[Flaw | None] = []
     if not fitting:
-        found += [contents_flaw(shown, timeline, survivable)]
+        found += [contents_flaw(shown, timeline, survivable, losing=losing)]
     stated = [world for world in fitting if _states_fit(world, shown)]
     if not stated:
         found += [_state_flaw(shown, timeline, survivable, fitting)]
@@ -214,7 +220,7 @@ def _sessions_flaw(
     return Flaw(
         anomaly=anomaly,
         aspect="sessions",
-        expected="the sessions that were made, and no others",
+        expected="the sessions that were made are known, and no others",
         seen=seen,
         session=name,
         act=at,

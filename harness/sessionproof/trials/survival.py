@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,7 @@ from sessionproof.trials.survival_recorded import (
     sample_of,
     timeline_of,
 )
+from sessionproof.trials.survival_tables import table_flaws
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, Handle
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.texts import said, text_bytes
@@ -146,13 +147,21 @@ class Survival:
         flaws: list[Flaw] = []
         try:
             shown = look(handle, self._asked, self._names(state.point))
-            flaws += judge_survivors(shown, self.timeline, state.point)
+            flaws += judge_survivors(shown, self.timeline, state.point, losing=bool(state.lost))
+            flaws += self._in_tables(handle, {flaw.aspect for flaw in flaws})
             flaws += self._going_on(handle, folder, shown, state.point)
         except Stopped as stopped:
             flaws.append(stopped.flaw)
         finally:
             handle.close()
         return tuple(flaws), any(flaw.anomaly is Anomaly.HANG for flaw in flaws)
+
+    def _in_tables(self, handle: Handle, told: Collection[str]) -> Iterator[Flaw]:
+        """What is wrong in the store's tables, where it shows them, and was not told yet."""
+        if "tables" not in self._asked.can:
+            return
+        outcome = handle.perform("tables()", lambda call: table_flaws(call("tables")))
+        yield from (flaw for flaw in outcome.value or () if flaw.aspect not in told)
 
     def _going_on(self, handle: Handle, folder: Path, shown: Shown, point: int) -> Iterator[Flaw]:
         """What is wrong with an append, and with what is there when it is opened again."""
