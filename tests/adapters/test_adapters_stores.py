@@ -181,6 +181,23 @@ def test_google_adk_sessions(google_adk, drive):
     assert drive(google_adk, body) == []
 
 
+def test_google_adk_state_comes_with_an_event(google_adk, drive):
+    """State is set by the last event of an append, and keys that are not a session's are not."""
+
+    async def body(store):
+        await store.create("s")
+        await store.append_with_state("s", HELLO[:2], {"step": 1, "deep": {"k": [None]}})
+        await store.append_with_state("s", HELLO[2:], {"step": 2})
+        for messages, state in (([], {"step": 3}), (HELLO, {"user:step": 3})):
+            with pytest.raises(NotRepresentable):
+                await store.append_with_state("s", messages, state)
+        seen = [await store.get_state("s", key) for key in ("step", "deep", "user:step")]
+        assert seen == [2, {"k": [None]}, None]
+        return await store.read("s")
+
+    assert drive(google_adk, body) == HELLO
+
+
 def test_google_adk_refusals(google_adk, drive):
     """An unknown session is not found, and an id that is taken is refused."""
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sessionproof.adapters.codec import exact, no_place
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.errors import Conflict, Indefinite, NotFound, Refused
+from sessionproof.contract.errors import Conflict, Indefinite, NotFound, NotRepresentable, Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import MissingExtra
-from sessionproof.contract.message import Message
+from sessionproof.contract.message import Json, Message
 from sessionproof.contract.store import SqliteTables
 
 try:
     import sqlalchemy.ext.asyncio  # noqa: F401  # the service finds out too late that it is absent
     from google.adk.errors.already_exists_error import AlreadyExistsError
-    from google.adk.events import Event
+    from google.adk.events import Event, EventActions
     from google.adk.sessions import DatabaseSessionService
     from google.adk.sessions.base_session_service import GetSessionConfig
     from google.genai.types import Content, FunctionCall, FunctionResponse, Part
@@ -27,6 +27,7 @@ except ImportError as error:
 OWNER = {"app_name": "sessionproof", "user_id": "sessionproof"}
 ROLES = {"user": "user", "assistant": "model", "tool": "user"}  # ours: that of the content
 TIMED, UNTIMED = "time-of-client", "time-of-store"  # invocations: who set an event's timestamp
+SHARED = ("app:", "user:", "temp:")  # keys of state that is not a session's own
 REFUSALS = {  # by their words, as older releases raise a plain ValueError for each
     "modified in storage": Conflict, "stale session": Conflict, "not found.": NotFound,
 }  # fmt: skip
@@ -122,6 +123,21 @@ class Store:
         """``append_event`` for each message, on a session loaded afresh."""
         events = [encode(message) for message in messages]
         await self._send(await self._load(session_id, last=0), events)
+
+    async def append_with_state(
+        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
+    ) -> None:
+        """``append_event`` for each message, the last with this ``state_delta``."""
+        if not messages or any(key.startswith(SHARED) for key in state):
+            raise NotRepresentable("a session's own state is set by an event, with plain keys")
+        events = [encode(message) for message in messages]
+        events[-1].actions = EventActions(state_delta={**state})
+        await self._send(await self._load(session_id, last=0), events)
+
+    async def get_state(self, session_id: str, key: str) -> Json:
+        """The key in the ``state`` of ``get_session``; it is set with events alone."""
+        value: Json = (await self._load(session_id, last=0)).state.get(key)
+        return value
 
     async def read(self, session_id: str) -> list[Message]:
         """The events of ``get_session``."""
