@@ -8,6 +8,7 @@ were read, and what is shown later by what was shown first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sessionproof.checks.counters import FACTS, kept_facts, real_value
 from sessionproof.checks.flaws import NEWEST, Flaw, Shown, When, many, told_of, unreadable
@@ -64,7 +65,8 @@ def judge_again(before: Shown, after: Shown, claims: Claims) -> Flaw | None:
         if outcome.type != "ok" or later == outcome:
             continue
         if later.type != "ok":
-            return unreadable(name, later, len(outcome.value), when="go on")
+            found = unreadable(name, later, len(outcome.value), when="go on")
+            return replace(found, aspect="going on")
         difference = compare(outcome.value, later.value, claims.keeps)
         if difference is not None:
             return Flaw(
