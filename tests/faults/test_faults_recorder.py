@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from recorded_stores import said
+from recorded_stores import Lines, said
 
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.lookup import find_store
+from sessionproof.contract.lookup import StoreSpec, find_store
 from sessionproof.contract.operations import (
     Append,
     Create,
@@ -38,7 +38,7 @@ def _append(text, *, session="s0"):
 
 
 def _recorded(name, programs, folder, *, operation_s=20.0, sessions=("s0",), deadline_s=60.0):
-    spec = find_store(name)
+    spec = find_store(name) if "Nowhere" not in name else StoreSpec(name, open=Lines)
     store = StoreUnderTest(
         spec, spec.claims or Claims(), parent=folder, deadlines=Deadlines(operation_s=operation_s)
     )
@@ -167,11 +167,25 @@ def test_a_store_that_ends_early_ends_its_recording(name, word, type_name, tmp_p
 
 
 @traceable
-@pytest.mark.parametrize("name", ["recorded_stores:NeverOpens", "cmd:no-such-program here"])
-def test_a_store_that_does_not_open_gives_an_empty_recording(name, tmp_path):
-    """Nothing was asked, and nobody is blamed for it here."""
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("recorded_stores:NeverOpens", "RuntimeError: open raised RuntimeError: not today"),
+        (
+            "cmd:no-such-program here",
+            "no-such-program cannot be started: No such file or directory",
+        ),
+        ("recorded_stores:Nowhere", "module 'recorded_stores' has no attribute 'Nowhere'"),
+        ("cmd:sh -c 'exit 3'", "crash: the store's process ended (exit code 3)"),
+    ],
+)
+def test_a_store_that_does_not_open_is_not_recorded_any_further(name, text, tmp_path):
+    """What it said stands in the one act that there is."""
     recording = _recorded(name, [(_append("a"), Reopen(), _append("b"))], tmp_path)
-    assert (recording.acts, recording.opened_s) == ((), 0.0)
+    (act,) = recording.acts
+    assert (act.outcome.type, act.after, act.answered) == ("info", -1, None)
+    assert act.outcome.failure.text.startswith(text)
+    assert recording.opened_s == 0.0
     assert _nobody_left()
 
 

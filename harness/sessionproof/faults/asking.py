@@ -93,7 +93,28 @@ class Client:
         self._handle: Handle | None = None
         self._lines: Callable[[], int] = lambda: 0
 
-    def open(self) -> Outcome:
+    def begin(self) -> None:
+        """Open the store for the first time; a failure is kept as that of a Reopen."""
+        outcome = self._open()
+        if outcome.type != "ok":
+            self._keep(Reopen(), outcome, None, (), None)
+
+    def ask(self, operation: Operation, after: tuple[Answer, ...]) -> None:
+        """Have it carried out, with retries after a conflict; raises CannotTrace."""
+        operation = self._names.with_ids(operation)
+        if isinstance(operation, Reopen):
+            self._reopen(after)
+        elif isinstance(operation, DeleteMessage | EditMessage):
+            self._on_message(operation, after)
+        else:
+            self._attempt(operation, after)
+
+    def close(self) -> None:
+        """Close the store, if it is open."""
+        if self._handle is not None and not self._handle.dropped:
+            self._handle.close()
+
+    def _open(self) -> Outcome:
         """Open the store in the next process; raises CannotTrace."""
         try:
             process = self._tracer.next()
@@ -120,27 +141,12 @@ class Client:
         self._answered()
         return Outcome("ok")
 
-    def ask(self, operation: Operation, after: tuple[Answer, ...]) -> None:
-        """Have it carried out, with retries after a conflict; raises CannotTrace."""
-        operation = self._names.with_ids(operation)
-        if isinstance(operation, Reopen):
-            self._reopen(after)
-        elif isinstance(operation, DeleteMessage | EditMessage):
-            self._on_message(operation, after)
-        else:
-            self._attempt(operation, after)
-
-    def close(self) -> None:
-        """Close the store, if it is open."""
-        if self._handle is not None and not self._handle.dropped:
-            self._handle.close()
-
     def _reopen(self, after: tuple[Answer, ...]) -> None:
         before = self.last
         outcome = self._handle.close() if self._handle else Outcome("ok")
         self._answered()
         if outcome.type == "ok":
-            outcome = self.open()
+            outcome = self._open()
         self._keep(Reopen(), outcome, None, after, before)
         self.ended = self.ended or outcome.type != "ok"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -48,8 +49,9 @@ def record(
 ) -> Recording:
     """Carry the programs out, one or two, on an empty location below ``folder``; it is saved there.
 
-    ``sessions`` are the logical names of sessions that two clients share. After ``deadline_s``
-    nothing is asked any more. A store that does not open, hangs or dies ends the recording early.
+    ``sessions`` are the logical names of sessions that two clients share. Nothing is asked any more
+    ``deadline_s`` after the store was opened. A store that does not open, hangs or dies ends the
+    recording early; that it does not open is told by a Reopen of unknown outcome.
     Raises CannotTrace.
     """
     reason = why_not()
@@ -90,22 +92,21 @@ def record(
 
 
 def _within(deadlines: Deadlines, most_s: float) -> Deadlines:
-    return Deadlines(
-        operation_s=min(deadlines.operation_s, most_s), open_s=min(deadlines.open_s, most_s)
-    )
+    return replace(deadlines, operation_s=min(deadlines.operation_s, most_s))
 
 
 def _carried_out(
     clients: Sequence[Client], programs: Sequence[Program], shared: set[str], deadline_s: float
 ) -> tuple[list[Asked], _Orders]:
     """What was asked; and by places in it the orders that were read behind each round."""
-    until = monotonic_s() + deadline_s
     threads = Threads(len(clients))
     asked: list[Asked] = []
     orders: _Orders = {}
     try:
         for client in clients:
-            client.open()
+            client.begin()
+            asked += client.asked
+        until = monotonic_s() + deadline_s
         for turns in _rounds(programs, shared):
             if any(client.ended for client in clients) or monotonic_s() > until:
                 break
