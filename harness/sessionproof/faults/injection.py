@@ -33,7 +33,6 @@ from sessionproof.host.client import HostedStore
 _MAIN = "sessionproof.faults.trapped_main"
 _NUMBER = struct.Struct("i")
 _START_S = 60.0  # for a process to start and import, on a machine however busy
-_GRACE_S = 2.0
 
 
 class CannotInject(Exception):
@@ -170,10 +169,8 @@ class _Forks:
         return _Fork(told, *streams)
 
     def close(self) -> None:
-        """End it, and all of its children."""
+        """End it; its children end with it."""
         self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -26,7 +26,7 @@ from sessionproof.faults.syscalls import trap
 from sessionproof.host.server import serve, take_stdio
 
 _CAPABILITY_VERSION = 0x20080522
-_BOUND_DROP = 24
+_PARENT_DEATH, _BOUND_DROP = 1, 24
 _OVERRIDE, _READ_SEARCH = 1, 2  # the rights that let root pass permissions
 _REQUEST_BYTES = 1 << 20
 
@@ -106,6 +106,7 @@ class _Forks:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
+            ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
             self._control.close()
             for told in self._told.values():
                 os.close(told)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import (
@@ -30,47 +31,81 @@ _CLOSE = ("with suppress(Exception):", "    store.close()")
 _APPENDS = (Append, AppendWithState, Create)
 
 
-def failing_lines(trial: Trial, deed: Deed, rule: Rule, anomaly: Anomaly) -> list[str]:
-    """Lines that fail as long as the store shows this anomaly; raises Unwritable."""
+@dataclass(frozen=True)
+class Shown:
+    """What a script is to show: the anomaly, and where it showed.
+
+    ``reopened``: on a handle that was opened afterwards. ``power``: after a loss of power.
+    """
+
+    anomaly: Anomaly
+    reopened: bool
+    power: bool
+
+
+def failing_lines(trial: Trial, deed: Deed, rule: Rule, shown: Shown) -> list[str]:
+    """Lines that fail as long as the store shows this; raises Unwritable."""
     if deed.empty:
         raise Unwritable("what goes wrong when the first opening fails shows in the harness alone")
     session = session_of(deed.step) or "s0"
     known = session if session in ("s0", "s1") else expression(session)
-    told = f"raised or {DISTURBED!r} in str(texts)"
-    named = [f"s0 = {known}"] if session != "s0" else []
-    wrong = {
-        Anomaly.SWALLOWED: [_OPEN, texts_of(known), f"assert {told}, texts"],
-        Anomaly.LOST_MESSAGE: [_OPEN, texts_of("s0"), f"assert {BEFORE!r} in texts, texts"],
-        Anomaly.COUNTER_DRIFT: [_OPEN, *named, *facts_hold(trial)],
-        Anomaly.STUCK: [
-            *attempt(_OPEN, _append(trial, AGAIN)),
-            "assert not raised, 'it works again'",
-        ],
-        Anomaly.UNREADABLE: [
-            *attempt(_OPEN, texts_of("s0")),
-            "assert not raised, 'it can be read again'",
-        ],
-    }.get(anomaly)
-    kept = isinstance(deed.step, _APPENDS)
-    if wrong is None or (anomaly is Anomaly.SWALLOWED and not kept):
-        raise Unwritable(f"{anomaly} after a failing call shows in the harness alone")
-    return _whole(list(_lines(trial, deed, rule, known, wrong)))
+    wrong = _wrong(trial, deed, shown, known)
+    return _whole(list(_lines(trial, deed, rule, shown, known, wrong)))
 
 
-def _lines(trial: Trial, deed: Deed, rule: Rule, known: str, wrong: list[str]) -> Iterator[str]:
+def _wrong(trial: Trial, deed: Deed, shown: Shown, known: str) -> list[str]:
+    """The lines that find the store, or open it, and fail."""
+    place = "Location(after_power)" if shown.power else "location"
+    opens = f"store = injector.spec.open({place})"
+    opened = [opens] if shown.reopened or shown.power else []
+    there = f"{DISTURBED!r} in str(texts)"
+    match shown.anomaly:
+        case Anomaly.SWALLOWED if isinstance(deed.step, _APPENDS):
+            return [*opened, texts_of(known), f"assert raised or {there}, texts"]
+        case Anomaly.LOST_MESSAGE:
+            return [*opened, texts_of("s0"), f"assert {BEFORE!r} in texts, texts"]
+        case Anomaly.ABORTED_READ if isinstance(deed.step, _APPENDS):
+            same = f"assert ({DISTURBED!r} in str(first)) == ({there}), (first, texts)"
+            return [*opened, texts_of(known), same]
+        case Anomaly.COUNTER_DRIFT:
+            named = [f"s0 = {known}"] if known != "s0" else []
+            return [*opened, *named, *facts_hold(trial)]
+        case Anomaly.STUCK:
+            again = _append(trial, AGAIN)
+            return [*attempt(*opened, again), "assert not raised, 'it works again'"]
+        case Anomaly.UNREADABLE:
+            read = texts_of("s0")
+            return [*attempt(*opened, read), "assert not raised, 'it can be read again'"]
+        case Anomaly.CRASH:
+            return ["assert store.ended is None, store.ended"]
+    raise Unwritable(f"{shown.anomaly} after a failing call shows in the harness alone")
+
+
+def _lines(
+    trial: Trial, deed: Deed, rule: Rule, shown: Shown, known: str, wrong: list[str]
+) -> Iterator[str]:
     yield _OPEN
     yield from made(trial, "s0", "s1")
     yield _append(trial, BEFORE)
     yield call(Append("s1", trial.several(3)), "s1")
+    if shown.power:
+        yield "before = contents(directory)"
     yield f"injector.watch(directory, {_rule(rule)})"
-    disturbed = (*_CLOSE, _OPEN) if isinstance(deed.step, Reopen) else (call(deed.step, known),)
-    yield from attempt(*disturbed)
+    opening = isinstance(deed.step, Reopen)
+    yield from attempt(*([*_CLOSE, _OPEN] if opening else [call(deed.step, known)]))
     yield "injector.heal()  # from here on, no call fails"
-    if isinstance(deed.step, Reopen):
+    if opening:
         yield from (*_CLOSE, _OPEN)
-    yield "with suppress(Exception):  # if not on this handle, then on another"
-    yield f"    {_append(trial, AFTER)}"
-    yield from _CLOSE
+    if shown.anomaly is Anomaly.ABORTED_READ:
+        yield texts_of(known, into="first")
+    if shown.power:
+        yield "after_power = Path(tempfile.mkdtemp())  # without what the failed sync left"
+        yield "without_lost(directory, injector.met().unsynced.lost, before, after_power)"
+    elif shown.anomaly is not Anomaly.COUNTER_DRIFT:
+        yield "with suppress(Exception):  # if not on this handle, then on another"
+        yield f"    {_append(trial, AFTER)}"
+    if shown.reopened or shown.power:
+        yield from _CLOSE
     yield from wrong
     yield from _CLOSE
 
@@ -92,6 +127,7 @@ def _whole(lines: list[str]) -> list[str]:
         "from sessionproof.faults.injection import Injector",
         "from sessionproof.faults.listening import Rule",
         "from sessionproof.faults.syscalls import Sort",
+        "from sessionproof.faults.unsynced import contents, without_lost",
         "",
         "with Injector(find_store(STORE)) as injector:",
         *(f"    {line}" for line in lines),

@@ -30,8 +30,9 @@ from sessionproof.faults.injection import CannotInject, Injector
 from sessionproof.faults.listening import Met, Rule
 from sessionproof.faults.syscalls import Sort
 from sessionproof.scripts.expressions import Unwritable
+from sessionproof.trials.counters import answered
 from sessionproof.trials.disturbed import Bench, Deed, Told, deeds, without_looks
-from sessionproof.trials.failing_lines import failing_lines
+from sessionproof.trials.failing_lines import Shown, failing_lines
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 
@@ -89,6 +90,8 @@ def survives(trial: Trial) -> None:
     Where calls cannot be made to fail, only a full disk is tried, and the reason is noted. Raises
     NotClaimed for a store without files, CouldNotTell when nothing could be disturbed.
     """
+    if ROWS[trial.guarantee.id].looks:
+        answered(trial, tuple(FACTS))
     with ExitStack() as stack:
         injects = _injects(trial)
         stack.enter_context(injects)
@@ -238,9 +241,14 @@ ROWS = {
 }
 
 
-def _short(text: str) -> str:
+def _short(text: str, store: str) -> str:
     """The first line, without the command that the store runs by."""
-    return text.partition("\n")[0].partition("; stderr:")[0][:200]
+    return text.partition("\n")[0].replace(f" [{store.removeprefix('cmd:')}]", "")[:200]
+
+
+def _line(done: Completed, told: Told) -> str:
+    failing = "  # its system calls failed" if done is told.transcript[told.at] else ""
+    return as_call(done.operation) + failing
 
 
 def _broken(
@@ -265,7 +273,9 @@ def _broken(
     fault, upto = wrong.fault, wrong.transcript[: wrong.fault.index + 1]
     failure = told.outcome.failure
     ended = (
-        "returned normally" if failure is None else f"raised {failure.type}: {_short(failure.text)}"
+        "returned normally"
+        if failure is None
+        else f"raised {failure.type}: {_short(failure.text, trial.store.spec.name)}"
     )
     handle = " (on the same handle it did not go on)" if told.stuck else ""
     power = "; the power failed, and what the failed sync left was lost" if wrong.power else ""
@@ -279,14 +289,14 @@ def _broken(
         f"more errors{handle}{power}; the last call: {as_call(upto[-1].operation)}",
         expected=fault.expected,
         seen=fault.seen,
-        program=tuple(as_call(one.operation) for one in upto),
+        program=tuple(_line(one, told) for one in upto),
         repeats=None if hung else f"{failed} of {_AGAIN}",
         evidence={**(fault.evidence or {}), "calls while the operation ran": "\n".join(calls)},
     )
+    reopened = any(isinstance(one.operation, Reopen) for one in upto[told.at + 1 :])
+    shown = Shown(fault.anomaly, reopened, wrong.power)
     try:  # the calls of a store in another process are never awaited
-        lines = (
-            failing_lines(trial, point.deed, point.rule, fault.anomaly) if not wrong.power else []
-        )
+        lines = failing_lines(trial, point.deed, point.rule, shown)
     except Unwritable as why:
         return Broken(replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}")))
     return Broken(replace(finding, script=tuple(lines)))
