@@ -45,6 +45,7 @@ from sessionproof.trials.crash_exploration import COVERED, unusable, workers
 from sessionproof.trials.crash_findings import crashes_of
 from sessionproof.trials.crash_looks import Look, Wrong
 from sessionproof.trials.crash_steps import last_change
+from sessionproof.trials.survival import Survived
 from sessionproof.trials.survival_main import state_to_json
 from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.crash_programs import MAIN, crash_pair, crash_program
@@ -96,6 +97,10 @@ def guarded(run: Callable[[], int]) -> int:
         return EXIT_USAGE
     except CannotOpen as error:
         line(errors, f"sessionproof: the store cannot be opened: {error}")
+        return EXIT_USAGE
+    except OSError as error:
+        where = error.filename or "the disk"
+        line(errors, f"sessionproof: {where} cannot be written or read: {error.strerror}")
         return EXIT_USAGE
     except (CannotTrace, _Unknown) as error:
         line(errors, f"sessionproof: {error}")
@@ -201,6 +206,21 @@ def _opened_by(recording: Recording, store: str | None) -> Iterator[Recording]:
         yield other
 
 
+def _survived(
+    recording: Recording, todo: Sequence[State], wanted: Wanted, step: Callable[[int], None]
+) -> Iterator[Survived]:
+    try:
+        yield from judged(
+            recording,
+            todo,
+            workers=wanted.workers or workers(),
+            operation_s=wanted.operation_s,
+            on_progress=step,
+        )
+    except RuntimeError as error:  # a worker says it of a full disk
+        raise _Unknown(f"the states could not be judged: {' '.join(str(error).split())}") from None
+
+
 def _looks(recording: Recording, wanted: Wanted) -> tuple[list[Look], bool]:
     """What the states show, model by model; and whether hangs ended it before its time."""
     listed: dict[str, tuple[list[State], int]] = {}
@@ -217,14 +237,7 @@ def _looks(recording: Recording, wanted: Wanted) -> tuple[list[Look], bool]:
     wrong: dict[str, list[Wrong]] = {model: [] for model in listed}
     done = 0
     with _bar(len(todo)) as step:
-        survived = judged(
-            recording,
-            todo,
-            workers=wanted.workers or workers(),
-            operation_s=wanted.operation_s,
-            on_progress=step,
-        )
-        for number, one in enumerate(survived):
+        for number, one in enumerate(_survived(recording, todo, wanted, step)):
             done += 1
             if number:
                 points[one.state.model][one.state.point] += 1

@@ -43,22 +43,24 @@ class Layers:
         self._on: defaultdict[int, dict[int, list[int]]] = defaultdict(dict)
         self.pages: dict[int, Sequence[int]] = {}
         self.file: dict[int, int] = {}
-        self.of: defaultdict[int, list[int]] = defaultdict(list)
+        # Of each file: places, where the bytes end then, and whether this is the size itself.
+        self._ends: defaultdict[int, list[tuple[int, int, bool]]] = defaultdict(list)
         self._marks: dict[tuple[int, Chain], int] = {}
         columns = (changes.rows[name].tolist() for name in ("kind", "file", "offset", "start"))
         lengths = changes.rows["length"].tolist()
         for place, (kind, file, offset, start) in enumerate(zip(*columns, strict=True)):
             if kind == Kind.WRITTEN:
                 end = offset + lengths[place]
+                self._ends[file].append((place, end, False))
                 self._writes[place] = (offset, end, start)
                 touched: Sequence[int] = range(offset // PAGE, -(-end // PAGE))
             elif kind == Kind.SIZED:
+                self._ends[file].append((place, offset, True))
                 self._sizes[place] = offset
                 touched = [page for page in self._on[file] if (page + 1) * PAGE > offset]
             else:
                 continue
             self.file[place] = file
-            self.of[file].append(place)
             self.pages[place] = touched
             for page in touched:
                 self._on[file].setdefault(page, []).append(place)
@@ -146,16 +148,14 @@ class Layers:
     def size(self, file: int, point: int, lost: AbstractSet[int], torn: Torn | None = None) -> int:
         """How long the file is."""
         size = 0
-        for place in self.of[file]:
+        for place, end, is_size in self._ends[file]:
             if place >= point:
                 break
             if place in lost:
                 continue
-            if place in self._sizes:
-                size = self._sizes[place]
-            else:
-                end = torn.end if torn and torn.place == place else self._writes[place][1]
-                size = max(size, end)
+            seen = torn.end if torn and torn.place == place else end
+            if is_size or seen > size:
+                size = seen
         return size
 
     def decides_size(self, place: int, size: int) -> bool:
