@@ -35,6 +35,7 @@ JSON = dict[str, Any]
 _BATCH_S, _BATCH_MOST = 0.1, 32  # a batch takes about so long
 _START_S, _GRACE_S = 60.0, 10.0  # for a process to start; beyond all deadlines of its own
 _HANGS = 2  # each costs its whole deadline
+_DEATHS = 30  # each costs the start of a process
 _USED_MOST = 2_000  # states in one process: what a store leaks shall not add up
 
 
@@ -56,11 +57,11 @@ def judged(
 
     ``operation_s`` bounds each call of the store in seconds. ``on_progress`` is told how many are
     judged. A state that the process of the store did not survive has the flaw ``CRASH``. After
-    two hangs nothing further is judged, and the answers end. Raises CannotOpen where the store
+    two hangs, or thirty such ends, nothing further is judged. Raises CannotOpen where the store
     does not open at an empty location, RuntimeError where the states cannot be written.
     """
     order = _Order(operation_s)
-    done = hangs = 0
+    done = hangs = deaths = 0
     with tempfile.TemporaryDirectory(prefix="judged-", dir=recording.folder) as scratch:
         seats = [_Seat(recording, Path(scratch), at, order) for at in range(workers)]
         free: SimpleQueue[_Seat] = SimpleQueue()
@@ -71,10 +72,11 @@ def judged(
             for survived in _in_order(threads, free, iter(states), workers, order):
                 done += 1
                 hangs += survived.hung
+                deaths += any(flaw.anomaly is Anomaly.CRASH for flaw in survived.flaws)
                 if on_progress is not None:
                     on_progress(done)
                 yield survived
-                if hangs >= _HANGS:
+                if hangs >= _HANGS or deaths >= _DEATHS:
                     return
         finally:
             order.ended = True
