@@ -231,3 +231,29 @@ def test_a_writer_that_was_not_traced_is_noticed(meddle, reason, tmp_path):
     """Files that are not what the trace says make the recording hidden."""
     script = "f = os.open('a', R | C)\nos.write(f, b'12')"
     assert traced(HEAD + script, tmp_path, meddle=meddle).hidden == reason
+
+
+@pytest.mark.parametrize(
+    ("script", "unsure"),
+    [
+        ("f = os.open('a', R | C)\nos.write(f, b'12')\nos.write(f, b'3')\nos.pwrite(f, b'4', 0)",
+         False),
+        ("f = os.open('a', os.O_WRONLY | C)\nos.write(f, b'12')\nos.lseek(f, 0, 0)\n"
+         "os.write(f, b'3')", False),
+        ("f = os.open('a', R | C | A)\nos.write(f, b'12')\nos.lseek(f, 0, 0)\nos.read(f, 9)\n"
+         "os.write(f, b'3')", False),
+        ("f = os.open('a', R | C)\nos.write(f, b'12')\nos.close(f)\nr, w = os.pipe()\n"
+         "os.write(w, b'no')\nf = os.open('b', R | C)\nos.write(f, b'3')", False),
+        ("f = os.open('a', R | C)\nos.write(f, b'12')\nos.lseek(f, 0, 0)\nos.write(f, b'3')",
+         True),
+        ("f = os.open('a', R | C)\nos.write(f, b'12')\nf = os.open('a', R)\nos.read(f, 2)\n"
+         "os.write(f, b'3')", True),
+        ("f = os.open('a', R | C)\nos.write(f, b'12')\nos.lseek(f, 0, 0)\nos.read(f, 2)\n"
+         "g = os.open('b', R | C)\nos.copy_file_range(f, g, 2)\n", True),
+    ],
+)  # fmt: skip
+def test_without_reads_what_depends_on_them_is_known(script, unsure, tmp_path):
+    """Where a read could have moved an offset that counts, the trace without reads says so."""
+    followed = traced(HEAD + script, tmp_path, reads=False)
+    assert followed.unsure == unsure
+    assert unsure or same(followed, tmp_path), followed.hidden

@@ -20,3 +20,10 @@ def test_whatever_a_program_does_its_files_are_rebuilt(seed, children, tmp_path)
     followed = traced(script(seed, steps=150, children=children), tmp_path)
     assert same(followed, tmp_path), followed.hidden
     assert len(told(followed.changes)) > 50
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_reads_nothing_is_wrong_in_silence(seed, tmp_path):
+    """The files are rebuilt, or it is said that this was not sure."""
+    followed = traced(script(seed, steps=60, children=0), tmp_path, reads=False)
+    assert followed.unsure or same(followed, tmp_path), followed.hidden

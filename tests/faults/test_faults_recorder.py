@@ -291,3 +291,14 @@ def test_a_recorder_that_is_killed_leaves_nobody(tmp_path):
     while any(map(_runs, traced)) and monotonic_s() < until:
         time.sleep(0.05)
     assert not any(map(_runs, traced))
+
+
+@traceable
+def test_a_store_whose_reads_count_is_recorded_with_them(tmp_path):
+    """It is recorded a second time, and its files are rebuilt."""
+    program = tuple(map(_append, "abc"))
+    recording = _recorded("recorded_stores:ReadsThenWrites", [program], tmp_path)
+    assert _whole(recording)
+    assert [act.outcome.type for act in recording.acts] == ["ok"] * 3
+    written = recording.changes.rows[recording.changes.rows["kind"] == Kind.WRITTEN]
+    assert (written["offset"][1:] == written["length"].cumsum()[:-1]).all()

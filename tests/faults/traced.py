@@ -12,23 +12,28 @@ from sessionproof.faults.changes import Changes, Kind
 from sessionproof.faults.following import Followed, follow
 from sessionproof.faults.images import image_in, image_of
 from sessionproof.faults.states import KILL, State
-from sessionproof.faults.strace import command
+from sessionproof.faults.strace import CALLS, READS, command
 
 
 def traced(
-    script: str, folder: Path, *, meddle: Callable[[Path], object] = lambda _: None
+    script: str,
+    folder: Path,
+    *,
+    meddle: Callable[[Path], object] = lambda _: None,
+    reads: bool = True,
 ) -> Followed:
     """Run a Python program in an empty location below the folder; answers go to its stdout.
 
-    ``meddle`` changes the location behind the tracer's back.
+    ``meddle`` changes the location behind the tracer's back. ``reads``: whether reads are traced.
     """
     root = folder / "location"
     root.mkdir()
     trace = folder / "trace"
+    tracer = command(trace, calls=(*CALLS, *READS) if reads else CALLS)
     answers, theirs = os.pipe()
     try:
         subprocess.run(
-            [*command(trace), sys.executable, "-I", "-S", "-c", textwrap.dedent(script)],
+            [*tracer, sys.executable, "-I", "-S", "-c", textwrap.dedent(script)],
             cwd=root, stdout=theirs, check=True, timeout=60,
         )  # fmt: skip
         pipe = f"pipe:[{os.fstat(theirs).st_ino}]"
@@ -39,7 +44,7 @@ def traced(
     with trace.open(encoding="ascii") as lines:
         return follow(
             calls(lines), root=root, started_in=root, pipes={pipe: 0}, clients={},
-            data=folder / "data.bin",
+            data=folder / "data.bin", reads=reads,
         )  # fmt: skip
 
 

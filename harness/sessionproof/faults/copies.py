@@ -15,22 +15,20 @@ _DESCRIPTOR = re.compile(r"(\d+)<([^>]*)>")
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """``into`` is None if the target lies elsewhere, ``data`` None if the source is unknown.
-
-    ``outward`` says that the target surely lies elsewhere.
-    """
+    """``into`` is None if the target lies elsewhere, ``data`` None if the source is unknown."""
 
     into: OpenFile | None
     offset: int = 0
     data: bytes | None = None
-    outward: bool = False
 
 
 class Copies:
     """Moves the offsets of both open files, and finds the bytes."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, mark: str) -> None:
+        """``mark`` is the location's path as it stands in the trace."""
         self._tree = tree
+        self._mark = mark
         self._elsewhere: dict[tuple[int, int, str], int] = {}
 
     def of(self, call: Call, task: Task) -> Copied:
@@ -40,16 +38,20 @@ class Copies:
             (target, source, start), end = parts[:3], "NULL"
         else:
             source, start, target, end = parts[:4]
-        opened = _opened(source, task)
+        opened = self._opened(source, task)
         first = _moved(opened, start, call.result)
-        into = _opened(target, task)
+        into = self._opened(target, task)
         if opened is not None:
             data: bytes | None = self._tree.content(opened.file, first, call.result)
         else:
             data = self._outside(source, start, call.result, task)
         if into is None:
-            return Copied(None, outward=True)
+            return Copied(None)
         return Copied(into, _moved(into, end, call.result), data)
+
+    def _opened(self, text: str, task: Task) -> OpenFile | None:
+        descriptor, _, path = text.partition("<")
+        return task.table.opened.get(int(descriptor, 0)) if path.startswith(self._mark) else None
 
     def _outside(self, source: str, start: str, length: int, task: Task) -> bytes | None:
         found = _DESCRIPTOR.match(source)
@@ -67,10 +69,6 @@ class Copies:
         except OSError:
             return None
         return data if len(data) == length else None
-
-
-def _opened(text: str, task: Task) -> OpenFile | None:
-    return task.table.opened.get(int(text.partition("<")[0], 0))
 
 
 def _moved(opened: OpenFile | None, given: str, length: int) -> int:

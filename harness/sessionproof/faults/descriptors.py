@@ -11,9 +11,15 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, eq=False)
 class OpenFile:
-    """A file or folder below the location that somebody has open; ``file`` is its number."""
+    """A file or folder below the location that somebody has open; ``file`` is its number.
+
+    ``readable`` files may have been read at any time; ``doubtful`` says that this could have moved
+    the offset since it was last known.
+    """
 
     file: int
+    readable: bool = False
+    doubtful: bool = False
     append: bool = False
     synced: bool = False
     offset: int = 0

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sessionproof.faults.arguments import DESCRIPTOR, TEXT, escaped, explicit_offset, plain, sent
 from sessionproof.faults.calls import Call
 from sessionproof.faults.changes import Changes, Kind
 from sessionproof.faults.copies import Copies
@@ -20,19 +20,18 @@ from sessionproof.faults.descriptors import OpenFile, Task, Tasks
 from sessionproof.faults.rows import Rows
 from sessionproof.faults.tree import Tree, passed_over
 
-_DESCRIPTOR = re.compile(r"(-?\w+)<([^>]*)>")
-_TEXT = re.compile(r'"([^"]*)"(\.\.\.)?')
-_BASE = re.compile(r'iov_base="([^"]*)"(\.\.\.)?')
-_AFTER_VECTOR = re.compile(r"\], \d+, (-?\d+)(?:, (.*))?$")
-
 
 @dataclass(frozen=True)
 class Followed:
-    """``answers``: for each pipe the places of its answers. ``hidden``: why it is not all."""
+    """``answers``: for each pipe the places of its answers. ``hidden``: why it is not all.
+
+    ``unsure``: reads were not traced, and where a write went may depend on them.
+    """
 
     changes: Changes
     answers: Mapping[str, tuple[int, ...]]
     hidden: str
+    unsure: bool = False
 
 
 def follow(
@@ -43,30 +42,22 @@ def follow(
     pipes: Mapping[str, int],
     clients: Mapping[int, int],
     data: Path,
+    reads: bool = True,
 ) -> Followed:
     """The changes below ``root``, which was empty at the start.
 
     ``started_in`` is the folder in which the traced command was started. ``pipes`` are the pipes
     for answers, as ``pipe:[12]``, with the client of each; ``clients`` the first process of each
-    client. ``data`` is the file that gets what was written.
+    client. ``data`` is the file that gets what was written. ``reads`` says that they were traced.
     """
     with Rows(data) as rows:
-        follower = _Follower(rows, root, started_in, pipes, clients)
+        follower = _Follower(rows, root, started_in, pipes, clients, reads=reads)
         for call in calls:
             follower.take(call)
         changes = rows.changes()
     hidden = follower.hidden or follower.tree.difference(root)
-    return Followed(changes, {pipe: tuple(at) for pipe, at in follower.answers.items()}, hidden)
-
-
-def plain(text: str) -> bytes:
-    """The bytes of a text of hexadecimal escapes."""
-    return bytes.fromhex(text.replace("\\x", ""))
-
-
-def escaped(text: str) -> str:
-    """A name as it stands in a trace."""
-    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(text))
+    answers = {pipe: tuple(at) for pipe, at in follower.answers.items()}
+    return Followed(changes, answers, hidden, follower.unsure)
 
 
 class _Follower:
@@ -77,16 +68,20 @@ class _Follower:
         started_in: Path,
         pipes: Mapping[str, int],
         clients: Mapping[int, int],
+        *,
+        reads: bool,
     ) -> None:
         self.tree = Tree(rows)
         self.hidden = ""
+        self.unsure = False
+        self._reads = reads
         self.answers: dict[str, list[int]] = {pipe: [] for pipe in pipes}
         self._rows = rows
         self._roots = tuple(dict.fromkeys((str(root.resolve()), str(root.absolute()))))
         self._mark = escaped(self._roots[0])
         self._tasks = Tasks(str(started_in), dict(clients))
         self._pipes = {escaped(pipe): (pipe, client) for pipe, client in pipes.items()}
-        self._copies = Copies(self.tree)
+        self._copies = Copies(self.tree, self._mark)
         does: dict[tuple[str, ...], Callable[[Call, Task], None]] = {
             ("open", "openat", "openat2", "creat"): self._open,
             ("close",): self._close,
@@ -144,8 +139,11 @@ class _Follower:
             elif "O_TRUNC" in call.arguments or call.name == "creat":
                 self.tree.resize(file, 0, task.client)
             if file is not None:
+                readable = "O_WRONLY" not in call.arguments and call.name != "creat"
                 opened = OpenFile(
                     file,
+                    readable=readable,
+                    doubtful=readable and self.tree.size(file) > 0,
                     append="O_APPEND" in call.arguments,
                     synced="O_SYNC" in call.arguments or "O_DSYNC" in call.arguments,
                 )
@@ -165,12 +163,12 @@ class _Follower:
     def _duplicate(self, call: Call, task: Task) -> None:
         old = int(call.arguments.partition("<")[0], 0)
         if old != call.result:
-            opened = task.table.opened.get(old)
+            opened = self._known(call, task)
             task.table.put(call.result, opened, closing="O_CLOEXEC" in call.arguments)
 
     def _control(self, call: Call, task: Task) -> None:
         descriptor = int(call.arguments.partition("<")[0], 0)
-        opened = task.table.opened.get(descriptor)
+        opened = self._known(call, task)
         if "F_DUPFD" in call.arguments:
             task.table.put(call.result, opened, closing="CLOEXEC" in call.arguments)
         elif opened is not None and "F_SETFL" in call.arguments:
@@ -199,17 +197,22 @@ class _Follower:
         opened = self._opened(call, task)
         if opened is not None:
             opened.offset = call.result
+            opened.doubtful = opened.readable and call.result < self.tree.size(opened.file)
+
+    def _known(self, call: Call, task: Task) -> OpenFile | None:
+        """What the first descriptor of the arguments leads to, if it lies below the location.
+
+        The path beside it counts: without reads, it is not seen when a descriptor is closed.
+        """
+        found = DESCRIPTOR.match(call.arguments)
+        if found is None or not (found[2] + "\\x2f").startswith(self._mark + "\\x2f"):
+            return None
+        return task.table.opened.get(int(found[1], 0))
 
     def _opened(self, call: Call, task: Task) -> OpenFile | None:
-        """What the first descriptor of the arguments leads to, if it lies below the location."""
-        found = _DESCRIPTOR.match(call.arguments)
-        if found is None or not found[2].startswith(self._mark):
-            return None
-        if found[2] != self._mark and not found[2].startswith(self._mark + "\\x2f"):
-            return None
-        opened = task.table.opened.get(int(found[1], 0))
-        name = os.fsdecode(plain(found[2]))
-        if opened is None and not passed_over(name):
+        """The same; what is used and was not seen to be opened hides the rest."""
+        opened = self._known(call, task)
+        if opened is None and (name := self._below(call.arguments)) and not passed_over(name):
             self._hide(f"{name} was used and no traced call opened it")
         return opened
 
@@ -225,21 +228,22 @@ class _Follower:
             return
         data = self._written(call)
         end = self.tree.size(opened.file)
-        explicit = _explicit_offset(call)
+        explicit = explicit_offset(call)
         if opened.append or "RWF_APPEND" in call.arguments:
             offset = end
         else:
             offset = opened.offset if explicit is None else explicit
         if explicit is None:
+            readable = opened.readable and not opened.append
+            self.unsure |= not self._reads and readable and (opened.doubtful or offset < end)
             opened.offset = offset + call.result
+            opened.doubtful = readable and opened.offset < end
         self.tree.write(opened.file, offset, data, task.client)
         if opened.synced or "RWF_DSYNC" in call.arguments or "RWF_SYNC" in call.arguments:
             self.tree.sync(opened.file, task.client)
 
     def _written(self, call: Call) -> bytes:
-        pattern = _BASE if call.name in ("writev", "pwritev", "pwritev2") else _TEXT
-        parts = pattern.findall(call.arguments)
-        data = b"".join(plain(text) for text, _ in parts)[: call.result]
+        data = sent(call)[: call.result]
         if len(data) < call.result:
             self._hide("it wrote more in one call than a trace shows")
         return data
@@ -276,10 +280,10 @@ class _Follower:
             self.tree.resize(opened.file, end, task.client)
 
     def _copy(self, call: Call, task: Task) -> None:
+        ours = self._mark in call.arguments
+        self.unsure |= not self._reads and ours and "NULL" in call.arguments
         copied = self._copies.of(call, task)
         if copied.into is None:
-            if self._mark in call.arguments and not copied.outward:
-                self._opened(call, task)  # tells what is not known
             return
         if copied.data is None:
             self._hide("it copies from files elsewhere, which can no longer be read")
@@ -300,7 +304,7 @@ class _Follower:
     def _map(self, call: Call, _: Task) -> None:
         if "PROT_WRITE" not in call.arguments or "MAP_SHARED" not in call.arguments:
             return
-        found = _DESCRIPTOR.search(call.arguments)
+        found = DESCRIPTOR.search(call.arguments)
         name = self._below(call.arguments) if found else None
         if name and not passed_over(name):
             self._hide(f"it writes {name} through a memory mapping, which cannot be traced")
@@ -345,7 +349,7 @@ class _Follower:
 
     def _go(self, call: Call, task: Task) -> None:
         if call.name == "fchdir":
-            found = _DESCRIPTOR.match(call.arguments)
+            found = DESCRIPTOR.match(call.arguments)
             if found:
                 task.folder.path = os.fsdecode(plain(found[2]))
         else:
@@ -353,20 +357,20 @@ class _Follower:
 
     def _names(self, call: Call, task: Task) -> tuple[str | None, ...]:
         """The names below the location that the call is about, None for those elsewhere."""
-        count = len(_TEXT.findall(call.arguments))
+        count = len(TEXT.findall(call.arguments))
         return tuple(self._inside(self._path(call, task, at)) for at in range(count))
 
     def _path(self, call: Call, task: Task, at: int) -> str:
         """The path in the text at this place, from the folder whose descriptor stands before."""
-        text = [*_TEXT.finditer(call.arguments)][at]
+        text = [*TEXT.finditer(call.arguments)][at]
         before = call.arguments[: text.start()].removesuffix(", ").rpartition(", ")[2]
-        found = _DESCRIPTOR.match(before)
+        found = DESCRIPTOR.match(before)
         folder = os.fsdecode(plain(found[2])) if found else task.folder.path
         return posixpath.normpath(posixpath.join(folder, os.fsdecode(plain(text[1]))))
 
     def _below(self, text: str) -> str | None:
         """The name below the location that the first descriptor of the text leads to."""
-        found = _DESCRIPTOR.search(text)
+        found = DESCRIPTOR.search(text)
         return self._inside(os.fsdecode(plain(found[2]))) if found else None
 
     def _inside(self, path: str) -> str | None:
@@ -376,13 +380,3 @@ class _Follower:
             if path.startswith(root + "/"):
                 return path[len(root) + 1 :]
         return None
-
-
-def _explicit_offset(call: Call) -> int | None:
-    if call.name == "pwrite64":
-        return int(call.arguments.rpartition(", ")[2], 0)
-    if call.name in ("pwritev", "pwritev2"):
-        found = _AFTER_VECTOR.search(call.arguments)
-        offset = int(found[1]) if found else -1
-        return None if offset < 0 else offset
-    return None

@@ -20,7 +20,7 @@ from typing import IO
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.faults.recording import CannotTrace
-from sessionproof.faults.strace import command, reason_of
+from sessionproof.faults.strace import CALLS, READS, command, reason_of
 
 _PROGRAM = Path(__file__).with_name("launch_main.py")
 _START_S = 30.0  # until the launcher has forked; only a tracer that hangs takes longer
@@ -102,8 +102,13 @@ class Tracer:
     why it is not.
     """
 
-    def __init__(self, argv: Sequence[str], processes: int, *, trace: Path, words: Path) -> None:
-        """``trace`` and ``words`` are files for the calls, and for what strace itself says."""
+    def __init__(
+        self, argv: Sequence[str], processes: int, *, trace: Path, words: Path, reads: bool
+    ) -> None:
+        """``trace`` and ``words`` are files for the calls, and for what strace itself says.
+
+        ``reads``: whether reads are traced, too.
+        """
         self.broken = ""
         self._words = words
         self._turn = threading.Lock()
@@ -111,8 +116,16 @@ class Tracer:
         self._ready: list[LaunchedProcess] = []
         self.processes: list[LaunchedProcess] = []
         theirs = [self._made_pipes() for _ in range(processes)]
+        listed = (*CALLS, *READS) if reads else CALLS
         request = json.dumps({"argv": [*argv], "processes": theirs})
-        started = [*command(trace), sys.executable, "-I", "-S", str(_PROGRAM), request]
+        started = [
+            *command(trace, calls=listed),
+            sys.executable,
+            "-I",
+            "-S",
+            str(_PROGRAM),
+            request,
+        ]
         flat = [descriptor for pipes in theirs for descriptor in pipes]
         environment = {"UV_USE_IO_URING": "0", **os.environ}  # node's way to be seen
         try:

@@ -8,8 +8,10 @@ session that they share is read, so that its order is known.
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -57,15 +59,43 @@ def record(
     reason = why_not()
     if reason is not None:
         raise CannotTrace(reason)
-    root = folder / FILES
+    for reads in (False, True):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder / FILES)
+        done = _done(store, programs, folder, {*sessions}, deadline_s, reads=reads)
+        if not done.followed.unsure:
+            break
+    made = _recording(store, done, folder)
+    save(made)
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    clients: Sequence[Client]
+    followed: Followed
+    asked: Sequence[Asked]
+    orders: _Orders
+
+
+def _done(
+    store: StoreUnderTest,
+    programs: Sequence[Program],
+    folder: Path,
+    shared: set[str],
+    deadline_s: float,
+    *,
+    reads: bool,
+) -> _Done:
+    root, trace = folder / FILES, folder / _TRACE
     root.mkdir(parents=True)
-    trace = folder / _TRACE
     deadlines = _within(store.deadlines, deadline_s)
     names = Names(_PREFIX, by_store=store.claims.session_ids == "store", ids=None)
     number = sum(1 + sum(isinstance(one, Reopen) for one in program) for program in programs)
+    argv = command_of(store.spec.name)
+    tracer = Tracer(argv, number, trace=trace, words=folder / _WORDS, reads=reads)
     try:
-        argv = command_of(store.spec.name)
-        with Tracer(argv, number, trace=trace, words=folder / _WORDS) as tracer:
+        with tracer:
             clients = [
                 Client(
                     at, name=store.spec.name, tracer=tracer, location=Location(root),
@@ -74,7 +104,7 @@ def record(
                 for at in range(len(programs))
             ]  # fmt: skip
             tracer.prepare(min(number, 2))
-            asked, orders = _carried_out(clients, programs, {*sessions}, deadline_s)
+            asked, orders = _carried_out(clients, programs, shared, deadline_s)
         if tracer.broken:
             raise CannotTrace(tracer.broken)
         pipes = {one.pipe: client.number for client in clients for one in client.processes}
@@ -82,13 +112,11 @@ def record(
         with trace.open(encoding="ascii", errors="replace") as lines:
             followed = follow(
                 calls(lines), root=root, started_in=Path.cwd(), pipes=pipes, clients=pids,
-                data=folder / DATA,
+                data=folder / DATA, reads=reads,
             )  # fmt: skip
     finally:
         trace.unlink(missing_ok=True)
-    made = _recording(store, clients, followed, asked, orders, folder)
-    save(made)
-    return made
+    return _Done(clients=clients, followed=followed, asked=asked, orders=orders)
 
 
 def _within(deadlines: Deadlines, most_s: float) -> Deadlines:
@@ -170,24 +198,18 @@ def _orders(clients: Sequence[Client], shared: set[str], asked: list[Asked], beg
     return orders
 
 
-def _recording(
-    store: StoreUnderTest,
-    clients: Sequence[Client],
-    followed: Followed,
-    asked: Sequence[Asked],
-    orders: Mapping[int, tuple[str, ...]],
-    folder: Path,
-) -> Recording:
+def _recording(store: StoreUnderTest, done: _Done, folder: Path) -> Recording:
+    followed, clients = done.followed, done.clients
     hidden = followed.hidden
     if not hidden and any(
         answer[1] >= len(followed.answers[answer[0]])
-        for one in asked
+        for one in done.asked
         for answer in (*one.after, *([one.answered] if one.answered else []))
     ):
         hidden = "it does not write its answers itself, so that their order is not known"
     acts = [
-        _acted(one, {} if hidden else followed.answers, orders.get(at, ()))
-        for at, one in enumerate(asked)
+        _acted(one, {} if hidden else followed.answers, done.orders.get(at, ()))
+        for at, one in enumerate(done.asked)
     ]
     end = len(followed.changes)
     return Recording(

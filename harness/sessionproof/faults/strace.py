@@ -13,16 +13,19 @@ _WAIT_S = 20.0  # for a program that ends at once; only a tracer that hangs take
 _TEXT_BYTES = 32 * 1024 * 1024  # the longest single write that is seen whole
 _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 
-# What changes files or their names, what moves an offset, and what makes or ends descriptors.
+# What changes files or their names, what sets an offset, and what makes descriptors.
 CALLS = (
-    "open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "fcntl",
-    "read", "readv", "lseek", "write", "writev", "pwrite64", "pwritev", "pwritev2",
-    "truncate", "ftruncate", "fallocate", "copy_file_range", "sendfile", "splice", "ioctl",
+    "open", "openat", "openat2", "creat", "dup", "dup2", "dup3", "fcntl",
+    "lseek", "write", "writev", "pwrite64", "pwritev", "pwritev2",
+    "truncate", "ftruncate", "fallocate", "copy_file_range", "sendfile", "splice",
     "fsync", "fdatasync", "sync", "syncfs",
     "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat",
     "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir",
     "mmap", "io_uring_setup", "chdir", "fchdir", "clone", "clone3", "fork", "vfork", "execve",
 )  # fmt: skip
+# What moves offsets without a word of where to, and whose descriptors these are. A program that
+# starts does little else, so this costs most of the time of a trace, and few stores need it.
+READS = ("read", "readv", "close", "close_range", "ioctl")
 # Their numbers are enough: what is read is not wanted, and would be most of the trace.
 _BARE = ("read", "readv", "close", "close_range")
 
@@ -71,8 +74,8 @@ def _remedy() -> str:
 def _options(trace: Path, calls: Sequence[str]) -> list[str]:
     return [
         "-f", "-y", "-xx", "-qq", "-s", str(_TEXT_BYTES), "-e", "signal=none",
-        "-e", f"raw={','.join(_BARE)}", "-e", f"trace={','.join('?' + call for call in calls)}",
-        "-o", str(trace),
+        "-e", f"trace={','.join('?' + call for call in calls)}", "-o", str(trace),
+        *(("-e", f"raw={','.join(_BARE)}") if {*_BARE} <= {*calls} else ()),
     ]  # fmt: skip
 
 
@@ -86,7 +89,13 @@ def _tried(found: str) -> tuple[str | None, tuple[str, ...]]:
     for more in (("--seccomp-bpf",), ()):
         try:
             ended = subprocess.run(
-                [found, *more, *_options(Path("/dev/null"), CALLS), sys.executable, "--version"],
+                [
+                    found,
+                    *more,
+                    *_options(Path("/dev/null"), (*CALLS, *READS)),
+                    sys.executable,
+                    "--version",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
