@@ -15,6 +15,8 @@ from sessionproof.faults.saving import save
 from sessionproof.faults.states import KILL, State
 
 APPENDS = 3
+CLOCK = [0.0]
+"""What time it is for slow stores."""
 
 
 class Lines:
@@ -121,6 +123,22 @@ class NumbersAnew(Lines):
         torn = self.torn()
         receipt = super().append(session_id, messages)
         return Receipt(seqs=[1]) if torn else receipt
+
+
+class SlowToOpen(Lines):
+    """A torn line is thought about for long."""
+
+    def opened_torn(self):
+        """Let time pass."""
+        CLOCK[0] += 60.0
+
+
+class SlowAlways(Lines):
+    """Opening takes long, on any files."""
+
+    def __init__(self, location):
+        super().__init__(location)
+        CLOCK[0] += 60.0
 
 
 class DiesOpening(Lines):

@@ -5,8 +5,11 @@ import surviving_stores
 from surviving_stores import Lines, recording_of, states_of
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.lookup import find_store
+from sessionproof.trials import survival
 from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.profiles import Deadlines
 
 PATIENT_S = 60.0
 BRIEF_S = 4.0  # for calls that never end
@@ -99,3 +102,17 @@ def test_a_store_that_never_opens_is_no_matter_of_crashes(tmp_path):
     recording = recording_of(type("Gone", (Lines,), {}), tmp_path / "recording")
     with pytest.raises(CannotOpen, match="no attribute"):
         judged_all(recording)
+
+
+@pytest.mark.parametrize(("name", "late"), [("SlowToOpen", True), ("SlowAlways", False)])
+def test_opening_is_late_beside_an_empty_location(tmp_path, monkeypatch, name, late):
+    """Opening that is slow after a crash alone is a flaw; on a machine where all is slow, none."""
+    monkeypatch.setattr(survival, "monotonic_s", lambda: surviving_stores.CLOCK[0])
+    recording = recording_of(getattr(surviving_stores, name), tmp_path / "recording")
+    judge = survival.Survival(
+        find_store(recording.store), recording, parent=tmp_path, deadlines=Deadlines()
+    )
+    torn = next(state for state in states_of(recording) if state.cut is not None)
+    survived = judge.survived(torn)
+    assert survived.opened_s == 60.0
+    assert [flaw.anomaly for flaw in survived.flaws] == [Anomaly.STUCK] * late
