@@ -12,14 +12,16 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.operations import Program, session_of
+from sessionproof.contract.operations import Program, Reopen, session_of
 from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Kind
 from sessionproof.faults.models import chosen
@@ -29,7 +31,7 @@ from sessionproof.faults.saving import load
 from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
 from sessionproof.trials.crash_looks import Explored, Look, Wrong, keep, kept
 from sessionproof.trials.rounds import parent_of
-from sessionproof.trials.single import Trial
+from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.trials.survival import Survived
 from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.crash_programs import crash_pair, crash_program
@@ -42,6 +44,9 @@ _ALONE = 0.7  # of the states: those of one client; the rest are those of two
 _PASSES = 8  # so that each point of the program is seen early
 _LEAST = 60  # states of each claimed model, however slow the store
 _WORKERS_MOST = 8
+_RECORD_S = 30.0  # what recording takes at most, beside opening
+_PART = 0.5  # of a test's deadline, for all exploring in it
+_LOOK_S = 0.05
 _UNRECORDED = "unrecorded.txt"
 
 COVERED: Mapping[str, tuple[str, ...]] = {
@@ -66,9 +71,28 @@ def explored(trial: Trial, models: Sequence[str]) -> tuple[Explored, ...]:
     """What crashes under these models showed: of one client, and of two where they are claimed."""
     folder = parent_of(trial) / f"crashes-{_key(trial)}"
     folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(trial, folder / "lock"):
         return tuple(_explored(trial, one, models) for one in _subjects(trial, folder))
+
+
+@contextmanager
+def _alone(trial: Trial, file: Path) -> Iterator[None]:
+    """One worker at a time; raises CouldNotTell when another one takes too long."""
+    with file.open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if _left_s(trial) <= 0:
+                    raise CouldNotTell("another test explores the crashes, and is slow") from None
+                time.sleep(_LOOK_S)
+        yield
+
+
+def _left_s(trial: Trial) -> float:
+    """Seconds that exploring may still take, so that the test's own deadline is not met."""
+    return trial.started_s + _PART * trial.profile.deadlines.test_s - monotonic_s()
 
 
 def _key(trial: Trial) -> str:
@@ -115,7 +139,7 @@ def _recorded(trial: Trial, subject: _Subject) -> Recording | str:
     if not why.exists():
         shutil.rmtree(subject.folder, ignore_errors=True)  # of a worker that was ended
         try:
-            reason = unusable(recorded(trial.store, subject.programs, folder))
+            reason = unusable(recorded(trial.store, subject.programs, folder, _left_s(trial)))
         except CannotTrace as error:
             reason = str(error)
         subject.folder.mkdir(exist_ok=True)
@@ -123,28 +147,30 @@ def _recorded(trial: Trial, subject: _Subject) -> Recording | str:
     return why.read_text("utf-8") or load(folder)
 
 
-def recorded(store: StoreUnderTest, programs: Sequence[Program], folder: Path) -> Recording:
-    """The programs carried out below a folder, and what they changed; raises CannotTrace."""
+def recorded(
+    store: StoreUnderTest, programs: Sequence[Program], folder: Path, most_s: float = _RECORD_S
+) -> Recording:
+    """The programs carried out below a folder, and what they changed; raises CannotTrace.
+
+    After ``most_s`` seconds nothing more is asked for.
+    """
     named = {session_of(step) for program in programs for step in program} - {""}
-    return record(
-        store, programs, folder=folder, sessions=sorted(named),
-        deadline_s=store.deadlines.operation_s,
-    )  # fmt: skip
+    deadline_s = max(1.0, min(most_s, _RECORD_S))
+    return record(store, programs, folder=folder, sessions=sorted(named), deadline_s=deadline_s)
 
 
 def unusable(made: Recording) -> str:
     """Why a recording shows nothing of crashes; empty if it does."""
     if made.hidden:
         return made.hidden
-    kinds = made.changes.rows["kind"]
-    if not (kinds == Kind.ANSWERED).any():
-        return "the store did not open in time while it was traced"
     failures = [act.outcome.failure for act in made.acts if act.outcome.failure is not None]
     said = f": {failures[0].type}: {failures[0].text}" if failures else ""
+    if made.acts and isinstance(made.acts[0].operation, Reopen):
+        return f"the store did not open while it was traced{said}"
     done = sum(act.outcome.type == "ok" for act in made.acts)
     if 2 * done < len(made.acts):
         return f"{done} of {len(made.acts)} operations succeeded while it was traced{said}"
-    if not (kinds == Kind.WRITTEN).any():
+    if not (made.changes.rows["kind"] == Kind.WRITTEN).any():
         return "the store wrote no file below its location, so no crash of its files can be made"
     return ""
 
@@ -169,7 +195,10 @@ def _look(trial: Trial, made: Recording, model: str, part: float) -> Look:
             points[survived.state.point] += 1
             wrong += [Wrong(survived.state, survived.flaws)] if survived.flaws else []
             patient = points.total() < least
-            if monotonic_s() - start_s > (trial.profile.patience_s if patient else limit_s):
+            spent_s = monotonic_s() - start_s
+            if survived.hung or spent_s > (trial.profile.patience_s if patient else limit_s):
+                break
+            if _left_s(trial) <= 0:
                 break
     except CannotOpen as error:
         return Look(model, existing, why=f"an empty location is not opened: {error}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import AppendWithState, SetState, messages_of
+from sessionproof.contract.operations import AppendWithState, SetState
 from sessionproof.faults.images import image_of
 from sessionproof.faults.recording import Recording
 from sessionproof.oracle.model import Session
@@ -23,7 +23,11 @@ from sessionproof.scripts.expressions import message as written
 from sessionproof.trials.crash_again import Shown, asked
 from sessionproof.trials.single import Trial
 from sessionproof.trials.survival_recorded import timeline_of
+from sessionproof.workload.sessions import needs_create
+from sessionproof.workload.texts import said
 
+_TEXT, _FRESH = "after the crash", "after-crash"
+_LATE_US = 4_000_000_000_000_000
 _ANSWER_S = 20.0  # what a script waits at most for a call that hung
 
 
@@ -70,7 +74,7 @@ def _checks(trial: Trial, shown: Shown) -> Iterator[str]:
             for name in about:
                 yield from _counter_lines(trial, ids[name])
         case "going on":
-            yield from _further_lines(trial, shown, ids, about)
+            yield from _further_lines(trial, ids, about)
         case _:
             raise Unwritable(f"what is wrong with the {flaw.aspect} takes more than a few lines")
 
@@ -171,31 +175,34 @@ def _counter_lines(trial: Trial, session_id: str) -> Iterator[str]:
 
 
 def _further_lines(
-    trial: Trial,
-    shown: Shown,
-    ids: Mapping[str, str],
-    about: Mapping[str, Sequence[Session | None]],
+    trial: Trial, ids: Mapping[str, str], about: Mapping[str, Sequence[Session | None]]
 ) -> Iterator[str]:
     """That it takes another message, and has it when it is opened once more."""
-    name = next((one for one, sessions in about.items() if any(sessions)), None)
-    if name is None:
-        raise Unwritable("no session is there to go on with")
-    where = expression(ids[name])
-    sample = written(_sample(shown), content=expression("after the crash"))
-    yield f"before = [m.content for m in store.read({where})]"
-    yield f"store.append({where}, [{sample}])"
+    there = [name for name, sessions in about.items() if all(map(_is_there, sessions))]
+    where = expression(ids[there[0]]) if there else repr(_FRESH)
+    if not there and needs_create(trial.claims, trial.capabilities):
+        given = "" if trial.claims.session_ids == "store" else where
+        yield f"fresh = store.create({given})"
+        where = "fresh"
+    yield "before = []"
+    yield "with suppress(NotFound):"
+    yield f"    before = [m.content for m in store.read({where})]"
+    yield f"store.append({where}, [{written(_sample(trial))}])"
     yield "store.close()"
     yield "store = open_store(location)"
     yield f"seen = [m.content for m in store.read({where})]"
-    kept = "before + ['after the crash']"
+    kept = f"before + [{_TEXT!r}]"
     limit = trial.claims.limits.retention
-    yield f"assert seen == ({kept}){'' if limit is None else f'[-{limit}:]'}, seen"
+    yield f"assert seen == {kept if limit is None else f'({kept})[-{limit}:]'}, seen"
 
 
-def _sample(shown: Shown) -> Message:
-    """A message with a text, of those that were sent."""
-    sent = (message for act in shown.recording.acts for message in messages_of(act.operation))
-    sample = next((one for one in sent if isinstance(one.content, str)), None)
+def _is_there(session: Session | None) -> bool:
+    return session is not None and bool(session.messages or session.made)
+
+
+def _sample(trial: Trial) -> Message:
+    """A message with a text that the store takes, later than all others."""
+    sample = next((one for one in trial.words.samples if isinstance(one.content, str)), None)
     if sample is None:
-        raise Unwritable("no message with a text was sent")
-    return sample
+        raise Unwritable("no message with a text can be sent")
+    return said(sample, _TEXT, at_us=_LATE_US if trial.claims.order == "timestamp" else None)
