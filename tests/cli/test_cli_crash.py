@@ -50,7 +50,7 @@ def run():
     def command(*words, cwd=None):
         ended = subprocess.run(
             [sys.executable, "-m", "sessionproof", "crash", *map(str, words)],
-            check=False, capture_output=True, encoding="utf-8", timeout=120, cwd=cwd,
+            check=False, capture_output=True, encoding="utf-8", timeout=600, cwd=cwd,
             env={**os.environ, "COLUMNS": "140"},
         )  # fmt: skip
         return ended.returncode, ended.stdout, ended.stderr
