@@ -31,6 +31,7 @@ from sessionproof.faults.syscalls import numbers
 from sessionproof.host.client import HostedStore
 
 _MAIN = "sessionproof.faults.trapped_main"
+_GRACE_S = 5.0
 _NUMBER = struct.Struct("i")
 _START_S = 60.0  # for a process to start and import, on a machine however busy
 
@@ -171,9 +172,11 @@ class _Forks:
     def close(self) -> None:
         """End it; its children end with it."""
         self._control.close()
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE_S)
+        if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            self._process.wait()
 
 
 class _Fork:

@@ -55,7 +55,9 @@ class _Forks:
     def __init__(self, name: str, control: socket.socket) -> None:
         self._name = name
         self._control = control
-        self._told: dict[int, int] = {}  # who is told of the end of a child, by its pid
+        self._told: dict[int, int] = {}  # children by the pipe that tells of their end
+        self._ended: set[int] = set()  # those pipes that have told it
+        self._poll = select.poll()
         self._woken, self._wake = os.pipe()
         for end in (self._woken, self._wake):
             os.set_blocking(end, False)
@@ -64,19 +66,22 @@ class _Forks:
 
     def serve(self) -> None:
         """Until the harness has gone."""
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
+        self._poll.register(self._control, select.POLLIN)
+        self._poll.register(self._woken, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
-            if self._woken in ready:
-                os.read(self._woken, 4096)
-                self._bury()
-            if self._control.fileno() in ready:
-                line, pipes, _, _ = socket.recv_fds(self._control, _REQUEST_BYTES, 4)
-                if not line:
-                    return
-                self._fork(json.loads(line), pipes)
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._woken:
+                    os.read(self._woken, 4096)
+                    self._tell()
+                elif descriptor != self._control.fileno():
+                    self._bury(descriptor)
+                else:
+                    line, pipes, _, _ = socket.recv_fds(self._control, _REQUEST_BYTES, 4)
+                    if not line:
+                        for told in [*self._told]:
+                            self._bury(told)
+                        return
+                    self._fork(json.loads(line), pipes)
 
     def _fork(self, request: dict[str, Any], pipes: list[int]) -> None:
         sys.stdout.flush()
@@ -87,17 +92,31 @@ class _Forks:
         *ends, told = pipes
         for end in ends:
             os.close(end)
-        self._told[pid] = told
-        os.write(told, struct.pack("i", pid))
+        self._told[told] = pid
+        self._poll.register(told, 0)  # that nobody reads any more is told all the same
+        with contextlib.suppress(BrokenPipeError):
+            os.write(told, struct.pack("i", pid))
 
-    def _bury(self) -> None:
-        for pid, told in [*self._told.items()]:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended == pid:
-                with contextlib.suppress(BrokenPipeError):  # nobody asks any more
-                    os.write(told, struct.pack("i", os.waitstatus_to_exitcode(status)))
-                os.close(told)
-                del self._told[pid]
+    def _tell(self) -> None:
+        """Say how children ended. Their numbers stay theirs as long as somebody may use them."""
+        for told, pid in self._told.items():
+            how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            ended = None if told in self._ended else os.waitid(os.P_PID, pid, how)
+            if ended is not None:
+                self._ended.add(told)
+                exited = ended.si_code == os.CLD_EXITED
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(told, struct.pack("i", ended.si_status * (1 if exited else -1)))
+
+    def _bury(self, told: int) -> None:
+        """Nobody asks for this child any more."""
+        self._poll.unregister(told)
+        os.close(told)
+        self._ended.discard(told)
+        pid = self._told.pop(told)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
     def _host(self, request: dict[str, Any], pipes: list[int]) -> NoReturn:
         """In the child: be the host; never returns."""
@@ -108,7 +127,7 @@ class _Forks:
             os.setsid()
             ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
             self._control.close()
-            for told in self._told.values():
+            for told in self._told:
                 os.close(told)
             os.close(self._woken)
             os.close(self._wake)
@@ -165,6 +184,7 @@ def main() -> None:
         find_store(arguments.store)
     control.send(b"ready")
     _Forks(arguments.store, control).serve()
+    os._exit(0)  # nothing of the store is open here: its modules need not be taken down
 
 
 if __name__ == "__main__":

@@ -1,0 +1,194 @@
+"""System calls that are made to fail, and healed."""
+
+import errno
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sessionproof.contract.errors import Refused
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import find_store
+from sessionproof.contract.message import Message
+from sessionproof.faults import injection, syscalls
+from sessionproof.faults.injection import CannotInject, Injector, Setting, why_not
+from sessionproof.faults.listening import Rule
+from sessionproof.faults.syscalls import Sort
+from sessionproof.host.client import ProcessEnded, Unexpected, python_store_command
+
+HERE = Path(__file__).parent
+ONE = [Message("user", "x")]
+can = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """The stores of ``writing_stores`` are found by name, also in other processes."""
+    monkeypatch.syspath_prepend(HERE)
+
+
+@pytest.fixture
+def opened(tmp_path, importable):
+    """Open a store by its name: an injector, and the store."""
+    open_now = []
+
+    def opened(name="writing_stores:Plain", *, command=False, setting=None):
+        name = f"cmd:{shlex.join(python_store_command(name))}" if command else name
+        injector = Injector(find_store(name))
+        open_now.append(injector)
+        if setting is not None:
+            injector.setting = setting
+        store = injector.spec.open(Location(tmp_path))
+        open_now.append(store)
+        return injector, store
+
+    yield opened
+    for one in reversed(open_now):
+        if isinstance(one, Injector):
+            one.__exit__(None, None, None)
+        else:
+            one.kill()
+
+
+def rule(*sorts, nth=1, error=errno.EIO, stays=False):
+    """A rule for these sorts."""
+    return Rule(sorts=frozenset(sorts), nth=nth, error=error, stays=stays)
+
+
+@can
+@pytest.mark.parametrize(
+    ("name", "command"), [("Plain", False), ("FromAThread", False), ("Plain", True)]
+)
+def test_a_call_fails_once_and_is_healed(opened, tmp_path, name, command):
+    """In the store's own thread, in another one, and in the process of a command."""
+    injector, store = opened(f"writing_stores:{name}", command=command)
+    injector.watch(tmp_path, rule(Sort.WRITE))
+    with pytest.raises(Unexpected, match="Input/output error"):
+        store.append("s", ONE)
+    store.append("s", ONE)
+    met = injector.met()
+    assert [call.failed for call in met.calls if call.sort is Sort.WRITE] == [True, False]
+    assert [one.content for one in store.read("s")] == ["x"]
+    store.close()
+
+
+@can
+def test_a_program_that_the_store_starts_is_listened_to(opened, tmp_path):
+    """The filter is inherited by whatever is started."""
+    injector, store = opened("writing_stores:FromAChild")
+    injector.watch(tmp_path, rule(Sort.WRITE))
+    with pytest.raises(Unexpected, match="could not write"):
+        store.append("s", ONE)
+    assert len(injector.met().failed) == 1
+    assert not store.read("s")
+
+
+@can
+def test_a_full_disk_stays_full_until_it_is_healed(opened, tmp_path):
+    """From the chosen call on each call of these sorts fails; others are made."""
+    injector, store = opened()
+    injector.watch(tmp_path, rule(Sort.WRITE, nth=2, error=errno.ENOSPC, stays=True))
+    store.append("s", ONE)
+    for _ in range(2):
+        with pytest.raises(Unexpected, match="No space left"):
+            store.append("s", ONE)
+    injector.heal()
+    store.append("s", ONE)
+    met = injector.met()
+    assert [call.sort for call in met.failed] == [Sort.WRITE] * 2
+    assert len(store.read("s")) == 2
+
+
+@can
+def test_all_sorts_of_calls_are_seen_with_their_files(opened, tmp_path):
+    """Relative names, names by folders, lists of buffers: each is known by its path."""
+    injector, store = opened("writing_stores:InManyWays")
+    injector.watch(tmp_path)
+    store.append("s", ONE)
+    seen = [
+        (call.name.removesuffix("at2").removesuffix("at"), call.sort, call.path)
+        for call in injector.met().calls
+    ]
+    assert seen == [
+        ("mkdir", "make", "deep"),
+        ("open", "make", "deep/new"),
+        ("writev", "write", "deep/new"),
+        ("pwrite64", "write", "deep/new"),
+        ("ftruncate", "size", "deep/new"),
+        ("fdatasync", "sync", "deep/new"),
+        ("rename", "rename", "deep/new"),
+        ("link", "make", "newer"),
+        ("unlink", "remove", "newer"),
+        ("rmdir", "remove", "deep"),
+    ]
+
+
+@can
+def test_pages_of_a_failed_sync_are_known(opened, tmp_path):
+    """The file is named by its inode, the offset of an appending descriptor is its size."""
+    injector, store = opened()
+    store.append("s", [Message("user", "a" * 5000)])
+    injector.watch(tmp_path, rule(Sort.SYNC))
+    with pytest.raises(Unexpected):
+        store.append("s", ONE)
+    about = (tmp_path / "lines").stat()
+    assert injector.met().unsynced.lost == {(about.st_dev, about.st_ino): {1}}
+
+
+@can
+def test_files_elsewhere_are_not_touched_by_a_rule(opened, tmp_path):
+    """Calls about other folders are made, and new names there are noted."""
+    injector, store = opened()
+    (tmp_path / "watched").mkdir()
+    injector.watch(tmp_path / "watched", rule(*Sort, stays=True))
+    store.append("s", ONE)
+    met = injector.met()
+    assert not met.calls
+    assert tmp_path / "lines" in met.elsewhere
+
+
+@can
+def test_a_process_that_dies_of_an_error_is_told(opened, tmp_path):
+    """With its exit code, as that of any hosted store."""
+    injector, store = opened("writing_stores:Dies")
+    injector.watch(tmp_path, rule(Sort.SYNC))
+    with pytest.raises(ProcessEnded, match="exit code 3"):
+        store.append("s", ONE)
+    assert store.ended == "exit code 3"
+
+
+@can
+@pytest.mark.parametrize("command", [False, True])
+def test_processes_are_started_as_they_are_asked_for(opened, tmp_path, command):
+    """In another folder, with another home, and bound by permissions, also for root."""
+    setting = Setting(folder=tmp_path, environment={"HOME": "/nowhere"}, rights=False)
+    _, store = opened("writing_stores:Printing", command=command, setting=setting)
+    store.append("s", ONE)
+    store.close()
+    told = store.stderr_tail()
+    assert f"{tmp_path} /nowhere" in told
+    effective = int(told.partition("CapEff:")[2].removeprefix("\\t").split()[0], 16)
+    assert not effective & 0b110
+
+
+@can
+def test_no_process_is_left(importable, tmp_path):
+    """Whoever forks takes its children along, however they were left."""
+    with Injector(find_store("writing_stores:Plain")) as injector:
+        store = injector.spec.open(Location(tmp_path))
+    with pytest.raises(Refused, match="SIGKILL"):
+        store.read("s")
+    with pytest.raises(ProcessLookupError):
+        os.kill(store.pid, 0)
+
+
+def test_where_calls_are_not_known_the_reason_is_told(monkeypatch):
+    """In one line, with the remedy."""
+    monkeypatch.setattr(syscalls.platform, "machine", lambda: "z80")
+    why_not.cache_clear()
+    try:
+        with pytest.raises(CannotInject, match="use x86_64 or aarch64"):
+            injection._started([])
+    finally:
+        why_not.cache_clear()
