@@ -13,6 +13,7 @@ from tempfile import mkdtemp
 from sessionproof.checks.counters import FACTS, count_counters, judge_counters
 from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import (
     Append,
     AppendWithState,
@@ -39,6 +40,8 @@ from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 _ALL = frozenset(Sort)
 _SPACE = frozenset({Sort.WRITE, Sort.SIZE, Sort.MAKE})
 _AGAIN = 3
+_EACH_MANNER = 12  # experiments in which each manner of failure comes
+_SHARES_MOST = 8
 _APPENDS = (Append, AppendWithState)
 _LOST = (Anomaly.LOST_MESSAGE, Anomaly.LOST_SESSION, Anomaly.TORN_BATCH)
 
@@ -117,7 +120,12 @@ def _each(trial: Trial, row: _Row, bench: Bench, *, full_disk: bool) -> None:
     points = [*_full_disks(fitting)] if full_disk else _points(trial, bench, fitting)
     failed: Counter[str] = Counter()
     looks = tuple(look for look in row.looks if look.__name__.lower() in trial.capabilities)
-    for point in trial.within_time(points[: trial.profile.injected or None]):
+    start, chosen = monotonic_s(), points[: trial.profile.injected or None]
+    for number, point in enumerate(trial.within_time(chosen)):
+        slow = monotonic_s() - start > trial.profile.share_s * _SHARES_MOST
+        if slow and number >= _EACH_MANNER:
+            trial.notes.append(f"{number} of {len(chosen)} experiments: the store is slow")
+            break
         told = bench.tried(point.deed, point.rule, looks=looks)
         if not _met(told, full_disk=full_disk):
             continue
