@@ -11,6 +11,7 @@ import argparse
 import atexit
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import select
@@ -182,6 +183,8 @@ def main() -> None:
         sys.path[:] = arguments.path
     with contextlib.suppress(StoreNotFound):  # each host tells it when its location is opened
         find_store(arguments.store)
+    gc.collect()
+    gc.freeze()  # children share these pages as long as no collection writes to them
     control.send(b"ready")
     _Forks(arguments.store, control).serve()
     os._exit(0)  # nothing of the store is open here: its modules need not be taken down
