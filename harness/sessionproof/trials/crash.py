@@ -17,6 +17,7 @@ from sessionproof.trials.crash_looks import Explored, Look
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 
 _POWER = (POWER_ORDERED, POWER_STRICT)
+_SHOWN_LEAST = 1_000  # states of a run that shows what no claim covers
 _LOSSES = (Anomaly.LOST_MESSAGE, Anomaly.LOST_SESSION)
 
 
@@ -100,9 +101,15 @@ def _looks(found: Sequence[Explored]) -> Iterator[tuple[Recording, Look]]:
 
 
 def _shown(trial: Trial, row: Row) -> Sequence[str]:
-    """The models whose maps this row puts into the report, each row others."""
-    unclaimed = row.shown == (KILL,) and not trial.claims.at_least("durability", "power")
-    return (*row.shown, *_POWER) if unclaimed else row.shown
+    """The models whose maps this row puts into the report, each row others.
+
+    Those that are not claimed are left out of short runs: they decide nothing.
+    """
+    models = row.shown
+    if models == (KILL,) and not trial.claims.at_least("durability", "power"):
+        models = (*models, *_POWER)  # the row of power is not judged
+    short = 0 < trial.profile.states < _SHOWN_LEAST
+    return [one for one in models if not short or one in COVERED[trial.claims.durability]]
 
 
 def _evidence(row: Row, recording: Recording, look: Look) -> int:
@@ -129,12 +136,16 @@ def _spans(row: Row, recording: Recording) -> Iterator[tuple[int, int]]:
 
 
 def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence[str]) -> None:
-    """Note what was judged; raise CouldNotTell where nothing could be, or too little was."""
-    why = next((one.why for one in found if one.why), "")
-    if why:
-        raise CouldNotTell(why)
+    """Note what was judged; raise CouldNotTell where nothing could be, or too little was.
+
+    Two clients at once are further evidence: without them, those of one client count alone.
+    """
+    alone, *pairs = found
+    if alone.why:
+        raise CouldNotTell(alone.why)
+    trial.notes += [f"crashes of two clients at once: {one.why}" for one in pairs if one.why]
     for one in found:
-        last = one.recording.acts[-1].outcome if one.recording is not None else None
+        last = one.recording.acts[-1].outcome if one.recording and one.recording.acts else None
         if last is not None and last.type == "info" and last.failure is not None:
             trial.notes.append(f"recorded up to a call that did not succeed: {last.failure.text}")
     rest = 0
@@ -144,9 +155,11 @@ def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence
         trial.notes.append(f"{model}: {judged:,} of {existing:,} states were judged")
         rest += existing - judged
     examined, row = trial.examined[trial.guarantee.unit], trial.guarantee
-    if examined < row.least and ROWS[row.id].during is None:
+    # What is judged of single operations comes on top of what other tests of the row examine.
+    least = row.least if ROWS[row.id].during is None else 1
+    if examined < least:
         why = "the store is too slow for more" if rest else "there are no more"
-        raise CouldNotTell(f"{examined} {row.unit} of at least {row.least} were examined: {why}")
+        raise CouldNotTell(f"{examined} {row.unit} of at least {least} were examined: {why}")
 
 
 _COUNTS = ("judged", "existing")
