@@ -35,7 +35,7 @@ def says(*texts):
     return tuple(Message("user", text, tokens=2) for text in texts)
 
 
-def at_point(operations, point, shown, **options):
+def at_point(operations, point, shown, *, claims=CLAIMS, **options):
     """The flaws after a crash. The operation n runs from change 2n - 1 to its answer, 2n + 1."""
     acts = [
         Act(
@@ -46,7 +46,7 @@ def at_point(operations, point, shown, **options):
         )
         for number, operation in enumerate(operations)
     ]
-    return judge_survivors(shown, Timeline(acts, CLAIMS), point, **options)
+    return judge_survivors(shown, Timeline(acts, claims), point, **options)
 
 
 def reads(*texts, **more):
@@ -86,6 +86,14 @@ def test_messages(operations, point, texts, anomaly, method, lost):
     assert (flaw.method, flaw.lost, flaw.session) == (method, lost, "s0")
 
 
+def test_a_part_of_a_batch_is_lost_where_batches_are_not_whole():
+    """Without the claim of whole batches, one that lost its end is of an earlier time."""
+    claims = replace(CLAIMS, atomic_batches=False)
+    (flaw,) = at_point((AB, CD), 4, reads("a", "b", "c"), claims=claims)
+    assert (flaw.anomaly, flaw.method, flaw.lost) == (Anomaly.LOST_MESSAGE, "append", True)
+    assert at_point((AB, CD), 3, reads("a", "b", "c"), claims=claims) == ()
+
+
 def test_what_was_before_is_lost_where_changes_were():
     """An empty session is half of a replacement after a kill, and lost after a loss of power."""
     operations = (AB, Replace("s0", says("c")))
@@ -94,17 +102,17 @@ def test_what_was_before_is_lost_where_changes_were():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "anomaly", "aspect"),
+    ("outcome", "anomaly", "aspect", "lost"),
     [
-        (DEAD, Anomaly.UNREADABLE, "read"),
-        (UNKNOWN, Anomaly.LOST_MESSAGE, "messages"),
-        (HUNG, Anomaly.HANG, "read"),
+        (DEAD, Anomaly.UNREADABLE, "read", False),
+        (UNKNOWN, Anomaly.LOST_MESSAGE, "messages", True),
+        (HUNG, Anomaly.HANG, "read", False),
     ],
 )
-def test_reads_that_fail(outcome, anomaly, aspect):
+def test_reads_that_fail(outcome, anomaly, aspect, lost):
     """A read that raises is unreadable, one that knows no session has lost it."""
     (flaw,) = at_point((AB,), 2, Shown(reads={"s0": outcome}))
-    assert (flaw.anomaly, flaw.aspect) == (anomaly, aspect)
+    assert (flaw.anomaly, flaw.aspect, flaw.lost) == (anomaly, aspect, lost)
 
 
 def test_a_refusal_of_what_need_not_be_there_is_no_flaw():

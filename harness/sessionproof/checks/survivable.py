@@ -127,7 +127,7 @@ class Timeline:
             done = self.acts[at].done
             if done.outcome.type == "fail":
                 continue  # it took none, and was never to be seen
-            parts = [] if self.claims.atomic_batches else [*_parts(done.operation)]
+            parts = self._parts(at)
             following = []
             for one in lives:
                 told = _told(one.world, done, self.claims, believed=True)
@@ -139,6 +139,10 @@ class Timeline:
                     ]
             lives = following
         return lives
+
+    def _parts(self, at: int) -> list[Operation]:
+        """What a crash may leave of this operation where whole batches are not claimed."""
+        return [] if self.claims.atomic_batches else [*_parts(self.acts[at].done.operation)]
 
     @cached_property
     def _moments(self) -> tuple[_Moment, ...]:
@@ -165,10 +169,16 @@ class Timeline:
         lives = self._answered(last, at, believed=True) or self._answered(last, at, believed=False)
         lives = self._ordered(lives, at, pending)
         earlier = dict(last.earlier)
+        before = [life.world for life in last.lives]
+        parts = [
+            after
+            for world in before
+            for part in self._parts(at)
+            for after in _after(world, part, self.claims)
+        ]
         for name in self.sessions:
-            before = (life.world.get(name) for life in last.lives)
-            been = [*before, *earlier.get(name, ())]
-            earlier[name] = tuple(_distinct(been))
+            been = (world.get(name) for world in (*parts, *before))
+            earlier[name] = tuple(_distinct([*been, *earlier.get(name, ())]))
         return _Moment(place, lives, pending, (*last.answered, at), earlier)
 
     def _answered(self, last: _Moment, at: int, *, believed: bool) -> tuple[_Lived, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence, Set
+from dataclasses import replace
 
 from sessionproof.checks.flaws import Flaw, Shown, many, unreadable
 from sessionproof.checks.messages import Difference, Elsewhere, compare
@@ -72,7 +73,8 @@ def _content_flaw(
     sessions = values(survivable.worlds, name)
     if outcome.type != "ok":
         most = max(sessions, key=lambda session: len(session.messages))
-        return unreadable(name, outcome, len(most.messages))
+        flaw = unreadable(name, outcome, len(most.messages))
+        return replace(flaw, lost=flaw.aspect == "messages" and _once_unknown(name, survivable))
     seen: Sequence[Message] = outcome.value
     nearest = min(sessions, key=lambda one: _distance(one.messages, seen, claims.keeps))
     difference = compare(
@@ -96,6 +98,11 @@ def _content_flaw(
     wanted = f"{as_call(operation)} took effect whole or not at all: {difference.expected}"
     whole = Difference(anomaly, wanted, difference.seen)
     return _flaw(anomaly, name, whole, timeline, half, lost=False)
+
+
+def _once_unknown(name: str, survivable: Survivable) -> bool:
+    """Whether the session was not there at an earlier time."""
+    return any(one is None or one == NOTHING for one in survivable.earlier.get(name, ()))
 
 
 def _flaw(
