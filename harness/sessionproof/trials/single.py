@@ -79,9 +79,8 @@ Judged = Callable[[Program], tuple[Transcript, _Shown | None]]
 class Trial:
     """One test of one guarantee against one store.
 
-    ``examined`` counts evidence by unit; the guarantee's own unit decides. ``notes`` are
-    sentences for the report, ``measured`` what was measured for it. ``seed`` is the test's own,
-    ``run_seed`` that of the run, for what several tests share.
+    ``examined`` counts evidence by unit, the guarantee's own decides; ``notes`` are sentences for
+    the report, ``measured`` is for it. ``run_seed`` is for what the tests of a run share.
     """
 
     guarantee: Guarantee
