@@ -84,3 +84,10 @@ class InMemory(MemoryStore):
     """Nothing of it is in a file, whatever it claims."""
 
     claims = replace(MemoryStore.claims, durability="process")
+
+
+class AwaitedInPlace(InPlace):
+    """The same, whose reads are to be awaited."""
+
+    async def read(self, session_id):
+        return super().read(session_id)

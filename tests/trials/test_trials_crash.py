@@ -185,3 +185,10 @@ def test_the_record_carries_all_of_it(trial_of):
     trial = trial_of("DUR-01", f"{STORES}:InPlace")
     record = examine(crash.survives, trial, name="t", declared=True)
     assert json.loads(json.dumps(record_to_json(record)))["findings"][0]["crash"]["steps"]
+
+
+def test_what_answers_awaitables_is_awaited_in_the_script(trial_of):
+    """The script awaits what the store's methods answer, as others than the trial judged it."""
+    finding = broken(trial_of("DUR-01", f"{STORES}:AwaitedInPlace"))
+    assert any("await store.read(" in line for line in finding.script)
+    assert not any("await store.append(" in line for line in finding.script)

@@ -7,7 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import AppendWithState, SetState
+from sessionproof.contract.operations import (
+    Append,
+    AppendWithState,
+    Count,
+    Get,
+    GetState,
+    List,
+    Operation,
+    Read,
+    ReadLast,
+    SetState,
+    method_of,
+)
 from sessionproof.faults.images import image_of
 from sessionproof.faults.recording import Recording
 from sessionproof.oracle.model import Session
@@ -23,7 +35,7 @@ from sessionproof.scripts.expressions import message as written
 from sessionproof.trials.crash_again import Shown, asked
 from sessionproof.trials.single import Trial
 from sessionproof.trials.survival_recorded import timeline_of
-from sessionproof.workload.sessions import needs_create
+from sessionproof.workload.sessions import begin, needs_create
 from sessionproof.workload.texts import said
 
 _TEXT, _FRESH = "after the crash", "after-crash"
@@ -46,10 +58,26 @@ def script_lines(trial: Trial, shown: Shown) -> Sequence[str]:
             anomaly=str(flaw.anomaly),
             point=state.point,
             claims=None if trial.claims == _own_claims(trial) else trial.claims,
-            awaited=trial.store.awaited,
+            awaited=_awaited(trial),
             answer_s=min(_ANSWER_S, trial.store.deadlines.operation_s) if hangs else None,
         )
     )
+
+
+def _awaited(trial: Trial) -> frozenset[str]:
+    """Which methods answer awaitables: others judged the states, so ask."""
+    handle, name = trial.handle(), trial.store.next_program()
+    begun = begin(handle, name, trial.claims, trial.capabilities)
+    given = begun.value if begun.type == "ok" else name
+    asked: tuple[Operation, ...] = (
+        Append(name, trial.several(1)), Read(name), ReadLast(name, 1), Count(name), Get(name),
+        List(), GetState(name, "theme"),
+    )  # fmt: skip
+    for operation in asked:
+        if method_of(operation) in {"append", "read", *trial.capabilities}:
+            handle.invoke(operation, given)
+    trial.store.close()  # whether closing does is known only then
+    return frozenset(trial.store.awaited)
 
 
 def _own_claims(trial: Trial) -> Claims | None:
