@@ -7,7 +7,7 @@ from zlib import crc32
 import pytest
 
 from fixtures.benign.related import Related
-from fixtures.registry import MANY, benign_stores, judged, timed_guarantees
+from fixtures.registry import MANY, OF_CRASHES, benign_stores, judged, timed_guarantees
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.verdicts import Verdict
@@ -27,9 +27,6 @@ FOR_MANY = (
 )
 # Crashes: each change tries them on those that are made to survive one, and on a few others. The
 # rows of one store share what was recorded and judged of it.
-OF_CRASHES = frozenset(
-    {name for name in GUARANTEES if name.startswith("DUR")} | {"CNT-07", "STATE-03"}
-)
 CRASHED = ("fixtures.benign.crash_safe:", "fixtures.benign.crash_safe_files:")
 # Correct in all but this: each append counts the session anew, so that fractions do not drift.
 COUNTS_ANEW = (Related,)
