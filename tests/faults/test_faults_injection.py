@@ -13,7 +13,7 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message
 from sessionproof.faults import injection, syscalls
 from sessionproof.faults.injection import CannotInject, Injector, Setting, why_not
-from sessionproof.faults.listening import Rule
+from sessionproof.faults.listening import FAILURES_MOST, Rule
 from sessionproof.faults.syscalls import Sort
 from sessionproof.host.client import ProcessEnded, Unexpected, python_store_command
 
@@ -98,6 +98,16 @@ def test_a_full_disk_stays_full_until_it_is_healed(opened, tmp_path):
     met = injector.met()
     assert [call.sort for call in met.failed] == [Sort.WRITE] * 2
     assert len(store.read("s")) == 2
+
+
+@can
+def test_a_full_disk_does_not_stay_full_for_ever(opened, tmp_path):
+    """A store that tries again until it succeeds does so, long before its deadline."""
+    injector, store = opened("writing_stores:Stubborn")
+    injector.watch(tmp_path, rule(Sort.WRITE, stays=True))
+    store.append("s", ONE)
+    assert len(injector.met().failed) == FAILURES_MOST
+    assert len(store.read("s")) == 1
 
 
 @can

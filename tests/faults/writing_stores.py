@@ -91,6 +91,17 @@ class InManyWays(Plain):
             os.close(folder)
 
 
+class Stubborn(Plain):
+    """Tries again and again."""
+
+    def _add(self, data):
+        while True:
+            try:
+                return super()._add(data)
+            except OSError:
+                pass
+
+
 class Dies(Plain):
     """An error ends the process."""
 

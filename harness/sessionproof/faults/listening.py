@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import select
 import struct
@@ -13,9 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.faults.syscalls import Call, Sort, numbers
 from sessionproof.faults.unsynced import File, Unsynced
 
+FAILURES_MOST = 500
+FAILING_S = 2.0
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")
 _ANSWER = struct.Struct("=QqiI")
@@ -28,7 +32,9 @@ _PATH_MOST, _PAGE = 4096, 4096
 class Rule:
     """Which call fails, and how: the ``nth`` (from 1) of these sorts below the location.
 
-    ``stays``: that one and all later ones of these sorts, until the rule is taken back.
+    ``stays``: that one and all later ones of these sorts, until the rule is taken back. It ends by
+    itself after ``FAILURES_MOST`` calls or ``FAILING_S`` seconds: whoever tries until it succeeds
+    would otherwise do so to its deadline.
     """
 
     sorts: frozenset[Sort]
@@ -81,6 +87,7 @@ class Listener:
         self._root = ""
         self._rule: Rule | None = None
         self._matching = 0
+        self._until_s = math.inf  # when a rule that has begun ends by itself
         self._met: Met | None = None
         self._lock = threading.Lock()
         self._poll = select.poll()
@@ -101,6 +108,7 @@ class Listener:
         with self._lock:
             self._root = os.path.realpath(root)
             self._rule, self._matching, self._met = rule, 0, Met()
+            self._until_s = math.inf
 
     def heal(self) -> None:
         """Take the rule back; calls are still noted."""
@@ -171,11 +179,11 @@ class Listener:
                 return 0
             matches = rule is not None and call.sort in rule.sorts
             self._matching += matches
-            failed = (
-                rule is not None
-                and matches
-                and (self._matching == rule.nth or (rule.stays and self._matching > rule.nth))
-            )
+            after = 0 if rule is None or not matches else self._matching - rule.nth
+            last = FAILURES_MOST if rule is not None and rule.stays else 1
+            failed = matches and 0 <= after < last and monotonic_s() < self._until_s
+            if failed and after == 0:
+                self._until_s = monotonic_s() + FAILING_S
             shown = os.path.relpath(path, self._root)
             met.calls.append(Seen(call.name, call.sort, shown, failed))
             if call.names == "fd" and call.sort in (Sort.WRITE, Sort.SYNC):
