@@ -142,10 +142,12 @@ def test_each_manner_of_failure_comes_early(trial):
     made = trial("DUR-04", MemoryStore)
     fitting = deeds(made)
     points = io_errors._points(made, bench, fitting)
-    first = [(point.rule.error, point.rule.stays) for point in points[:6]]
-    assert first == [(errno.ENOSPC, True), *[(errno.EIO, False)] * 4, (errno.EIO, True)]
+    full, once, stays = (errno.ENOSPC, True), (errno.EIO, False), (errno.EIO, True)
+    first = [(point.rule.error, point.rule.stays) for point in points[:7]]
+    assert first == [full, once, full, *[once] * 3, stays]
+    assert points[0].rule.nth > 1  # at a write
     assert points[1].rule.sorts == {Sort.SYNC}
-    assert {point.deed.words for point in points[:6]} == {fitting[0].words}
+    assert {point.deed.words for point in points[:7]} == {fitting[0].words}
     assert len(points) == len(fitting) * (4 + 6 + 6)
     words = {point.words for point in points}
     assert {"the disk was full", "its sync number 1 failed with EIO"} <= words

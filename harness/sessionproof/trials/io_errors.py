@@ -174,9 +174,10 @@ def _points(trial: Trial, bench: Bench, fitting: Sequence[Deed]) -> list[Point]:
 
 def _rules(met: Met) -> Iterator[tuple[str, Rule]]:
     """Each way in which one of these calls can fail, with its manner; the first counts most."""
-    space = sum(call.sort in _SPACE for call in met.calls)
-    for nth in range(1, space + 1):
-        yield "0 full", Rule(sorts=_SPACE, nth=nth, error=errno.ENOSPC, stays=True)
+    space = [call.sort for call in met.calls if call.sort in _SPACE]
+    for nth, sort in enumerate(space, 1):
+        full = Rule(sorts=_SPACE, nth=nth, error=errno.ENOSPC, stays=True)
+        yield f"{'0' if sort is Sort.WRITE else '1'} full at {sort}", full
     for sort, times in Counter(call.sort for call in met.calls).items():
         first = "0" if sort is Sort.SYNC else "1"
         for nth in range(1, times + 1):
