@@ -67,7 +67,7 @@ def test_a_store_that_looks_at_every_error_holds(trial, row):
 @pytest.mark.parametrize(
     ("row", "store", "anomaly"),
     [
-        ("DUR-04", mutants.LeavesHalfALine, Anomaly.UNREADABLE),
+        ("DUR-04", mutants.WritesInPlace, Anomaly.UNREADABLE),
         ("DUR-04", mutants.GivesUpForGood, Anomaly.STUCK),
         ("DUR-04", mutants.RemovesBeforeWriting, Anomaly.LOST_MESSAGE),
         ("DUR-04", mutants.Panics, Anomaly.CRASH),
