@@ -82,7 +82,8 @@ class ReferenceStore:
         if durability not in _SYNCHRONOUS:
             raise ValueError(f"durability must be one of power, process; got {durability!r}")
         readers = preset_named(preset)
-        self.claims = replace(type(self).claims, durability=durability)
+        if durability != self.claims.durability:
+            self.claims = replace(self.claims, durability=durability)
         self._clock = clock or SystemClock()
         self._path = opening.prepare(Path(location).absolute(), steps.shipped(), patiently)
         connected = partial(connect, self._path, synchronous=_SYNCHRONOUS[durability])
