@@ -26,11 +26,11 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.operations import Append, Program, Reopen
 from sessionproof.contract.seed import generator
 from sessionproof.engine.machine import fast_folder
-from sessionproof.faults.models import number_of, states
-from sessionproof.faults.recorder import record
+from sessionproof.faults.crashes.models import number_of, states
+from sessionproof.faults.crashes.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT
 from sessionproof.faults.recording import CannotTrace, Recording
-from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT
-from sessionproof.trials.survival_pool import judged
+from sessionproof.faults.tracing.recorder import record
+from sessionproof.trials.crashes.survival_pool import judged
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.programs import tokened

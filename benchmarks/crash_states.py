@@ -25,13 +25,13 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import generator
 from sessionproof.engine.machine import facts, fast_folder
-from sessionproof.faults import models
-from sessionproof.faults.images import Images
-from sessionproof.faults.recorder import record
+from sessionproof.faults.crashes import models
+from sessionproof.faults.crashes.images import Images
+from sessionproof.faults.crashes.states import MODELS, State
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import MODELS, State
-from sessionproof.trials.survival import Survival
-from sessionproof.trials.survival_pool import judged
+from sessionproof.faults.tracing.recorder import record
+from sessionproof.trials.crashes.survival import Survival
+from sessionproof.trials.crashes.survival_pool import judged
 from sessionproof.workload.crash_programs import crash_program
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import Deadlines

@@ -21,10 +21,10 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append, Create, Program, Reopen
 from sessionproof.engine.machine import facts
-from sessionproof.faults.arguments import escaped
-from sessionproof.faults.calls import calls
-from sessionproof.faults.following import follow
-from sessionproof.faults.recorder import record
+from sessionproof.faults.tracing.arguments import escaped
+from sessionproof.faults.tracing.calls import calls
+from sessionproof.faults.tracing.following import follow
+from sessionproof.faults.tracing.recorder import record
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import Deadlines
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sessionproof.faults.strace import why_not
+from sessionproof.faults.tracing.strace import why_not
 
 ROOT = Path(__file__).parents[2]
 TRACED = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))

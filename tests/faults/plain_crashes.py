@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain, combinations, product
 
 from sessionproof.faults.changes import Changes, Kind
-from sessionproof.faults.states import State
+from sessionproof.faults.crashes.states import State
 
 Files = tuple[tuple[str, ...], tuple[tuple[str, bytes, str], ...]]
 """Folders; files with their bytes, and the first name of one that has several."""

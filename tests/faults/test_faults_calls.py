@@ -1,6 +1,6 @@
 """Lines of a trace, and the calls that stand in them."""
 
-from sessionproof.faults.calls import Call, calls
+from sessionproof.faults.tracing.calls import Call, calls
 
 TRACE = r"""
 7 openat(AT_FDCWD<\x2f>, "\x61", O_RDONLY) = -1 ENOENT (No such file or directory)

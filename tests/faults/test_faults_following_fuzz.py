@@ -6,7 +6,7 @@ import pytest
 from scribbling import script
 from traced import same, told, traced
 
-from sessionproof.faults.strace import why_not
+from sessionproof.faults.tracing.strace import why_not
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 

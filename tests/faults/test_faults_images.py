@@ -9,9 +9,9 @@ from drawn_changes import Disk, drawn
 from plain_crashes import files_after
 
 from sessionproof.contract.seed import generator
-from sessionproof.faults.images import Image, Images, image_in, image_of
-from sessionproof.faults.models import states
-from sessionproof.faults.states import MODELS, State
+from sessionproof.faults.crashes.images import Image, Images, image_in, image_of
+from sessionproof.faults.crashes.models import states
+from sessionproof.faults.crashes.states import MODELS, State
 
 
 def _shown(image: Image) -> tuple[object, object]:

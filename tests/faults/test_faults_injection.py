@@ -11,10 +11,10 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message
-from sessionproof.faults import injection, syscalls
-from sessionproof.faults.injection import CannotInject, Injector, Setting, why_not
-from sessionproof.faults.listening import FAILURES_MOST, Rule
-from sessionproof.faults.syscalls import Sort
+from sessionproof.faults.failing import injection, syscalls
+from sessionproof.faults.failing.injection import CannotInject, Injector, Setting, why_not
+from sessionproof.faults.failing.listening import FAILURES_MOST, Rule
+from sessionproof.faults.failing.syscalls import Sort
 from sessionproof.host.client import ProcessEnded, Unexpected, python_store_command
 
 HERE = Path(__file__).parent

@@ -8,9 +8,9 @@ from plain_crashes import files_after, losable
 
 from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Kind
-from sessionproof.faults.images import Images
-from sessionproof.faults.models import acknowledged, chosen, number_of, states
-from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
+from sessionproof.faults.crashes.images import Images
+from sessionproof.faults.crashes.models import acknowledged, chosen, number_of, states
+from sessionproof.faults.crashes.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
 
 CHANCE = 7
 

@@ -1,6 +1,6 @@
 """Pages that a failed sync lost."""
 
-from sessionproof.faults.unsynced import PAGE, Unsynced, contents, without_lost
+from sessionproof.faults.failing.unsynced import PAGE, Unsynced, contents, without_lost
 
 FILE = (1, 2)
 

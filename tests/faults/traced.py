@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from sessionproof.faults.calls import calls
 from sessionproof.faults.changes import Changes, Kind
-from sessionproof.faults.following import Followed, follow
-from sessionproof.faults.images import image_in, image_of
-from sessionproof.faults.states import KILL, State
-from sessionproof.faults.strace import CALLS, READS, command
+from sessionproof.faults.crashes.images import image_in, image_of
+from sessionproof.faults.crashes.states import KILL, State
+from sessionproof.faults.tracing.calls import calls
+from sessionproof.faults.tracing.following import Followed, follow
+from sessionproof.faults.tracing.strace import CALLS, READS, command
 
 
 def traced(

@@ -12,7 +12,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append, AppendWithState, Reopen
 from sessionproof.contract.verdicts import Finding, Record, Verdict
 from sessionproof.engine.reproduce import reproduce
-from sessionproof.faults.strace import why_not
+from sessionproof.faults.tracing.strace import why_not
 from sessionproof.scripts.crashes import Left, crash_script, is_one_of, operation, reads_one_of
 from sessionproof.scripts.expressions import Unwritable
 

@@ -10,9 +10,9 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message, Receipt, from_json, to_json
 from sessionproof.contract.operations import Append, Outcome
 from sessionproof.faults.changes import CHANGE, Changes, Kind
+from sessionproof.faults.crashes.states import KILL, State
 from sessionproof.faults.recording import Acted, Recording
-from sessionproof.faults.saving import save
-from sessionproof.faults.states import KILL, State
+from sessionproof.faults.tracing.saving import save
 
 APPENDS = 3
 CLOCK = [0.0]

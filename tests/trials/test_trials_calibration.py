@@ -5,8 +5,8 @@ import os
 import pytest
 
 from benchmarks.calibration import LOST, TABLE, UNREADABLE, Way, measured, told, worse
-from sessionproof.faults.states import MODELS
-from sessionproof.faults.strace import why_not
+from sessionproof.faults.crashes.states import MODELS
+from sessionproof.faults.tracing.strace import why_not
 
 traced = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 OFTEN = ("SQLite, WAL, FULL", "JSON, rewritten in place", "JSON, renamed, not synced")

@@ -9,10 +9,11 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.verdicts import finding_from_json, record_to_json
+from sessionproof.faults.crashes.states import KILL, POWER_ORDERED, POWER_STRICT
 from sessionproof.faults.recording import CannotTrace
-from sessionproof.faults.states import KILL, POWER_ORDERED, POWER_STRICT
-from sessionproof.faults.strace import why_not
-from sessionproof.trials import crash, crash_exploration
+from sessionproof.faults.tracing.strace import why_not
+from sessionproof.trials import crash
+from sessionproof.trials.crashes import exploration as crash_exploration
 from sessionproof.trials.examine import examine
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest

@@ -9,10 +9,10 @@ from fixtures.mutants import io_errors as mutants
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
-from sessionproof.faults import injection
-from sessionproof.faults.injection import why_not
-from sessionproof.faults.listening import Met, Seen
-from sessionproof.faults.syscalls import Sort
+from sessionproof.faults.failing import injection
+from sessionproof.faults.failing.injection import why_not
+from sessionproof.faults.failing.listening import Met, Seen
+from sessionproof.faults.failing.syscalls import Sort
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.trials import io_errors
 from sessionproof.trials.disturbed import deeds

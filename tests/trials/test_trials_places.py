@@ -9,8 +9,8 @@ from fixtures.mutants import places as mutants
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
-from sessionproof.faults import injection
-from sessionproof.faults.injection import why_not
+from sessionproof.faults.failing import injection
+from sessionproof.faults.failing.injection import why_not
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import places

@@ -6,8 +6,8 @@ from surviving_stores import Lines, recording_of, states_of
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.lookup import find_store
-from sessionproof.trials import survival
-from sessionproof.trials.survival_pool import judged
+from sessionproof.trials.crashes import survival
+from sessionproof.trials.crashes.survival_pool import judged
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.profiles import Deadlines
 

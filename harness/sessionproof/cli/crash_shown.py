@@ -13,14 +13,14 @@ from rich.text import Text
 from sessionproof.cli.crashes import guarded, line, told
 from sessionproof.contract.operations import as_call
 from sessionproof.engine.plan import BadUsage
-from sessionproof.faults.crash_points import Facts, pending_at
-from sessionproof.faults.models import states_at
+from sessionproof.faults.crashes.models import states_at
+from sessionproof.faults.crashes.points import Facts, pending_at
+from sessionproof.faults.crashes.states import MODELS, POWER_ORDERED, POWER_STRICT
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.saving import load
-from sessionproof.faults.states import MODELS, POWER_ORDERED, POWER_STRICT
+from sessionproof.faults.tracing.saving import load
 from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_HOLDS
-from sessionproof.trials.crash_steps import lane_of, said_of
+from sessionproof.trials.crashes.steps import lane_of, said_of
 
 _TEXT_CHARACTERS_MAX = 90
 _AFTER = 6  # changes that are shown behind a crash

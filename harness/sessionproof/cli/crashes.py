@@ -27,11 +27,11 @@ from sessionproof.contract.measurements import measured_to_json
 from sessionproof.contract.seed import generator
 from sessionproof.engine.machine import fast_folder
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
-from sessionproof.faults.models import chosen, states
-from sessionproof.faults.recorder import record
+from sessionproof.faults.crashes.models import chosen, states
+from sessionproof.faults.crashes.states import KILL, State
 from sessionproof.faults.recording import CannotTrace, Recording
-from sessionproof.faults.saving import DATA, RecordingError, load, save
-from sessionproof.faults.states import KILL, State
+from sessionproof.faults.tracing.recorder import record
+from sessionproof.faults.tracing.saving import DATA, RecordingError, load, save
 from sessionproof.report.crashes import summary
 from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import (
@@ -41,13 +41,13 @@ from sessionproof.report.result import (
     EXIT_UNKNOWN,
     EXIT_USAGE,
 )
-from sessionproof.trials.crash_exploration import COVERED, unusable, workers
-from sessionproof.trials.crash_findings import crashes_of
-from sessionproof.trials.crash_looks import Look, Wrong
-from sessionproof.trials.crash_steps import last_change
-from sessionproof.trials.survival import Survived
-from sessionproof.trials.survival_main import state_to_json
-from sessionproof.trials.survival_pool import judged
+from sessionproof.trials.crashes.exploration import COVERED, unusable, workers
+from sessionproof.trials.crashes.findings import crashes_of
+from sessionproof.trials.crashes.looks import Look, Wrong
+from sessionproof.trials.crashes.steps import last_change
+from sessionproof.trials.crashes.survival import Survived
+from sessionproof.trials.crashes.survival_main import state_to_json
+from sessionproof.trials.crashes.survival_pool import judged
 from sessionproof.workload.crash_programs import MAIN, crash_pair, crash_program
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen

@@ -20,7 +20,7 @@ from sessionproof.scripts.program import CLOSE, OPEN, with_awaits
 
 _TEXT_MOST = 60_000  # characters of a script that carries files
 _WIDTH = 92
-_AGAIN = "sessionproof.trials.crash_again"
+_AGAIN = "sessionproof.trials.crashes.again"
 _TELLING = ("content", "call_id")
 
 

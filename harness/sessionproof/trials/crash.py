@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import AppendWithState, Create, Operation, Replace
+from sessionproof.faults.crashes.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT
-from sessionproof.trials.crash_again import Wanted
-from sessionproof.trials.crash_exploration import COVERED, explored
-from sessionproof.trials.crash_findings import broken_by, crashes_of
-from sessionproof.trials.crash_looks import Explored, Look
+from sessionproof.trials.crashes.again import Wanted
+from sessionproof.trials.crashes.exploration import COVERED, explored
+from sessionproof.trials.crashes.findings import broken_by, crashes_of
+from sessionproof.trials.crashes.looks import Explored, Look
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 
 _POWER = (POWER_ORDERED, POWER_STRICT)

@@ -37,9 +37,9 @@ from sessionproof.contract.operations import (
     SetState,
     session_of,
 )
-from sessionproof.faults.listening import Met, Rule
-from sessionproof.faults.syscalls import Sort
-from sessionproof.faults.unsynced import File, contents, without_lost
+from sessionproof.faults.failing.listening import Met, Rule
+from sessionproof.faults.failing.syscalls import Sort
+from sessionproof.faults.failing.unsynced import File, contents, without_lost
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest, execute

@@ -17,8 +17,8 @@ from sessionproof.contract.operations import (
     Reopen,
     session_of,
 )
-from sessionproof.faults.listening import Rule
-from sessionproof.faults.syscalls import Sort
+from sessionproof.faults.failing.listening import Rule
+from sessionproof.faults.failing.syscalls import Sort
 from sessionproof.scripts.attempts import attempt, texts_of
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, call, expression
 from sessionproof.trials.disturbed import AFTER, AGAIN, BEFORE, DISTURBED, Deed
@@ -124,10 +124,10 @@ def _rule(rule: Rule) -> str:
 def _whole(lines: list[str]) -> list[str]:
     whole = [
         "from sessionproof.contract.lookup import find_store",
-        "from sessionproof.faults.injection import Injector",
-        "from sessionproof.faults.listening import Rule",
-        "from sessionproof.faults.syscalls import Sort",
-        "from sessionproof.faults.unsynced import contents, without_lost",
+        "from sessionproof.faults.failing.injection import Injector",
+        "from sessionproof.faults.failing.listening import Rule",
+        "from sessionproof.faults.failing.syscalls import Sort",
+        "from sessionproof.faults.failing.unsynced import contents, without_lost",
         "",
         "with Injector(find_store(STORE)) as injector:",
         *(f"    {line}" for line in lines),

@@ -26,10 +26,10 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding, Reproducer
-from sessionproof.faults.full_disk import FullDisk
-from sessionproof.faults.injection import CannotInject, Injector
-from sessionproof.faults.listening import Met, Rule
-from sessionproof.faults.syscalls import Sort
+from sessionproof.faults.failing.full_disk import FullDisk
+from sessionproof.faults.failing.injection import CannotInject, Injector
+from sessionproof.faults.failing.listening import Met, Rule
+from sessionproof.faults.failing.syscalls import Sort
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.counters import answered
 from sessionproof.trials.disturbed import Bench, Deed, Told, deeds, without_looks

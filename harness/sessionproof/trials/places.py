@@ -29,7 +29,7 @@ from sessionproof.contract.operations import (
     session_of,
 )
 from sessionproof.contract.verdicts import Finding, Reproducer
-from sessionproof.faults.injection import CannotInject, Injector, Setting
+from sessionproof.faults.failing.injection import CannotInject, Injector, Setting
 from sessionproof.scripts.attempts import attempt, texts_of
 from sessionproof.scripts.expressions import Unwritable, call
 from sessionproof.trials.inputs import good_message
@@ -267,7 +267,7 @@ def _script(trial: Trial, place: _Place, anomaly: Anomaly) -> list[str]:
     ]
     return [
         "from sessionproof.contract.lookup import find_store",
-        "from sessionproof.faults.injection import Injector, Setting",
+        "from sessionproof.faults.failing.injection import Injector, Setting",
         "",
         "with Injector(find_store(STORE)) as injector:",
         *(f"    {line}" for line in lines),

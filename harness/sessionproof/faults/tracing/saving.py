@@ -16,7 +16,7 @@ from sessionproof.contract.message import Message, Page, Receipt, SessionInfo
 from sessionproof.contract.operations import Failure, Operation, Outcome
 from sessionproof.faults.changes import CHANGE, Changes
 from sessionproof.faults.recording import Acted, Recording
-from sessionproof.faults.rows import bytes_of
+from sessionproof.faults.tracing.rows import bytes_of
 
 NAME = "sessionproof-recording"
 VERSION = 1

@@ -1,4 +1,4 @@
-"""The program of a process that judges states: ``python -m sessionproof.trials.survival_main``.
+"""The program of a process that judges states: ``python -m …trials.crashes.survival_main``.
 
 It reads one request a line, as JSON, and answers each with one line: ``open`` a recording, then
 ``judge`` some of its states, again and again; then it may open another. It ends when its stdin
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.lookup import StoreNotFound, find_store
-from sessionproof.faults.saving import RecordingError, load
-from sessionproof.faults.states import State
+from sessionproof.faults.crashes.states import State
+from sessionproof.faults.tracing.saving import RecordingError, load
 from sessionproof.host.server import take_stdio
-from sessionproof.trials.survival import Survival, Survived
+from sessionproof.trials.crashes.survival import Survival, Survived
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, outcome_of
 from sessionproof.workload.profiles import Deadlines
 
@@ -108,7 +108,7 @@ def state_from_json(value: JSON) -> State:
 
 def main(given: Sequence[str] | None = None) -> None:
     """Take the pipes, then the import path that the command line gives, then answer."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.trials.survival_main")
+    parser = argparse.ArgumentParser(prog="python -m sessionproof.trials.crashes.survival_main")
     parser.add_argument("--path", action="append", metavar="ENTRY")
     arguments = parser.parse_args(given)
     channel = take_stdio()

@@ -6,9 +6,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from sessionproof.faults.calls import Call
-from sessionproof.faults.descriptors import OpenFile, Task
-from sessionproof.faults.tree import Tree
+from sessionproof.faults.tracing.calls import Call
+from sessionproof.faults.tracing.descriptors import OpenFile, Task
+from sessionproof.faults.tracing.tree import Tree
 
 _DESCRIPTOR = re.compile(r"(\d+)<([^>]*)>")
 

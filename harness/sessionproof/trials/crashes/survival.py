@@ -37,12 +37,12 @@ from sessionproof.contract.operations import (
     messages_of,
     session_of,
 )
-from sessionproof.faults.images import Images
+from sessionproof.faults.crashes.images import Images
+from sessionproof.faults.crashes.states import State
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import State
 from sessionproof.oracle.model import Session, expect
-from sessionproof.trials.survival_look import Asked, Stopped, invoked, look, look_again
-from sessionproof.trials.survival_recorded import (
+from sessionproof.trials.crashes.survival_look import Asked, Stopped, invoked, look, look_again
+from sessionproof.trials.crashes.survival_recorded import (
     ids_of,
     keys_of,
     label,
@@ -50,7 +50,7 @@ from sessionproof.trials.survival_recorded import (
     sample_of,
     timeline_of,
 )
-from sessionproof.trials.survival_tables import table_flaws
+from sessionproof.trials.crashes.survival_tables import table_flaws
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, Handle
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.texts import said, text_bytes

@@ -12,15 +12,15 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.measurements import CrashCell, Crashes
 from sessionproof.contract.operations import Read, as_call
 from sessionproof.contract.verdicts import Finding, Reproducer
+from sessionproof.faults.crashes.states import MODELS, State
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import MODELS, State
 from sessionproof.scripts.expressions import Unwritable
-from sessionproof.trials.crash_again import Shown, Wanted, acknowledged
-from sessionproof.trials.crash_exploration import COVERED
-from sessionproof.trials.crash_looks import Explored, Look
-from sessionproof.trials.crash_script import script_lines
-from sessionproof.trials.crash_shorter import shortened
-from sessionproof.trials.crash_steps import answered_by, last_change, window_of
+from sessionproof.trials.crashes.again import Shown, Wanted, acknowledged
+from sessionproof.trials.crashes.exploration import COVERED
+from sessionproof.trials.crashes.looks import Explored, Look
+from sessionproof.trials.crashes.script import script_lines
+from sessionproof.trials.crashes.shorter import shortened
+from sessionproof.trials.crashes.steps import answered_by, last_change, window_of
 from sessionproof.trials.single import Broken, Trial
 
 _HOW = {

@@ -26,11 +26,11 @@ from typing import IO, Any
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
-from sessionproof.faults.listening import Listener, Met, Rule
-from sessionproof.faults.syscalls import numbers
+from sessionproof.faults.failing.listening import Listener, Met, Rule
+from sessionproof.faults.failing.syscalls import numbers
 from sessionproof.host.client import HostedStore
 
-_MAIN = "sessionproof.faults.trapped_main"
+_MAIN = "sessionproof.faults.failing.trapped_main"
 _GRACE_S = 5.0
 _NUMBER = struct.Struct("i")
 _START_S = 60.0  # for a process to start and import, on a machine however busy

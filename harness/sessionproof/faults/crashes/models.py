@@ -9,7 +9,9 @@ from itertools import accumulate
 from random import Random  # noqa: TID251 - the type alone
 
 from sessionproof.faults.changes import Changes, Kind
-from sessionproof.faults.crash_points import (
+from sessionproof.faults.crashes.layers import Layers, Torn, file_mark, folder_mark
+from sessionproof.faults.crashes.names import Names
+from sessionproof.faults.crashes.points import (
     NONE_SURVIVES,
     NOTHING,
     ONE_IS_LOST,
@@ -17,9 +19,7 @@ from sessionproof.faults.crash_points import (
     Facts,
     candidates,
 )
-from sessionproof.faults.layers import Layers, Torn, file_mark, folder_mark
-from sessionproof.faults.names import Names
-from sessionproof.faults.states import State
+from sessionproof.faults.crashes.states import State
 
 
 def states(changes: Changes, model: str, *, generator: Random, most: int = 0) -> Iterator[State]:

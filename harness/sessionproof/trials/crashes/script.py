@@ -20,7 +20,7 @@ from sessionproof.contract.operations import (
     SetState,
     method_of,
 )
-from sessionproof.faults.images import image_of
+from sessionproof.faults.crashes.images import image_of
 from sessionproof.faults.recording import Recording
 from sessionproof.oracle.model import Session
 from sessionproof.scripts.crashes import (
@@ -32,9 +32,9 @@ from sessionproof.scripts.crashes import (
 )
 from sessionproof.scripts.expressions import Unwritable, expression
 from sessionproof.scripts.expressions import message as written
-from sessionproof.trials.crash_again import Shown, asked
+from sessionproof.trials.crashes.again import Shown, asked
+from sessionproof.trials.crashes.survival_recorded import timeline_of
 from sessionproof.trials.single import Trial
-from sessionproof.trials.survival_recorded import timeline_of
 from sessionproof.workload.sessions import begin, needs_create
 from sessionproof.workload.texts import said
 

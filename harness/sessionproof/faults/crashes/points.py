@@ -13,9 +13,9 @@ from random import Random  # noqa: TID251 - the type alone
 
 from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Changes, Kind
-from sessionproof.faults.layers import PAGE, SECTOR, Layers
-from sessionproof.faults.names import NAMING, Names, Naming
-from sessionproof.faults.states import KILL, POWER_ORDERED, POWER_STRICT
+from sessionproof.faults.crashes.layers import PAGE, SECTOR, Layers
+from sessionproof.faults.crashes.names import NAMING, Names, Naming
+from sessionproof.faults.crashes.states import KILL, POWER_ORDERED, POWER_STRICT
 
 ALONE = 48
 """How many of the pending changes are lost alone, and kept alone, at one point.

@@ -10,9 +10,9 @@ from typing import Any
 
 from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.faults.crashes.states import State
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import State
-from sessionproof.trials.survival_main import state_from_json, state_to_json
+from sessionproof.trials.crashes.survival_main import state_from_json, state_to_json
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sessionproof.contract.operations import as_call
 from sessionproof.contract.verdicts import CrashWindow, FileStep
 from sessionproof.faults.changes import ROOT, Changes, Kind
+from sessionproof.faults.crashes.states import State
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import State
 
 _BEFORE, _AFTER = 26, 6  # steps that are shown around a crash
 _CALL_MOST = 60

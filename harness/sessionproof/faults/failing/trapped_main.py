@@ -1,4 +1,4 @@
-"""A process whose changes of files wait for a listener: ``python -m …faults.trapped_main``.
+"""A process whose changes of files wait for a listener: ``python -m …faults.failing.trapped_main``.
 
 It sends the listener's descriptor over the socket that it inherited. Then it becomes the command
 (``-- ARGV``), or it imports a Python store once and forks a host for each location: a child is
@@ -23,7 +23,7 @@ import traceback
 from typing import Any, NoReturn
 
 from sessionproof.contract.lookup import StoreNotFound, find_store
-from sessionproof.faults.syscalls import trap
+from sessionproof.faults.failing.syscalls import trap
 from sessionproof.host.server import serve, take_stdio
 
 _CAPABILITY_VERSION = 0x20080522
@@ -158,7 +158,7 @@ def _prepared(request: dict[str, Any]) -> None:
 
 def main() -> None:
     """Take the command line; hand the listener over; be the command, or fork hosts."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.faults.trapped_main")
+    parser = argparse.ArgumentParser(prog="python -m sessionproof.faults.failing.trapped_main")
     parser.add_argument("--socket", type=int, required=True, metavar="FD")
     parser.add_argument("--path", action="append", metavar="ENTRY")
     parser.add_argument("--store", metavar="NAME")

@@ -12,13 +12,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessionproof.faults.arguments import DESCRIPTOR, TEXT, escaped, explicit_offset, plain, sent
-from sessionproof.faults.calls import Call
 from sessionproof.faults.changes import Changes, Kind
-from sessionproof.faults.copies import Copies
-from sessionproof.faults.descriptors import OpenFile, Task, Tasks
-from sessionproof.faults.rows import Rows
-from sessionproof.faults.tree import Tree, passed_over
+from sessionproof.faults.tracing.arguments import (
+    DESCRIPTOR,
+    TEXT,
+    escaped,
+    explicit_offset,
+    plain,
+    sent,
+)
+from sessionproof.faults.tracing.calls import Call
+from sessionproof.faults.tracing.copies import Copies
+from sessionproof.faults.tracing.descriptors import OpenFile, Task, Tasks
+from sessionproof.faults.tracing.rows import Rows
+from sessionproof.faults.tracing.tree import Tree, passed_over
 
 
 @dataclass(frozen=True)

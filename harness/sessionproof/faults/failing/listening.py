@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.faults.syscalls import Call, Sort, numbers
-from sessionproof.faults.unsynced import File, Unsynced
+from sessionproof.faults.failing.syscalls import Call, Sort, numbers
+from sessionproof.faults.failing.unsynced import File, Unsynced
 
 FAILURES_MOST = 500
 FAILING_S = 2.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sessionproof.contract.lookup import StoreSpec
-from sessionproof.faults.listening import Met, Rule
+from sessionproof.faults.failing.listening import Met, Rule
 
 
 class FullDisk:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from sessionproof.faults.changes import ROOT, Kind
-from sessionproof.faults.rows import Rows
+from sessionproof.faults.tracing.rows import Rows
 
 _SHARED_INDEX = "-shm"  # SQLite's index of a write-ahead log: in memory, and built anew
 _BYTES = 1024 * 1024

@@ -24,16 +24,16 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Program, Reopen, session_of
 from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Kind
-from sessionproof.faults.models import chosen
-from sessionproof.faults.recorder import record
+from sessionproof.faults.crashes.models import chosen
+from sessionproof.faults.crashes.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
 from sessionproof.faults.recording import CannotTrace, Recording
-from sessionproof.faults.saving import load
-from sessionproof.faults.states import KILL, MODELS, POWER_ORDERED, POWER_STRICT, State
-from sessionproof.trials.crash_looks import Explored, Look, Wrong, keep, kept
+from sessionproof.faults.tracing.recorder import record
+from sessionproof.faults.tracing.saving import load
+from sessionproof.trials.crashes.looks import Explored, Look, Wrong, keep, kept
+from sessionproof.trials.crashes.survival import Survived
+from sessionproof.trials.crashes.survival_pool import judged
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import CouldNotTell, Trial
-from sessionproof.trials.survival import Survived
-from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.crash_programs import crash_pair, crash_program
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen

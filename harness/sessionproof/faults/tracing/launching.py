@@ -20,7 +20,7 @@ from typing import IO
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.faults.recording import CannotTrace
-from sessionproof.faults.strace import CALLS, READS, command, reason_of
+from sessionproof.faults.tracing.strace import CALLS, READS, command, reason_of
 
 _PROGRAM = Path(__file__).with_name("launch_main.py")
 _START_S = 30.0  # until the launcher has forked; only a tracer that hangs takes longer

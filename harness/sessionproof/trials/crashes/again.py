@@ -12,12 +12,12 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.operations import Operation, Program, Read, messages_of
 from sessionproof.contract.seed import generator
-from sessionproof.faults.models import states
+from sessionproof.faults.crashes.models import states
+from sessionproof.faults.crashes.states import State
 from sessionproof.faults.recording import CannotTrace, Recording
-from sessionproof.faults.states import State
-from sessionproof.trials.crash_exploration import recorded, unusable
+from sessionproof.trials.crashes.exploration import recorded, unusable
+from sessionproof.trials.crashes.survival_pool import judged
 from sessionproof.trials.probe import probe, survives
-from sessionproof.trials.survival_pool import judged
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.profiles import Deadlines

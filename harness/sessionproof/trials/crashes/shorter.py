@@ -19,8 +19,8 @@ from sessionproof.contract.operations import (
     session_of,
 )
 from sessionproof.faults.recording import CannotTrace
-from sessionproof.trials.crash_again import Shown, Wanted, asked, first_wrong
-from sessionproof.trials.crash_exploration import workers
+from sessionproof.trials.crashes.again import Shown, Wanted, asked, first_wrong
+from sessionproof.trials.crashes.exploration import workers
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Trial
 from sessionproof.trials.trimming import trimmed

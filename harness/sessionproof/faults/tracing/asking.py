@@ -29,7 +29,7 @@ from sessionproof.contract.operations import (
     Reopen,
     session_of,
 )
-from sessionproof.faults.launching import LaunchedProcess, Tracer
+from sessionproof.faults.tracing.launching import LaunchedProcess, Tracer
 from sessionproof.host.client import HostedStore, python_store_command
 from sessionproof.workload.execute import Names
 from sessionproof.workload.guard import CannotOpen, Handle

@@ -22,11 +22,11 @@ from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
+from sessionproof.faults.crashes.states import State
 from sessionproof.faults.recording import Recording
-from sessionproof.faults.states import State
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
-from sessionproof.trials.survival import Survived
-from sessionproof.trials.survival_main import state_to_json
+from sessionproof.trials.crashes.survival import Survived
+from sessionproof.trials.crashes.survival_main import state_to_json
 from sessionproof.workload.guard import CannotOpen, FlightRecorder
 from sessionproof.workload.pool import Pool
 
@@ -39,7 +39,7 @@ _DEATHS = 30  # each costs the start of a process
 _USED_MOST = 2_000  # states in one process: what a store leaks shall not add up
 
 
-POOL = Pool("sessionproof.trials.survival_main")
+POOL = Pool("sessionproof.trials.crashes.survival_main")
 """The processes of this process; they end with it."""
 
 atexit.register(POOL.close)

@@ -19,13 +19,13 @@ from pathlib import Path
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
 from sessionproof.contract.operations import Create, Operation, Program, Read, Reopen, session_of
-from sessionproof.faults.asking import Answer, Asked, Client, command_of
-from sessionproof.faults.calls import calls
-from sessionproof.faults.following import Followed, follow
-from sessionproof.faults.launching import Tracer
 from sessionproof.faults.recording import Acted, CannotTrace, Recording
-from sessionproof.faults.saving import DATA, save
-from sessionproof.faults.strace import why_not
+from sessionproof.faults.tracing.asking import Answer, Asked, Client, command_of
+from sessionproof.faults.tracing.calls import calls
+from sessionproof.faults.tracing.following import Followed, follow
+from sessionproof.faults.tracing.launching import Tracer
+from sessionproof.faults.tracing.saving import DATA, save
+from sessionproof.faults.tracing.strace import why_not
 from sessionproof.workload.answers import texts_of
 from sessionproof.workload.execute import Names, StoreUnderTest
 from sessionproof.workload.profiles import Deadlines

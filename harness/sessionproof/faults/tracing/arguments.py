@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from sessionproof.faults.calls import Call
+from sessionproof.faults.tracing.calls import Call
 
 DESCRIPTOR = re.compile(r"(-?\w+)<([^>]*)>")
 """A descriptor, or AT_FDCWD, and the escaped path to which it leads."""

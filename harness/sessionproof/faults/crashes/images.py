@@ -13,9 +13,17 @@ from functools import cached_property
 from pathlib import Path
 
 from sessionproof.faults.changes import Changes
-from sessionproof.faults.layers import PAGE, ZEROS, Layers, Torn, file_mark, folder_mark, page_mark
-from sessionproof.faults.names import Names
-from sessionproof.faults.states import State
+from sessionproof.faults.crashes.layers import (
+    PAGE,
+    ZEROS,
+    Layers,
+    Torn,
+    file_mark,
+    folder_mark,
+    page_mark,
+)
+from sessionproof.faults.crashes.names import Names
+from sessionproof.faults.crashes.states import State
 
 
 @dataclass(frozen=True)

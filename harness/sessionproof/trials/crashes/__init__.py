@@ -1,0 +1,1 @@
+"""Crashes of a store: explored, judged, told."""
