@@ -38,10 +38,10 @@ def is_often(store, guarantee):
     if guarantee in MANY:
         return store in FOR_MANY
     if guarantee in OF_CRASHES:
-        return store in OFTEN or store.startswith(CRASHED) or crc32(store.encode()) % 8 == 0
+        return store in OFTEN or store.startswith(CRASHED) or crc32(store.encode()) % 16 == 0
     if store in OFTEN:
         return True
-    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 2 == 0
+    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 4 == 0
 
 
 PAIRS = [
