@@ -20,15 +20,19 @@ MEMORY = "sessionproof.oracle.memory:MemoryStore"
 # Mutants whose breaks no script shows, or none that fails: why.
 NO_SCRIPT = {
     "DriftsSlowly": "it may drift only after more operations than a program has",
+    "HasNoConnection": "an unclear error at an unusable place shows in the harness alone",
+    "LogsErrors": "what it raises after a full disk shows in the harness, not in its script",
+    "MendsBesideOthers": "kills at random show it now and then: its script may take minutes",
+    "WritesBehind": "kills at random show it now and then: its script may take minutes",
     "NamesByOneByte": "two of 256 random ids are equal by chance, which the next run need not show",
 }
 
 
 # Smoke with a longer search, so that a busy machine makes nothing escape; it ends with a break.
-PATIENT = replace(PROFILES["smoke"], share_s=1.0)
+PATIENT = replace(PROFILES["smoke"], share_s=1.0, states=300)
 # A race is caught and shown by luck, however likely: one that escaped is looked for once more.
 # benchmarks/detection.py measures how likely.
-RACED, SEEDS = MANY | {"CORE-04", "DUR-01"}, 3
+RACED, SEEDS = MANY | {"CORE-04", "DUR-01", "SCALE-03"}, 3
 EVERYTHING = "SESSIONPROOF_DEEP" in os.environ
 # They hang for ever: nothing is missed when a call is given up early.
 HANGS = ("OpposingLocks", "KeepsItsLockAfterAnError")
@@ -49,7 +53,7 @@ def test_is_caught_by_its_own_guarantee(mutant: Mutant, tmp_path):
         if not problem:
             break
     assert not problem
-    if _is_shown(mutant) and _is_mended_by_memory(mutant):
+    if _is_shown(mutant) and _name(mutant) not in NO_SCRIPT and _is_mended_by_memory(mutant):
         mended = tmp_path / "mended"
         (record,) = reproduce(MEMORY, broken, mended, directory=tmp_path, attempts=1)
         for finding in record.findings:
@@ -76,16 +80,15 @@ def _caught(mutant: Mutant, seed: int, directory: Path) -> tuple[str, list[Recor
         assert finding.did
         assert finding.expected
         assert finding.seen
-    if not _is_shown(mutant):
+    if not _is_shown(mutant) or _name(mutant) in NO_SCRIPT:
         return "", broken
     report = directory / "report"
     (record,) = reproduce(mutant.store, broken, report, directory=directory)
     for finding in record.findings:
         made = finding.reproducer
-        if _name(mutant) not in NO_SCRIPT:
-            assert made.file, made
-            if not made.fails:
-                return f"{made}\n{(report / made.file).read_text('utf-8')}", broken
+        assert made.file, made
+        if not made.fails:
+            return f"{made}\n{(report / made.file).read_text('utf-8')}", broken
     return "", broken
 
 

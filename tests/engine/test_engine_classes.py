@@ -111,6 +111,7 @@ def test_a_store_is_judged_in_any_pytest(workers, project):
     assert (project / "sessionproof-report" / "TestMyStore" / "index.html").exists()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_each_class_has_a_report_of_its_own(workers, project):
     """Several classes over several stores are judged apart; a break fails its test."""

@@ -18,6 +18,7 @@ MEMORY = "sessionproof.oracle.memory:MemoryStore"
 SCHEMA = Path(sessionproof.__file__).parent / "report" / "result.schema.json"
 
 
+@pytest.mark.night
 def test_the_reference_holds_all(tmp_path):
     """The reference store holds every guarantee that it claims, and the files say so."""
     ran = judge(tmp_path, "reference", "--profile", "smoke", "--seed", 1)
@@ -119,6 +120,7 @@ def test_consumers_settings_cannot_bend_the_gate(tmp_path):
     assert ran.code == 0, ran
 
 
+@pytest.mark.night
 def test_plain_pytest_runs_the_same_tests(tmp_path):
     """``pytest --pyargs sessionproof_suites --store`` judges, reports, and exits alike."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

@@ -106,6 +106,7 @@ def test_a_database_is_audited_as_shown(folder):
     assert_shown("audit table", printed)
 
 
+@pytest.mark.night
 def test_the_suites_run_in_a_plain_pytest(folder):
     """The example is judged by pytest, named by an option or by pyproject.toml."""
     code = block("mystore.py").code.replace(", ensure_ascii=False", "")

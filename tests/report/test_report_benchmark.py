@@ -164,6 +164,7 @@ def test_pytest_benchmark_compares_two_runs(tmp_path):
     assert "61.0000 (2.54)" in ran.stdout  # the median, as a multiple of the fastest arm's
 
 
+@pytest.mark.night
 def test_a_benchmark_stands_beside_the_class(project):
     """In one pytest the fixture measures, and the suites' class is judged as ever."""
     ran = own_pytest(

@@ -309,6 +309,7 @@ def test_long_texts_are_cut_with_their_length():
     assert "store.append(&#39;s&#39;, [&#39;9999yyy" in source
 
 
+@pytest.mark.night
 def test_a_page_is_never_too_large():
     """Whatever a store says, and however it grows by being escaped, the page keeps its size."""
     text = "'\x1b" * 50_000

@@ -63,7 +63,7 @@ PROFILES: dict[str, Profile] = {
             rounds=40,
             messages=(300, 1_000, 3_000, 10_000, 30_000),
             sessions=(30, 300, 3_000),
-            states=300,
+            states=150,
             kills=5,
             injected=10,
         ),
