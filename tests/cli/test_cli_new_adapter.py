@@ -16,7 +16,7 @@ def sessionproof(folder, *arguments):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("flags", [(), ("--async",)])
+@pytest.mark.parametrize("flags", [(), pytest.param(("--async",), marks=pytest.mark.night)])
 def test_the_starter_holds_all_that_it_claims(flags, tmp_path):
     """The file that was written, judged by the command that was printed, holds in profile gate."""
     (tmp_path / "my shop").mkdir()
