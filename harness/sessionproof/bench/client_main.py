@@ -7,12 +7,10 @@ its stdin does. What the store prints goes to stderr.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import gc
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ from sessionproof.bench.floors import Floor
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import from_json
-from sessionproof.host.server import Channel, take_stdio
+from sessionproof.host.server import Channel, begun
 from sessionproof.workload.awaiting import settled, waited
 from sessionproof.workload.guard import outcome_of
 
@@ -132,12 +130,7 @@ def _settled(runner: asyncio.Runner, value: Any) -> Any:
 
 def main() -> None:
     """Take the pipes, then the import path that the command line gives, then serve."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.bench.client_main")
-    parser.add_argument("--path", action="append", metavar="ENTRY")
-    arguments = parser.parse_args()
-    channel = take_stdio()
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
+    channel = begun("sessionproof.bench.client_main")
     answer_all(channel)
 
 

@@ -188,9 +188,9 @@ def _run_all(
         ran = run_script(
             script.path, script.anomaly, directory=directory, until_s=until_s, stop=stop
         )
-        again = script.again
-        while ran.fails is False and again and not stop.is_set():
-            again -= 1
+        for _ in range(script.again):
+            if ran.fails is not False or stop.is_set():
+                break
             script.write(script.most)  # it may be one that shows now and then
             ran = run_script(
                 script.path, script.anomaly, directory=directory, until_s=until_s, stop=stop

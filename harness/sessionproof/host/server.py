@@ -6,13 +6,14 @@ lives on one loop in the main thread, which goes on running between the calls.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import inspect
 import io
 import os
 import sys
 import traceback
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +67,21 @@ def take_stdio() -> Channel:
     os.dup2(2, 1)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # prints and errors keep their order
+    return channel
+
+
+def begun(program: str, given: Sequence[str] | None = None) -> Channel:
+    """The pipes of a process of the harness that serves, and its import path set.
+
+    The command line of the module ``program`` gives the path by ``--path``, an entry each; all of
+    them together replace it.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
+    parser.add_argument("--path", action="append", metavar="ENTRY")
+    arguments = parser.parse_args(given)
+    channel = take_stdio()
+    if arguments.path is not None:
+        sys.path[:] = arguments.path
     return channel
 
 

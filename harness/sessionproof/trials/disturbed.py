@@ -228,12 +228,7 @@ class Bench:
     def _disturbed(self, step: Operation, ids: Mapping[str, str]) -> list[Completed]:
         if not isinstance(step, Reopen):
             return [*execute((step,), self._store, ids=ids)]
-        self._store.close()
-        try:
-            self._store.handle()
-        except CannotOpen as error:
-            return [Completed(step, _not_opened(error))]
-        return [Completed(step, Outcome("ok"))]
+        return self._opened()
 
     def _go_on(self, told: Told, ids: Mapping[str, str], looks: Looks) -> None:
         """Look at everything and append, on the handle as it is."""

@@ -11,27 +11,25 @@ ended.
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, find_store
-from sessionproof.contract.message import from_json
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.columns import F, Phase
-from sessionproof.host.server import Channel, take_stdio
+from sessionproof.host.server import Channel, begun
 from sessionproof.workload.client import Job
 from sessionproof.workload.guard import CannotOpen, Handle, outcome_of
 from sessionproof.workload.meeting import OfProcesses
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.rounds import Call
-from sessionproof.workload.seats import Setting, ThreadSeats
-from sessionproof.workload.speech import Speech
+from sessionproof.workload.seats import ThreadSeats, setting_from_json
 
 JSON = dict[str, Any]
 
@@ -69,19 +67,12 @@ class Desk:
     def _work(self, request: JSON) -> JSON:
         if self._seats is None:
             raise RuntimeError("no store is open")
-        speech = Speech(from_json(request["sample"]), request["counted"], request["timed"])
         path, place = request["meetings"]
         meetings = OfProcesses(Path(path), place)
-        setting = Setting(
-            folder=Path(request["folder"]),
-            speech=speech,
-            ids=request["ids"],
-            by_store=request["by_store"],
-            begin_ns=request["begin_ns"],
-            meet=meetings.meet,
+        setting = replace(
+            setting_from_json(request), begin_ns=request["begin_ns"], meet=meetings.meet
         )
-        given = request["job"]
-        job = Job(**{**given, "program": tuple(map(_call, given["program"]))})
+        job = job_from_json(request["job"])
         faulthandler.dump_traceback_later(request["patience_s"], exit=False)
         try:
             stopped = self._seats.work([job], setting)
@@ -109,9 +100,10 @@ def told(outcome: Outcome) -> str:
     return " ".join(f"{failure.type}: {failure.text}".split()) if failure else outcome.type
 
 
-def _call(given: list[int]) -> Call:
-    f, session, n, phase = given
-    return Call(F(f), session, n, Phase(phase))
+def job_from_json(given: JSON) -> Job:
+    """A job from the form in which another process is given it: its fields."""
+    calls = (Call(F(f), session, n, Phase(phase)) for f, session, n, phase in given["program"])
+    return Job(**{**given, "program": tuple(calls)})
 
 
 def _no_other() -> Handle:
@@ -120,13 +112,8 @@ def _no_other() -> Handle:
 
 def main() -> None:
     """Take the pipes, then the import path that the command line gives, then serve."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.workload.client_main")
-    parser.add_argument("--path", action="append", metavar="ENTRY")
-    arguments = parser.parse_args()
-    channel = take_stdio()
+    channel = begun("sessionproof.workload.client_main")
     faulthandler.enable()
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
     serve(channel)
     sys.stdout.flush()
     os._exit(0)  # what hangs in a thread does not keep the process

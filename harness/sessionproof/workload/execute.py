@@ -37,7 +37,7 @@ from sessionproof.workload.profiles import Deadlines
 
 Transcript: TypeAlias = tuple[Completed, ...]
 
-_RETRIES = 8  # of a Conflict, as a client would
+RETRIES = 8  # of a Conflict, as a client would
 _FRESH_AFTER = 150  # programs on one location, so that listings stay short
 
 
@@ -211,15 +211,19 @@ def _attempt(
     *,
     message_id: str | None = None,
 ) -> bool:
-    for _ in range(_RETRIES):
+    for _ in range(RETRIES):
         completed = _once(operation, store, names, message_id, done)
         done.append(completed)
-        failure = completed.outcome.failure
-        if completed.outcome.type != "fail" or failure is None or failure.type != Conflict.__name__:
+        if not to_be_retried(operation, completed.outcome):
             break
-        if isinstance(operation, Create):
-            break  # the id is taken: retrying cannot help
     return store.dropped
+
+
+def to_be_retried(operation: Operation, outcome: Outcome) -> bool:
+    """Whether a client tries again: after a Conflict, unless it is that an id is taken."""
+    failure = outcome.failure
+    conflict = failure is not None and failure.type == Conflict.__name__
+    return outcome.type == "fail" and conflict and not isinstance(operation, Create)
 
 
 def _once(

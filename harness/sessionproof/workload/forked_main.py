@@ -7,7 +7,6 @@ to stderr. It never runs inside a process of the harness: a fork there would cop
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import faulthandler
 import json
@@ -21,7 +20,7 @@ from typing import Any
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message, from_json
-from sessionproof.host.server import take_stdio
+from sessionproof.host.server import begun
 from sessionproof.workload.awaiting import settled, waited
 from sessionproof.workload.guard import outcome_of
 from sessionproof.workload.texts import said
@@ -126,12 +125,7 @@ def forked(request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Take the pipes and the import path, answer the one request."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.workload.forked_main")
-    parser.add_argument("--path", action="append", metavar="ENTRY")
-    arguments = parser.parse_args()
-    channel = take_stdio()
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
+    channel = begun("sessionproof.workload.forked_main")
     request = json.loads(channel.receive())
     try:
         answer = forked(request)

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sessionproof.contract.location import Location
-from sessionproof.contract.message import to_json
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process
 from sessionproof.workload.client import Job
 from sessionproof.workload.profiles import Deadlines
-from sessionproof.workload.seats import Setting
+from sessionproof.workload.seats import Setting, setting_to_json
 
 _GRACE_S = 5.0  # beyond every deadline of a client's own
 
@@ -92,12 +91,7 @@ class Killer:
             "operation_s": self._deadlines.operation_s,
             "open_s": self._deadlines.open_s,
             "child_s": child_s,
-            "folder": os.fspath(setting.folder.absolute()),
-            "sample": to_json(setting.speech.sample),
-            "counted": setting.speech.counted,
-            "timed": setting.speech.timed,
-            "ids": setting.ids,
-            "by_store": setting.by_store,
+            **setting_to_json(setting),
             "beside": beside,
             "clients": [_ordered(life) for life in lives],
         }

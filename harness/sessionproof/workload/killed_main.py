@@ -9,7 +9,6 @@ makes room for the next. The answer is one line. What the store prints goes to s
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import select
@@ -21,24 +20,19 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
-from sessionproof.contract.message import from_json
-from sessionproof.history.columns import F, Phase
 from sessionproof.host.client import HostedStore
-from sessionproof.host.server import Channel, take_stdio
-from sessionproof.workload.client import Job
-from sessionproof.workload.client_main import outcome_json
+from sessionproof.host.server import Channel, begun
+from sessionproof.workload.client_main import job_from_json, outcome_json
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
-from sessionproof.workload.rounds import Call
-from sessionproof.workload.seats import Setting, ThreadSeats, raw
-from sessionproof.workload.speech import Speech
+from sessionproof.workload.seats import ThreadSeats, raw, setting_from_json
 
 JSON = dict[str, Any]
 Say = Callable[[JSON], None]
@@ -198,16 +192,13 @@ def _lived(request: JSON, spec: StoreSpec, given: JSON, say: Say) -> JSON:
 
         if after == 0:
             reached()
-        setting = Setting(
-            folder=Path(request["folder"]),
-            speech=Speech(from_json(request["sample"]), request["counted"], request["timed"]),
-            ids=request["ids"],
-            by_store=request["by_store"],
+        setting = replace(
+            setting_from_json(request),
             meet=reached if after is not None and after > 0 else _nobody,
             mortal=True,
         )
         seats = ThreadSeats(handles, _no_other, operation_s=deadlines.operation_s)
-        stopped = seats.work([_job(job) for job in given["jobs"]], setting)
+        stopped = seats.work([job_from_json(job) for job in given["jobs"]], setting)
     finally:
         for handle in handles:
             handle.close()
@@ -215,11 +206,6 @@ def _lived(request: JSON, spec: StoreSpec, given: JSON, say: Say) -> JSON:
         "ids": setting.ids,
         "stopped": None if stopped is None else outcome_json(stopped),
     }
-
-
-def _job(given: JSON) -> Job:
-    calls = (Call(F(f), session, n, Phase(phase)) for f, session, n, phase in given["program"])
-    return Job(**{**given, "program": tuple(calls)})
 
 
 def _nobody() -> bool:
@@ -243,12 +229,7 @@ def served(request: JSON, channel: Channel) -> JSON:
 
 def main() -> None:
     """Take the pipes, then the import path that the command line gives, then serve."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.workload.killed_main")
-    parser.add_argument("--path", action="append", metavar="ENTRY")
-    arguments = parser.parse_args()
-    channel = take_stdio()
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
+    channel = begun("sessionproof.workload.killed_main")
     while line := channel.receive():
         channel.send(json.dumps(served(json.loads(line), channel)).encode() + b"\n")
 

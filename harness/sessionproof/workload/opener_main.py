@@ -6,7 +6,6 @@ It reads one request a line, as JSON, and answers each with the deeds of one vis
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -18,7 +17,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import from_json, to_json
 from sessionproof.host.process import Process
-from sessionproof.host.server import take_stdio
+from sessionproof.host.server import begun
 from sessionproof.workload.openings import Deed, Visit, visited
 
 
@@ -68,12 +67,7 @@ def _answer(request: dict[str, Any]) -> Sequence[Deed]:
 
 def main() -> None:
     """Take the pipes, then the import path that the command line gives, then serve."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.workload.opener_main")
-    parser.add_argument("--path", action="append", metavar="ENTRY")
-    arguments = parser.parse_args()
-    channel = take_stdio()
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
+    channel = begun("sessionproof.workload.opener_main")
     while line := channel.receive():
         channel.send(json.dumps(_answer(json.loads(line))).encode() + b"\n")
 

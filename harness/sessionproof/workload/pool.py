@@ -6,12 +6,14 @@ A process that has hung or ended is never given back: another one takes its plac
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from sessionproof.host.process import Process
 from sessionproof.workload.threads import Threads
@@ -86,6 +88,18 @@ def started(program: str = CLIENT) -> Process:
         return Process([sys.executable, "-m", program, *paths])
     except OSError as error:
         raise RuntimeError(f"no process could be started: {error}") from None
+
+
+def exchange(process: Process, request: dict[str, Any], last_s: float) -> dict[str, Any]:
+    """What the process answers to this request, of which ``do`` says what is to be done.
+
+    Raises as ``Process.exchange`` does, and RuntimeError for a mistake of ours in that process.
+    """
+    line = json.dumps(request).encode() + b"\n"
+    answer: dict[str, Any] = json.loads(process.exchange(line, request["do"], deadline_s=last_s))
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return answer
 
 
 POOL = Pool(CLIENT)

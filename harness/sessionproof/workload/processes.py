@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,15 +11,14 @@ from typing import Any, TypeVar
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
-from sessionproof.contract.message import to_json
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
 from sessionproof.workload.client import Job
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.meeting import prepared
-from sessionproof.workload.pool import POOL, started
+from sessionproof.workload.pool import POOL, exchange, started
 from sessionproof.workload.profiles import Deadlines
-from sessionproof.workload.seats import Setting
+from sessionproof.workload.seats import Setting, setting_to_json
 from sessionproof.workload.threads import Stopped, Threads
 
 T = TypeVar("T")
@@ -111,7 +109,7 @@ class ProcessSeats:
         """The answer; one whose process hung or ended is made here."""
         process = self._processes[at]
         try:
-            answer = _exchange(process, request, last_s)
+            answer = exchange(process, request, last_s)
         except (ProcessEnded, ProtocolError, Refused) as error:
             return {"stopped": _ended(process, error)}
         if answer.get("stopped") is not None:
@@ -122,11 +120,11 @@ class ProcessSeats:
 def _lively(process: Process) -> Process:
     """The process, or another one if it has ended while it was idle."""
     try:
-        _exchange(process, _CLOSE, _START_S)
+        exchange(process, _CLOSE, _START_S)
     except (ProcessEnded, ProtocolError, Refused):
         process = started()
         try:
-            _exchange(process, _CLOSE, _START_S)
+            exchange(process, _CLOSE, _START_S)
         except (ProcessEnded, ProtocolError, Refused) as error:
             raise RuntimeError(f"no client process can be started: {error}") from None
     return process
@@ -136,24 +134,11 @@ def _ordered(job: Job, setting: Setting, begin_ns: int, deadlines: Deadlines) ->
     """The request that a process does this job."""
     return {
         "do": "work",
-        "folder": os.fspath(setting.folder.absolute()),
-        "sample": to_json(setting.speech.sample),
-        "counted": setting.speech.counted,
-        "timed": setting.speech.timed,
-        "ids": setting.ids,
-        "by_store": setting.by_store,
+        **setting_to_json(setting),
         "job": vars(job),
         "begin_ns": begin_ns,
         "patience_s": job.budget_s + 2 * deadlines.operation_s + _GRACE_S / 2,
     }
-
-
-def _exchange(process: Process, request: JSON, last_s: float) -> JSON:
-    line = json.dumps(request).encode() + b"\n"
-    answer: JSON = json.loads(process.exchange(line, request["do"], deadline_s=last_s))
-    if "error" in answer:
-        raise RuntimeError(answer["error"])
-    return answer
 
 
 def _ended(process: Process, error: Exception) -> JSON:
@@ -180,4 +165,4 @@ def _joined(stopped: Sequence[JSON]) -> Outcome:
 def _close(process: Process, last_s: float) -> None:
     if process.end is None:
         with suppress(ProcessEnded, ProtocolError, Refused):  # closing is judged elsewhere
-            _exchange(process, _CLOSE, last_s)
+            exchange(process, _CLOSE, last_s)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any, Protocol
 
 from sessionproof.contract.clock import monotonic_ns
+from sessionproof.contract.message import from_json, to_json
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.journal import Journal
 from sessionproof.workload.awaiting import waited
@@ -48,6 +50,28 @@ class Setting:
     begin_ns: int = 0
     meet: Meet | None = None
     mortal: bool = False
+
+
+def setting_to_json(setting: Setting) -> dict[str, Any]:
+    """What another process needs of it; where to begin and to meet is told apart."""
+    return {
+        "folder": os.fspath(setting.folder.absolute()),
+        "sample": to_json(setting.speech.sample),
+        "counted": setting.speech.counted,
+        "timed": setting.speech.timed,
+        "ids": setting.ids,
+        "by_store": setting.by_store,
+    }
+
+
+def setting_from_json(given: Mapping[str, Any]) -> Setting:
+    """The inverse of ``setting_to_json``; other keys are passed over."""
+    return Setting(
+        folder=Path(given["folder"]),
+        speech=Speech(from_json(given["sample"]), given["counted"], given["timed"]),
+        ids=given["ids"],
+        by_store=given["by_store"],
+    )
 
 
 class Seats(Protocol):

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.errors import Conflict
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.operations import (
@@ -31,11 +30,9 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.faults.tracing.launching import LaunchedProcess, Tracer
 from sessionproof.host.client import HostedStore, python_store_command
-from sessionproof.workload.execute import Names
+from sessionproof.workload.execute import RETRIES, Names, to_be_retried
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
-
-_RETRIES = 8  # of a Conflict, as a client would
 
 Answer = tuple[str, int]
 """A pipe, and which line of it, from 0."""
@@ -168,15 +165,12 @@ class Client:
         self, operation: Operation, after: tuple[Answer, ...], *, message_id: str | None = None
     ) -> Outcome:
         outcome = Outcome("info", failure=Failure(HANG, "it was not asked"))
-        for _ in range(_RETRIES):
+        for _ in range(RETRIES):
             if self._handle is None or self.ended:
                 break
             outcome = self._once(operation, after, message_id)
-            failure = outcome.failure
-            if outcome.type != "fail" or failure is None or failure.type != Conflict.__name__:
+            if not to_be_retried(operation, outcome):
                 break
-            if isinstance(operation, Create):
-                break  # the id is taken: retrying cannot help
         return outcome
 
     def _once(

@@ -10,7 +10,6 @@ what a guard can see, a small file shows what was asked last.
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
 import json
 import os
@@ -23,7 +22,7 @@ from typing import Any
 from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.faults.crashes.states import State
 from sessionproof.faults.tracing.saving import RecordingError, load
-from sessionproof.host.server import take_stdio
+from sessionproof.host.server import begun
 from sessionproof.trials.crashes.survival import Survival, Survived
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, outcome_of
 from sessionproof.workload.profiles import Deadlines
@@ -108,13 +107,8 @@ def state_from_json(value: JSON) -> State:
 
 def main(given: Sequence[str] | None = None) -> None:
     """Take the pipes, then the import path that the command line gives, then answer."""
-    parser = argparse.ArgumentParser(prog="python -m sessionproof.trials.crashes.survival_main")
-    parser.add_argument("--path", action="append", metavar="ENTRY")
-    arguments = parser.parse_args(given)
-    channel = take_stdio()
+    channel = begun("sessionproof.trials.crashes.survival_main", given)
     faulthandler.enable()
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
     desk = Desk()
     while line := channel.receive():
         channel.send(json.dumps(desk.answer(json.loads(line))).encode() + b"\n")

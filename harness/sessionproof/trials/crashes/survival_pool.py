@@ -7,7 +7,6 @@ again state by state, so that the one that is to blame is known.
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import tempfile
 from collections import deque
@@ -28,7 +27,7 @@ from sessionproof.host.process import Process, ProcessEnded, ProtocolError
 from sessionproof.trials.crashes.survival import Survived
 from sessionproof.trials.crashes.survival_main import state_to_json
 from sessionproof.workload.guard import CannotOpen, FlightRecorder
-from sessionproof.workload.pool import Pool
+from sessionproof.workload.pool import Pool, exchange
 
 JSON = dict[str, Any]
 
@@ -168,7 +167,7 @@ class _Seat:
             "patience_s": self._order.longest_s - _GRACE_S / 2,
         }
         try:
-            answer = _exchange(process, request, self._order.longest_s + len(states))
+            answer = exchange(process, request, self._order.longest_s + len(states))
         except (ProcessEnded, ProtocolError, Refused) as error:
             self.process = None
             return [] if len(states) > 1 else [self._dead(states[0], process, error)]
@@ -186,7 +185,7 @@ class _Seat:
         for taken in (POOL.take(1)[0], None):  # one that was idle may have ended meanwhile
             process = taken or POOL.start()
             try:
-                answer = _exchange(process, self._opening, _START_S + self._order.longest_s)
+                answer = exchange(process, self._opening, _START_S + self._order.longest_s)
             except (ProcessEnded, ProtocolError, Refused) as error:
                 reason = error
                 continue
@@ -210,14 +209,6 @@ class _Seat:
             evidence={"stderr": process.stderr_tail()},
         )
         return Survived(state=state, flaws=(flaw,), opened_s=None, hung=hung)
-
-
-def _exchange(process: Process, request: JSON, last_s: float) -> JSON:
-    line = json.dumps(request).encode() + b"\n"
-    answer: JSON = json.loads(process.exchange(line, request["do"], deadline_s=last_s))
-    if "error" in answer:
-        raise RuntimeError(answer["error"])
-    return answer
 
 
 def _survived(state: State, told: JSON) -> Survived:
