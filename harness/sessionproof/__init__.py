@@ -22,6 +22,7 @@ from sessionproof.contract.errors import (
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import SessionStore, SqliteTables
+from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 
 if TYPE_CHECKING:
     from sessionproof_suites.subclass import SessionStoreSuite as SessionStoreSuite
@@ -30,8 +31,9 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Claims", "Conflict", "Expired", "Indefinite", "Json", "Limits", "Location", "Message",
-    "NotFound", "NotRepresentable", "Page", "Receipt", "Refused", "SessionInfo", "SessionStore",
-    "SqliteTables", "TooLarge", "__version__",
+    "Migrated", "NotFound", "NotRepresentable", "Page", "Receipt", "Recovered", "Refused",
+    "Repaired", "SessionInfo", "SessionStore", "SqliteTables", "TooLarge", "Verified",
+    "__version__",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import crash, io_errors, kills, places
+from sessionproof.trials import crash, interrupted, io_errors, kills, places
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -42,6 +42,12 @@ def test_failing_files_do_no_harm(trial: Trial) -> None:
 def test_the_store_opens_after_a_crash(trial: Trial) -> None:
     """After a crash at any point, the store opens by itself, and takes further messages."""
     crash.survives(trial)
+
+
+@guarantee("DUR-06")
+def test_upkeep_is_done_whole_or_not_at_all(trial: Trial) -> None:
+    """A crash in a backup, restore, repair or migration leaves the old state or the new one."""
+    interrupted.survives(trial)
 
 
 @guarantee("DUR-07")

@@ -10,14 +10,18 @@ from sessionproof import (
     Expired,
     Indefinite,
     Message,
+    Migrated,
     NotFound,
     NotRepresentable,
     Page,
     Receipt,
+    Recovered,
     Refused,
+    Repaired,
     SessionInfo,
     SqliteTables,
     TooLarge,
+    Verified,
 )
 
 print("a stray print while importing")  # noqa: T201
@@ -106,6 +110,27 @@ class Plain:
 
     def tables(self):
         return SqliteTables(str(self.root / "x.db"), "messages", "session_id", sessions="sessions")
+
+    def verify(self, sid=None):
+        return Verified(("s: one message is gone", "\ud83d")) if sid is None else Verified()
+
+    def backup(self, folder, *, keep=None):
+        return f"{folder}/{keep}"
+
+    def restore(self, backup, directory):
+        return None if backup == "none" else f"{directory}/before"
+
+    def recover(self, damaged, directory):
+        return Recovered(sessions=1, messages=2, lost=(damaged, directory))
+
+    def repair(self, directory, *, dry_run=True):
+        return Repaired(changes=("counted anew",), backup=None if dry_run else directory)
+
+    def migrate(self, file, directory, *, dry_run=False):
+        return Migrated(changed=not dry_run, sessions=1, messages=2, set_aside=3, notes=(file,))
+
+    def rollback(self, directory):
+        pass
 
     def close(self):
         pass

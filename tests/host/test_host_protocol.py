@@ -133,6 +133,13 @@ def exercised(store):
     store.set_llm_model("t", "large-1")
     store.set_llm_model("t", None)
     store.delete_llm_model("large-1")
+    store.verify()
+    store.backup("folder", keep=2)
+    store.restore("none", "folder")
+    store.recover("damaged", "folder")
+    store.repair("folder", dry_run=False)
+    store.migrate("file", "folder")
+    store.rollback("folder")
     store.replace("t", [Message(5, "a wrong role travels as it is")])
     store.read("t")
 

@@ -68,6 +68,10 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         ("add_llm_model", ("large-1",), {}), ("set_llm_model", ("s", "large-1"), {}),
         ("set_llm_model", ("s", None), {}), ("delete_llm_model", ("large-1",), {}),
         ("clear", ("s",), {}), ("delete", ("t",), {}), ("list", (), {}), ("read", ("s",), {}),
+        ("verify", (), {}), ("verify", ("s",), {}), ("backup", ("f",), {"keep": 2}),
+        ("restore", ("none", "d"), {}), ("restore", ("b", "d"), {}), ("recover", ("f", "d"), {}),
+        ("repair", ("d",), {}), ("repair", ("d",), {"dry_run": False}),
+        ("migrate", ("f", "d"), {"dry_run": True}), ("rollback", ("d",), {}),
     ]  # fmt: skip
     assert {name for name, _, _ in calls} >= set(CAPABILITIES)
     for name, positional, keywords in calls:

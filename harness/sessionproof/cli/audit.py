@@ -11,18 +11,16 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from sessionproof.audit.examine import audit
 from sessionproof.audit.file import Unreadable
 from sessionproof.audit.result import KINDS, Audit, Problem, audit_to_json
-from sessionproof.contract.clock import monotonic_s
+from sessionproof.cli.waiting import Waiting
 from sessionproof.report.plain import cut, for_terminal, shown
 from sessionproof.report.result import EXIT_BROKEN, EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
 
-_QUIET_S = 2.0  # a shorter audit needs no sign of life
 _TEXT_CHARACTERS_MAX = 300
 _SQL_LINES_MAX = 12
 _NOTES_MAX = 20
@@ -32,7 +30,7 @@ _LABEL_WIDTH = 9
 def examine_file(file: Path, *, as_json: bool) -> int:
     """Audit the file and print what was found; answers the exit code."""
     errors = Console(stderr=True)
-    waiting = _Waiting(errors)
+    waiting = Waiting(errors)
     # A cancelled CI job sends SIGTERM: a copy that was made is removed, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -136,28 +134,3 @@ def _text(console: Console, text: str) -> Text:
 def _say(console: Console, text: str) -> None:
     safe = for_terminal(text, console.encoding)
     console.print(safe, markup=False, highlight=False, soft_wrap=True)
-
-
-class _Waiting:
-    """A sign of life on a terminal, once the audit takes long."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._start_s = monotonic_s()
-        self._status: Status | None = None
-
-    def tell(self, step: str) -> None:
-        """Say what is looked at."""
-        if not self._console.is_terminal or monotonic_s() - self._start_s < _QUIET_S:
-            return
-        words = f"looking at {shown(step)}"
-        if self._status is None:
-            self._status = self._console.status(Text(words))
-            self._status.start()
-        else:
-            self._status.update(Text(words))
-
-    def end(self) -> None:
-        """Clear the line."""
-        if self._status is not None:
-            self._status.stop()

@@ -54,6 +54,11 @@ class Anomaly(StrEnum):
     PARTIAL = "partial-operation"
     STUCK = "stuck"
     SWALLOWED = "swallowed-error"
+    UNNOTICED = "unnoticed-damage"
+    OVERWRITTEN = "overwritten-file"
+    UNSAVED = "unsaved-message"
+    BAD_BACKUP = "bad-backup"
+    UNMENDED = "unmended-damage"
     HANG = "hang"
     CRASH = "crash"
 
@@ -105,6 +110,11 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.PARTIAL: "an operation that was interrupted took effect in part",
     Anomaly.STUCK: "after a crash or a fault the store does not go on",
     Anomaly.SWALLOWED: "an operation returned normally although its writing failed",
+    Anomaly.UNNOTICED: "damage is served as good data, and nothing says so",
+    Anomaly.OVERWRITTEN: "a file that was to be kept was changed, replaced or removed",
+    Anomaly.UNSAVED: "recovery left out a message that can still be read in the file",
+    Anomaly.BAD_BACKUP: "a backup, or what was restored from it, is not what was stored",
+    Anomaly.UNMENDED: "damage that a repair owes to mend is still there afterwards",
     Anomaly.HANG: "an operation did not end within its deadline",
     Anomaly.CRASH: "the process of the store ended during an operation",
 }

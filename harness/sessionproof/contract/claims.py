@@ -55,6 +55,8 @@ class Claims:
     beginnings share a session. ``on_delete_in_use``: what removing an LLM's model does while
     sessions name it: it is refused, or they name none afterwards.
     ``private_files``: files that the store makes are readable by their owner alone.
+    ``checksums``: content that changed by itself, by a fault of the disk, is found by ``verify`` or
+    by reading it.
     ``costs``: for operations by name, the most that a call costs, as a multiple of what raw SQLite
     needs for the same in the same rounds; what is not named is not promised.
     ``sources``: for each claim by name, the address of the sentence that makes it.
@@ -81,6 +83,7 @@ class Claims:
     ids_from_content: bool = False
     on_delete_in_use: Literal["refuses", "cascades"] | None = None
     private_files: bool = False
+    checksums: bool = False
     limits: Limits = field(default_factory=Limits)
     costs: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -57,6 +57,7 @@ VALIDATES = Claim(words="validates", made=lambda claims: claims.validates)
 CALLER_IDS = Claim(words="session_ids=caller", made=lambda claims: claims.session_ids == "caller")
 RETENTION = Claim(words="limits.retention", made=lambda claims: claims.limits.retention is not None)
 NUMBERED = Claim(words="seq_start", made=lambda claims: claims.seq_start is not None)
+CHECKSUMS = Claim(words="checksums", made=lambda claims: claims.checksums)
 OWN_IDS = Claim(words="ids_from_content=false", made=lambda claims: not claims.ids_from_content)
 PRIVATE = Claim(words="private_files", made=lambda claims: claims.private_files)
 TOKENS = Claim(words="keeps tokens", made=lambda claims: "tokens" in claims.keeps)
@@ -611,6 +612,17 @@ _ROWS = (
         claim=DURABLE,
     ),
     Guarantee(
+        id="DUR-06",
+        promise="A crash in a backup, a restore, a repair or a migration leaves the old state or "
+        "the new one, and never a backup that is none.",
+        damage="The machine restarts while a backup is restored: the old chats are gone, and the "
+        "restored ones are half there.",
+        unit="states",
+        least=30,
+        needs=("backup|restore|repair|migrate",),
+        claim=DURABLE,
+    ),
+    Guarantee(
         id="DUR-07",
         promise="A location that cannot be written, or is not there, is refused with a clear "
         "error, and nothing is created elsewhere.",
@@ -618,6 +630,121 @@ _ROWS = (
         "start wiped.",
         unit="places",
         least=2,
+    ),
+    Guarantee(
+        id="COR-01",
+        promise="Structural damage to a file is never served as good data: there is an error, or "
+        "the store's own check fails.",
+        damage="A disk fails slowly. Chats miss their middle, nothing says so, and by the time "
+        "somebody asks, the last good backup has been replaced.",
+        unit="damages",
+        least=20,
+    ),
+    Guarantee(
+        id="COR-02",
+        promise="Content that changed by itself on the disk is found, by the store's own check or "
+        "by reading it.",
+        damage="One bit of a dosage in a patient's chat is another, and every reader believes it.",
+        unit="flips",
+        least=10,
+        claim=CHECKSUMS,
+    ),
+    Guarantee(
+        id="COR-03",
+        promise="A file that is empty, cut, foreign or no database gives a clear error, and is "
+        "neither changed nor replaced by an empty store.",
+        damage="A failed copy left an empty file. The service starts with it, all chats are gone, "
+        "and users begin new ones on top.",
+        unit="files",
+        least=6,
+    ),
+    Guarantee(
+        id="COR-04",
+        promise="Recovery saves every message that an independent salvage can read, invents none, "
+        "says what was lost, and its result is in order.",
+        damage="Of ten thousand chats three pages were damaged, and the recovery gave up at the "
+        "first of them.",
+        unit="damages",
+        least=10,
+        needs=("recover",),
+    ),
+    Guarantee(
+        id="COR-05",
+        promise="After a restore nothing of the log that lay beside the old file is merged into "
+        "what was restored.",
+        damage="A backup was put back, and the old file's log undid the restore, or mixed the "
+        "pages of two databases.",
+        unit="restores",
+        least=2,
+        needs=("backup", "restore"),
+    ),
+    Guarantee(
+        id="COR-06",
+        promise="Orphans, wrong counters, gaps, bad roles and dead rows are found by the store's "
+        "own check, and mended by its repair after a backup; good messages stay.",
+        damage="The check says that all is well while the counters have drifted for months; the "
+        "repair renumbers the messages that were right.",
+        unit="damages",
+        least=3,
+        needs=("verify", "repair", "tables"),
+    ),
+    Guarantee(
+        id="COR-07",
+        promise="One damaged record neither hides the other messages, nor stops the next append, "
+        "nor passes unnoticed.",
+        damage="The last line of a chat was torn when the power failed: the whole chat can no "
+        "longer be opened, for one message.",
+        unit="records",
+        least=2,
+    ),
+    Guarantee(
+        id="BAK-01",
+        promise="A backup taken under full write load can be restored, is in order, and has every "
+        "message that was acknowledged before it began.",
+        damage="The nightly copy was taken while the service wrote. When it is needed, it cannot "
+        "be opened, or misses what was still in the log.",
+        unit="backups",
+        least=3,
+        needs=("backup", "restore"),
+    ),
+    Guarantee(
+        id="BAK-02",
+        promise="A restore verifies before it replaces, keeps a copy of what was there, with its "
+        "log, and never overwrites an older copy.",
+        damage="The wrong file is restored: the live chats are replaced by nothing, and there is "
+        "no way back.",
+        unit="restores",
+        least=4,
+        needs=("backup", "restore"),
+    ),
+    Guarantee(
+        id="BAK-03",
+        promise="Backups have names of their own, and the removal of old ones takes only the "
+        "store's own, never the last good one.",
+        damage="The disk was damaged for a month. Each night a damaged backup replaced the oldest "
+        "one, until no good one was left.",
+        unit="backups",
+        least=5,
+        needs=("backup",),
+    ),
+    Guarantee(
+        id="MIG-01",
+        promise="A legacy file migrates with every valid message, orphans are put aside and told, "
+        "counters are right, and to migrate again changes nothing.",
+        damage="After the upgrade the chats without a parent are gone without a word, and every "
+        "counter is what it was before the migration that promised to mend it.",
+        unit="files",
+        least=4,
+        needs=("migrate",),
+    ),
+    Guarantee(
+        id="MIG-02",
+        promise="A rollback gives the old file back, byte for byte.",
+        damage="The new release does not work, and the way back gives a file that the old release "
+        "cannot open.",
+        unit="files",
+        least=4,
+        needs=("migrate", "rollback"),
     ),
     Guarantee(
         id="STATE-03",

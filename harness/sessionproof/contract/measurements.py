@@ -217,7 +217,57 @@ class Crashes:
     kind: Literal["crashes"] = "crashes"
 
 
-Measured: TypeAlias = Speed | Size | Growth | Load | Memory | Traffic | Crashes
+@dataclass(frozen=True, kw_only=True)
+class DamagedPage:
+    """A page of a file and what the damages there came to; ``page`` counts from 1.
+
+    ``use`` says what the page holds, as in "leaf of messages", "index", "free", "log". Of the
+    ``tried`` damages ``raised`` gave an error, ``found`` were served and found by the store's own
+    check, ``harmless`` changed nothing that is served, and ``served`` passed for good data.
+    """
+
+    page: int
+    use: str
+    tried: int
+    raised: int
+    found: int
+    harmless: int
+    served: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamageClass:
+    """One class of damage over a whole file, counted as a ``DamagedPage`` is.
+
+    ``owed`` says whether damage of this class that is served breaks a promise.
+    """
+
+    name: str
+    tried: int
+    raised: int
+    found: int
+    harmless: int
+    served: int
+    owed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damages:
+    """The map of a damaged file: ``file`` below the location, of ``pages`` pages in all.
+
+    ``cells`` are the pages that were damaged, by rising number.
+    """
+
+    file: str
+    page_bytes: int
+    pages: int
+    cells: tuple[DamagedPage, ...]
+    classes: tuple[DamageClass, ...]
+    note: str = ""
+    kind: Literal["damages"] = "damages"
+
+
+Measured: TypeAlias = Speed | Size | Growth | Load | Memory | Traffic | Crashes | Damages
 
 
 def measured_from_json(value: Mapping[str, Any]) -> Measured:
@@ -246,6 +296,10 @@ def measured_from_json(value: Mapping[str, Any]) -> Measured:
         case "crashes":
             cells = tuple(CrashCell(**cell) for cell in value["cells"])
             return Crashes(**{**value, "cells": cells})
+        case "damages":
+            pages = tuple(DamagedPage(**cell) for cell in value["cells"])
+            classes = tuple(DamageClass(**one) for one in value["classes"])
+            return Damages(**{**value, "cells": pages, "classes": classes})
         case "traffic":
             phases = tuple(Phase(**phase) for phase in value["phases"])
             lists = _tuples(value, "done", "failed", "p50_us", "p99_us")

@@ -13,6 +13,15 @@ from types import MappingProxyType
 from typing import Protocol
 
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
+from sessionproof.contract.upkeep import (
+    BacksUp,
+    Migrates,
+    Recovers,
+    Repairs,
+    Restores,
+    RollsBack,
+    Verifies,
+)
 
 
 class SessionStore(Protocol):
@@ -236,7 +245,8 @@ CORE = _methods(SessionStore)
 CAPABILITIES = _methods(
     Creates, Gets, Lists, Deletes, Clears, ReadsLast, Pages, Counts, PopsLast, DeletesMessages,
     EditsMessages, Replaces, GetsState, SetsState, AppendsWithState, AddsLlmModels, SetsLlmModel,
-    DeletesLlmModels, ShowsTables,
+    DeletesLlmModels, ShowsTables, Verifies, BacksUp, Restores, Recovers, Repairs, Migrates,
+    RollsBack,
 )  # fmt: skip
 
 

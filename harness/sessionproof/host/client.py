@@ -15,6 +15,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import CAPABILITIES, SqliteTables
+from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 from sessionproof.host import wire
 from sessionproof.host.process import LINE_BYTES, Process, ProcessEnded, ProtocolError, Started
 from sessionproof.host.values import ANSWERS, params_to_json
@@ -204,6 +205,36 @@ class HostedStore:
     def tables(self) -> SqliteTables:
         """What lies behind the store, for audits."""
         return self._call("tables")  # type: ignore[no-any-return]
+
+    def verify(self, session_id: str | None = None) -> Verified:
+        """Check all data, or one session's."""
+        return self._call("verify", session_id=session_id)  # type: ignore[no-any-return]
+
+    def backup(self, folder: str, *, keep: int | None = None) -> str:
+        """Make a new backup in the folder; answers its path."""
+        return self._call("backup", folder=folder, keep=keep)  # type: ignore[no-any-return]
+
+    def restore(self, backup: str, directory: str) -> str | None:
+        """Put the backup's data in the place of that in the directory."""
+        return self._call("restore", backup=backup, directory=directory)  # type: ignore[no-any-return]
+
+    def recover(self, damaged: str, directory: str) -> Recovered:
+        """Save what can be read of a damaged store."""
+        return self._call("recover", damaged=damaged, directory=directory)  # type: ignore[no-any-return]
+
+    def repair(self, directory: str, *, dry_run: bool = True) -> Repaired:
+        """Mend the data in a directory."""
+        return self._call("repair", directory=directory, dry_run=dry_run)  # type: ignore[no-any-return]
+
+    def migrate(self, file: str, directory: str, *, dry_run: bool = False) -> Migrated:
+        """Take over a file of another schema."""
+        return self._call(  # type: ignore[no-any-return]
+            "migrate", file=file, directory=directory, dry_run=dry_run
+        )
+
+    def rollback(self, directory: str) -> None:
+        """Take the migration back."""
+        self._call("rollback", directory=directory)
 
     def kill(self) -> None:
         """End the process and its group at once, from any thread; a blocked call ends in error."""

@@ -23,6 +23,7 @@ from sessionproof.contract.message import (
     to_json,
 )
 from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 
 _SHOWN = 50  # problems; a store that answers 10,000 wrong messages is told with fewer words
 
@@ -135,7 +136,7 @@ def _record_from_json(record: type) -> Convert:
     def convert(value: Any) -> Any:
         _only(value, names, f"a {record.__name__}")
         _raise_if(_field_problems(record, dict.fromkeys(names) | value))
-        return record(**value)
+        return record(**{key: tuple(it) if type(it) is list else it for key, it in value.items()})
 
     return convert
 
@@ -144,6 +145,12 @@ def _field_problems(record: type, values: Mapping[str, Any]) -> list[str]:
     """Texts, whole numbers, objects and None, as the record's own hints say."""
     problems = []
     for name, hint in _hints(record).items():
+        if hint == _SENTENCES:
+            try:
+                _IDS(values[name])
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+            continue
         allowed = [dict if part not in _WORDS else part for part in get_args(hint) or (hint,)]
         if type(values[name]) not in allowed:
             words = " or ".join(_WORDS[part] for part in allowed)
@@ -153,9 +160,12 @@ def _field_problems(record: type, values: Mapping[str, Any]) -> list[str]:
 
 _hints = cache(get_type_hints)
 
+_SENTENCES = tuple[str, ...]
+
 _WORDS: dict[type, str] = {
     str: "a text",
     int: "a whole number",
+    bool: "true or false",
     dict: "an object",
     type(None): "None",
 }
@@ -234,6 +244,11 @@ _MESSAGES = Answer(_TO_JSON["messages"], _FROM_JSON["messages"])
 _NOTHING = Answer(lambda _: None, _null)
 _INFO = Answer(_record_to_json(SessionInfo), _record_from_json(SessionInfo))
 
+_VERIFIED, _RECOVERED, _REPAIRED, _MIGRATED = (
+    Answer(_record_to_json(record), _record_from_json(record))
+    for record in (Verified, Recovered, Repaired, Migrated)
+)
+
 _RECEIPT = Answer(_or_none(_receipt_to_json), _or_none(_receipt_from_json))
 
 ANSWERS: dict[str, Answer] = {
@@ -259,4 +274,11 @@ ANSWERS: dict[str, Answer] = {
     "set_llm_model": _NOTHING,
     "delete_llm_model": _NOTHING,
     "tables": Answer(_record_to_json(SqliteTables), _record_from_json(SqliteTables)),
+    "verify": _VERIFIED,
+    "backup": Answer(_text, _text),
+    "restore": Answer(_or_none(_text), _or_none(_text)),
+    "recover": _RECOVERED,
+    "repair": _REPAIRED,
+    "migrate": _MIGRATED,
+    "rollback": _NOTHING,
 }

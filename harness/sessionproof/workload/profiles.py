@@ -32,6 +32,7 @@ class Profile:
 
     ``states`` is how many files after a crash are judged, ``kills`` how often processes are killed
     under load, ``injected`` how many system calls are made to fail; 0 for as many as there are.
+    ``damages`` is how often each class of damage is done to a file.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Profile:
     states: int = 3_000
     kills: int = 30
     injected: int = 40
+    damages: int = 6
 
     def limit_s(self, usual_s: float, part: float) -> float:
         """Seconds for work on large sizes; if patient, this part of a test's deadline or more."""
@@ -66,6 +68,7 @@ PROFILES: dict[str, Profile] = {
             states=150,
             kills=5,
             injected=10,
+            damages=2,
         ),
         Profile(name="gate", share_s=0.75, shrink_s=3.0),
         Profile(
@@ -78,6 +81,7 @@ PROFILES: dict[str, Profile] = {
             states=0,
             kills=5_000,
             injected=0,
+            damages=60,
         ),
     )
 }
