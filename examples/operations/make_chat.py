@@ -1,6 +1,7 @@
 """Write chat.db: a chat database as a small program of some years ago would have left it.
 
-39 sessions with 1,170 messages, seven messages that belong to none, and counters that have drifted. ``docs/operations.md`` goes through all that can be done with it.
+39 sessions with 1,170 messages, seven messages that belong to none, and counters that have drifted.
+``docs/operations.md`` goes through all that can be done with it.
 """
 
 import sqlite3
