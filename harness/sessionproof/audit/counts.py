@@ -55,7 +55,7 @@ def session_problems(
             zip(sessions.counters, zip(pairs[::2], pairs[1::2], strict=True), strict=True)
         )
         for column, (kept, real) in kept_and_real.items():
-            if _differs(kept, real):
+            if differs(kept, real):
                 wrong[column].add(f"{session}: {shown(kept)}, its messages give {shown(real)}")
         if sessions.next and (not isinstance(after, int) or (number and _least(after) <= high)):
             beyond.add(f"{session}: next {shown(after)}, highest {shown(high)}")
@@ -161,7 +161,8 @@ def _label(known: Known, sessions: Sessions) -> str:
     return known.tables[sessions.table].label[0]
 
 
-def _differs(kept: object, real: object) -> bool:
+def differs(kept: object, real: object) -> bool:
+    """Whether a kept counter is not the real one; sums of fractions may differ by their order."""
     numbers = (int, float)
     if not isinstance(kept, numbers) or not isinstance(real, numbers):
         return True

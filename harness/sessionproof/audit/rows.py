@@ -15,8 +15,11 @@ from sessionproof.audit.tables import quoted
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
-    """A condition of the rows that break it; ``value`` says whether examples show the value."""
+class Rule:
+    """A condition of the rows that break it, in ``broken``.
+
+    ``what`` goes on after the column's name; ``value`` says whether examples show the value.
+    """
 
     kind: str
     column: str
@@ -32,13 +35,20 @@ def row_problems(
 
     ``held`` are tables of which ``integrity_check`` has shown that they keep their own rules.
     """
-    connection.create_function("readable_json", 2, _readable, deterministic=True)
+    know_json(connection)
     for name, table in known.tables.items():
         if name not in found.tables or found.tables[name].virtual:
             continue
-        rules = [rule for rule in _rules(table, held=name in held) if found.has(name, rule.column)]
+        rules = [
+            rule for rule in rules_of(table, held=name in held) if found.has(name, rule.column)
+        ]
         if rules:
             yield from _broken(connection, name, found, table, rules)
+
+
+def know_json(connection: sqlite3.Connection) -> None:
+    """Teach the connection what the conditions of ``rules_of`` ask about JSON."""
+    connection.create_function("readable_json", 2, _readable, deterministic=True)
 
 
 def repeat_problems(
@@ -100,7 +110,7 @@ _FORM = """CASE
     ELSE 'other texts' END"""
 
 
-def _rules(table: Table, *, held: bool) -> Iterator[_Rule]:
+def rules_of(table: Table, *, held: bool) -> Iterator[Rule]:
     """The rules to look at; of those that the table holds itself, JSON alone: it may be a BLOB."""
     for column, names in table.json.items():
         good = " AND ".join(f"json_type({{0}}, '$.{name}') IS NOT NULL" for name in names) or "1"
@@ -110,24 +120,24 @@ def _rules(table: Table, *, held: bool) -> Iterator[_Rule]:
             f"ELSE NOT readable_json({{0}}, '{' '.join(names)}') END"
         )
         wanted = f"is no JSON object with {' and '.join(names)}" if names else "is no JSON"
-        yield _Rule("invalid-json", column, _unless_null(column, broken), wanted, value=False)
+        yield Rule("invalid-json", column, _unless_null(column, broken), wanted, value=False)
     if held:
         return
     keys = {column for columns in table.unique for column in columns}
     for column in table.required:
         kind = "null-key" if column in keys or column.endswith("id") else "null-value"
-        yield _Rule(kind, column, f"{quoted(column)} IS NULL", "is NULL", value=False)
+        yield Rule(kind, column, f"{quoted(column)} IS NULL", "is NULL", value=False)
     for column, words in table.words.items():
         some = ", ".join(f"'{word}'" for word in sorted(words))
         kind = "bad-role" if column == "role" else "bad-status"
         broken = _unless_null(column, f"{{0}} NOT IN ({some})")
-        yield _Rule(kind, column, broken, "is none of the known words")
+        yield Rule(kind, column, broken, "is none of the known words")
     for column, least in table.integers.items():
         broken = _unless_null(column, f"typeof({{0}}) <> 'integer' OR {{0}} < {least}")
-        yield _Rule("bad-number", column, broken, f"is no integer of at least {least}")
+        yield Rule("bad-number", column, broken, f"is no integer of at least {least}")
     for column, low in table.reals.items():
         broken = _unless_null(column, f"typeof({{0}}) NOT IN ('integer', 'real') OR {{0}} < {low}")
-        yield _Rule("bad-number", column, broken, f"is no number of at least {low:g}")
+        yield Rule("bad-number", column, broken, f"is no number of at least {low:g}")
 
 
 def _unless_null(column: str, broken: str) -> str:
@@ -137,7 +147,7 @@ def _unless_null(column: str, broken: str) -> str:
 
 
 def _broken(
-    connection: sqlite3.Connection, name: str, found: Catalog, table: Table, rules: list[_Rule]
+    connection: sqlite3.Connection, name: str, found: Catalog, table: Table, rules: list[Rule]
 ) -> Iterator[Problem]:
     sums = ", ".join(f"SUM({rule.broken})" for rule in rules)
     numbers = connection.execute(f"SELECT {sums} FROM {quoted(name)}").fetchone()
