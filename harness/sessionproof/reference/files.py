@@ -6,6 +6,7 @@ included. So nothing here opens a database that this process may have open in an
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -17,7 +18,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sessionproof.contract.clock import Clock, SystemClock
+from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.failures import as_store_error, is_busy
 from sessionproof.reference.opening import FILE, uri
@@ -34,11 +35,21 @@ BACKUP = "backup"
 LOGS = ("-wal", "-shm", "-journal")
 """What SQLite puts beside a database while it is used; the name goes on with one of these."""
 
+_NAME = re.compile(
+    r"(?P<series>.+\.[0-9a-f]{8})\.(?P<time>\d{8}T\d{6}\.\d{6}Z)\.[0-9a-f]{8}\.(?P<purpose>[a-z-]+)",
+    re.DOTALL,
+)
+_TIME = "%Y%m%dT%H%M%S.%fZ"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # SQLite's lock bytes: PENDING, RESERVED, and the range that readers share. Whoever has a database
 # with a write-ahead log open shares the range all the time.
 _LOCK_BYTES = (0x40000000, 512)
+_SHARED_MEMORY_LOCK_BYTES = (120, 9)  # in the file -shm
+
+
+class InUse(Refused):
+    """Somebody has the database open."""
 
 
 def located(path: os.PathLike[str] | str) -> Path:
@@ -57,20 +68,61 @@ def present(path: os.PathLike[str] | str) -> Path:
     return file
 
 
-def copy_name(file: Path, purpose: str, *, clock: Clock | None = None) -> str:
-    """A name that no other copy of the file has: its own, the time in UTC, chance, the purpose."""
-    made = _EPOCH + timedelta(microseconds=(clock or SystemClock()).now_us())
-    return f"{file.name}.{made:%Y%m%dT%H%M%S.%fZ}.{secrets.token_hex(4)}.{purpose}"
+def copy_name(file: Path, purpose: str, *, folder: Path | None = None) -> str:
+    """A name that no other copy of the file has: its series, the time in UTC, chance, the purpose.
+
+    It sorts behind all copies of this purpose in ``folder``, whatever the clock says.
+    """
+    now_us = SystemClock().now_us()
+    for one in copies(file, folder, purpose)[-1:] if folder else ():
+        now_us = max(now_us, _time_us(one.name) + 1)
+    made = _EPOCH + timedelta(microseconds=now_us)
+    return f"{series(file)}.{made:{_TIME}}.{secrets.token_hex(4)}.{purpose}"
+
+
+def series(file: Path) -> str:
+    """How the names of all copies of this file begin: its name, and a digest of where it lies.
+
+    So stores of one folder of backups, all of whose files have one name, are told apart.
+    """
+    place = hashlib.sha256(os.fsencode(file.resolve())).hexdigest()
+    return f"{file.name}.{place[:8]}"
 
 
 def copies(file: Path, folder: Path, purpose: str) -> list[Path]:
-    """The copies of a file of this name in a folder, oldest first by the time in their names."""
-    own = re.compile(
-        re.escape(file.name) + r"\.\d{8}T\d{6}\.\d{6}Z\.[0-9a-f]{8}\." + re.escape(purpose)
-    )
-    return sorted(
-        one for one in folder.iterdir() if own.fullmatch(one.name) and not one.is_symlink()
-    )
+    """The copies of this file in a folder, oldest first by the time in their names."""
+    own = series(file)
+    return [one for one in all_copies(folder, purpose) if series_of(one) == own]
+
+
+def all_copies(folder: Path, purpose: str) -> list[Path]:
+    """The copies of any file in a folder, oldest first by the time in their names."""
+    found = [one for one in folder.iterdir() if purpose_of(one) == purpose and _is_plain(one)]
+    return sorted(found, key=lambda one: (_time_us(one.name), one.name))
+
+
+def series_of(copy: Path) -> str | None:
+    """The series to which a copy belongs by its name; None for any other file."""
+    match = _NAME.fullmatch(copy.name)
+    return match["series"] if match else None
+
+
+def purpose_of(copy: Path) -> str | None:
+    """What a copy is for by its name; None for any other file."""
+    match = _NAME.fullmatch(copy.name)
+    return match["purpose"] if match else None
+
+
+def _is_plain(one: Path) -> bool:
+    return one.is_file() and not one.is_symlink()
+
+
+def _time_us(name: str) -> int:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no name of a copy")
+    made = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
+    return (made - _EPOCH) // timedelta(microseconds=1)
 
 
 def new_file(path: Path) -> None:
@@ -99,7 +151,7 @@ def with_logs(file: Path) -> list[Path]:
 def open_alone(file: Path) -> sqlite3.Connection:
     """A connection in autocommit mode while which is open nobody else can use the database.
 
-    Raises ``Refused`` when somebody has it open, or when SQLite cannot read it.
+    Raises ``InUse`` when somebody has it open, ``Refused`` when SQLite cannot read it.
     """
     connection = None
     try:
@@ -127,30 +179,46 @@ def held_alone(file: Path) -> Iterator[None]:
     """Nobody else has the database open, and within nobody can use it: also no SQLite of ours.
 
     For moving and copying files byte by byte, also damaged ones. The lock stays with the file when
-    it is moved. Raises ``Refused`` when somebody has it open, in this process or another.
+    it is moved. Raises ``InUse`` when somebody has it open, in this process or another.
     """
     if sys.platform != "linux":
         with closing(open_alone(file)):  # without such locks it can only be looked at
             pass
         yield
         return
-    if _open_here(file):
+    with _locked(file, _LOCK_BYTES, file):
+        yield
+
+
+@contextmanager
+def held_without_file(file: Path) -> Iterator[None]:
+    """The same for a database that was removed, while somebody may have it open nevertheless."""
+    shared = file.with_name(f"{file.name}-shm")
+    if sys.platform != "linux" or not shared.exists():
+        yield
+        return
+    with _locked(shared, _SHARED_MEMORY_LOCK_BYTES, file):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, lock_bytes: tuple[int, int], file: Path) -> Iterator[None]:
+    """Lock bytes for one descriptor, against all others of this process, too."""
+    if _open_here(path):  # to close it another time would take the locks of the first
         raise _in_use(file)
-    handle = os.open(file, os.O_RDWR)
     try:
-        _lock(handle, file)
+        handle = os.open(path, os.O_RDWR)
+    except OSError as error:
+        raise Refused(f"{path} cannot be opened: {error.strerror}") from error
+    try:
+        request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, *lock_bytes, 0)
+        try:
+            fcntl.fcntl(handle, fcntl.F_OFD_SETLK, request)
+        except (BlockingIOError, PermissionError) as error:
+            raise _in_use(file) from error
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle: int, file: Path) -> None:
-    """Lock SQLite's bytes for this descriptor, against all others of this process, too."""
-    request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, *_LOCK_BYTES, 0)
-    try:
-        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, request)
-    except (BlockingIOError, PermissionError) as error:
-        raise _in_use(file) from error
 
 
 def _open_here(file: Path) -> bool:
@@ -163,5 +231,5 @@ def _open_here(file: Path) -> bool:
     return False
 
 
-def _in_use(file: Path) -> Refused:
-    return Refused(f"{file} is in use: close every store, process and tool that has it open first")
+def _in_use(file: Path) -> InUse:
+    return InUse(f"{file} is in use: close every store, process and tool that has it open first")
