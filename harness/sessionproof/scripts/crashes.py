@@ -6,8 +6,6 @@ the same again under the tracer: one that was mended leaves other files now.
 
 from __future__ import annotations
 
-import base64
-import lzma
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -15,11 +13,11 @@ from sessionproof.contract.claims import Claims, as_python
 from sessionproof.contract.message import MESSAGE_FIELDS, Message
 from sessionproof.contract.operations import Operation, Program
 from sessionproof.oracle.model import ASSIGNED
+from sessionproof.scripts.carried import carried
 from sessionproof.scripts.expressions import Unwritable, expression, values
 from sessionproof.scripts.program import CLOSE, OPEN, with_awaits
 
 _TEXT_MOST = 60_000  # characters of a script that carries files
-_WIDTH = 92
 _AGAIN = "sessionproof.trials.crashes.again"
 _TELLING = ("content", "call_id")
 
@@ -55,15 +53,7 @@ def crash_script(left: Left) -> tuple[str, ...]:
 
 
 def _lines(left: Left) -> Iterator[str]:
-    yield "files = {  # as the crash left them, compressed"
-    for name, data in sorted(left.files.items()):
-        yield from _packed(name, data)
-    yield "}"
-    for name in sorted(left.folders):
-        yield f"location.root.joinpath({expression(name)}).mkdir(parents=True, exist_ok=True)"
-    yield "for name, data in files.items():"
-    yield "    content = lzma.decompress(base64.b85decode(data)) if data else b''"
-    yield "    location.root.joinpath(name).write_bytes(content)"
+    yield from carried(left.folders, left.files, "as the crash left them")
     if left.answer_s is not None:
         yield f"faulthandler.dump_traceback_later({left.answer_s:g}, exit=True)  # no answer"
     yield "try:"
@@ -72,14 +62,6 @@ def _lines(left: Left) -> Iterator[str]:
     yield from _indented(_again(left))
     if left.answer_s is not None:
         yield "faulthandler.cancel_dump_traceback_later()"
-
-
-def _packed(name: str, data: bytes) -> Iterator[str]:
-    packed = base64.b85encode(lzma.compress(data, preset=9)).decode() if data else ""
-    yield f"    {expression(name)}: ("
-    for at in range(0, len(packed) or 1, _WIDTH):
-        yield f"        {packed[at : at + _WIDTH]!r}"
-    yield "    ),"
 
 
 def _again(left: Left) -> Iterator[str]:
@@ -116,8 +98,8 @@ def reads_one_of(
     Messages are told apart by their texts and calls, or by ``everything`` that the store keeps. A
     session that may be empty may also be unknown.
     """
-    told = _told([message for one in allowed for message in one], claims, everything)
-    wanted = [[_fields(message, told) for message in one] for one in allowed]
+    told = told_fields([message for one in allowed for message in one], claims, everything)
+    wanted = [[fields_of(message, told) for message in one] for one in allowed]
     return [*_read(name, told, may_be_unknown=[] in wanted), *_is_in(wanted)]
 
 
@@ -128,18 +110,18 @@ def knows_one_of(
 
     ``known`` is the expression that tells it, which may raise ``NotFound`` for no.
     """
-    told = _told([message for _, one in allowed for message in one], claims, everything=False)
+    told = told_fields([message for _, one in allowed for message in one], claims, everything=False)
     return [
         *_read(name, told, may_be_unknown=True),
         "known = False",
         "with suppress(NotFound):",
         f"    known = {known}",
         "seen = (known, seen)",
-        *_is_in([(there, [_fields(message, told) for message in one]) for there, one in allowed]),
+        *_is_in([(there, [fields_of(message, told) for message in one]) for there, one in allowed]),
     ]
 
 
-def _told(sent: Sequence[Message], claims: Claims, everything: bool) -> list[str]:
+def told_fields(sent: Sequence[Message], claims: Claims, everything: bool) -> list[str]:
     """The fields by which messages are told apart."""
     return [
         field
@@ -175,7 +157,8 @@ def _is_in(allowed: Sequence[object]) -> list[str]:
     return ["allowed = [", *(f"    {one}," for one in written), "]", "assert seen in allowed, seen"]
 
 
-def _fields(message: Message, names: Sequence[str]) -> object:
+def fields_of(message: Message, names: Sequence[str]) -> object:
+    """The values of these fields; of a single one, its value."""
     picked = [getattr(message, name) for name in names]
     return picked[0] if len(picked) == 1 else tuple(picked)
 
