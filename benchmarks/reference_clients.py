@@ -94,7 +94,10 @@ def thread_arms(
     folder: Path, durability: Durability, each: int
 ) -> Iterator[dict[str, Callable[[], Block]]]:
     """The public store; a connection for each thread; one connection behind a lock."""
-    rows = [(*encode_all(message())[0], 1, f"s{number}") for number in range(THREADS)]
+    rows = [
+        statements.values_of_one(encode_all(message())[0], 1, f"s{number}")
+        for number in range(THREADS)
+    ]
     synchronous, sql = SYNCHRONOUS[durability], statements.INSERT_ONE
     with ExitStack() as stack:
         stores = [_prepared(folder, durability, stack) for _ in range(3)]
@@ -277,7 +280,7 @@ def client(kind: str, where: str, number: str) -> None:
     ``kind`` is ``store``, ``busy`` (SQLite's own waiting), or the longest pause in microseconds.
     """
     batch, name = message(), f"s{number}"
-    values = (*encode_all(batch)[0], 1, name)
+    values = statements.values_of_one(encode_all(batch)[0], 1, name)
     with ReferenceStore(where, durability="process") as store:
         append: Callable[[], Any] = lambda: store.append(name, batch)  # noqa: E731
         if kind == "busy":

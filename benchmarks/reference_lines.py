@@ -87,7 +87,7 @@ def appends(folder: Path, durability: Durability) -> Iterator[dict[str, Callable
         synchronous = SYNCHRONOUS[durability]
         with closing(connect(path, writes=True, synchronous=synchronous)) as raw:
             batch = message()
-            values = (*encode_all(batch)[0], 1, "s")
+            values = statements.values_of_one(encode_all(batch)[0], 1, "s")
             sql = statements.INSERT_ONE
             yield {
                 "store": lambda: store.append("s", batch),
@@ -217,7 +217,7 @@ def wal_bytes(folder: Path) -> Ratio:
     with filled(folder, 500) as store:
         path = Path(store.tables().path)
         with closing(connect(path, writes=True, synchronous="NORMAL")) as raw:
-            values = (*encode_all(message())[0], 1, "s")
+            values = statements.values_of_one(encode_all(message())[0], 1, "s")
             own = _logged(raw, path, number, lambda: raw.execute(statements.INSERT_ONE, values))
     path = Path(tempfile.mkdtemp(dir=folder), "plain.db")
     with closing(sqlite3.connect(path, isolation_level=None)) as plain:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from sessionproof.contract.errors import Expired
+from sessionproof.contract.errors import Expired, Refused
 from sessionproof.contract.message import Receipt
 from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless
 from sessionproof.reference.connections import transaction
+from sessionproof.reference.digest import TEXT, digest, first_changed
 
 CHUNK = 50
 """Most messages in one statement; larger batches are several statements in a transaction."""
@@ -57,11 +58,13 @@ _NAMED = (
     " WHERE s.session_id = ? AND s.tag = ? AND m.seq = ? AND m.message_id IS NULL))"
 )
 _DELETE_MESSAGE = f"DELETE FROM messages WHERE id = {_NAMED} RETURNING 1"
-_EDITED = ", ".join(
-    f"{name} = coalesce(?, {name})" if name == "message_id" else f"{name} = ?" for name in COLUMNS
-)
-_EDIT_MESSAGE = f"UPDATE messages SET {_EDITED} WHERE id = {_NAMED} RETURNING 1"
+_STORED = (*COLUMNS, "digest")
+_FIND_MESSAGE = f"SELECT id, message_id, appended_at_us FROM messages WHERE id = {_NAMED}"
+_EDIT_MESSAGE = f"UPDATE messages SET {', '.join(f'{name} = ?' for name in _STORED)} WHERE id = ?"
 _GIVEN_ID = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,17})")
+
+
+Fetch: TypeAlias = Callable[[sqlite3.Connection, str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
 def fetch(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -70,6 +73,21 @@ def fetch(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple
         return db.execute(sql, values).fetchall()
     except UnicodeEncodeError:
         return db.execute(sql, lossless(values)).fetchall()
+
+
+def fetch_verified(
+    db: sqlite3.Connection, sql: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """``fetch`` of messages; raises ``Refused`` for one that is not what was written."""
+    sql = sql.replace("SELECT ", f"SELECT {TEXT}, m.digest, m.seq, ", 1)
+    rows = fetch(db, sql, values)
+    changed = first_changed(rows)
+    if changed is not None:
+        raise Refused(
+            f"message {rows[changed][2]} of the session is not what was written: the disk or a "
+            "program damaged it; restore a backup, or open the store without check_digests"
+        )
+    return [row[3:] for row in rows]
 
 
 def change(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> None:
@@ -117,10 +135,10 @@ def update(db: sqlite3.Connection, key: str, facts: Mapping[str, Any]) -> bool:
     return bool(fetch(db, sql, (*facts.values(), key)))
 
 
-def pop_last(db: sqlite3.Connection, key: str) -> tuple[Any, ...] | None:
+def pop_last(db: sqlite3.Connection, key: str, *, look: Fetch = fetch) -> tuple[Any, ...] | None:
     """Remove the newest row and answer it as ``READ`` would; None when there is none."""
     with transaction(db):
-        found = fetch(db, READ_LAST, (key, 1))
+        found = look(db, READ_LAST, (key, 1))
         if found:
             change(db, f"DELETE FROM messages WHERE id = {_NEWEST}", (key,))
     return found[0] if found else None
@@ -132,8 +150,14 @@ def delete_message(db: sqlite3.Connection, key: str, name: str) -> bool:
 
 
 def edit_message(db: sqlite3.Connection, key: str, name: str, row: Row) -> bool:
-    """Exchange one row; whether there was one."""
-    return bool(fetch(db, _EDIT_MESSAGE, (*row, key, name, key, *split_id(name))))
+    """Exchange one row, which keeps its id unless it is given anew; whether there was one."""
+    with transaction(db):
+        found = fetch(db, _FIND_MESSAGE, (key, name, key, *split_id(name)))
+        for place, own_id, appended_at_us in found:
+            given = row[_GIVEN]
+            whole = (*row[:_GIVEN], own_id if given is None else given, *row[_GIVEN + 1 :])
+            change(db, _EDIT_MESSAGE, (*whole, digest(whole, appended_at_us), place))
+    return bool(found)
 
 
 def set_state(db: sqlite3.Connection, key: str, pair: tuple[str, str], now_us: int) -> None:
@@ -200,16 +224,21 @@ def _insert(
 ) -> list[tuple[Any, ...]]:
     """Sequence number and tag of each new row; empty when the session takes none."""
     if len(rows) == 1:
-        return fetch(db, INSERT_ONE, (*rows[0], now_us, key))
-    values = [value for row in rows for value in row]
+        return fetch(db, INSERT_ONE, values_of_one(rows[0], now_us, key))
+    values = [value for row in rows for value in (*row, digest(row, now_us))]
     return sorted(fetch(db, _insertion(len(rows)), (now_us, *values, key)))
+
+
+def values_of_one(row: Row, now_us: int, key: str) -> tuple[Any, ...]:
+    """What ``INSERT_ONE`` takes."""
+    return (*row, digest(row, now_us), now_us, key)
 
 
 @cache
 def _insertion(number: int) -> str:
     """The statement that appends so many rows: the session's next numbers in one step."""
-    columns = ", ".join(COLUMNS)
-    marks = ", ".join("?" for _ in COLUMNS)
+    columns = ", ".join(_STORED)
+    marks = ", ".join("?" for _ in _STORED)
     answer = "RETURNING seq, (SELECT tag FROM sessions WHERE id = sid)"
     if number == 1:
         return (
@@ -218,7 +247,7 @@ def _insertion(number: int) -> str:
             f"WHERE session_id = ? AND status IN ('active', 'idle') {answer}"
         )
     rows = ", ".join(f"({offset}, {marks})" for offset in range(number))
-    taken = ", ".join(f"v.column{column + 2}" for column in range(len(COLUMNS)))
+    taken = ", ".join(f"v.column{column + 2}" for column in range(len(_STORED)))
     return (
         f"INSERT INTO messages (sid, seq, appended_at_us, {columns}) "
         f"SELECT s.id, s.next_seq + v.column1, ?, {taken} "
@@ -228,7 +257,7 @@ def _insertion(number: int) -> str:
 
 
 INSERT_ONE = _insertion(1)
-"""Appends one message: values of ``COLUMNS``, the time, the session; answers number and tag."""
+"""Appends one message by its ``values_of_one``; answers number and tag."""
 
 _GIVEN = COLUMNS.index("message_id")
 

@@ -1,0 +1,90 @@
+"""Digests of messages: the CRC-32 of all kept fields, four bytes in network order.
+
+What is summed is one text: each field that is not NULL, as its letter and its value (numbers in
+decimal, texts in UTF-8 with surrogates passed), in this order: ``r`` role, ``k`` kind, ``t``
+tokens, ``a`` time of the append, ``d`` duration, ``c`` the client's time, ``i`` the client's id,
+``n`` name, ``l`` call id, ``j`` content as JSON, ``g`` arguments, ``m`` metadata, ``x`` content as
+text. A fault of the disk is found for certain when it flips up to 32 bits in a row.
+
+A row without a digest was written by another program, or before there were digests: it cannot be
+verified, and is not wrong.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from zlib import crc32
+
+from sessionproof.reference.codec import Row
+
+_RARE = (
+    ("d", "duration_us"), ("c", "created_at_us"), ("i", "message_id"), ("n", "name"),
+    ("l", "call_id"), ("j", "content_json"), ("g", "arguments"), ("m", "metadata"),
+)  # fmt: skip
+_PLAIN = "'r' || m.role || 'k' || m.kind || ifnull('t' || m.tokens, '') || 'a' || m.appended_at_us"
+_FULL = " || ".join(
+    f"ifnull('{letter}' || m.{name}, '')"
+    for letter, name in (
+        ("r", "role"), ("k", "kind"), ("t", "tokens"), ("a", "appended_at_us"), *_RARE,
+        ("x", "content"),
+    )
+)  # fmt: skip
+
+TEXT = (
+    f"CAST(ifnull(CASE WHEN coalesce({', '.join(f'm.{name}' for _, name in _RARE)}) IS NULL "
+    f"THEN {_PLAIN} || 'x' || m.content END, {_FULL}) AS BLOB)"
+)
+"""SQL for the bytes that are summed, of ``messages AS m``. Most rows need the short way alone."""
+
+_NO_TIMES: tuple[None, ...] = (None,) * 5
+_NO_OTHERS: tuple[None, ...] = (None,) * 3
+
+
+def digest(row: Row, appended_at_us: int) -> bytes:
+    """The digest of a row, given by its values of ``codec.COLUMNS``."""
+    if row[3:8] == _NO_TIMES and row[9:] == _NO_OTHERS and row[8] is not None:
+        tokens = "" if row[2] is None else f"t{row[2]}"
+        text = f"r{row[0]}k{row[1]}{tokens}a{appended_at_us}x{row[8]}"
+    else:
+        text = _in_full(row, appended_at_us)
+    try:
+        return crc32(text.encode()).to_bytes(4)
+    except UnicodeEncodeError:
+        return crc32(text.encode("utf-8", "surrogatepass")).to_bytes(4)
+
+
+def same_digest(text: bytes, kept: object) -> bool:
+    """Whether the digest that was kept is that of these bytes."""
+    return crc32(text).to_bytes(4) == kept
+
+
+def add_function(connection: sqlite3.Connection) -> None:
+    """Let SQL on this connection call ``same_digest(text, kept)``."""
+    connection.create_function("same_digest", 2, same_digest, deterministic=True)
+
+
+def first_changed(rows: Sequence[Sequence[object]]) -> int | None:
+    """The first place of a row (bytes, digest, …) that is not what was written; None without."""
+    for place, (text, kept, *_) in enumerate(rows):
+        if kept is not None and not same_digest(text, kept):  # type: ignore[arg-type]
+            return place
+    return None
+
+
+def _in_full(row: Row, appended_at_us: int) -> str:
+    (role, kind, tokens, duration_us, created_at_us, message_id, name, call_id,
+     content, content_json, arguments, metadata) = row  # fmt: skip
+    values = (
+        role, kind, tokens, appended_at_us, duration_us, created_at_us, message_id, name, call_id,
+        content_json, arguments, metadata, content,
+    )  # fmt: skip
+    return "".join(
+        f"{letter}{_text(value)}"
+        for letter, value in zip("rktadcinljgmx", values, strict=True)
+        if value is not None
+    )
+
+
+def _text(value: str | bytes | int) -> str:
+    return value.decode("utf-8", "surrogatepass") if type(value) is bytes else str(value)
