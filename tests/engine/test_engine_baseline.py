@@ -196,7 +196,9 @@ def plain_pytest(folder, *arguments):
     return ended.returncode, ended.stdout + ended.stderr, result
 
 
-@pytest.mark.parametrize("store", ["RaisesSystemExit", "Exits"])
+@pytest.mark.parametrize(
+    "store", ["Exits", pytest.param("RaisesSystemExit", marks=pytest.mark.night)]
+)
 def test_a_plain_pytest_takes_a_baseline(store, tmp_path):
     """A known break is an expected failure there, also one that ended the worker."""
     (tmp_path / "known.toml").write_text(f'[broken]\nCORE-14 = "{REASON}"\n')

@@ -140,6 +140,7 @@ def test_a_store_that_ends_its_process_does_not_end_pytest(project):
     assert row["findings"][0]["anomaly"] == "crash"
 
 
+@pytest.mark.night
 def test_a_known_break_is_an_expected_failure(project):
     """What the class's baseline lists does not fail; what it does not list fails."""
     (project / "known.toml").write_text(

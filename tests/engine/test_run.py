@@ -137,6 +137,7 @@ def test_plain_pytest_runs_the_same_tests(tmp_path):
     assert {row["id"] for row in result["guarantees"] if row["verdict"] == "broken"} >= {"CORE-01"}
 
 
+@pytest.mark.night
 def test_a_store_named_in_pyproject_is_judged_beside_own_tests(tmp_path):
     """A bare ``pytest`` runs the suites where pyproject.toml names the store."""
     (tmp_path / "pyproject.toml").write_text(

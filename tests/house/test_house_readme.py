@@ -120,6 +120,7 @@ def test_the_suites_run_in_a_plain_pytest(folder):
     assert "CORE-06" in printed
 
 
+@pytest.mark.night
 def test_the_test_class_judges_the_example(folder):
     """The class finds what the command finds, and is green once the example is mended."""
     (folder / "test_mystore.py").write_text(block("test_mystore.py").code, "utf-8")

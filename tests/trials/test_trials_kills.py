@@ -15,6 +15,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import StoreSpec, find_store
 from sessionproof.contract.measurements import Traffic
+from sessionproof.contract.verdicts import Finding
 from sessionproof.engine.scripts import source_of
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import kills
@@ -33,7 +34,9 @@ def trial_of(tmp_path: Path) -> Iterator[TrialOf]:
     """A trial of DUR-01 against a store by its name, which other processes find as well."""
     stores = []
 
-    def make(name: str, *, claims: Claims | None = None, operation_s: float = 20.0) -> Trial:
+    def make(
+        name: str, *, claims: Claims | None = None, operation_s: float = 20.0, seed: int = 0
+    ) -> Trial:
         spec: StoreSpec = find_store(name)
         deadlines = Deadlines(operation_s=operation_s)
         made = claims or spec.claims
@@ -41,7 +44,7 @@ def trial_of(tmp_path: Path) -> Iterator[TrialOf]:
         store = StoreUnderTest(spec, made, parent=tmp_path, deadlines=deadlines)
         stores.append(store)
         able = store.handle().capabilities
-        return Trial(guarantee=ROW, store=store, capabilities=able, profile=FEW, seed=0)
+        return Trial(guarantee=ROW, store=store, capabilities=able, profile=FEW, seed=seed)
 
     yield make
     for store in stores:
@@ -83,14 +86,19 @@ def test_a_hosted_store_is_killed_behind_its_client(trial_of: TrialOf):
     assert trial.examined["crashes"] >= FEW.kills
 
 
+def _found(trial: Trial) -> Finding | None:
+    try:
+        kills.at_random(trial)
+    except Broken as broken:
+        return broken.finding
+    return None
+
+
 @pytest.mark.parametrize("name", ["WritesWhenFree", "LeavesItToTheLeader"])
 def test_what_is_acknowledged_and_not_written_is_found(trial_of: TrialOf, name, tmp_path: Path):
-    """The finding has a window and a script, which fails by itself."""
+    """The finding has a window and a script, which fails by itself; a kill hits it with luck."""
     store = f"fixtures.mutants.kills:{name}"
-    trial = trial_of(store)
-    with pytest.raises(Broken) as caught:
-        kills.at_random(trial)
-    finding = caught.value.finding
+    finding = next(filter(None, (_found(trial_of(store, seed=seed)) for seed in range(4))))
     assert finding.anomaly is Anomaly.LOST_MESSAGE
     assert finding.window is not None
     assert (tmp_path / "histories" / "DUR-01-kills.npz").exists()
