@@ -204,7 +204,7 @@ def held_without_file(file: Path) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path, lock_bytes: tuple[int, int], file: Path) -> Iterator[None]:
     """Lock bytes for one descriptor, against all others of this process, too."""
-    if _open_here(path):  # to close it another time would take the locks of the first
+    if open_here(path):  # to close it another time would take the locks of the first
         raise _in_use(file)
     try:
         handle = os.open(path, os.O_RDWR)
@@ -221,7 +221,7 @@ def _locked(path: Path, lock_bytes: tuple[int, int], file: Path) -> Iterator[Non
         os.close(handle)
 
 
-def _open_here(file: Path) -> bool:
+def open_here(file: Path) -> bool:
     """Whether this process has the file open already."""
     wanted = file.stat()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers are wanted, not paths
