@@ -1,0 +1,1 @@
+"""Readers of files that other programs left: what their rows are as sessions and messages."""

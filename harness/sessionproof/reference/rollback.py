@@ -1,0 +1,123 @@
+"""Taking a migration back: the old file where it was, byte for byte, and the new one kept aside."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from sessionproof.contract.errors import Refused
+from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.files import copy_name, held_alone, open_alone, sync, with_logs
+from sessionproof.reference.legacy import kept as keeping
+from sessionproof.reference.legacy.kept import Kept
+from sessionproof.reference.migrate import is_ours
+from sessionproof.reference.opening import FILE
+
+SAFETY = "before-rollback"
+"""What copies of the new database are called that a rollback leaves."""
+
+
+def rollback(
+    directory: os.PathLike[str] | str, *, progress: Callable[[str], None] | None = None
+) -> Path | None:
+    """Put the file that was migrated back, and answer where the new database lies now.
+
+    That has all that was written since; None when there was none. When it was interrupted, call it
+    again. Raises ``Refused`` in one line, and then nothing was changed.
+    """
+    told = progress or (lambda _: None)
+    place = Path(directory).absolute()
+    kept = keeping.load(place)
+    if kept is None:
+        raise Refused(f"{place} has no folder {keeping.FOLDER}: nothing was migrated into it")
+    target = place / FILE
+    where = target if kept.source is None else Path(kept.source)
+    try:
+        told(str(kept.old()))
+        if keeping.digests_of(kept.old()) != kept.digests:
+            raise Refused(f"{kept.old()} is not what was migrated: it changed since")
+        _require_free(where, kept, target)
+        told(str(target))
+        safety = _moved_aside(target) if _is_new(target) else None
+        _put_back(kept, where)
+        _removed(kept)
+    except sqlite3.Error as error:
+        raise as_store_error(error, path=target, writes=False) from error
+    except OSError as error:
+        named = error.filename or place
+        raise Refused(f"{named}: {error.strerror or error}; roll back again") from error
+    return safety
+
+
+def _is_new(target: Path) -> bool:
+    return os.path.lexists(target) and is_ours(target)
+
+
+def _require_free(where: Path, kept: Kept, target: Path) -> None:
+    """See that the old file's place is empty, or has that very file."""
+    if not where.parent.is_dir():
+        raise Refused(f"{where.parent}, where the old file was, is gone: make it first")
+    if where == target and _is_new(target):
+        return
+    there = {
+        log: keeping.digest_of(path)
+        for log in keeping.PARTS
+        if os.path.lexists(path := where.with_name(where.name + log))
+        and (log == "" or path.stat().st_size)
+    }
+    if there and not there.items() <= kept.digests.items():
+        raise Refused(f"{where} is another file now: move it away, with its log")
+
+
+def _moved_aside(target: Path) -> Path:
+    """Give the new database a name of its own, with its log."""
+    with held_alone(target):
+        pass  # nobody uses it: the next failure means that it is damaged
+    try:
+        with closing(open_alone(target)) as alone:
+            alone.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            alone.execute("PRAGMA journal_mode = DELETE").fetchall()
+    except (Refused, sqlite3.Error):
+        pass  # its log goes with it as it is
+    safety = target.with_name(copy_name(target, SAFETY, folder=target.parent))
+    with held_alone(target):
+        for one in with_logs(target):
+            one.rename(safety.with_name(safety.name + one.name.removeprefix(target.name)))
+    sync(target.parent)
+    return safety
+
+
+def _put_back(kept: Kept, where: Path) -> None:
+    """Put each part back that is not there, the logs first: a file without its log would be less.
+
+    Each appears whole under its name, or not at all.
+    """
+    for log in reversed(keeping.PARTS):
+        part = where.with_name(where.name + log)
+        if log not in kept.digests or part.exists():
+            continue
+        fresh = part.with_name(f".{part.name}.{secrets.token_hex(4)}.part")
+        try:
+            keeping.copied(kept.old(log), fresh)
+            fresh.chmod(kept.mode)
+            os.link(fresh, part)
+        except FileExistsError:
+            raise Refused(f"{part} was made meanwhile: move it away, and roll back again") from None
+        finally:
+            fresh.unlink(missing_ok=True)
+    sync(where.parent)
+    if keeping.digests_of(where) != kept.digests:
+        raise Refused(f"{where} was written to meanwhile: move it away, and roll back again")
+
+
+def _removed(kept: Kept) -> None:
+    """Remove the kept file: it is back where it was."""
+    gone = kept.folder.with_name(f"{kept.folder.name}.{secrets.token_hex(8)}.old")
+    kept.folder.rename(gone)
+    shutil.rmtree(gone)
+    sync(kept.folder.parent)
