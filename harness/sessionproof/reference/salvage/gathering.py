@@ -1,0 +1,191 @@
+"""All rows of an image, put into tables beside each other: nothing is decided here."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from sessionproof.reference import steps as schema
+from sessionproof.reference.salvage.image import Image
+from sessionproof.reference.salvage.pages import Pages, is_schema
+from sessionproof.reference.salvage.records import (
+    INTERIOR_INDEX,
+    KINDS,
+    LEAF_INDEX,
+    LEAF_TABLE,
+    Cell,
+    NoText,
+    Page,
+    Record,
+    anywhere,
+    listed,
+)
+
+TABLES = ("sessions", "messages", "state", "llm_models")
+NUMBERS, NAMES = "sqlite_autoindex_messages_1", "sqlite_autoindex_sessions_1"
+"""The indexes that repeat what matters: session and number of each message; names of sessions."""
+
+_BATCH = 500
+_TYPES: dict[str, tuple[type, ...]] = {
+    "INTEGER": (int,), "TEXT": (str,), "BLOB": (bytes,), "ANY": (str, bytes, int),
+}  # fmt: skip
+_MADE = {
+    **{f"found.{table}": f"certain, spoilt, {{{table}}}" for table in TABLES},
+    "found.numbers": "sid, seq, row",
+    "found.names": "session_id, sid",
+}
+
+
+@dataclass
+class Gathered:
+    """How complete the reading was.
+
+    ``hurt`` are the pages of each table or index that could not be read whole; ``unknown`` pages
+    are in use, look like no page of a tree, and belong to nobody knows what.
+    """
+
+    pages: int = 0
+    hurt: dict[str, list[int]] = field(default_factory=dict)
+    unknown: list[int] = field(default_factory=list)
+
+    def whole(self, name: str) -> bool:
+        """Whether all of this table or index was read."""
+        return name not in self.hurt and not self.unknown
+
+
+@cache
+def stored_columns() -> dict[str, dict[str, str]]:
+    """Columns and their types of each table in the order of its records, without computed ones."""
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        schema.upgrade(fresh, schema.shipped())
+        return {
+            table: {
+                name: kind
+                for _, name, kind, *_, hidden in fresh.execute(f"PRAGMA table_xinfo({table})")
+                if hidden == 0
+            }
+            for table in TABLES
+        }
+    finally:
+        fresh.close()
+
+
+def gather(image: Image, pages: Pages, db: sqlite3.Connection) -> Gathered:
+    """Put all rows into the tables of ``found``, a database that is attached, made anew."""
+    _make(db)
+    gathered = Gathered(image.count)
+    reader = _Reader(image, pages, gathered)
+    waiting: dict[str, list[tuple[object, ...]]] = {}
+    for into, row in reader.rows():
+        batch = waiting.setdefault(into, [])
+        batch.append(row)
+        if len(batch) >= _BATCH:
+            _insert(db, into, batch)
+    for into, batch in waiting.items():
+        _insert(db, into, batch)
+    db.execute("CREATE INDEX found.numbered ON numbers (sid, seq)")
+    db.execute("CREATE INDEX found.placed ON messages (sid, seq)")
+    return gathered
+
+
+def _make(db: sqlite3.Connection) -> None:
+    columns = {table: ", ".join(names) for table, names in stored_columns().items()}
+    for table, definition in _MADE.items():
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+        db.execute(f"CREATE TABLE {table} ({definition.format(**columns)})")
+
+
+def _insert(db: sqlite3.Connection, into: str, batch: list[tuple[object, ...]]) -> None:
+    if batch:
+        marks = ", ".join("?" * len(batch[0]))
+        db.executemany(f"INSERT INTO found.{into} VALUES ({marks})", batch)
+        batch.clear()
+
+
+class _Reader:
+    """Goes through the pages, and notes which cannot be read whole."""
+
+    def __init__(self, image: Image, pages: Pages, gathered: Gathered) -> None:
+        self._image = image
+        self._pages = pages
+        self._gathered = gathered
+        self._chained = set[int]()
+
+    def _follow(self, first: int, length: int) -> bytes | None:
+        return self._image.chain(first, length, self._chained)
+
+    def rows(self) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """Each row with the table of ``found`` that takes it."""
+        for number in sorted(self._pages.live | self._pages.doubtful):
+            page = self._image.page(number)
+            live = number in self._pages.live
+            owner = self._pages.owner.get(number)
+            if page.kind not in KINDS:
+                self._note(number, page, owner, live)
+                continue
+            cells, sound = listed(page, self._follow)
+            if not sound and live:
+                self._note(number, page, owner, live)
+            yield from self._of(page, owner, cells, live=live)
+            if not sound:
+                seen = {cell.begin for cell in cells}
+                found = anywhere(page, self._image.chain)
+                others = [one for one in found if one.begin not in seen]
+                yield from self._of(page, owner, others, live=False)
+        self._gathered.unknown = [n for n in self._gathered.unknown if n not in self._chained]
+
+    def _note(self, number: int, page: Page, owner: str | None, live: bool) -> None:
+        if owner is not None:
+            self._gathered.hurt.setdefault(owner, []).append(number)
+        elif live and any(page.data):
+            self._gathered.unknown.append(number)
+
+    def _of(
+        self, page: Page, owner: str | None, cells: list[Cell], *, live: bool
+    ) -> Iterator[tuple[str, tuple[object, ...]]]:
+        for cell in cells:
+            record = cell.record
+            if record is None or is_schema(record):
+                continue
+            certain = live and cell.certain
+            if page.kind == LEAF_TABLE:
+                yield from _row_of_table(cell, record, certain)
+            elif page.kind in (LEAF_INDEX, INTERIOR_INDEX):
+                yield from _row_of_index(owner, record, certain)
+
+
+def _row_of_table(
+    cell: Cell, record: Record, certain: bool
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    for table in ("sessions", "messages"):
+        columns = stored_columns()[table]
+        if len(record) == len(columns) and record[0] is None:
+            yield table, _found(table, certain, (cell.rowid, *record[1:]))
+
+
+def _row_of_index(
+    owner: str | None, record: Record, certain: bool
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Rows are known by their shape; names of sessions, by the tree, as other indexes are alike."""
+    match record:
+        case (int(sid), int(seq), int(row)) if certain:
+            yield "numbers", (sid, seq, row)
+        case (str() | bytes() as name, int(sid)) if certain and owner == NAMES:
+            if not isinstance(name, NoText):
+                yield "names", (name, sid)
+        case (int(), str() | bytes(), str() | bytes()):
+            yield "state", _found("state", certain, record)
+        case (str() | bytes(),):
+            yield "llm_models", _found("llm_models", certain, record)
+
+
+def _found(table: str, certain: bool, record: Record) -> tuple[object, ...]:
+    kinds = stored_columns()[table].values()
+    fits = all(
+        value is None or (isinstance(value, _TYPES[kind]) and not isinstance(value, NoText))
+        for value, kind in zip(record, kinds, strict=True)
+    )
+    return (int(certain), int(not fits), *record)
