@@ -56,7 +56,7 @@ def _renew(scene: Scene, sessions: schemas.Sessions, unique: tuple[str, ...]) ->
     """Give the later of repeated rows of ``temp.held`` a new number or id."""
     same = " AND ".join(f"o.{quoted(one)} = held.{quoted(one)}" for one in unique)
     later = f"EXISTS (SELECT 1 FROM temp.held AS o WHERE {same} AND o.rowid < held.rowid)"
-    column, given = unique[-1], "lower(hex(randomblob(16)))"
+    column, given, digest = unique[-1], "lower(hex(randomblob(16)))", ""
     if sessions.number in unique:
         column, key = str(sessions.number), quoted(sessions.message_key)
         of_all = f"SELECT max(o.{quoted(column)}) FROM temp.held AS o WHERE o.{key} = held.{key}"
@@ -67,12 +67,12 @@ def _renew(scene: Scene, sessions: schemas.Sessions, unique: tuple[str, ...]) ->
             given = f"1 + max(({of_all}), coalesce(({after} WHERE {own}), 0))"
     elif can_be_null(scene, sessions.messages, column):
         given = "NULL"
-    digest = ", digest = NULL" if scene.found.has(sessions.messages, "digest") else ""
+        digest = ", digest = NULL" if scene.found.has(sessions.messages, "digest") else ""
     number = scene.connection.execute(
         f"UPDATE temp.held SET {quoted(column)} = {given}{digest} WHERE {later}"
     ).rowcount
     scene.changes.append(
-        f"{rows(number)} of {sessions.messages} had the {column} of an earlier one and get a new one"
+        f"{rows(number)} of {sessions.messages} with the {column} of an earlier one: made anew"
     )
 
 

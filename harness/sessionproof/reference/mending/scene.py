@@ -62,11 +62,14 @@ def set_aside(scene: Scene, table: str, where: str, why: str) -> None:
         scene.changes.append(f"{rows(number)} of {table} set aside: {why}")
 
 
-def change(scene: Scene, table: str, where: str, assignment: str, words: str) -> None:
+def change(
+    scene: Scene, table: str, where: str, assignment: str, words: str, *, digests: str = "cleared"
+) -> None:
     """Change a column of the rows, which are kept elsewhere as they were."""
     number = _kept(scene, table, where, words, stays=True)
     if number:
-        digest = ", digest = NULL" if scene.found.has(table, "digest") else ""
+        clears = digests == "cleared" and scene.found.has(table, "digest")
+        digest = ", digest = NULL" if clears else ""
         scene.connection.execute(f"UPDATE {quoted(table)} SET {assignment}{digest} WHERE {where}")
         scene.changes.append(f"in {rows(number)} of {table} {words}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sessionproof.audit.rows import rules_of
 from sessionproof.audit.sqltext import checks, tokens
 from sessionproof.audit.tables import quoted
+from sessionproof.reference.digest import TEXT, add_function
 from sessionproof.reference.mending.scene import Scene, can_be_null, change, set_aside
 
 _ESSENTIAL = frozenset({"role", "kind", "content", "content_json", "arguments"})
@@ -28,7 +29,29 @@ def values(scene: Scene) -> None:
             continue
         for rule in rules_of(table, held=False):
             if scene.found.has(name, rule.column):
+                _by_digest(scene, name, rule.column, rule.broken)
                 _bad_value(scene, name, rule.column, rule.broken, rule.what)
+
+
+def _by_digest(scene: Scene, table: str, column: str, where: str) -> None:
+    """A word that was changed by itself, put right where the digest says which one it was."""
+    words = scene.known.tables[table].words.get(column)
+    if words is None or not scene.found.has(table, "digest"):
+        return
+    add_function(scene.connection)
+    others = ", ".join(f"x.{quoted(one)}" for one in scene.found.tables[table].columns)
+    others = others.replace(f"x.{quoted(column)}", f"w.word AS {quoted(column)}")
+    for word in sorted(words):
+        given = f"SELECT {others} FROM {quoted(table)} AS x, (SELECT '{word}' AS word) AS w"
+        same = f"SELECT same_digest({TEXT}, m.digest) FROM ({given} WHERE x.id = y.id) AS m"
+        change(
+            scene,
+            table,
+            f"rowid IN (SELECT y.id FROM {quoted(table)} AS y WHERE ({where}) AND ({same}))",
+            f"{quoted(column)} = '{word}'",
+            f"{column} is {word!r} again, as their digests say",
+            digests="kept",
+        )
 
 
 def _bad_value(scene: Scene, table: str, column: str, where: str, why: str) -> None:
