@@ -9,8 +9,11 @@ from pathlib import Path
 import click
 
 from sessionproof import __version__
+from sessionproof.cli.backup import backup
 from sessionproof.cli.crash import crash
+from sessionproof.cli.drill import drill
 from sessionproof.cli.history import history
+from sessionproof.cli.restore import restore
 
 
 def entry() -> None:
@@ -194,3 +197,6 @@ def audit(file: Path, *, as_json: bool) -> None:
 
 main.add_command(history)
 main.add_command(crash)
+main.add_command(backup)
+main.add_command(restore)
+main.add_command(drill)

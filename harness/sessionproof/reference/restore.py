@@ -112,24 +112,29 @@ def put_back(
 def _refuse_foreign(part: Path, into: Path, what: str) -> None:
     """A store of ours belongs into a directory; any other database to where its like is."""
     with to_read(part) as connection:
-        ours, tables = is_ours(connection), set(row_counts(connection))
+        ours, tables = _look(connection)
     if not tables:
         raise Refused(f"{what}: the backup has no tables; choose another one")
-    if ours and into.name != FILE and not into.exists():
-        raise Refused(f"{what}: {into} does not exist; make that directory first")
     if ours:
+        if into.name != FILE and not into.exists():
+            raise Refused(f"{what}: {into} does not exist; make that directory first")
         return
-    there = _tables_of(into)
-    if there is None and into.name == FILE:
-        raise Refused(f"{what}: the backup is a database of another application")
-    if there and not there & tables:
+    there = _seen(into)
+    if into.name == FILE if there is None else there[0]:
+        raise Refused(f"{what}: the backup is no store of ours; restore it to a file instead")
+    if there and there[1] and not there[1] & tables:
         raise Refused(f"{what}: the two have no table in common; choose another backup")
 
 
-def _tables_of(into: Path) -> set[str] | None:
-    """The tables of what is there; None when there is nothing, or nothing that can be read."""
+def _look(connection: sqlite3.Connection) -> tuple[bool, set[str]]:
+    """Whether the database is one of ours, and the names of its tables."""
+    return is_ours(connection), set(row_counts(connection))
+
+
+def _seen(into: Path) -> tuple[bool, set[str]] | None:
+    """The same of what is there; None when there is nothing, or nothing that can be read."""
     try:
-        return set(on_state(into, row_counts)) if into.exists() else None
+        return on_state(into, _look) if into.exists() else None
     except (sqlite3.Error, Refused):
         return None
 
