@@ -13,6 +13,7 @@ from sessionproof.cli.backup import backup
 from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
 from sessionproof.cli.history import history
+from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.restore import restore
 
 
@@ -200,3 +201,5 @@ main.add_command(crash)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(drill)
+main.add_command(migrate)
+main.add_command(rollback)

@@ -190,6 +190,8 @@ def _built(
         new.execute("PRAGMA journal_mode = WAL")
         lines.flush()
         os.fsync(lines.fileno())
+    if not aside.stat().st_size:
+        aside.unlink()
     sync(fresh)
     return name, answer
 

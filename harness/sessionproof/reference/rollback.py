@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from sessionproof.contract.errors import Refused
@@ -22,13 +23,24 @@ SAFETY = "before-rollback"
 """What copies of the new database are called that a rollback leaves."""
 
 
-def rollback(
-    directory: os.PathLike[str] | str, *, progress: Callable[[str], None] | None = None
-) -> Path | None:
-    """Put the file that was migrated back, and answer where the new database lies now.
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """Where the old file is, and where the new database lies now; None where there was none."""
 
-    That has all that was written since; None when there was none. When it was interrupted, call it
-    again. Raises ``Refused`` in one line, and then nothing was changed.
+    file: Path
+    kept: Path | None
+
+
+def rollback(
+    directory: os.PathLike[str] | str,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> RolledBack:
+    """Put the file that was migrated back, and the new database aside, with all that it has.
+
+    A dry run only looks whether it can be done. When it was interrupted, call it again. Raises
+    ``Refused`` in one line, and then nothing was changed.
     """
     told = progress or (lambda _: None)
     place = Path(directory).absolute()
@@ -42,6 +54,8 @@ def rollback(
         if keeping.digests_of(kept.old()) != kept.digests:
             raise Refused(f"{kept.old()} is not what was migrated: it changed since")
         _require_free(where, kept, target)
+        if dry_run:
+            return RolledBack(where, None)
         told(str(target))
         safety = _moved_aside(target) if _is_new(target) else None
         _put_back(kept, where)
@@ -51,7 +65,7 @@ def rollback(
     except OSError as error:
         named = error.filename or place
         raise Refused(f"{named}: {error.strerror or error}; roll back again") from error
-    return safety
+    return RolledBack(where, safety)
 
 
 def _is_new(target: Path) -> bool:

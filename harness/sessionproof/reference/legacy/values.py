@@ -51,14 +51,16 @@ class Reading:
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                return self._left_out(what, "is no text")
+                self._left_out(what, "is no text")
+                return None
         return str(value)
 
     def time_us(self, value: object, what: str, *, least: int | None = None) -> int | None:
         """Microseconds since 1970, or None."""
         found = to_us(value, self.manner.zone)
         if value is not None and (found is None or (least is not None and found < least)):
-            return self._left_out(what, "is no time that can be read")
+            self._left_out(what, "is no time that can be read")
+            return None
         return found
 
     def amount(self, value: object, what: str, *, times: int = 1) -> int | None:
@@ -69,7 +71,8 @@ class Reading:
             whole = value * times
             if (times > 1 or whole == int(whole)) and whole <= MOST_AMOUNT:
                 return round(whole)
-        return self._left_out(what, "is no amount")
+        self._left_out(what, "is no amount")
+        return None
 
     def json_object(self, value: object, what: str) -> dict[str, Json] | None:
         """An object, or None; the JSON text ``null`` is None, too."""
@@ -79,12 +82,17 @@ class Reading:
             text = value.decode() if isinstance(value, bytes) else value
             read: Any = json.loads(text) if isinstance(text, str) else text
         except (ValueError, RecursionError):
-            return self._left_out(what, "is no JSON")
+            self._left_out(what, "is no JSON")
+            return None
         if read is None:
             return None
         if not isinstance(read, dict):
-            return self._left_out(what, "is no JSON object")
-        return read if _storable(read) else self._left_out(what, "is no JSON")
+            self._left_out(what, "is no JSON object")
+            return None
+        if _storable(read):
+            return read
+        self._left_out(what, "is no JSON")
+        return None
 
     def status(self, value: object) -> str:
         """A state that sessions may have; ``active`` for what is unknown."""
@@ -100,18 +108,19 @@ class Reading:
             self.corrected.append(f"status was {word}: the session is {other}")
         return other or "active"
 
-    def role(self, value: Any) -> str | None:
+    def role(self, value: object) -> str | None:
         """A role that messages may have; raises Unusable."""
-        if value is None or value in ROLES:
-            return value
+        if value is None:
+            return None
         given = self.manner.roles.get(str(value))
         if given is not None:
             return given
-        word = value.strip().lower() if isinstance(value, str) else ""
+        word = str(value).strip().lower()
         known = _OTHER_ROLES.get(word, word)
         if known not in ROLES:
             raise Unusable("role is not known")
-        self.corrected.append("role is written otherwise")
+        if known != value:
+            self.corrected.append("role is written otherwise")
         return known
 
     def content(self, value: object) -> str | None:
@@ -123,10 +132,8 @@ class Reading:
                 raise Unusable("content is no text") from None
         return value if value is None or isinstance(value, str) else str(value)
 
-    def _left_out(self, what: str, why: str) -> Any:
-        """None, for a value that has no meaning here."""
+    def _left_out(self, what: str, why: str) -> None:
         self.corrected.append(f"{what} {why}: left out")
-        return None
 
 
 def message_of(row: Mapping[str, Any], reading: Reading, *, always: str | None) -> Message:
