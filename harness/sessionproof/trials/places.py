@@ -87,6 +87,12 @@ def refused(trial: Trial) -> None:
             trial.notes.append(f"{writable} of {len(_PLACES)} places could be written all the same")
 
 
+def is_clear(failure: Failure) -> bool:
+    """Whether an error has words, and is not that of a program that has lost its way."""
+    named = failure.type if failure.type != "CannotOpen" else failure.text.partition(":")[0]
+    return named not in _CONFUSED and bool(failure.text.strip())
+
+
 class _Visit:
     """One place: what the store does there, and what is there when it has been mended."""
 
@@ -181,8 +187,7 @@ class _Visit:
             return
         if failure.type in (HANG, CRASH, MALFORMED):
             raise self._broken(Anomaly(failure.type), outcome, "a clear error", failure.text)
-        named = failure.type if failure.type != "CannotOpen" else failure.text.partition(":")[0]
-        if named in _CONFUSED or not failure.text.strip():
+        if not is_clear(failure):
             text = failure.text[:300] or f"{failure.type} without a word"
             raise self._broken(
                 Anomaly.UNEXPECTED_REFUSAL, outcome, "an error that says what is wrong", text

@@ -1,10 +1,288 @@
-"""One damaged record among good ones."""
+"""One damaged record among good ones: it costs one message, is told, and appends go on."""
 
 from __future__ import annotations
 
-from sessionproof.trials.single import CouldNotTell, Trial
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.location import Location
+from sessionproof.contract.message import Message, canonical
+from sessionproof.contract.operations import Append, Failure, Outcome, Read
+from sessionproof.contract.seed import generator
+from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.verdicts import Finding
+from sessionproof.faults.damage.files import Image, taken
+from sessionproof.faults.damage.records import (
+    Hit,
+    garbage_line,
+    garbage_row,
+    torn_document,
+    torn_line,
+)
+from sessionproof.oracle.model import differing
+from sessionproof.scripts.damage import Damaged, alone_script
+from sessionproof.trials.damaged import Scene, Shown, filled, spread
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
+from sessionproof.workload import upkeep
+from sessionproof.workload.guard import CannotOpen
+
+_NEW = "after the damaged record"
+Way = Literal["read", "append", "unnoticed"]
+Damages = Callable[[Path, int], Hit | None]
+"""Damages a record below a folder, another one for each number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """A damaged record, and the files with it. ``whole`` says that it is all of its session."""
+
+    scene: Scene
+    hit: Hit
+    image: Image
+    whole: bool
+
+    def spared(self, name: str) -> list[Message]:
+        """The messages of a session that are not in the record."""
+        return [one for one in self.scene.base.messages(name) if not self.holds(one)]
+
+    def holds(self, message: Message) -> bool:
+        """Whether the message is in the record."""
+        text = canonical([message.content, message.call_id, message.arguments]).encode()
+        return any(token in text for token in self.hit.tokens)
+
+    @property
+    def session(self) -> str:
+        """The session of the record."""
+        held = (name for name in self.scene.ids if any(map(self.holds, self._all(name))))
+        return next(held)
+
+    def _all(self, name: str) -> Sequence[Message]:
+        return self.scene.base.messages(name)
 
 
 def alone(trial: Trial) -> None:
-    """Not written yet."""
-    raise CouldNotTell("not written yet")
+    """Damage single records: lines, rows of tables that are shown, documents; raises Broken.
+
+    Raises NotClaimed for a store that keeps none of these.
+    """
+    scene = filled(trial)
+    ways = [*_ways(scene)]
+    for number in range(max(trial.profile.damages, 2 * trial.guarantee.least)):
+        for way, whole in ways:
+            case = _case(scene, way, number, whole=whole)
+            if case is not None:
+                _judge(case)
+                trial.count("records")
+        if number and trial.enough(monotonic_s() - trial.started_s):
+            break
+    if not trial.examined["records"]:
+        raise NotClaimed("the store keeps no lines, rows or documents that are known")
+
+
+def _ways(scene: Scene) -> Iterator[tuple[Damages, bool]]:
+    """How records of this store can be damaged; whether that takes a whole session."""
+    seed, tokens = scene.trial.seed, scene.tokens
+    names = scene.main_files(scene.closed)
+    for name in names:
+        for damage in (torn_line, garbage_line):
+
+            def of_lines(
+                folder: Path, number: int, name: str = name, damage: Damage = damage
+            ) -> Hit | None:
+                return damage(folder, name, tokens, generator(seed, "record", name, number))
+
+            yield of_lines, False
+    tables = _tables(scene)
+    if tables is not None:
+        file, table = tables
+
+        def of_rows(folder: Path, number: int) -> Hit | None:
+            token = generator(seed, "row", number).choice(tokens)
+            return garbage_row(folder / file, table, token, file=file)
+
+        yield of_rows, False
+    if len(names) > 1:
+
+        def of_documents(folder: Path, number: int) -> Hit | None:
+            random = generator(seed, "document", number)
+            return torn_document(folder, random.choice(names), tokens, random)
+
+        yield of_documents, True
+
+
+Damage = Callable[..., Hit | None]
+
+
+def _tables(scene: Scene) -> tuple[str, str] | None:
+    """The database below the location, and its table of messages, where the store shows them."""
+    trial = scene.trial
+    if "tables" not in trial.capabilities:
+        return None
+    with spread(trial, scene.closed) as folder:
+        store = trial.store.below(folder.parent)
+        shutil.rmtree(store.location.root)
+        store.location = Location(folder)
+        outcome = store.handle().perform("tables()", lambda call: call("tables"))
+        store.close()
+        if not isinstance(outcome.value, SqliteTables):
+            return None
+        path = Path(str(outcome.value.path)).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            return None
+        file = path.relative_to(folder.resolve()).as_posix()
+        return (file, str(outcome.value.messages)) if file in scene.closed.files else None
+
+
+def _case(scene: Scene, way: Damages, number: int, *, whole: bool) -> _Case | None:
+    """The damaged files; None where nothing was damaged, or more than one session is in it."""
+    with spread(scene.trial, scene.closed) as folder:
+        hit = way(folder, number)
+        image = taken(folder)
+    if hit is None or image == scene.closed:
+        return None
+    case = _Case(scene=scene, hit=hit, image=image, whole=whole)
+    held = [name for name in scene.ids if len(case.spared(name)) < len(scene.base.messages(name))]
+    return case if len(held) == 1 else None
+
+
+def _judge(case: _Case) -> None:
+    """Look at the damaged files, mend them where the store can, append, look again."""
+    scene, trial = case.scene, case.scene.trial
+    with spread(trial, case.image) as folder:
+        first = scene.look(folder)
+        _require_end(case, first)
+        told = first.failure is not None or first.problems or first.said
+        shown = first
+        if first.failure is not None and not case.whole and "repair" in trial.capabilities:
+            _repair(case, folder)
+            shown = scene.look(folder)
+        _require_read(case, shown, "read", repaired=shown is not first)
+        if not told:
+            raise _broken(
+                case, Anomaly.UNNOTICED, "unnoticed",
+                "an error, a problem that verify() finds, or a warning", "nobody says so",
+            )  # fmt: skip
+        _append(case, folder)
+        _require_read(case, scene.look(folder), "append", repaired=shown is not first)
+
+
+def _require_end(case: _Case, shown: Shown) -> None:
+    ended = shown.wrong_end
+    if ended is not None:
+        raise _broken(case, Anomaly(ended.type), "read", "every read ends", ended.text)
+
+
+def _require_read(case: _Case, shown: Shown, way: Way, *, repaired: bool) -> None:
+    """All messages outside the record are there, in order; at most something in its place."""
+    after = "after the append, " if way == "append" else ""
+    mended = "after repair(), " if repaired else ""
+    if shown.failure is not None and not shown.reads:
+        raise _broken(
+            case, Anomaly.UNREADABLE, way, f"{after}{mended}the other messages can be read",
+            f"the store does not open: {shown.failure.text[:300]}",
+        )  # fmt: skip
+    for name in case.scene.ids:
+        if case.whole and name == case.session:
+            continue
+        wanted = case.spared(name)
+        outcome = shown.reads[name]
+        expected = f"{after}{mended}{name} has the {len(wanted)} messages that are not damaged"
+        if outcome.failure is not None:
+            anomaly, seen = Anomaly.UNREADABLE, _told(outcome.failure)
+            raise _broken(case, anomaly, way, expected, seen, name=name)
+        missing = _missing(wanted, outcome.value, case.scene.trial)
+        if missing is not None:
+            seen = f"{len(outcome.value)} messages; not there, or not in order: {missing.content!r}"
+            raise _broken(case, Anomaly.LOST_MESSAGE, way, expected, seen[:600], name=name)
+
+
+def _missing(wanted: Sequence[Message], seen: Sequence[Message], trial: Trial) -> Message | None:
+    """The first message that is not read in its turn."""
+    rest = iter(seen)
+    for message in wanted:
+        if all(differing(message, one, trial.claims.keeps) for one in rest):
+            return message
+    return None
+
+
+def _repair(case: _Case, folder: Path) -> None:
+    """Let the store mend the folder; it may refuse, then nothing is mended."""
+    store = case.scene.trial.store.below(folder.parent)
+    try:
+        upkeep.repair(store.handle(), folder, dry_run=False)
+    except CannotOpen as error:
+        raise CouldNotTell(f"an empty location cannot be opened: {error}") from None
+    finally:
+        store.close()
+        shutil.rmtree(store.location.root, ignore_errors=True)
+
+
+def _append(case: _Case, folder: Path) -> None:
+    """Append to the session of the record, or beside it where the record is all of its session."""
+    scene, trial = case.scene, case.scene.trial
+    name = case.session
+    if case.whole:
+        name = next(one for one in scene.ids if one != name)
+    store = trial.store.below(folder.parent)
+    shutil.rmtree(store.location.root)
+    store.location = Location(folder)
+    message = good_message(trial, _NEW)
+    try:
+        handle = store.handle()
+        appended = handle.invoke(Append(name, (message,)), scene.ids[name])
+        read = handle.invoke(Read(name), scene.ids[name])
+    except CannotOpen as error:
+        appended = Outcome("info", failure=Failure("CannotOpen", str(error)))
+        read = appended
+    finally:
+        store.close()
+    expected = f"the next append to {name} works, and is read back"
+    failure = appended.failure or read.failure
+    if failure is not None:
+        raise _broken(case, Anomaly.STUCK, "append", expected, _told(failure), name=name)
+    texts = [(one.content, one.call_id) for one in read.value]
+    if (message.content, message.call_id) not in texts:
+        seen = f"{len(texts)} messages, and not the new one"
+        raise _broken(case, Anomaly.LOST_MESSAGE, "append", expected, seen, name=name)
+
+
+def _told(failure: Failure) -> str:
+    return f"it raised {failure.type}: {failure.text[:300]}"
+
+
+def _broken(
+    case: _Case, anomaly: Anomaly, way: Way, expected: str, seen: str, *, name: str | None = None
+) -> Broken:
+    scene, trial, hit = case.scene, case.scene.trial, case.hit
+    session = name or case.session
+    finding = Finding(
+        anomaly=anomaly,
+        did=f"damaged one record in {hit.file}: {hit.words}; then opened the store and read all",
+        expected=expected,
+        seen=seen,
+    )
+    damaged = Damaged(
+        folders=case.image.folders,
+        files=case.image.files,
+        words=f"{hit.file}: {hit.words}",
+        ids=scene.ids,
+        claims=trial.claims,
+        verifies="verify" in trial.capabilities,
+    )
+    script = partial(
+        alone_script,
+        damaged,
+        session,
+        case.spared(session),
+        message=good_message(trial, _NEW),
+        repairs="repair" in trial.capabilities,
+        what=way,
+    )
+    return trial.broken(finding, script)

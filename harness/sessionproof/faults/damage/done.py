@@ -32,8 +32,9 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """A damage that was done: to which page of which file (from 1), and what that page held.
+    """A damage that was done: to which page of which file, and what that page held.
 
+    Pages count from 1, of a log its frames do; 0 is no page of the file.
     ``words`` go on after "damaged: ", as in "bit 3 of byte 4,096 of page 2 flipped".
     """
 

@@ -12,7 +12,8 @@ from random import Random  # noqa: TID251 - the type alone
 from sessionproof.faults.damage.done import Damage, Done, Subject
 from sessionproof.faults.damage.pages import page_size
 
-_HEADER, _FRAME = 32, 24
+LOG_HEAD, FRAME_HEAD = 32, 24
+"""Bytes before the first frame of a log, and before the page in each frame."""
 
 
 def log_of(path: Path) -> Path:
@@ -35,9 +36,9 @@ def _cut(subject: Subject, generator: Random) -> Done | None:
     if not frames:
         return None
     log = log_of(subject.path)
-    length = _FRAME + int.from_bytes(log.read_bytes()[8:12], "big")
+    length = FRAME_HEAD + int.from_bytes(log.read_bytes()[8:12], "big")
     frame = generator.randrange(frames)
-    keep = _HEADER + frame * length + generator.randrange(1, length)
+    keep = LOG_HEAD + frame * length + generator.randrange(1, length)
     with log.open("r+b") as file:
         file.truncate(keep)
     _shared(subject).unlink(missing_ok=True)
@@ -51,9 +52,9 @@ def _zeroed(subject: Subject, generator: Random) -> Done | None:
         return None
     log = log_of(subject.path)
     data = bytearray(log.read_bytes())
-    length = _FRAME + int.from_bytes(data[8:12], "big")
+    length = FRAME_HEAD + int.from_bytes(data[8:12], "big")
     frame = generator.randrange(frames)
-    at = _HEADER + frame * length
+    at = LOG_HEAD + frame * length
     data[at : at + length] = bytes(length)
     log.write_bytes(data)
     _shared(subject).unlink(missing_ok=True)
@@ -94,8 +95,7 @@ def _garbage(subject: Subject, generator: Random) -> Done | None:
     if not _frames(subject):
         return None
     _shared(subject).write_bytes(generator.randbytes(32_768))
-    name = _shared(subject).relative_to(subject.folder).as_posix()
-    return Done(file=name, page=1, use="index of the log", words="filled with random bytes")
+    return _done(subject, 0, "the index of the log (-shm) filled with random bytes")
 
 
 def _older(subject: Subject, _generator: Random) -> Done | None:
@@ -118,9 +118,9 @@ def _frames(subject: Subject) -> int:
     """How many whole frames the log has; 0 without one."""
     log = log_of(subject.path)
     data = log.read_bytes() if log.is_file() else b""
-    if len(data) < _HEADER:
+    if len(data) < LOG_HEAD:
         return 0
-    return (len(data) - _HEADER) // (_FRAME + int.from_bytes(data[8:12], "big"))
+    return (len(data) - LOG_HEAD) // (FRAME_HEAD + int.from_bytes(data[8:12], "big"))
 
 
 def _shared(subject: Subject) -> Path:

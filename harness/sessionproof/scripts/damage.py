@@ -1,0 +1,175 @@
+"""Scripts of damage: the damaged files, and what a store may show of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import Append, Read
+from sessionproof.scripts.carried import carried
+from sessionproof.scripts.crashes import fields_of, told_fields
+from sessionproof.scripts.expressions import Unwritable, call, expression, values
+from sessionproof.scripts.program import CLOSE, OPEN
+
+_TEXT_MOST = 60_000  # characters of a script that carries files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damaged:
+    """Files that were damaged. ``sessions`` are logical names and what each had; the ids beside.
+
+    ``words`` say what was done to which file.
+    """
+
+    folders: Collection[str]
+    files: Mapping[str, bytes]
+    words: str
+    ids: Mapping[str, str]
+    claims: Claims
+    verifies: bool
+
+
+def served_script(damaged: Damaged, name: str, expected: Sequence[Message]) -> list[str]:
+    """Fails as long as a session is served otherwise than it was, and nobody says so."""
+    told = told_fields(expected, damaged.claims, everything=True)
+    wanted = values([fields_of(message, told) for message in expected])
+    reading = [*_read(damaged, name, told), *_verified(damaged)]
+    return _whole(
+        damaged,
+        [
+            *_HEARING,
+            *_tried(reading, "it is told"),
+            f"wanted = {wanted}",
+            "if seen != wanted:  # then somebody must have said so",
+            "    assert problems or heard, f'damage is served: {seen}'",
+        ],
+    )
+
+
+def refused_script(damaged: Damaged, file: str, clear: bool) -> list[str]:
+    """Fails as long as the file is taken for a store, or is changed.
+
+    ``clear`` says that there was an error, and the file was changed all the same.
+    """
+    reads = [f"store.read({expression(one)})" for one in damaged.ids.values()]
+    lines = [
+        f"before = location.root.joinpath({expression(file)}).read_bytes()",
+        "raised = None",
+        "try:",
+        f"    {OPEN}",
+        *(f"    {line}" for line in reads),
+        f"    {CLOSE}",
+        "except NotFound:",
+        "    pass  # that says nothing of the damage",
+        "except Exception as error:",
+        "    raised = error",
+        f"path = location.root.joinpath({expression(file)})",
+        "assert path.is_file(), 'the file is gone'",
+        "assert path.read_bytes() == before, 'the file was changed'",
+    ]
+    if not clear:
+        lines += [
+            f"assert raised, {damaged.words + ', and no error'!r}",
+            "confused = (AttributeError, TypeError, NameError, LookupError, AssertionError)",
+            "assert not isinstance(raised, confused), raised",
+        ]
+    return _whole(damaged, lines)
+
+
+def alone_script(
+    damaged: Damaged,
+    name: str,
+    others: Sequence[Message],
+    *,
+    message: Message,
+    repairs: bool,
+    what: str,
+) -> list[str]:
+    """Fails as long as one damaged record costs more than itself; ``what`` says which way.
+
+    ``others`` are the messages of the session that are not damaged, ``message`` goes after them.
+    """
+    told = told_fields([*others, message], damaged.claims, everything=False)
+    wanted = values([fields_of(one, told) for one in others])
+    session = damaged.ids[name]
+    lines = [*_HEARING]
+    if repairs:
+        lines += _repaired()
+    reading = _read(damaged, name, told)
+    if what == "unnoticed":
+        lines += [*_tried([*reading, *_verified(damaged)], "it is told")]
+        lines += ["assert problems or heard, 'nobody says that a record is damaged'"]
+        return _whole(damaged, lines)
+    lines += [
+        OPEN,
+        *reading,
+        f"wanted = {wanted}",
+        "missing = [one for one in wanted if one not in seen]",
+        "assert not missing, f'not read: {missing}'",
+    ]
+    if what == "append":
+        after = expression(fields_of(message, told))
+        lines += [
+            call(Append(name, (message,)), expression(session)),
+            *reading,
+            f"assert {after} in seen, f'not read: {{seen}}'",
+            "missing = [one for one in wanted if one not in seen]",
+            "assert not missing, f'not read after the append: {missing}'",
+        ]
+    return _whole(damaged, [*lines, CLOSE])
+
+
+_HEARING = (
+    "heard = []",
+    "",
+    "class Ear(logging.Handler):",
+    "    def emit(self, record):",
+    "        heard.append(record.getMessage())",
+    "",
+    "logging.getLogger().addHandler(Ear(logging.WARNING))",
+    "warnings.simplefilter('always')",
+    "warnings.showwarning = lambda message, *_, **__: heard.append(str(message))",
+)
+
+
+def _tried(lines: Sequence[str], end: str) -> Iterator[str]:
+    """The lines with an open store, where an error is right and ends the script."""
+    yield "problems = ()"
+    yield "try:"
+    yield f"    {OPEN}"
+    yield from (f"    {line}" for line in lines)
+    yield f"    {CLOSE}"
+    yield "except Exception as error:"
+    yield f"    sys.exit(print('holds now: {end}:', error))"
+
+
+def _read(damaged: Damaged, name: str, told: Sequence[str]) -> list[str]:
+    picked = ", ".join(f"m.{field}" for field in told)
+    each = picked if len(told) == 1 else f"({picked})"
+    reads = call(Read(name), expression(damaged.ids[name]))
+    return ["seen = []", "with suppress(NotFound):", f"    seen = [{each} for m in {reads}]"]
+
+
+def _verified(damaged: Damaged) -> list[str]:
+    return ["problems = store.verify().problems"] if damaged.verifies else []
+
+
+def _repaired() -> list[str]:
+    """A handle elsewhere lends its code; where nothing is wrong with reading, that does no harm."""
+    return [
+        "elsewhere = Location(Path(tempfile.mkdtemp()))",
+        "store = open_store(elsewhere)",
+        "store.repair(str(location.root), dry_run=False)",
+        CLOSE,
+    ]
+
+
+def _whole(damaged: Damaged, lines: Sequence[str]) -> list[str]:
+    carries = carried(damaged.folders, damaged.files, damaged.words)
+    whole = [*carries, *lines]
+    length = sum(map(len, whole))
+    if length > _TEXT_MOST:
+        raise Unwritable(f"with the damaged files it has {length:,} characters")
+    return whole

@@ -1,0 +1,284 @@
+"""A store that was filled, its files, and what the store shows of damaged ones."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sessionproof.checks.messages import Difference, compare
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.errors import NotFound
+from sessionproof.contract.location import Location
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import (
+    CRASH,
+    HANG,
+    MALFORMED,
+    Append,
+    Delete,
+    Failure,
+    List,
+    Operation,
+    Outcome,
+    Read,
+    session_of,
+)
+from sessionproof.faults.damage.classes import main_files
+from sessionproof.faults.damage.files import Image, taken
+from sessionproof.host.client import HostedStore
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.rounds import parent_of
+from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.workload import upkeep
+from sessionproof.workload.execute import StoreUnderTest, execute
+from sessionproof.workload.guard import CannotOpen, Handle
+from sessionproof.workload.heard import listening, news
+from sessionproof.workload.texts import text_bytes
+
+SESSIONS = ("s0", "s1", "s2", "s3")
+_GONE = "s4"  # removed before the damage, so that there are pages in no use
+_BATCHES, _BATCH = 6, 5  # appends to each session, and messages of each
+_SHORT, _LONG = 300, 9_000  # bytes of texts: one of them takes pages of its own
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a store showed of files: opened, read, listed, verified, closed.
+
+    ``reads`` are outcomes by logical session. ``failure`` is the first error that was raised, at
+    opening or by a read; ``problems`` what ``verify`` found, or how it failed; ``said`` what the
+    store logged, warned of, or wrote to stderr. ``listed`` are the ids that it listed.
+    """
+
+    reads: Mapping[str, Outcome] = field(default_factory=dict)
+    failure: Failure | None = None
+    problems: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    listed: frozenset[str] | None = None
+
+    def messages(self, name: str) -> tuple[Message, ...]:
+        """What was read of a session; nothing where the store says that there is none."""
+        outcome = self.reads.get(name, Outcome("ok"))
+        return tuple(outcome.value or ()) if outcome.type == "ok" else ()
+
+    @property
+    def wrong_end(self) -> Failure | None:
+        """A hang or a crash, if it came to one."""
+        return self.failure if self.failure and self.failure.type in (HANG, CRASH) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A store that was filled and closed, and what it shows of its files as they are.
+
+    ``live`` are the files as they were while the handle was open; ``older`` those of half way,
+    closed, with the logs that lay beside them before. Both are None where there were no logs.
+    ``ids`` are the sessions' own, ``tokens`` texts of one message each.
+    """
+
+    trial: Trial
+    closed: Image
+    live: Image | None
+    older: Image | None
+    ids: Mapping[str, str]
+    tokens: tuple[bytes, ...]
+    base: Shown
+
+    def look(self, folder: Path) -> Shown:
+        """What the store shows of a folder with its files; what it usually says is left out."""
+        shown = _looked(self.trial, folder, self.ids)
+        return replace(shown, said=tuple(news([*shown.said], [*self.base.said])))
+
+    def difference(self, shown: Shown) -> tuple[str, Difference] | None:
+        """The first session that is not served as it was, and in what; also one not listed."""
+        for name in self.ids:
+            outcome = shown.reads.get(name)
+            if outcome is None:
+                continue
+            if outcome.failure is not None and outcome.failure.type == MALFORMED:
+                wanted = f"{len(self.base.messages(name))} messages as they were"
+                return name, Difference(Anomaly.MALFORMED, wanted, outcome.failure.text)
+            keeps = self.trial.claims.keeps
+            found = compare(self.base.messages(name), shown.messages(name), keeps)
+            if found is not None:
+                return name, found
+        if self.base.listed is not None and shown.listed is not None:
+            for name, session_id in self.ids.items():
+                if (session_id in self.base.listed) != (session_id in shown.listed):
+                    unlisted = Difference(
+                        Anomaly.LOST_SESSION, "list() knows the session", "list() lacks it"
+                    )
+                    return name, unlisted
+        return None
+
+    def main_files(self, image: Image, most: int = 3) -> tuple[str, ...]:
+        """The files with the store's data, so many of them at most."""
+        with spread(self.trial, image) as folder:
+            return main_files(folder, self.tokens)[:most]
+
+
+class spread:  # noqa: N801 - used as a function
+    """A folder of its own with the files of an image, for a ``with`` block; removed afterwards."""
+
+    def __init__(self, trial: Trial, image: Image) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="damaged-", dir=parent_of(trial)))
+        image.put(self._folder)
+
+    def __enter__(self) -> Path:
+        return self._folder
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def filled(trial: Trial, *, live: bool = False) -> Scene:
+    """Fill the store in the trial's location, close it, and look at a copy of its files.
+
+    Raises NotClaimed for a store without files below its location, CouldNotTell where a copy of
+    the files is not the store.
+    """
+    store = trial.store
+    store.fresh_location()
+    tokens = _Tokens(trial)
+    names = (*SESSIONS, _GONE) if "delete" in trial.capabilities else SESSIONS
+    first = [_append(trial, tokens, name) for _ in range(_BATCHES // 2) for name in names]
+    done = execute(trial.program(*first, sessions=names)[: -len(names)], store)
+    ids = {session_of(one.operation): one.session_id for one in done if one.session_id}
+    live = live and trial.claims.at_least("durability", "process")
+    older = _half_way(store) if live else None
+    rest: list[Operation] = [
+        _append(trial, tokens, name) for _ in range(_BATCHES // 2) for name in SESSIONS
+    ]
+    rest.append(Append("s1", (good_message(trial, tokens.text(_LONG)),)))
+    if _GONE in names:
+        rest.append(Delete(_GONE))
+    done = (*done, *execute(tuple(rest), store, ids=ids))
+    hung = next((one.outcome.failure for one in done if one.outcome.type == "info"), None)
+    if hung is not None:
+        raise CouldNotTell(f"the store could not be filled: {hung.type}: {hung.text[:200]}")
+    open_image = taken(store.location.root) if live else None
+    store.close()
+    closed = taken(store.location.root)
+    if not any(closed.files.values()):
+        raise NotClaimed("the store writes no file below its location")
+    kept = {name: ids[name] for name in SESSIONS if name in ids}
+    base = _undamaged(trial, closed, kept)
+    scene = Scene(
+        trial=trial, closed=closed, live=None, older=None, ids=kept, tokens=tuple(tokens.given),
+        base=base,
+    )  # fmt: skip
+    if open_image is None or not any(name.endswith("-wal") for name in open_image.files):
+        return scene
+    with spread(trial, open_image) as folder:
+        as_killed = scene.look(folder)
+    if as_killed.failure is None and scene.difference(as_killed) is None:
+        return replace(scene, live=open_image, older=older)
+    return scene
+
+
+def _half_way(store: StoreUnderTest) -> Image:
+    """The files of a store that is closed for this, and the logs that it had while it was open."""
+    logs = {
+        name: data
+        for name, data in taken(store.location.root).files.items()
+        if name.endswith("-wal")
+    }
+    store.close()
+    image = taken(store.location.root)
+    return replace(image, files={**image.files, **logs})
+
+
+def _undamaged(trial: Trial, image: Image, ids: Mapping[str, str]) -> Shown:
+    with spread(trial, image) as folder:
+        base = _looked(trial, folder, ids)
+    if base.failure is not None or not ids:
+        why = f"{base.failure.type}: {base.failure.text[:200]}" if base.failure else "no sessions"
+        raise CouldNotTell(f"a copy of the store's files cannot be read: {why}")
+    if base.problems:
+        raise CouldNotTell(f"verify() finds an undamaged copy damaged: {base.problems[0][:200]}")
+    if not all(base.messages(name) for name in ids):
+        raise CouldNotTell("a copy of the store's files does not show what was appended")
+    return base
+
+
+class _Tokens:
+    """Gives each message a text with a word that no other has."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._claims = trial.claims
+        self.given: list[bytes] = []
+
+    def text(self, wanted: int) -> str:
+        """A text of so many bytes, or as many as the store takes."""
+        token = f"mark{len(self.given):04d}word{len(self.given) * 7919 % 10_000:04d}"
+        self.given.append(token.encode())
+        length = text_bytes(self._claims, wanted)
+        return f"{token} {'and so on, ' * (wanted // 11)}"[:length]
+
+
+def _append(trial: Trial, tokens: _Tokens, session: str) -> Append:
+    number = len(trial.several(_BATCH))
+    texts = [tokens.text(_SHORT) for _ in range(number)]
+    return Append(session, tuple(good_message(trial, text) for text in texts))
+
+
+def _looked(trial: Trial, folder: Path, ids: Mapping[str, str]) -> Shown:
+    """Open the store on the folder, read the sessions, verify, close."""
+    store = trial.store.below(folder.parent)
+    shutil.rmtree(store.location.root)
+    store.location = Location(folder)
+    with listening() as heard:
+        try:
+            shown = _read(store.handle(), ids)
+        except CannotOpen as error:
+            hung = str(error).startswith("did not open within")
+            return Shown(failure=Failure(HANG if hung else "CannotOpen", str(error)))
+        said, closed = _closed(store)
+    failed = () if closed.failure is None else (f"close() raised {closed.failure.text[:200]}",)
+    return replace(shown, said=(*heard, *said, *failed))
+
+
+def _read(handle: Handle, ids: Mapping[str, str]) -> Shown:
+    shown = Shown()
+    reads: dict[str, Outcome] = {}
+    for name, session_id in ids.items():
+        reads[name] = handle.invoke(Read(name), session_id)
+        shown = replace(shown, failure=shown.failure or _error_of(reads[name]))
+    shown = replace(shown, reads=reads)
+    if "list" in handle.capabilities and not handle.dropped:
+        listed = handle.invoke(List())
+        if listed.type == "ok":
+            shown = replace(shown, listed=frozenset(listed.value))
+        shown = replace(shown, failure=shown.failure or _error_of(listed))
+    if "verify" in handle.capabilities and not handle.dropped:
+        shown = replace(shown, problems=problems_of(upkeep.verify(handle)))
+    return shown
+
+
+def problems_of(outcome: Outcome) -> tuple[str, ...]:
+    """What ``verify`` found; where it raised, that is told, too."""
+    failure = outcome.failure
+    if failure is not None:
+        return (f"verify() raised {failure.type}: {failure.text[:300]}",)
+    return tuple(outcome.value.problems)
+
+
+def _error_of(outcome: Outcome) -> Failure | None:
+    """What was raised, unless it says that there is no such session, or is no error at all."""
+    failure = outcome.failure
+    if failure is None or failure.type in (NotFound.__name__, MALFORMED):
+        return None
+    return failure
+
+
+def _closed(store: StoreUnderTest) -> tuple[Sequence[str], Outcome]:
+    """What the store's process wrote to stderr, if it is one, and how closing it ended."""
+    handle = store.handle() if not store.dropped else None
+    lent = handle.lend("the store itself", lambda opened, _wait: opened) if handle else None
+    outcome = store.close()
+    if lent is not None and isinstance(lent.value, HostedStore):
+        return lent.value.stderr_tail().splitlines(), outcome
+    return (), outcome
