@@ -70,7 +70,7 @@ def each_file(path: str, line: str) -> list[str]:
     ]
 
 
-def under_load(
+def under_load_lines(
     made: Sequence[str], message: str, *, clients: int, processes: bool, shared: bool
 ) -> list[str]:
     """Clients that append while backups are made; each is restored and has what it owes.

@@ -36,16 +36,15 @@ def _overwritten(data: bytes) -> bytes:
     return data[:half] + b"\xff" * (len(data) - half)
 
 
-BAD = (
-    Bad("empty", lambda _: b"", "file.write_bytes(b'')"),
-    Bad("a text", lambda _: _TEXT, "file.write_bytes(b'These are notes.' * 99)"),
-    Bad("cut at the half", _cut, "file.write_bytes(data[: len(data) // 2].rstrip())"),
-    Bad(
-        "overwritten from the half on",
-        _overwritten,
-        "file.write_bytes(data[: len(data) // 2] + bytes([255]) * (len(data) - len(data) // 2))",
-    ),
+EMPTY = Bad("empty", lambda _: b"", "file.write_bytes(b'')")
+TEXT = Bad("a text", lambda _: _TEXT, "file.write_bytes(b'These are notes.' * 99)")
+CUT = Bad("cut at the half", _cut, "file.write_bytes(data[: len(data) // 2].rstrip())")
+OVERWRITTEN = Bad(
+    "overwritten from the half on",
+    _overwritten,
+    "file.write_bytes(data[: len(data) // 2] + b'\\xff' * (len(data) - len(data) // 2))",
 )
+BAD = (EMPTY, TEXT, CUT, OVERWRITTEN)
 """Damage that every verification can see: no half of a backup is a backup."""
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.location import Location
@@ -26,9 +25,8 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import BATCH
-from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.rounds import parent_of
-from sessionproof.trials.single import Broken, CouldNotTell, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload import upkeep
 from sessionproof.workload.crews import NothingToSay, said_by
 from sessionproof.workload.execute import StoreUnderTest
@@ -36,6 +34,8 @@ from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.sessions import begin
 
 _SESSIONS, _MESSAGES = 3, 4
+_TEXT_BYTES = 80  # the longest text that is sent
+_DID = "made a backup of a store in use"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,15 @@ class Chats:
         self.grow()
 
     def grow(self, messages: int = _MESSAGES) -> None:
-        """Append so many messages to each session, one by one; raises Broken, CouldNotTell."""
+        """Append so many messages to each session, one by one.
+
+        Raises Broken, CouldNotTell, NotClaimed.
+        """
+        limit = self.trial.claims.limits.content_bytes
+        if limit is not None and limit < _TEXT_BYTES:
+            raise NotClaimed(
+                f"texts of {_TEXT_BYTES} bytes are beyond the store's limit of {limit}"
+            )
         try:
             speech = said_by(self.store)
         except NothingToSay as why:
@@ -106,10 +114,10 @@ class Chats:
                 )
             ) from None
 
-    def backup(self, folder: Path, *, keep: int | None = None) -> Path:
+    def backup(self, folder: Path, *, did: str = _DID, script: Sequence[str] = ()) -> Path:
         """A new backup in the folder; raises Broken where there is none."""
-        made = upkeep.backup(self.handle, folder, keep=keep)
-        self.trial.require_ok(made, "made a backup of a store in use")
+        made = upkeep.backup(self.handle, folder)
+        self.trial.require_ok(made, did, script)
         return Path(made.value)
 
 
@@ -239,11 +247,3 @@ def require_end(trial: Trial, outcome: Outcome, did: str) -> None:
     """Raise Broken where a call hung, crashed or answered what the contract does not allow."""
     if outcome.failure is not None and outcome.failure.type in (HANG, CRASH, MALFORMED):
         trial.require_ok(outcome, did)
-
-
-def written(lines: Callable[[], list[str]]) -> Any:
-    """The lines, or none where they cannot be written."""
-    try:
-        return lines()
-    except Unwritable:
-        return ()

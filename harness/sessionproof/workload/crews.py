@@ -113,6 +113,7 @@ class Crew:
         """Raises NothingToSay."""
         self.kind: Kind = kind
         self.clients = clients
+        self.ids: list[str | None] = []  # by which the store knows the sessions of the last round
         self._store = store
         self._speech = said_by(store)
         self._seats: Seats | None = None
@@ -156,6 +157,7 @@ class Crew:
         made = round_.created and needs_create(self._store.claims, self._capabilities)
         if by_store and needs_create(self._store.claims, self._capabilities):
             ids = [None] * len(ids)
+        self.ids = ids
         setting = Setting(folder, self._speech, ids, by_store, awaited=self._store.awaited)
         jobs, steward = jobs_of(round_), Steward(round_, self._capabilities)
         stopped = seats.work([steward.creates()], setting) if made else None
