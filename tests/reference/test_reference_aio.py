@@ -25,7 +25,8 @@ def test_has_every_method_of_the_store():
         if not name.startswith("_"):
             other = getattr(AsyncReferenceStore, name)
             assert inspect.iscoroutinefunction(other), name
-            assert str(inspect.signature(other)) == str(inspect.signature(method)), name
+            without_self = str(inspect.signature(method)).replace("(self, ", "(", 1)
+            assert str(inspect.signature(other)).replace("(self, ", "(", 1) == without_self, name
 
 
 def test_does_all_that_the_store_does(tmp_path: Path):
@@ -34,7 +35,7 @@ def test_does_all_that_the_store_does(tmp_path: Path):
     async def main() -> None:
         async with AsyncReferenceStore(tmp_path, preset="cli", durability="process") as store:
             assert shape_problems(store) == []
-            assert len(capabilities_of(store)) == 19
+            assert len(capabilities_of(store)) == 26
             assert store.claims.durability == "process"
             assert await store.create("s", messages=say("a"), title="t") == "s"
             receipt = await store.append("s", say("b"))

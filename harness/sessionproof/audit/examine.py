@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from sessionproof.audit.catalog import Catalog, catalog
@@ -34,6 +35,12 @@ from sessionproof.audit.tables import quoted
 Progress: TypeAlias = Callable[[str], None]
 """Told what is looked at, again and again."""
 
+Question: TypeAlias = Callable[[sqlite3.Connection], Iterable[Problem]]
+Further: TypeAlias = Mapping[str, Question]
+"""Questions that only the owner of a schema can ask, by what they look at."""
+
+NOTHING_MORE: Further = MappingProxyType({})
+
 _OF_THE_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 _LOOK_S = 0.1
 _TICK_OPERATIONS = 500_000  # of SQLite's machine, a few milliseconds
@@ -51,17 +58,25 @@ def audit(path: os.PathLike[str] | str, *, progress: Progress | None = None) -> 
     """
     told = progress or (lambda _: None)
     path = Path(path)
-    return on_committed_state(path, lambda reading: _Examination(reading, path, told).run())
+    return on_committed_state(path, lambda reading: examine(reading, path, told))
+
+
+def examine(
+    reading: Reading, path: Path, progress: Progress, *, further: Further = NOTHING_MORE
+) -> Audit:
+    """Audit what two connections read; ``further`` is asked of a file whose schema is known."""
+    return _Examination(reading, path, progress, further).run()
 
 
 class _Examination:
     """One pass over a file; what cannot be read is a problem of its own."""
 
-    def __init__(self, reading: Reading, path: Path, progress: Progress) -> None:
+    def __init__(self, reading: Reading, path: Path, progress: Progress, further: Further) -> None:
         self._reading = reading
         self._connection = reading.connection
         self._path = path
         self._progress = progress
+        self._further = further
         self._problems: list[Problem] = []
         self._notes: list[str] = []
         self._unchecked: list[str] = []
@@ -125,14 +140,23 @@ class _Examination:
     ) -> None:
         db = self._connection
         implied = known.references if known else ()
-        with self._integrity() as sound:
-            self._ask("constraints", lambda: constraint_problems(db, tables))
-            self._ask("references", lambda: orphan_problems(db, tables, implied))
+        general: dict[str, Question] = {
+            "references": lambda other: orphan_problems(other, tables, implied)
+        }
+        if not self._reading.writable:  # else integrity_check heeds them
+            general["constraints"] = lambda other: constraint_problems(other, tables)
+        aside = general if self._further else dict[str, Question]()
+        with self._integrity(aside) as sound:
+            for step, check in general.items():
+                if step not in aside:
+                    self._ask(step, lambda check=check: check(db))  # type: ignore[misc]
             self._ask("keys", lambda: key_problems(db, tables))
             if known is None:
                 return
             self._ask("schema", lambda: _schema(tables, known, settings))
             self._ask("counters and numbers", lambda: session_problems(db, tables, known))
+            for step, check in self._further.items():
+                self._ask(step, lambda check=check: check(db))  # type: ignore[misc]
             trusted = sound()
             held = self._held(known) if trusted and known.strict else frozenset[str]()
             self._ask("values", lambda: row_problems(db, tables, known, held=held))
@@ -140,19 +164,24 @@ class _Examination:
             self._ask("times", lambda: time_problems(db, tables, known))
 
     @contextmanager
-    def _integrity(self) -> Iterator[Callable[[], bool]]:
-        """``integrity_check`` in a thread of its own, as it takes as long as all the rest.
+    def _integrity(self, aside: Further) -> Iterator[Callable[[], bool]]:
+        """``integrity_check`` and more in a thread of its own, as it takes as long as the rest.
 
         The answer waits for it, and says whether nothing is wrong.
         """
         found: list[Problem] = []
-        failed: list[Exception] = []
+        failed: list[tuple[str, Exception]] = []
+        given_up = threading.Event()
+        questions: Further = {"integrity": integrity_problems, **aside}
 
         def look() -> None:
-            try:
-                found.extend(integrity_problems(self._reading.second))
-            except sqlite3.Error as error:
-                failed.append(error)
+            for step, check in questions.items():
+                if given_up.is_set():
+                    return
+                try:
+                    found.extend(check(self._reading.second))
+                except (sqlite3.Error, UnicodeEncodeError) as error:
+                    failed.append((step, error))
 
         def sound() -> bool:
             self._step = "integrity"
@@ -167,11 +196,12 @@ class _Examination:
             yield sound
             sound()
         finally:
+            given_up.set()
             self._reading.second.interrupt()  # what is done already heeds it no more
             thread.join()
         self._problems[:0] = found
-        for error in failed:
-            self._failed("integrity", error)
+        for step, error in failed:
+            self._failed(step, error)
 
     def _ask(self, step: str, check: Callable[[], Iterable[Problem]]) -> None:
         self._step = step

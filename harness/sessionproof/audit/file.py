@@ -52,12 +52,14 @@ _LOG_HEADER_BYTES = 32
 class Reading:
     """Two connections to the committed state, ``second`` for another thread; how it is read.
 
-    Beside a writer with a log, ``second`` may see a commit more.
+    Beside a writer with a log, ``second`` may see a commit more. ``writable`` says that they might
+    write, if they were asked to: only then ``integrity_check`` heeds the CHECKs of tables.
     """
 
     connection: sqlite3.Connection
     second: sqlite3.Connection
     read: str
+    writable: bool = False
 
 
 class Unreadable(Exception):

@@ -25,6 +25,11 @@ KINDS: Mapping[str, Kind] = {
         "SQLite cannot read parts of the file: messages may be lost or changed",
         "restore a backup, or save what can be read into a new file: sqlite3 FILE .recover",
     ),
+    "changed-content": Kind(
+        "messages are not what was written: a fault of the disk, or of a program that went around "
+        "SQLite",
+        "restore them from a backup",
+    ),
     "damaged-index": Kind(
         "an index and its table disagree: messages are there, but some queries miss them",
         "REINDEX, after a backup",

@@ -19,6 +19,8 @@ from sessionproof.contract.errors import Indefinite, Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
+from sessionproof.reference import upkeep
 from sessionproof.reference.arguments import SAME, Same
 from sessionproof.reference.connections import CLOSED
 from sessionproof.reference.grouping import MOST, STOPPED, Outcome
@@ -57,8 +59,15 @@ class AsyncReferenceStore:
         preset: str = "web",
         durability: Durability = "power",
         clock: Clock | None = None,
+        check_digests: bool = False,
     ) -> None:
-        self._store = ReferenceStore(location, preset=preset, durability=durability, clock=clock)
+        self._store = ReferenceStore(
+            location,
+            preset=preset,
+            durability=durability,
+            clock=clock,
+            check_digests=check_digests,
+        )
         self.claims = replace(type(self).claims, durability=durability)
         readers = min(preset_named(preset).readers, _MOST_READ_THREADS)
         self._writes = ThreadPoolExecutor(1, "sessionproof-write")
@@ -208,6 +217,44 @@ class AsyncReferenceStore:
     async def tables(self) -> SqliteTables:
         """See ``ReferenceStore.tables``."""
         return self._store.tables()
+
+    async def verify(self, session_id: str | None = None) -> Verified:
+        """See ``ReferenceStore.verify``."""
+        return await self._read(lambda: self._store.verify(session_id))
+
+    async def backup(self, folder: os.PathLike[str] | str, *, keep: int | None = None) -> str:
+        """See ``ReferenceStore.backup``."""
+        return await self._read(lambda: self._store.backup(folder, keep=keep))
+
+    async def restore(
+        self, backup: os.PathLike[str] | str, directory: os.PathLike[str] | str
+    ) -> str | None:
+        """See ``ReferenceStore.restore``."""
+        return await self._read(lambda: upkeep.restore(backup, directory))
+
+    async def recover(
+        self, damaged: os.PathLike[str] | str, directory: os.PathLike[str] | str
+    ) -> Recovered:
+        """See ``ReferenceStore.recover``."""
+        return await self._read(lambda: upkeep.recover(damaged, directory))
+
+    async def repair(self, directory: os.PathLike[str] | str, *, dry_run: bool = True) -> Repaired:
+        """See ``ReferenceStore.repair``."""
+        return await self._read(lambda: upkeep.repair(directory, dry_run=dry_run))
+
+    async def migrate(
+        self,
+        file: os.PathLike[str] | str,
+        directory: os.PathLike[str] | str,
+        *,
+        dry_run: bool = False,
+    ) -> Migrated:
+        """See ``ReferenceStore.migrate``."""
+        return await self._read(lambda: upkeep.migrate(file, directory, dry_run=dry_run))
+
+    async def rollback(self, directory: os.PathLike[str] | str) -> None:
+        """See ``ReferenceStore.rollback``."""
+        await self._read(lambda: upkeep.rollback(directory))
 
     async def _read(self, call: Callable[[], T]) -> T:
         if self._store.ended:  # after a fork the threads are gone, and nobody would ever answer

@@ -1,9 +1,10 @@
-"""What the reference store claims."""
+"""What the reference store claims, and the names of its tables."""
 
 from __future__ import annotations
 
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import MESSAGE_FIELDS
+from sessionproof.contract.store import SqliteTables
 from sessionproof.reference.codec import KINDS, ROLES
 
 # Two to three times what was measured against raw SQLite that checks and counts nothing: another
@@ -37,6 +38,23 @@ CLAIMS = Claims(
     seq_start=1,
     seq_after_delete="never",
     private_files=True,
+    checksums=True,
     on_delete_in_use="refuses",
     costs=COSTS,
 )
+
+TABLES = SqliteTables(
+    path="",
+    messages="messages",
+    message_session="sid",
+    message_seq="seq",
+    sessions="sessions",
+    session_key="id",
+    children={"state": "sid"},
+    message_tokens="tokens",
+    message_duration="duration_us",
+    session_count="message_count",
+    session_tokens="total_tokens",
+    session_duration="total_duration_us",
+)
+"""As ``tables()`` answers, without the path."""

@@ -95,7 +95,7 @@ def decode(row: Sequence[Any]) -> Message:
     if type(content) is str:
         draft.content = content
     else:
-        draft.content = from_value(content) if content_json is None else json.loads(content_json)
+        draft.content = _other(content) if content_json is None else json.loads(content_json)
     draft.kind = kind
     draft.name = name if name is None else from_value(name)
     draft.call_id = call_id if call_id is None else from_value(call_id)
@@ -108,6 +108,13 @@ def decode(row: Sequence[Any]) -> Message:
     draft.__class__ = Message
     message: Message = draft
     return message
+
+
+def _other(content: Any) -> Any:
+    """Content that is no TEXT: a BLOB of text, or none; a number was written by nobody."""
+    if type(content) in (int, float):
+        raise ValueError("content is a number")
+    return from_value(content)
 
 
 def from_value(value: Any) -> Any:

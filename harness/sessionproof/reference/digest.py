@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 from zlib import crc32
 
 from sessionproof.reference.codec import Row
@@ -22,7 +23,10 @@ _RARE = (
     ("d", "duration_us"), ("c", "created_at_us"), ("i", "message_id"), ("n", "name"),
     ("l", "call_id"), ("j", "content_json"), ("g", "arguments"), ("m", "metadata"),
 )  # fmt: skip
-_PLAIN = "'r' || m.role || 'k' || m.kind || ifnull('t' || m.tokens, '') || 'a' || m.appended_at_us"
+_PLAIN = (
+    "printf('r%sk%s%sa%dx', m.role, m.kind, ifnull('t' || m.tokens, ''), m.appended_at_us)"
+    " || m.content"
+)
 _FULL = " || ".join(
     f"ifnull('{letter}' || m.{name}, '')"
     for letter, name in (
@@ -33,19 +37,21 @@ _FULL = " || ".join(
 
 TEXT = (
     f"CAST(ifnull(CASE WHEN coalesce({', '.join(f'm.{name}' for _, name in _RARE)}) IS NULL "
-    f"THEN {_PLAIN} || 'x' || m.content END, {_FULL}) AS BLOB)"
+    f"AND m.role IS NOT NULL THEN {_PLAIN} END, {_FULL}) AS BLOB)"
 )
 """SQL for the bytes that are summed, of ``messages AS m``. Most rows need the short way alone."""
 
-_NO_TIMES: tuple[None, ...] = (None,) * 5
-_NO_OTHERS: tuple[None, ...] = (None,) * 3
+_NOTHING_BEFORE, _NOTHING_AFTER = (None,) * 5, (None,) * 3  # the content of a plain row
 
 
 def digest(row: Row, appended_at_us: int) -> bytes:
     """The digest of a row, given by its values of ``codec.COLUMNS``."""
-    if row[3:8] == _NO_TIMES and row[9:] == _NO_OTHERS and row[8] is not None:
-        tokens = "" if row[2] is None else f"t{row[2]}"
-        text = f"r{row[0]}k{row[1]}{tokens}a{appended_at_us}x{row[8]}"
+    values: tuple[Any, ...] = row
+    content = values[8]
+    if type(content) is str and row[3:8] == _NOTHING_BEFORE and row[9:] == _NOTHING_AFTER:
+        role, kind, number = values[:3]
+        tokens = "" if number is None else f"t{number}"
+        text = f"r{role}k{kind}{tokens}a{appended_at_us}x{content}"
     else:
         text = _in_full(row, appended_at_us)
     try:

@@ -16,6 +16,8 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _OF_ONE = (None, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
 
+DAMAGED = "the file is damaged; restore a backup, or save what is left by sessionproof recover"
+
 _CLEAR = {
     sqlite3.SQLITE_CONSTRAINT: "the schema refuses it",
     sqlite3.SQLITE_MISMATCH: "the schema refuses it",
@@ -23,7 +25,7 @@ _CLEAR = {
     sqlite3.SQLITE_PERM: "access is denied",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
     sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore it from a backup",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_NOTADB: "the file is not a SQLite database",
     sqlite3.SQLITE_ERROR: "the database does not have the expected tables",
     sqlite3.SQLITE_SCHEMA: "the database does not have the expected tables",
@@ -75,6 +77,8 @@ def as_store_error(error: sqlite3.Error, *, path: object, writes: bool) -> Store
         return Refused(f"{path}: {_CLEAR[code]} ({text})")
     if "losed" in text:  # "Cannot operate on a closed database": another thread closed the handle
         return Refused("the store is closed")
+    if not writes and text.startswith("Could not decode"):  # goes on with the text itself
+        return Refused(f"{path}: a text is not UTF-8: {DAMAGED}")
     if not writes:
         return Refused(f"{path} cannot be read: {text}")
     return Indefinite(f"{path}: {text}; whether the write took effect is open")

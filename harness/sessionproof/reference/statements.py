@@ -135,13 +135,13 @@ def update(db: sqlite3.Connection, key: str, facts: Mapping[str, Any]) -> bool:
     return bool(fetch(db, sql, (*facts.values(), key)))
 
 
-def pop_last(db: sqlite3.Connection, key: str, *, look: Fetch = fetch) -> tuple[Any, ...] | None:
-    """Remove the newest row and answer it as ``READ`` would; None when there is none."""
+def pop_last(db: sqlite3.Connection, key: str, *, look: Fetch = fetch) -> list[tuple[Any, ...]]:
+    """Remove the newest row and answer it as ``READ`` would; nothing when there is none."""
     with transaction(db):
         found = look(db, READ_LAST, (key, 1))
         if found:
             change(db, f"DELETE FROM messages WHERE id = {_NEWEST}", (key,))
-    return found[0] if found else None
+    return found
 
 
 def delete_message(db: sqlite3.Connection, key: str, name: str) -> bool:

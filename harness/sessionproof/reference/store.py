@@ -26,7 +26,8 @@ from sessionproof.contract.message import (
     SessionInfo,
 )
 from sessionproof.contract.store import SqliteTables
-from sessionproof.reference import opening, statements, steps
+from sessionproof.contract.upkeep import Verified
+from sessionproof.reference import opening, statements, steps, upkeep, verify
 from sessionproof.reference.arguments import (
     SAME,
     Same,
@@ -36,17 +37,15 @@ from sessionproof.reference.arguments import (
     pairs_of,
     whole,
 )
-from sessionproof.reference.claimed import CLAIMS
+from sessionproof.reference.claimed import CLAIMS, TABLES
 from sessionproof.reference.codec import (
     checked_json,
     checked_text,
-    decode,
     encode,
     encode_all,
-    from_json_text,
-    from_value,
 )
 from sessionproof.reference.connections import Readers, connect, patiently
+from sessionproof.reference.decoding import decode_all, decode_info, decode_names, decode_state
 from sessionproof.reference.failures import as_store_error
 from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
@@ -65,7 +64,8 @@ class ReferenceStore:
 
     Any number of threads may share a handle, and any number of processes may open the location.
     Errors are the contract's; ``docs/reference.md`` lists them. ``durability`` is what survives:
-    a crash of the process, or a power loss as well.
+    a crash of the process, or a power loss as well. With ``check_digests`` a message that is not
+    what was written is refused when it is read.
     """
 
     claims = CLAIMS
@@ -78,6 +78,7 @@ class ReferenceStore:
         preset: str = "web",
         durability: Durability = "power",
         clock: Clock | None = None,
+        check_digests: bool = False,
     ) -> None:
         if durability not in _SYNCHRONOUS:
             raise ValueError(f"durability must be one of power, process; got {durability!r}")
@@ -85,6 +86,7 @@ class ReferenceStore:
         if durability != self.claims.durability:
             self.claims = replace(self.claims, durability=durability)
         self._clock = clock or SystemClock()
+        self._fetch = statements.fetch_verified if check_digests else statements.fetch
         self._path = opening.prepare(Path(location).absolute(), steps.shipped(), patiently)
         connected = partial(connect, self._path, synchronous=_SYNCHRONOUS[durability])
         try:
@@ -157,12 +159,10 @@ class ReferenceStore:
         tag, after = statements.split_id(cursor) if type(cursor) is str else (None, 0)
         if cursor is not None and tag is None:
             raise Refused(f"page takes the cursor of an earlier page of it, not {cursor!r}")
-        rows = self._read(
-            lambda db: statements.fetch(db, statements.READ_PAGE, (key, after, limit + 1))
-        )
+        rows = self._read(lambda db: self._fetch(db, statements.READ_PAGE, (key, after, limit + 1)))
         if rows and tag not in (None, rows[0][-2]):
             raise Refused(f"the session of the cursor {cursor!r} was deleted: start again")
-        messages = [decode(row[:-2]) for row in rows[:limit]]
+        messages = decode_all([row[:-2] for row in rows[:limit]], self._path)
         more = len(rows) > limit
         return Page(messages, "{}.{}".format(*rows[limit - 1][-2:]) if more else None)
 
@@ -175,8 +175,8 @@ class ReferenceStore:
     def pop_last(self, session_id: str) -> Message | None:
         """Remove the newest message and answer it; None when there is none."""
         key = checked_text(session_id, "session_id")
-        row = self._write(lambda db: statements.pop_last(db, key))
-        return None if row is None else decode(row)
+        rows = self._write(lambda db: statements.pop_last(db, key, look=self._fetch))
+        return decode_all(rows, self._path)[0] if rows else None
 
     def delete_message(self, session_id: str, message_id: str) -> None:
         """Remove one message; its number is not given again. Raises ``NotFound``."""
@@ -239,18 +239,7 @@ class ReferenceStore:
         """The session's facts and counters; None when it is unknown."""
         key = checked_text(session_id, "session_id")
         found = self._read(lambda db: statements.fetch(db, statements.GET, (key,)))
-        if not found:
-            return None
-        *counters, status, owner, title, llm_model, metadata = found[0]
-        return SessionInfo(
-            session_id=session_id,
-            **dict(zip(statements.COUNTERS, counters, strict=True)),
-            status=status,
-            owner=from_value(owner),
-            title=from_value(title),
-            llm_model=from_value(llm_model),
-            metadata=from_json_text(metadata),
-        )
+        return decode_info(session_id, found[0], self._path) if found else None
 
     def update(
         self,
@@ -276,7 +265,7 @@ class ReferenceStore:
     def list(self) -> builtins.list[str]:
         """The ids of all sessions."""
         rows = self._read(lambda db: statements.fetch(db, statements.LIST, ()))
-        return [from_value(row[0]) for row in rows]
+        return decode_names(rows, self._path)
 
     def delete(self, session_id: str) -> None:
         """Remove the session with all that belongs to it. No error for an unknown session.
@@ -292,8 +281,7 @@ class ReferenceStore:
         """The value of the key; None when it was never set, and for an unknown session."""
         names = (checked_text(session_id, "session_id"), checked_text(key, "key"))
         found = self._read(lambda db: statements.fetch(db, statements.GET_STATE, names))
-        value: Json = from_json_text(found[0][0]) if found else None
-        return value
+        return decode_state(found[0][0], self._path) if found else None
 
     def set_state(self, session_id: str, key: str, value: Json) -> None:
         """Set one key, others stay; an unknown session is created. This is no activity."""
@@ -334,23 +322,36 @@ class ReferenceStore:
 
     def tables(self) -> SqliteTables:
         """The file and the names of its tables."""
-        return SqliteTables(
-            path=str(self._path),
-            messages="messages",
-            message_session="sid",
-            message_seq="seq",
-            sessions="sessions",
-            session_key="id",
-            children={"state": "sid"},
-            message_tokens="tokens",
-            message_duration="duration_us",
-            session_count="message_count",
-            session_tokens="total_tokens",
-            session_duration="total_duration_us",
-        )
+        return replace(TABLES, path=str(self._path))
+
+    # The store as a whole
+
+    def verify(self, session_id: str | None = None) -> Verified:
+        """Look at everything, or at one session: structure, references, counters, digests."""
+        key = None if session_id is None else checked_text(session_id, "session_id")
+        if self.ended:
+            raise Refused(self.ended)
+        return verify.verified(self._path, key)
+
+    def backup(self, folder: os.PathLike[str] | str, *, keep: int | None = None) -> str:
+        """Make a verified backup in an existing folder while the store is in use; its path.
+
+        With ``keep``, older backups of this store there are removed beyond that number.
+        """
+        from sessionproof.reference import backup  # late: opening a store does not wait for it
+
+        made = self._read(lambda db: backup.back_up_open(db, self._path, Path(folder), keep=keep))
+        return os.fspath(made)
+
+    restore = staticmethod(upkeep.restore)
+    recover = staticmethod(upkeep.recover)
+    repair = staticmethod(upkeep.repair)
+    migrate = staticmethod(upkeep.migrate)
+    rollback = staticmethod(upkeep.rollback)
 
     def _messages(self, sql: str, values: tuple[Any, ...]) -> builtins.list[Message]:
-        return [decode(row) for row in self._read(lambda db: statements.fetch(db, sql, values))]
+        rows = self._read(lambda db: self._fetch(db, sql, values))
+        return decode_all(rows, self._path)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
