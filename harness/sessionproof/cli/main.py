@@ -15,6 +15,7 @@ from sessionproof.cli.drill import drill
 from sessionproof.cli.history import history
 from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.restore import restore
+from sessionproof.cli.verify import verify
 
 
 def entry() -> None:
@@ -203,3 +204,4 @@ main.add_command(restore)
 main.add_command(drill)
 main.add_command(migrate)
 main.add_command(rollback)
+main.add_command(verify)
