@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from sessionproof.contract.message import Json, Message, to_json
 
@@ -156,6 +156,27 @@ Operation: TypeAlias = (
 Program: TypeAlias = tuple[Operation, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What is done to a store as a whole, by the name of its method, as in ``restore``.
+
+    ``paths`` are its arguments, below a folder that whoever carries it out knows. ``looked_at`` are
+    the ids of the sessions that tell whether it was done.
+    """
+
+    method: str
+    paths: tuple[str, ...]
+    options: Mapping[str, Json] = field(default_factory=dict)
+    looked_at: tuple[str, ...] = ()
+
+    session: ClassVar[str] = ""
+    """It is about no single session."""
+
+
+Request: TypeAlias = Operation | Upkeep
+"""Whatever a store may be asked for."""
+
+
 # Types of failures that are no exception's name.
 HANG = "hang"
 CRASH = "crash"
@@ -198,18 +219,20 @@ _METHODS: dict[type, str] = {
 }  # fmt: skip
 
 
-def method_of(operation: Operation | type[Operation]) -> str:
+def method_of(operation: Request | type[Operation]) -> str:
     """The name of the store's method that carries the operation out."""
+    if isinstance(operation, Upkeep):
+        return operation.method
     kind = operation if isinstance(operation, type) else type(operation)
     return _METHODS[kind]
 
 
-def session_of(operation: Operation) -> str:
+def session_of(operation: Request) -> str:
     """The logical name of the session that it is about; empty for those about none."""
     return "" if isinstance(operation, List | Reopen) else operation.session
 
 
-def messages_of(operation: Operation) -> tuple[Message, ...]:
+def messages_of(operation: Request) -> tuple[Message, ...]:
     """The messages that the operation puts into its session; none for those that put none."""
     match operation:
         case Append(_, messages) | Create(_, messages) | Replace(_, messages):
@@ -222,13 +245,16 @@ def messages_of(operation: Operation) -> tuple[Message, ...]:
             return ()
 
 
-def as_call(operation: Operation) -> str:
+def as_call(operation: Request) -> str:
     """The operation as one line of Python against a store, for people to read and paste."""
     match operation:
         case Reopen():
             return "store.close(); store = open_again()"
         case List():
             return "store.list()"
+        case Upkeep(method, paths, options):
+            named = (f"{name}={value!r}" for name, value in options.items())
+            return f"store.{method}({', '.join([*map(repr, paths), *named])})"
         case Append(session, messages) | Replace(session, messages):
             return f"store.{method_of(operation)}({session!r}, [{_calls(messages)}])"
         case Create(session, messages):

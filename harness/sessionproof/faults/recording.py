@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.operations import Operation, Outcome
+from sessionproof.contract.operations import Operation, Outcome, Request, Upkeep
 from sessionproof.faults.changes import Changes
 
 
@@ -26,12 +26,19 @@ class Acted:
     """
 
     client: int
-    operation: Operation
+    operation: Request
     outcome: Outcome
     session_id: str | None
     after: int
     answered: int | None
     order: tuple[str, ...] = ()
+
+    @property
+    def on_sessions(self) -> Operation:
+        """The operation, of a recording in which there is no upkeep."""
+        if isinstance(self.operation, Upkeep):
+            raise AssertionError(f"{self.operation.method} is judged as an upkeep")
+        return self.operation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,9 +2,94 @@
 
 from __future__ import annotations
 
-from sessionproof.trials.single import CouldNotTell, Trial
+from collections import Counter
+from dataclasses import replace
+
+from sessionproof.contract.operations import as_call
+from sessionproof.contract.verdicts import Finding, Reproducer
+from sessionproof.faults.crashes.states import MODELS
+from sessionproof.scripts.expressions import Unwritable
+from sessionproof.trials.crashes.exploration import COVERED
+from sessionproof.trials.crashes.findings import HOW, sentence
+from sessionproof.trials.crashes.steps import last_change, window_of
+from sessionproof.trials.crashes.upkeep_looks import Budget, Look, Wrong, looked
+from sessionproof.trials.crashes.upkeep_scenes import NEEDS, Unfit
+from sessionproof.trials.crashes.upkeep_script import upkeep_lines
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
+
+_SHARES = 8  # of a guarantee's time, for all scenes together
+_LEAST = 30  # states of each scene, however slow the store
 
 
 def survives(trial: Trial) -> None:
-    """Not written yet."""
-    raise CouldNotTell("not written yet")
+    """What crashes in the middle of upkeep leave; raises Broken, CouldNotTell, NotClaimed."""
+    models = COVERED[trial.claims.durability]
+    if not models:
+        raise NotClaimed("the store does not claim durability=process or better")
+    reasons = []
+    for name in NEEDS:
+        try:
+            with looked(trial, name, models, _budget(trial)) as look:
+                _count(trial, name, look)
+                if look.wrong:
+                    raise _broken(trial, name, look)
+        except Unfit as why:
+            reasons.append(f"{name}: {why}")
+    examined, row = trial.examined[trial.guarantee.unit], trial.guarantee
+    if examined < row.least:
+        rest = "; ".join(reasons) or "there are no more"
+        raise CouldNotTell(f"{examined} {row.unit} of at least {row.least} were examined: {rest}")
+    trial.notes += reasons
+
+
+def _budget(trial: Trial) -> Budget:
+    """The part of the row's time that each scene has."""
+    profile, number = trial.profile, len(NEEDS)
+    return Budget(
+        limit_s=_SHARES * profile.share_s / number,
+        patience_s=profile.patience_s / number,
+        least=_LEAST,
+        **({"most": max(_LEAST, profile.states // number)} if profile.states else {}),
+    )
+
+
+def _count(trial: Trial, name: str, look: Look) -> None:
+    trial.count(trial.guarantee.unit, look.judged)
+    trial.notes.append(f"{name}: {look.judged:,} of {look.existing:,} states were judged")
+
+
+def _broken(trial: Trial, name: str, look: Look) -> Broken:
+    """The finding: the mildest model's first bad state, and how many others there are."""
+    first = min(look.wrong, key=_order)
+    recording, state, flaw = look.recording, first.state, first.flaw
+    where = last_change(recording, state.point)
+    lost = f"; {len(state.lost)} changes before it were lost" if state.lost else ""
+    finding = Finding(
+        anomaly=flaw.anomaly,
+        did=f"{HOW[state.model]} in the middle of {name}, behind change {state.point} of "
+        f"{len(recording.changes)} ({where}){lost}",
+        expected=flaw.expected,
+        seen=flaw.seen,
+        program=(*look.scene.before, f"{as_call(look.scene.operation)}  # in flight"),
+        evidence={"states": _counted(look), **flaw.evidence},
+        crash=window_of(recording, state, sentence(flaw)),
+    )
+    trial.store.close()  # what closing answers is known only then
+    try:
+        return Broken(replace(finding, script=tuple(upkeep_lines(trial, name, look, first))))
+    except Unwritable as why:
+        return Broken(replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}")))
+
+
+def _order(one: Wrong) -> tuple[int, int]:
+    return MODELS.index(one.state.model), one.state.point
+
+
+def _counted(look: Look) -> str:
+    """How many states are wrong in which way, a line each."""
+    ways = Counter((one.state.model, one.flaw.anomaly) for one in look.wrong)
+    return "\n".join(
+        f"{model}: {anomaly} in {number:,} of {look.judged:,} states judged, "
+        f"{look.existing:,} existing"
+        for (model, anomaly), number in ways.items()
+    )

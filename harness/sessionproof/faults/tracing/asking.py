@@ -10,6 +10,7 @@ import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
@@ -26,6 +27,8 @@ from sessionproof.contract.operations import (
     Outcome,
     Read,
     Reopen,
+    Request,
+    Upkeep,
     session_of,
 )
 from sessionproof.faults.tracing.launching import LaunchedProcess, Tracer
@@ -33,6 +36,7 @@ from sessionproof.host.client import HostedStore, python_store_command
 from sessionproof.workload.execute import RETRIES, Names, to_be_retried
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.whole_stores import carried_out
 
 Answer = tuple[str, int]
 """A pipe, and which line of it, from 0."""
@@ -43,7 +47,7 @@ class Asked:
     """One operation; ``after`` are the last answers that had been awaited before it was asked."""
 
     client: int
-    operation: Operation
+    operation: Request
     outcome: Outcome
     session_id: str | None
     after: tuple[Answer, ...]
@@ -73,7 +77,9 @@ class Client:
         location: Location,
         names: Names,
         deadlines: Deadlines,
+        root: Path,
     ) -> None:
+        """``root`` is the folder below which the paths of upkeep lie."""
         self.number = number
         self.ended = False
         self.opened_s = math.inf
@@ -85,6 +91,7 @@ class Client:
         self._argv = command_of(name)
         self._tracer = tracer
         self._location = location
+        self._root = root
         self._names = names
         self._deadlines = deadlines
         self._handle: Handle | None = None
@@ -96,8 +103,11 @@ class Client:
         if outcome.type != "ok":
             self._keep(Reopen(), outcome, None, (), None)
 
-    def ask(self, operation: Operation, after: tuple[Answer, ...]) -> None:
+    def ask(self, operation: Request, after: tuple[Answer, ...]) -> None:
         """Have it carried out, with retries after a conflict; raises CannotTrace."""
+        if isinstance(operation, Upkeep):
+            self._as_a_whole(operation, after)
+            return
         operation = self._names.with_ids(operation)
         if isinstance(operation, Reopen):
             self._reopen(after)
@@ -137,6 +147,15 @@ class Client:
         self.capabilities = self._handle.capabilities
         self._answered()
         return Outcome("ok")
+
+    def _as_a_whole(self, operation: Upkeep, after: tuple[Answer, ...]) -> None:
+        if self._handle is None or self.ended:
+            return
+        before = self.last
+        outcome = carried_out(self._handle, operation, self._root)
+        self._answered()
+        self._keep(operation, outcome, None, after, before)
+        self.ended = self._handle.dropped
 
     def _reopen(self, after: tuple[Answer, ...]) -> None:
         before = self.last
@@ -203,7 +222,7 @@ class Client:
 
     def _keep(
         self,
-        operation: Operation,
+        operation: Request,
         outcome: Outcome,
         session_id: str | None,
         after: tuple[Answer, ...],

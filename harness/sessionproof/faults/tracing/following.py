@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sessionproof.faults.changes import Changes, Kind
+from sessionproof.faults.crashes.images import Image
 from sessionproof.faults.tracing.arguments import (
     DESCRIPTOR,
     TEXT,
@@ -26,6 +27,8 @@ from sessionproof.faults.tracing.copies import Copies
 from sessionproof.faults.tracing.descriptors import OpenFile, Task, Tasks
 from sessionproof.faults.tracing.rows import Rows
 from sessionproof.faults.tracing.tree import Tree, passed_over
+
+NOTHING_THERE = Image()
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ def follow(
     clients: Mapping[int, int],
     data: Path,
     reads: bool = True,
+    there: Image = NOTHING_THERE,
 ) -> Followed:
-    """The changes below ``root``, which was empty at the start.
+    """The changes below ``root``, where ``there`` lay at the start: its files are changes, too.
 
     ``started_in`` is the folder in which the traced command was started. ``pipes`` are the pipes
     for answers, as ``pipe:[12]``, with the client of each; ``clients`` the first process of each
@@ -59,6 +63,7 @@ def follow(
     """
     with Rows(data) as rows:
         follower = _Follower(rows, root, started_in, pipes, clients, reads=reads)
+        follower.tree.begin(there)
         for call in calls:
             follower.take(call)
         changes = rows.changes()

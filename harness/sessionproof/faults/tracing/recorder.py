@@ -8,6 +8,7 @@ session that they share is read, so that its order is known.
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,11 +19,12 @@ from pathlib import Path
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
-from sessionproof.contract.operations import Create, Operation, Program, Read, Reopen, session_of
+from sessionproof.contract.operations import Create, Read, Reopen, Request, session_of
+from sessionproof.faults.crashes.images import Image
 from sessionproof.faults.recording import Acted, CannotTrace, Recording
 from sessionproof.faults.tracing.asking import Answer, Asked, Client, command_of
 from sessionproof.faults.tracing.calls import calls
-from sessionproof.faults.tracing.following import Followed, follow
+from sessionproof.faults.tracing.following import NOTHING_THERE, Followed, follow
 from sessionproof.faults.tracing.launching import Tracer
 from sessionproof.faults.tracing.saving import DATA, save
 from sessionproof.faults.tracing.strace import why_not
@@ -37,20 +39,36 @@ FILES = "files"
 _TRACE, _WORDS = "trace", "strace.txt"
 _PREFIX = "p1-"
 _ROUND_S = 3_600.0  # the clients' own deadlines end all that hangs
-_Round = tuple[Operation | None, ...]
+_Round = tuple[Request | None, ...]
 _Orders = dict[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What lies below the folder that is traced, and where in it the clients open the store.
+
+    A ``location`` such as ``../other`` is beside that folder, and what is done there is not seen.
+    """
+
+    there: Image = NOTHING_THERE
+    location: str = ""
+
+
+EMPTY = Place()
 
 
 def record(
     store: StoreUnderTest,
-    programs: Sequence[Program],
+    programs: Sequence[Sequence[Request]],
     *,
     folder: Path,
     sessions: Sequence[str],
     deadline_s: float,
+    place: Place = EMPTY,
 ) -> Recording:
-    """Carry the programs out, one or two, on an empty location below ``folder``; it is saved there.
+    """Carry the programs out, one or two, on a location below ``folder``; it is saved there.
 
+    The location is empty and traced whole, unless ``place`` says otherwise.
     ``sessions`` are the logical names of sessions that two clients share. Nothing is asked any more
     ``deadline_s`` after the store was opened. A store that does not open, hangs or dies ends the
     recording early; that it does not open is told by a Reopen of unknown outcome.
@@ -62,7 +80,7 @@ def record(
     for reads in (False, True):
         with suppress(FileNotFoundError):
             shutil.rmtree(folder / FILES)
-        done = _done(store, programs, folder, {*sessions}, deadline_s, reads=reads)
+        done = _done(store, programs, folder, {*sessions}, deadline_s, place, reads=reads)
         if not done.followed.unsure:
             break
     made = _recording(store, done, folder)
@@ -80,15 +98,19 @@ class _Done:
 
 def _done(
     store: StoreUnderTest,
-    programs: Sequence[Program],
+    programs: Sequence[Sequence[Request]],
     folder: Path,
     shared: set[str],
     deadline_s: float,
+    place: Place,
     *,
     reads: bool,
 ) -> _Done:
     root, trace = folder / FILES, folder / _TRACE
     root.mkdir(parents=True)
+    place.there.write(root)
+    location = Path(os.path.normpath(root / place.location))
+    location.mkdir(exist_ok=True)
     deadlines = _within(store.deadlines, deadline_s)
     names = Names(_PREFIX, by_store=store.claims.session_ids == "store", ids=None)
     number = sum(1 + sum(isinstance(one, Reopen) for one in program) for program in programs)
@@ -98,8 +120,8 @@ def _done(
         with tracer:
             clients = [
                 Client(
-                    at, name=store.spec.name, tracer=tracer, location=Location(root),
-                    names=names, deadlines=deadlines,
+                    at, name=store.spec.name, tracer=tracer, location=Location(location),
+                    names=names, deadlines=deadlines, root=root,
                 )
                 for at in range(len(programs))
             ]  # fmt: skip
@@ -112,7 +134,7 @@ def _done(
         with trace.open(encoding="ascii", errors="replace") as lines:
             followed = follow(
                 calls(lines), root=root, started_in=Path.cwd(), pipes=pipes, clients=pids,
-                data=folder / DATA, reads=reads,
+                data=folder / DATA, reads=reads, there=place.there,
             )  # fmt: skip
     finally:
         trace.unlink(missing_ok=True)
@@ -124,7 +146,10 @@ def _within(deadlines: Deadlines, most_s: float) -> Deadlines:
 
 
 def _carried_out(
-    clients: Sequence[Client], programs: Sequence[Program], shared: set[str], deadline_s: float
+    clients: Sequence[Client],
+    programs: Sequence[Sequence[Request]],
+    shared: set[str],
+    deadline_s: float,
 ) -> tuple[list[Asked], _Orders]:
     """What was asked; and by places in it the orders that were read behind each round."""
     threads = Threads(len(clients))
@@ -151,7 +176,7 @@ def _carried_out(
     return asked, orders
 
 
-def _rounds(programs: Sequence[Program], shared: set[str]) -> Iterator[_Round]:
+def _rounds(programs: Sequence[Sequence[Request]], shared: set[str]) -> Iterator[_Round]:
     """Who does what at the same time; making a shared session is nothing to share."""
     waiting = [[*program] for program in programs]
     for client, program in enumerate(waiting):

@@ -13,7 +13,7 @@ import numpy as np
 
 from sessionproof.contract.claims import claims_from_json, claims_to_json
 from sessionproof.contract.message import Message, Page, Receipt, SessionInfo
-from sessionproof.contract.operations import Failure, Operation, Outcome
+from sessionproof.contract.operations import Failure, Operation, Outcome, Upkeep
 from sessionproof.faults.changes import CHANGE, Changes
 from sessionproof.faults.recording import Acted, Recording
 from sessionproof.faults.tracing.rows import bytes_of
@@ -25,7 +25,8 @@ _ROWS, _FACTS = "changes.npz", "recording.json"
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        Acted, Outcome, Failure, Message, Receipt, SessionInfo, Page, *get_args(Operation)
+        Acted, Outcome, Failure, Message, Receipt, SessionInfo, Page, Upkeep,
+        *get_args(Operation),
     )
 }  # fmt: skip
 

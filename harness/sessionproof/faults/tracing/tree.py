@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from sessionproof.faults.changes import ROOT, Kind
+from sessionproof.faults.crashes.images import Image
 from sessionproof.faults.tracing.rows import Rows
 
 _SHARED_INDEX = "-shm"  # SQLite's index of a write-ahead log: in memory, and built anew
@@ -30,6 +31,20 @@ class Tree:
         self._names: dict[int, list[str]] = {ROOT: [""]}
         self._contents: dict[int, bytearray] = {}
         self._next = ROOT + 1
+
+    def begin(self, there: Image) -> None:
+        """What lies there before the first call, all of it on the disk."""
+        for name in there.folders:
+            self.make(name, 0, folder=True)
+        for name, content in there.files.items():
+            if passed_over(name):
+                continue
+            if (first := there.same_as.get(name)) is not None:
+                self.link(first, name, 0)
+            else:
+                self.write(self.make(name, 0), 0, bytes(content), 0)
+        if there.folders or there.files:
+            self.sync_all(0)
 
     def number(self, name: str) -> int | None:
         """The number of the file or folder of this name."""

@@ -81,7 +81,7 @@ def asked(recording: Recording, point: int) -> list[Program]:
     """What each client had been asked for before a crash, without the reads in between."""
     return [
         tuple(
-            act.operation
+            act.on_sessions
             for act in recording.acts
             if act.client == client and act.after < point and not isinstance(act.operation, Read)
         )

@@ -23,7 +23,7 @@ from sessionproof.trials.crashes.shorter import shortened
 from sessionproof.trials.crashes.steps import answered_by, last_change, window_of
 from sessionproof.trials.single import Broken, Trial
 
-_HOW = {
+HOW = {
     "kill": "its process was killed",
     "power-ordered": "the power failed (what was not synced is lost, file by file)",
     "power-strict": "the power failed (any part of what was not synced is lost)",
@@ -116,16 +116,17 @@ def _finding(shown: Shown) -> Finding:
     lost = f"; {len(state.lost)} changes before it were lost" if state.lost else ""
     return Finding(
         anomaly=flaw.anomaly,
-        did=f"{_HOW[state.model]} behind change {state.point} of {len(recording.changes)} "
+        did=f"{HOW[state.model]} behind change {state.point} of {len(recording.changes)} "
         f"({where}){lost}; then the store was opened again",
         expected=flaw.expected,
         seen=flaw.seen,
         program=tuple(program_lines(recording, state)),
-        crash=window_of(recording, state, _sentence(flaw)),
+        crash=window_of(recording, state, sentence(flaw)),
     )
 
 
-def _sentence(flaw: Flaw) -> str:
+def sentence(flaw: Flaw) -> str:
+    """What was left, and why that is wrong."""
     where = f" of {flaw.session}" if flaw.session else ""
     return f"{MEANINGS[flaw.anomaly]}{where}: expected {flaw.expected}; seen: {flaw.seen}"
 

@@ -114,7 +114,7 @@ class Survival:
     def survived(self, state: State) -> Survived:
         """What this state shows. Raises OSError where it cannot be written."""
         try:
-            with _folder(self._parent) as folder:
+            with scratch_folder(self._parent) as folder:
                 handle, opened_s = self._opened(state, folder)
                 flaws, hung = self._examined(handle, folder, state)
             if opened_s > _SLOW_S:
@@ -143,7 +143,7 @@ class Survival:
         usual_s = self._recording.opened_s
         for _ in range(_TRIES - 1):
             for given in (None, state):
-                with _folder(self._parent) as folder:
+                with scratch_folder(self._parent) as folder:
                     handle, took_s = self._opened(given, folder)
                     handle.close()
                 if given is None:
@@ -241,7 +241,7 @@ class Survival:
         """The session to append to: that of the last change, if it takes an append."""
         survivable = self.timeline.at(point)
         acts = [*survivable.answered, *survivable.interrupted]
-        operations = [self._recording.acts[at].operation for at in reversed(acts)]
+        operations = [self._recording.acts[at].on_sessions for at in reversed(acts)]
         changed = [session_of(one) for one in operations if changes(one)]
         creates = self._claims.missing_session == "creates" and self._claims.session_ids == "caller"
         for name in dict.fromkeys(changed):
@@ -312,7 +312,7 @@ class Survival:
     def _listed_when_empty(self) -> tuple[str, ...]:
         if "list" not in self._asked.can:
             return ()
-        with _folder(self._parent) as folder:
+        with scratch_folder(self._parent) as folder:
             handle = self._open(folder)
             try:
                 outcome = handle.invoke(List())
@@ -367,7 +367,7 @@ def _stuck(expected: str, outcome: Outcome, name: str = "") -> Flaw:
 
 
 @contextmanager
-def _folder(parent: Path) -> Iterator[Path]:
+def scratch_folder(parent: Path) -> Iterator[Path]:
     """A new folder, which is removed with all that is in it."""
     folder = Path(tempfile.mkdtemp(prefix="state-", dir=parent))
     try:

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.lookup import StoreNotFound, find_store
+from sessionproof.contract.operations import Upkeep
 from sessionproof.faults.crashes.states import State
 from sessionproof.faults.tracing.saving import RecordingError, load
 from sessionproof.host.server import begun
+from sessionproof.trials.crashes.interruption import Interruption
 from sessionproof.trials.crashes.survival import Survival, Survived
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, outcome_of
 from sessionproof.workload.profiles import Deadlines
@@ -34,7 +36,7 @@ class Desk:
     """What this process works on: one recording at a time."""
 
     def __init__(self) -> None:
-        self._survival: Survival | None = None
+        self._survival: Survival | Interruption | None = None
         self._recorder: FlightRecorder | None = None
         self._judged = 0
 
@@ -53,8 +55,12 @@ class Desk:
         if self._recorder is not None:
             self._recorder.close()
         self._recorder = FlightRecorder(Path(request["note"]))
+        if isinstance(self._survival, Interruption):
+            self._survival.close()
+        self._survival = None
         recording = load(Path(request["recording"]))
-        self._survival = Survival(
+        of_upkeep = any(isinstance(act.operation, Upkeep) for act in recording.acts)
+        self._survival = (Interruption if of_upkeep else Survival)(
             find_store(recording.store),
             recording,
             parent=Path(request["parent"]),

@@ -22,7 +22,7 @@ def timeline_of(recording: Recording) -> Timeline:
     acts = [
         Act(
             client=act.client,
-            done=Completed(act.operation, act.outcome, act.session_id),
+            done=Completed(act.on_sessions, act.outcome, act.session_id),
             asked=act.after,
             answered=act.answered,
             order=act.order,

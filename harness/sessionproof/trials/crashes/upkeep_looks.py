@@ -1,0 +1,143 @@
+"""One upkeep, recorded alone, and what the crashes in the middle of it showed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from sessionproof.checks.flaws import Flaw, told_of
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.seed import generator
+from sessionproof.faults.changes import Changes
+from sessionproof.faults.crashes.models import states
+from sessionproof.faults.crashes.states import State
+from sessionproof.faults.recording import CannotTrace, Recording
+from sessionproof.faults.tracing.recorder import record
+from sessionproof.trials.crashes.exploration import unusable, workers
+from sessionproof.trials.crashes.survival_pool import judged
+from sessionproof.trials.crashes.upkeep_scenes import Scene, Unfit, scene
+from sessionproof.trials.rounds import parent_of
+from sessionproof.trials.single import Trial
+from sessionproof.workload.guard import CannotOpen
+
+_RECORD_S = 20.0  # what the traced call takes at most
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A state that is neither old nor new."""
+
+    state: State
+    flaw: Flaw
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the crashes in one scene showed: how many states exist, were judged, and are wrong."""
+
+    scene: Scene
+    recording: Recording
+    existing: int
+    judged: int
+    wrong: tuple[Wrong, ...] = ()
+
+
+@dataclass
+class Budget:
+    """When to stop: after ``limit_s``, but not before so many states; at the ``most`` of them."""
+
+    limit_s: float
+    least: int
+    most: int = sys.maxsize
+    patience_s: float = 0.0
+
+    def spent(self, seconds: float, number: int) -> bool:
+        """Whether these seconds and states are enough."""
+        return seconds > (self.limit_s if number >= self.least else self.patience_s)
+
+
+@contextmanager
+def looked(trial: Trial, name: str, models: Sequence[str], budget: Budget) -> Iterator[Look]:
+    """What the crashes of this scene showed; its recording is there as long as the block lasts.
+
+    Raises Unfit with the reason where nothing can be told.
+    """
+    made = _made(trial, name)
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-", dir=parent_of(trial)))
+    try:
+        recording = _recorded(trial, made, folder / "recording")
+        existing = _existing(recording, models, trial.run_seed)
+        some = existing[: budget.most]
+        yield Look(made, recording, len(existing), *_judged(trial, recording, some, budget))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(trial: Trial, name: str) -> Scene:
+    try:
+        return scene(trial, name)
+    except CannotOpen as why:
+        raise Unfit(f"it does not open: {why}") from None
+
+
+def _recorded(trial: Trial, made: Scene, folder: Path) -> Recording:
+    try:
+        recording = record(
+            trial.store, [(made.operation,)], folder=folder, sessions=[], deadline_s=_RECORD_S,
+            place=made.place,
+        )  # fmt: skip
+    except CannotTrace as why:
+        raise Unfit(str(why)) from None
+    if useless := unusable(recording):
+        raise Unfit(useless)
+    outcome = recording.acts[0].outcome
+    if outcome.type != "ok":
+        raise Unfit(f"it fails without a crash: {told_of(outcome)}")
+    return recording
+
+
+def _existing(recording: Recording, models: Sequence[str], seed: int) -> list[State]:
+    """All states that a crash may leave since the call was asked for, in the order of judging.
+
+    Models take turns, and in each of them the crash points.
+    """
+    begun = recording.acts[0].after + 1
+    turns = (_by_points(recording.changes, model, begun, seed) for model in models)
+    return [one for several in zip_longest(*turns) for one in several if one is not None]
+
+
+def _by_points(changes: Changes, model: str, begun: int, seed: int) -> list[State]:
+    random = generator(seed, "upkeep", model)
+    points: defaultdict[int, list[State]] = defaultdict(list)
+    for state in states(changes, model, generator=random):
+        if state.point > begun:
+            points[state.point].append(state)
+    for several in points.values():
+        random.shuffle(several)
+    queues = list(points.values())
+    random.shuffle(queues)
+    return [one for turn in zip_longest(*queues) for one in turn if one is not None]
+
+
+def _judged(
+    trial: Trial, recording: Recording, some: Sequence[State], budget: Budget
+) -> tuple[int, tuple[Wrong, ...]]:
+    number, wrong = 0, []
+    started_s = monotonic_s()
+    operation_s = trial.store.deadlines.operation_s
+    try:
+        for survived in judged(recording, some, workers=workers(), operation_s=operation_s):
+            number += 1
+            wrong += [Wrong(survived.state, flaw) for flaw in survived.flaws]
+            if survived.hung or budget.spent(monotonic_s() - started_s, number):
+                break
+    except CannotOpen as why:
+        raise Unfit(str(why)) from None
+    return number, tuple(wrong)
