@@ -15,10 +15,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-from sessionproof.audit.file import Reading, Unreadable, on_committed_state
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.contract.upkeep import Repaired
 from sessionproof.reference import files
+from sessionproof.reference.copying import kept_copy, on_state
 from sessionproof.reference.failures import as_store_error
 
 SET_ASIDE = "set-aside.jsonl"
@@ -49,7 +49,7 @@ def changed(
     told("the file itself")
     with closing(files.open_alone(file)) as connection, _errors_of(file, writes=True):
         _as_bytes_come(connection)
-        before = _copied(connection, file, purpose)
+        before = kept_copy(connection, file, purpose)
         try:
             aside, changes = _worked(connection, file, work)
         except BaseException:
@@ -62,18 +62,15 @@ def changed(
 
 
 def _rehearsed(file: Path, work: Work) -> tuple[str, ...]:
-    def on_copy(reading: Reading) -> tuple[str, ...]:
+    def on_copy(connection: sqlite3.Connection) -> tuple[str, ...]:
         with closing(sqlite3.connect("", isolation_level=None)) as copy:  # private, on the disk
-            reading.connection.backup(copy)
+            connection.backup(copy)
             _as_bytes_come(copy)
             copy.execute("BEGIN")
             return work(copy, lambda _: None)
 
-    try:
-        with _errors_of(file, writes=False):
-            return on_committed_state(file, on_copy)
-    except Unreadable as error:
-        raise Refused(str(error)) from None
+    with _errors_of(file, writes=False):
+        return on_state(file, on_copy)
 
 
 def _worked(
@@ -98,21 +95,6 @@ def _worked(
             connection.execute("ROLLBACK")
         raise
     return aside, changes
-
-
-def _copied(connection: sqlite3.Connection, file: Path, purpose: str) -> Path:
-    """The database as it is, page by page, under a name of its own beside it."""
-    copy = file.with_name(files.copy_name(file, purpose))
-    files.new_file(copy)
-    try:
-        with closing(sqlite3.connect(copy, isolation_level=None)) as target:
-            connection.backup(target)
-        files.sync(copy)
-        files.sync(copy.parent)
-    except BaseException:
-        copy.unlink()
-        raise
-    return copy
 
 
 def _as_bytes_come(connection: sqlite3.Connection) -> None:
