@@ -15,6 +15,7 @@ from sessionproof.reference.connections import WAIT_S, patiently
 from sessionproof.reference.files import copy_name, new_file, open_here, series_of, sync, with_logs
 from sessionproof.reference.opening import uri
 from sessionproof.reference.steps import APPLICATION_ID
+from sessionproof.reference.verify import verify_file
 
 Progress: TypeAlias = Callable[[str], None]
 """Told what is looked at, again and again; may raise to end the work."""
@@ -167,8 +168,6 @@ def problems_of(file: Path, rows: Rows | None, *, as_it_is: bool = False) -> tup
                 found = tuple(_differing(rows, row_counts(connection)))
     except sqlite3.Error as error:
         return (f"SQLite cannot read it ({error})",)
-    from sessionproof.reference.verify import verify_file
-
     return verify_file(file).problems if complete and not found else found
 
 

@@ -48,8 +48,6 @@ from sessionproof.reference.opening import FILE
 BEFORE = "before-restore"
 """The last part of the name of what was there before."""
 
-_HEADER_BYTES = 24
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
@@ -86,7 +84,7 @@ def put_back(
     which may have had problems, is restored as it was, and so is any file with ``as_it_is``: then
     its pages alone must be sound. Raises ``Refused``; nothing has changed then.
     """
-    source, into = present(backup), located(target)
+    source, into = present(backup), located(target).resolve()
     what = f"{into} was not restored from {source}"
     if into.exists() and into.samefile(source):
         raise Refused(f"{source} is that file itself: name a backup")
@@ -148,16 +146,33 @@ def _replaced(into: Path, part: Path, progress: Progress) -> Path | None:
         return None
     part.chmod(stat.S_IMODE(into.stat().st_mode))
     with held_alone(into):
-        if not _has_header(into):  # SQLite would move its log into it before it saw that
+        pass  # told before anything is looked at
+    if not _can_be_written_over(into, part):
+        with held_alone(into):
             _put_in_place(into, part, before)
-            return before
+        return before
     with closing(open_alone(into)) as live:
-        if damage(live) or not _takes(live, part):
-            _put_in_place(into, part, before)  # SQLite leaves the log of a file that has moved
-            return before
         kept = kept_copy(live, into, BEFORE)
         _write_over(live, part, progress)
-        return kept
+    return kept
+
+
+def _can_be_written_over(into: Path, part: Path) -> bool:
+    """Whether what is there is sound, and has pages of the size that the copy has.
+
+    It is read without SQLite having it for writing, which would move a log into a damaged file.
+    """
+    try:
+        there = on_state(into, lambda seen: None if damage(seen) else _page_bytes(seen))
+    except (sqlite3.Error, Refused):
+        return False
+    with to_read(part) as source:
+        return there == _page_bytes(source)
+
+
+def _page_bytes(connection: sqlite3.Connection) -> int:
+    size: int = connection.execute("PRAGMA page_size").fetchone()[0]
+    return size
 
 
 def _write_over(live: sqlite3.Connection, part: Path, progress: Progress) -> None:
@@ -189,24 +204,3 @@ def _put_in_place(into: Path, part: Path, before: Path) -> None:
     sync(into.parent)
     part.replace(into)
     sync(into.parent)
-
-
-def _has_header(file: Path) -> bool:
-    """Whether the file begins as SQLite needs it: its name, a page size, fixed fractions."""
-    with file.open("rb") as opened:
-        head = opened.read(_HEADER_BYTES)
-    if len(head) < _HEADER_BYTES or not head.startswith(b"SQLite format 3\0"):
-        return False
-    page_bytes = int.from_bytes(head[16:18])
-    return (
-        (page_bytes == 1 or page_bytes >= 512)
-        and page_bytes.bit_count() == 1
-        and (head[21:24] == b"\x40\x20\x20")
-    )
-
-
-def _takes(live: sqlite3.Connection, part: Path) -> bool:
-    """Whether pages of ``part`` can be written over those of the database."""
-    with to_read(part) as source:
-        sizes = {one.execute("PRAGMA page_size").fetchone()[0] for one in (live, source)}
-    return len(sizes) == 1
