@@ -49,14 +49,15 @@ def whole(value: object, what: str, *, least: int) -> int:
 
 def no_session(session_id: str) -> NotFound:
     """The error for a session that is not there."""
-    return NotFound(f"there is no session {_short(session_id)}")
+    return NotFound(f"there is no session {short(session_id)}")
 
 
 def no_message(session_id: str, message_id: str) -> NotFound:
     """The error for a message that is not there."""
-    return NotFound(f"session {_short(session_id)} has no message {_short(message_id)}")
+    return NotFound(f"session {short(session_id)} has no message {short(message_id)}")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text for an error: quoted, escaped and cut."""
     shown = ascii(text)
     return shown if len(shown) <= 80 else f"{shown[:80]}…"

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from sessionproof.contract.errors import Expired, Refused
 from sessionproof.contract.message import Receipt
+from sessionproof.reference.arguments import short
 from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import TEXT, digest, first_changed
@@ -84,8 +85,9 @@ def fetch_verified(
     changed = first_changed(rows)
     if changed is not None:
         raise Refused(
-            f"message {rows[changed][2]} of the session is not what was written: the disk or a "
-            "program damaged it; restore a backup, or open the store without check_digests"
+            f"message {rows[changed][2]} of session {short(values[0])} is not what was written: "
+            "the disk or a program damaged it; restore a backup, or open the store without "
+            "check_digests"
         )
     return [row[3:] for row in rows]
 
