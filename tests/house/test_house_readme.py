@@ -1,5 +1,6 @@
 """What the README shows is what happens: each block is run, or is what a run printed."""
 
+import json
 import os
 import re
 import subprocess
@@ -112,17 +113,23 @@ def test_the_suites_run_in_a_plain_pytest(folder):
     code = block("mystore.py").code.replace(", ensure_ascii=False", "")
     (folder / "mystore.py").write_text(code, "utf-8")
     ended, printed = shell(block("pytest").code, folder)
-    assert ended == 0, printed
-    assert "CORE-06" in printed
+    assert ended == 1, printed
+    assert broken(folder) == {"COR-03", "COR-07"}, printed
     (folder / "pyproject.toml").write_text(block("pyproject.toml").code, "utf-8")
     ended, printed = shell(".venv/bin/python -m pytest --store-profile smoke", folder)
-    assert ended == 0, printed
-    assert "CORE-06" in printed
+    assert ended == 1, printed
+    assert broken(folder) == {"COR-03", "COR-07"}, printed
+
+
+def broken(folder):
+    """The guarantees that the report in this folder calls broken."""
+    result = json.loads((folder / "sessionproof-report" / "result.json").read_text("utf-8"))
+    return {row["id"] for row in result["guarantees"] if row["verdict"] == "broken"}
 
 
 @pytest.mark.night
 def test_the_test_class_judges_the_example(folder):
-    """The class finds what the command finds, and is green once the example is mended."""
+    """The class finds what the command finds, and what is left of it once that is mended."""
     (folder / "test_mystore.py").write_text(block("test_mystore.py").code, "utf-8")
     (folder / "mystore.py").write_text(block("mystore.py").code, "utf-8")
     ended, printed = shell(".venv/bin/python -m pytest --store-profile smoke", folder)
@@ -131,7 +138,9 @@ def test_the_test_class_judges_the_example(folder):
     code = block("mystore.py").code.replace(", ensure_ascii=False", "")
     (folder / "mystore.py").write_text(code, "utf-8")
     ended, printed = shell(".venv/bin/python -m pytest --store-profile smoke", folder)
-    assert ended == 0, printed
+    assert ended == 1, printed
+    assert len(re.findall(r"^FAILED .*", printed, re.MULTILINE)) == 2, printed
+    assert "test_one_damaged_record_is_one" in printed
 
 
 def test_the_table_of_guarantees_is_that_of_the_registry():
