@@ -145,7 +145,7 @@ def _migrated(
         folder.mkdir(mode=0o700)
         told(str(source))
         digests = keeping.copy_old(source, folder)
-        name, answer = _built(folder / "old" / source.name, fresh, folder, manner, told)
+        name, answer = _built(source, fresh, folder, manner, told)
         told("what was built")
         _require_sound(fresh, source)
         made = Kept(
@@ -170,7 +170,7 @@ def _migrated(
 
 
 def _built(
-    old: Path, fresh: Path, folder: Path, manner: Manner, told: Told
+    source: Path, fresh: Path, folder: Path, manner: Manner, told: Told
 ) -> tuple[str, Migrated]:
     """Build the new database of the copy of the old one; the name of its schema, and counts."""
     new_file(fresh)
@@ -184,9 +184,13 @@ def _built(
         new.execute("PRAGMA journal_mode = MEMORY")
 
         def read(reading: Reading) -> tuple[str, Migrated]:
-            return _read(reading, new, old, aside=Aside(lines), manner=manner, told=told)
+            return _read(reading, new, source, aside=Aside(lines), manner=manner, told=told)
 
-        name, answer = on_committed_state(old, read)
+        copy = keeping.old_in(folder, source.name)
+        try:
+            name, answer = on_committed_state(copy, read)
+        except Unreadable as error:
+            raise Refused(str(error).replace(str(copy), str(source))) from error
         new.execute("PRAGMA journal_mode = WAL")
         lines.flush()
         os.fsync(lines.fileno())

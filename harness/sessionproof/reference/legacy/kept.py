@@ -54,7 +54,7 @@ class Kept:
 
     def old(self, log: str = "") -> Path:
         """The copy of the old file, or of a log."""
-        return self.folder / _OLD / f"{self.name}{log}"
+        return old_in(self.folder, f"{self.name}{log}")
 
     def answer(self) -> Migrated:
         """What to say when it is asked for again."""
@@ -62,6 +62,11 @@ class Kept:
             changed=False, sessions=self.sessions, messages=self.messages,
             set_aside=self.set_aside, notes=self.notes,
         )  # fmt: skip
+
+
+def old_in(folder: Path, name: str) -> Path:
+    """Where the copy of an old file of this name is."""
+    return folder / _OLD / name
 
 
 def copy_old(source: Path, folder: Path) -> dict[str, str]:

@@ -44,9 +44,10 @@ class Taken:
         """What was corrected, a sentence each."""
         for what, number in self.drifted.items():
             if number:
-                yield f"counted anew: the {what} of {number:,} sessions had another count"
+                yield f"counted anew: {what} of {number:,} session{'s' if number > 1 else ''}"
         if self.renumbered:
-            yield f"numbered anew: {self.renumbered:,} messages whose number was not usable"
+            some = f"{self.renumbered:,} message{'s' if self.renumbered > 1 else ''}"
+            yield f"numbered anew: {some} whose number was not usable"
 
 
 def take_over(
