@@ -21,17 +21,15 @@ from sessionproof.reference.failures import as_store_error
 from sessionproof.reference.files import (
     copy_name,
     held_alone,
-    located,
     new_file,
     present,
     sync,
     with_logs,
 )
 from sessionproof.reference.opening import FILE, uri
+from sessionproof.reference.salvage.choosing import gather_chosen
 from sessionproof.reference.salvage.deciding import decide
-from sessionproof.reference.salvage.gathering import gather
 from sessionproof.reference.salvage.image import opened
-from sessionproof.reference.salvage.pages import pages_of
 
 Progress = Callable[[str], None]
 
@@ -71,11 +69,9 @@ def _recovered(source: Path, target: Path, tell: Progress, now_us: int) -> Recov
         with closing(_new_database(fresh, found)) as db:
             triggers = _without_triggers(db)
             with opened(source) as image:
-                pages = pages_of(image)
-                tell("the rows of all pages")
-                gathered = gather(image, pages, db)
+                gathered, said = gather_chosen(image, db)
             tell("what belongs to the store")
-            lost = decide(db, gathered, now_us)
+            lost = said + decide(db, gathered, now_us)
             saved = [_count(db, table) for table in ("sessions", "messages")]
             if not any(saved) and not _count(db, "state"):
                 raise Refused(f"{source}: nothing of a store of ours can be read in it")
@@ -137,6 +133,3 @@ def _without_triggers(db: sqlite3.Connection) -> list[str]:
 
 def _count(db: sqlite3.Connection, table: str) -> int:
     return int(db.execute(f"SELECT count(*) FROM main.{table}").fetchone()[0])
-
-
-__all__ = ["located", "recover"]
