@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -17,8 +19,7 @@ from sessionproof.trials.crashes.upkeep_scenes import NEEDS, Unfit
 from sessionproof.trials.crashes.upkeep_script import upkeep_lines
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 
-_SHARES = 8  # of a guarantee's time, for all scenes together
-_LEAST = 30  # states of each scene, however slow the store
+_SHARES = 6  # of a guarantee's time, for all scenes together
 
 
 def survives(trial: Trial) -> None:
@@ -27,9 +28,10 @@ def survives(trial: Trial) -> None:
     if not models:
         raise NotClaimed("the store does not claim durability=process or better")
     reasons = []
+    budget = _budget(trial)
     for name in NEEDS:
         try:
-            with looked(trial, name, models, _budget(trial)) as look:
+            with looked(trial, name, models, budget) as look:
                 _count(trial, name, look)
                 if look.wrong:
                     raise _broken(trial, name, look)
@@ -43,13 +45,14 @@ def survives(trial: Trial) -> None:
 
 
 def _budget(trial: Trial) -> Budget:
-    """The part of the row's time that each scene has."""
-    profile, number = trial.profile, len(NEEDS)
+    """The part of the row's time and evidence that each scene has which the store can play."""
+    number = max(1, sum(trial.capabilities.issuperset(needs) for needs in NEEDS.values()))
+    profile = trial.profile
     return Budget(
         limit_s=_SHARES * profile.share_s / number,
         patience_s=profile.patience_s / number,
-        least=_LEAST,
-        **({"most": max(_LEAST, profile.states // number)} if profile.states else {}),
+        least=math.ceil(trial.guarantee.least / number),
+        most=profile.states // number or sys.maxsize,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -49,14 +48,17 @@ class Look:
     wrong: tuple[Wrong, ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Budget:
-    """When to stop: after ``limit_s``, but not before so many states; at the ``most`` of them."""
+    """When to stop: after ``limit_s``, or ``patience_s`` before the ``least`` number of states.
+
+    More than ``most`` are never judged.
+    """
 
     limit_s: float
+    patience_s: float
     least: int
-    most: int = sys.maxsize
-    patience_s: float = 0.0
+    most: int
 
     def spent(self, seconds: float, number: int) -> bool:
         """Whether these seconds and states are enough."""
