@@ -90,35 +90,30 @@ def alone_script(
     """Fails as long as one damaged record costs more than itself; ``what`` says which way.
 
     ``others`` are the messages of the session that are not damaged, ``message`` goes after them.
+    ``repairs`` says that the store is to mend it first.
     """
     told = told_fields([*others, message], damaged.claims, everything=False)
     wanted = values([fields_of(one, told) for one in others])
     session = damaged.ids[name]
-    lines = [*_HEARING]
-    if repairs:
-        lines += _repaired()
     reading = _read(damaged, name, told)
     if what == "unnoticed":
-        lines += [*_tried([*reading, *_verified(damaged)], "it is told")]
+        lines = [*_HEARING, *_tried([*reading, *_verified(damaged)], "it is told")]
         lines += ["assert problems or heard, 'nobody says that a record is damaged'"]
         return _whole(damaged, lines)
-    lines += [
-        OPEN,
-        *reading,
+    asked = [*(_repaired() if repairs else ()), OPEN]
+    if what == "append":
+        asked += [call(Append(name, (message,)), expression(session))]
+        wanted += f" + [{expression(fields_of(message, told))}]"
+    lines = [
+        "try:",
+        *(f"    {line}" for line in [*asked, *reading, CLOSE]),
+        "except Exception as error:",
+        "    raise AssertionError(f'one damaged record stops all: {error!r}') from error",
         f"wanted = {wanted}",
         "missing = [one for one in wanted if one not in seen]",
         "assert not missing, f'not read: {missing}'",
     ]
-    if what == "append":
-        after = expression(fields_of(message, told))
-        lines += [
-            call(Append(name, (message,)), expression(session)),
-            *reading,
-            f"assert {after} in seen, f'not read: {{seen}}'",
-            "missing = [one for one in wanted if one not in seen]",
-            "assert not missing, f'not read after the append: {missing}'",
-        ]
-    return _whole(damaged, [*lines, CLOSE])
+    return _whole(damaged, lines)
 
 
 _HEARING = (
@@ -157,7 +152,7 @@ def _verified(damaged: Damaged) -> list[str]:
 
 
 def _repaired() -> list[str]:
-    """A handle elsewhere lends its code; where nothing is wrong with reading, that does no harm."""
+    """The store's own repair of the location; a handle elsewhere lends its code."""
     return [
         "elsewhere = Location(Path(tempfile.mkdtemp()))",
         "store = open_store(elsewhere)",

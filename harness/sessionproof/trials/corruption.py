@@ -47,7 +47,7 @@ def not_served(trial: Trial) -> None:
     Evidence is damage that somebody told of. What nobody can notice without checksums is counted
     for the report, and breaks nothing. Raises NotClaimed for a store without files.
     """
-    scene = filled(trial, live=True)
+    scene = filled(trial)
     outcomes = Outcomes(scene)
     try:
         for number in range(_rounds(trial)):
@@ -126,8 +126,8 @@ def _tried(scene: Scene, damage: Damage, image: Image, name: str, number: int) -
     random = generator(trial.seed, damage.name, name, number)
     with ExitStack() as stack:
         folder = stack.enter_context(spread(trial, image))
-        logs = scene.older if damage.needs == "log" else None
-        older = stack.enter_context(spread(trial, logs)) if logs else None
+        earlier = scene.older if damage.needs in ("log", "database") else None
+        older = stack.enter_context(spread(trial, earlier)) if earlier else None
         subject = Subject(folder=folder, file=name, tokens=scene.tokens, older=older)
         done = damage.apply(subject, random)
         damaged = taken(folder)
@@ -173,7 +173,7 @@ def _conclude(scene: Scene, tried: _Tried, *, owed: bool) -> None:
         return
     name, difference = tried.wrong
     verify = "; verify() found nothing" if "verify" in scene.trial.capabilities else ""
-    seen = f"no error; {name}: {difference.seen}{verify}"
+    seen = f"no error; {scene.told(name, difference, tried.shown)}{verify}"
     damaged = _damaged(scene, tried)
     script = partial(served_script, damaged, name, scene.base.messages(name))
     raise _broken(scene, tried, Anomaly.UNNOTICED, seen, script)
@@ -199,10 +199,9 @@ def _refused(scene: Scene, tried: _Tried) -> bool:
         ended = f"an error was raised: {told.text[:200]}" if told else "there was no error"
         raise _broken(scene, tried, Anomaly.OVERWRITTEN, f"{seen}; {ended}", script)
     if told is None:
-        name, difference = tried.wrong or ("list()", None)
-        seen = difference.seen if difference else "the sessions as they were"
+        seen = "all is read as it was" if tried.wrong is None else scene.told(*tried.wrong, shown)
         also = "; it was only told beside" if tried.outcome == "found" else ""
-        raise _broken(scene, tried, Anomaly.UNNOTICED, f"no error; {name}: {seen}{also}", script)
+        raise _broken(scene, tried, Anomaly.UNNOTICED, f"no error; {seen}{also}", script)
     if not is_clear(told):
         seen = f"{told.type}: {told.text[:300] or 'without a word'}"
         script = partial(refused_script, damaged, file, clear=False)

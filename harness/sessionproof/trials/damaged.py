@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from pathlib import Path
 
 from sessionproof.checks.messages import Difference, compare
-from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.errors import NotFound
 from sessionproof.contract.location import Location
-from sessionproof.contract.message import Message
+from sessionproof.contract.message import Message, canonical
 from sessionproof.contract.operations import (
     CRASH,
     HANG,
@@ -33,7 +34,7 @@ from sessionproof.trials.inputs import good_message
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload import upkeep
-from sessionproof.workload.execute import StoreUnderTest, execute
+from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.heard import listening, news
 from sessionproof.workload.texts import text_bytes
@@ -74,9 +75,10 @@ class Shown:
 class Scene:
     """A store that was filled and closed, and what it shows of its files as they are.
 
-    ``live`` are the files as they were while the handle was open; ``older`` those of half way,
-    closed, with the logs that lay beside them before. Both are None where there were no logs.
-    ``ids`` are the sessions' own, ``tokens`` texts of one message each.
+    ``live`` are the files as they were while the handle was open, None where no logs lay beside
+    them. ``older`` are those of half way, closed, with the logs that lay beside them before; None
+    for a store that does not claim to last. ``ids`` are the sessions' own, ``tokens`` texts of one
+    message each.
     """
 
     trial: Trial
@@ -114,6 +116,21 @@ class Scene:
                     return name, unlisted
         return None
 
+    def told(self, name: str, difference: Difference, shown: Shown) -> str:
+        """How a session is served, in short: how many messages, and where the first differs."""
+        base, seen = self.base.messages(name), shown.messages(name)
+        if difference.anomaly in (Anomaly.MALFORMED, Anomaly.LOST_SESSION):
+            return f"{name}: {difference.seen}"
+        words = f"{name}: {len(seen)} of {len(base)} messages; {MEANINGS[difference.anomaly]}"
+        pairs = zip(base, seen, strict=False)
+        first = next((pair for pair in pairs if pair[0].content != pair[1].content), None)
+        if first is None:
+            return words
+        texts = [canonical(one.content) for one in first]
+        at = len(commonprefix(texts))  # noqa: RUF071 - of texts, and no paths
+        was, now = (text[max(0, at - 12) : at + 24] for text in texts)
+        return f"{words}; where it had …{was}… there is …{now}…"
+
     def main_files(self, image: Image, most: int = 3) -> tuple[str, ...]:
         """The files with the store's data, so many of them at most."""
         with spread(self.trial, image) as folder:
@@ -134,7 +151,7 @@ class spread:  # noqa: N801 - used as a function
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def filled(trial: Trial, *, live: bool = False) -> Scene:
+def filled(trial: Trial) -> Scene:
     """Fill the store in the trial's location, close it, and look at a copy of its files.
 
     Raises NotClaimed for a store without files below its location, CouldNotTell where a copy of
@@ -144,39 +161,56 @@ def filled(trial: Trial, *, live: bool = False) -> Scene:
     store.fresh_location()
     tokens = _Tokens(trial)
     names = (*SESSIONS, _GONE) if "delete" in trial.capabilities else SESSIONS
-    first = [_append(trial, tokens, name) for _ in range(_BATCHES // 2) for name in names]
-    done = execute(trial.program(*first, sessions=names)[: -len(names)], store)
-    ids = {session_of(one.operation): one.session_id for one in done if one.session_id}
-    live = live and trial.claims.at_least("durability", "process")
-    older = _half_way(store) if live else None
-    rest: list[Operation] = [
-        _append(trial, tokens, name) for _ in range(_BATCHES // 2) for name in SESSIONS
-    ]
-    rest.append(Append("s1", (good_message(trial, tokens.text(_LONG)),)))
-    if _GONE in names:
-        rest.append(Delete(_GONE))
-    done = (*done, *execute(tuple(rest), store, ids=ids))
-    hung = next((one.outcome.failure for one in done if one.outcome.type == "info"), None)
-    if hung is not None:
-        raise CouldNotTell(f"the store could not be filled: {hung.type}: {hung.text[:200]}")
-    open_image = taken(store.location.root) if live else None
+    ids = _half(trial, tokens, names)
+    lasting = trial.claims.at_least("durability", "process")
+    older = _half_way(store) if lasting else None
+    _other_half(trial, tokens, ids)
+    live = taken(store.location.root) if lasting else None
     store.close()
     closed = taken(store.location.root)
     if not any(closed.files.values()):
         raise NotClaimed("the store writes no file below its location")
     kept = {name: ids[name] for name in SESSIONS if name in ids}
-    base = _undamaged(trial, closed, kept)
     scene = Scene(
-        trial=trial, closed=closed, live=None, older=None, ids=kept, tokens=tuple(tokens.given),
-        base=base,
-    )  # fmt: skip
-    if open_image is None or not any(name.endswith("-wal") for name in open_image.files):
+        trial=trial,
+        closed=closed,
+        live=None,
+        older=older,
+        ids=kept,
+        tokens=tuple(tokens.given),
+        base=_undamaged(trial, closed, kept),
+    )
+    if live is None or not any(name.endswith("-wal") for name in live.files):
         return scene
-    with spread(trial, open_image) as folder:
+    with spread(trial, live) as folder:
         as_killed = scene.look(folder)
-    if as_killed.failure is None and scene.difference(as_killed) is None:
-        return replace(scene, live=open_image, older=older)
-    return scene
+    lives = as_killed.failure is None and scene.difference(as_killed) is None
+    return replace(scene, live=live) if lives else scene
+
+
+def _half(trial: Trial, tokens: _Tokens, names: Sequence[str]) -> dict[str, str]:
+    """Begin the sessions and append half of the messages; answers the ids of the sessions."""
+    first = [_append(trial, tokens, name) for _ in range(_BATCHES // 2) for name in names]
+    done = execute(trial.program(*first, sessions=names)[: -len(names)], trial.store)
+    _require_answers(done)
+    return {session_of(one.operation): one.session_id for one in done if one.session_id}
+
+
+def _other_half(trial: Trial, tokens: _Tokens, ids: Mapping[str, str]) -> None:
+    """The rest of the messages, a long one among them; and the session that goes."""
+    rest: list[Operation] = [
+        _append(trial, tokens, name) for _ in range(_BATCHES // 2) for name in SESSIONS
+    ]
+    rest.append(Append("s1", (good_message(trial, tokens.text(_LONG)),)))
+    if _GONE in ids:
+        rest.append(Delete(_GONE))
+    _require_answers(execute(tuple(rest), trial.store, ids=ids))
+
+
+def _require_answers(done: Transcript) -> None:
+    lost = next((one.outcome.failure for one in done if one.outcome.type == "info"), None)
+    if lost is not None:
+        raise CouldNotTell(f"the store could not be filled: {lost.type}: {lost.text[:200]}")
 
 
 def _half_way(store: StoreUnderTest) -> Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -32,6 +32,7 @@ from sessionproof.trials.inputs import good_message
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload import upkeep
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.heard import listening
 
 _NEW = "after the damaged record"
 Way = Literal["read", "append", "unnoticed"]
@@ -41,12 +42,16 @@ Damages = Callable[[Path, int], Hit | None]
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """A damaged record, and the files with it. ``whole`` says that it is all of its session."""
+    """A damaged record, and the files with it.
+
+    ``whole`` says that it is all of its session, ``repaired`` that the store mended it.
+    """
 
     scene: Scene
     hit: Hit
     image: Image
     whole: bool
+    repaired: bool = False
 
     def spared(self, name: str) -> list[Message]:
         """The messages of a session that are not in the record."""
@@ -162,15 +167,15 @@ def _judge(case: _Case) -> None:
         shown = first
         if first.failure is not None and not case.whole and "repair" in trial.capabilities:
             _repair(case, folder)
-            shown = scene.look(folder)
-        _require_read(case, shown, "read", repaired=shown is not first)
+            case, shown = replace(case, repaired=True), scene.look(folder)
+        _require_read(case, shown, "read")
         if not told:
             raise _broken(
                 case, Anomaly.UNNOTICED, "unnoticed",
                 "an error, a problem that verify() finds, or a warning", "nobody says so",
             )  # fmt: skip
         _append(case, folder)
-        _require_read(case, scene.look(folder), "append", repaired=shown is not first)
+        _require_read(case, scene.look(folder), "append")
 
 
 def _require_end(case: _Case, shown: Shown) -> None:
@@ -179,10 +184,10 @@ def _require_end(case: _Case, shown: Shown) -> None:
         raise _broken(case, Anomaly(ended.type), "read", "every read ends", ended.text)
 
 
-def _require_read(case: _Case, shown: Shown, way: Way, *, repaired: bool) -> None:
+def _require_read(case: _Case, shown: Shown, way: Way) -> None:
     """All messages outside the record are there, in order; at most something in its place."""
     after = "after the append, " if way == "append" else ""
-    mended = "after repair(), " if repaired else ""
+    mended = "after repair(), " if case.repaired else ""
     if shown.failure is not None and not shown.reads:
         raise _broken(
             case, Anomaly.UNREADABLE, way, f"{after}{mended}the other messages can be read",
@@ -234,15 +239,16 @@ def _append(case: _Case, folder: Path) -> None:
     shutil.rmtree(store.location.root)
     store.location = Location(folder)
     message = good_message(trial, _NEW)
-    try:
-        handle = store.handle()
-        appended = handle.invoke(Append(name, (message,)), scene.ids[name])
-        read = handle.invoke(Read(name), scene.ids[name])
-    except CannotOpen as error:
-        appended = Outcome("info", failure=Failure("CannotOpen", str(error)))
-        read = appended
-    finally:
-        store.close()
+    with listening():  # what is said now was told before
+        try:
+            handle = store.handle()
+            appended = handle.invoke(Append(name, (message,)), scene.ids[name])
+            read = handle.invoke(Read(name), scene.ids[name])
+        except CannotOpen as error:
+            appended = Outcome("info", failure=Failure("CannotOpen", str(error)))
+            read = appended
+        finally:
+            store.close()
     expected = f"the next append to {name} works, and is read back"
     failure = appended.failure or read.failure
     if failure is not None:
@@ -282,7 +288,7 @@ def _broken(
         session,
         case.spared(session),
         message=good_message(trial, _NEW),
-        repairs="repair" in trial.capabilities,
+        repairs=case.repaired,
         what=way,
     )
     return trial.broken(finding, script)

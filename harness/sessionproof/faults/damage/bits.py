@@ -29,7 +29,8 @@ def flipped(subject: Subject, at: int, bit: int, use: str, size: int) -> Done:
         file.seek(at)
         file.write(bytes([byte ^ (1 << bit)]))
     page = at // size + 1
-    words = f"bit {bit} of byte {at % size:,} of page {page:,} flipped"
+    block = "block" if size == BLOCK else "page"
+    words = f"bit {bit} of byte {at % size:,} of {block} {page:,} flipped"
     return Done(file=subject.file, page=page, use=use, words=words)
 
 

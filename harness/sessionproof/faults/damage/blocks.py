@@ -22,6 +22,7 @@ def _at_blocks(put: Put, *, others: bool) -> Callable[[Subject, Random], Done | 
         if len(used) < 1 + others:
             return None
         size = _size(bytes(data))
+        block = "page" if data.startswith(MAGIC) else "block"
         first = generator.choice(sorted(used))
         rest = [one for one in sorted(used) if one != first and _differ(data, one, first, size)]
         if others and not rest:
@@ -29,7 +30,7 @@ def _at_blocks(put: Put, *, others: bool) -> Callable[[Subject, Random], Done | 
         second = generator.choice(rest) if others else first
         words = put(data, (first - 1) * size, (second - 1) * size, size)
         subject.path.write_bytes(data)
-        said = words.format(first=f"page {first:,}", second=f"page {second:,}")
+        said = words.format(first=f"{block} {first:,}", second=f"{block} {second:,}")
         return Done(file=subject.file, page=first, use=used[first], words=said)
 
     return apply
@@ -69,6 +70,29 @@ def _swap(data: bytearray, at: int, other: int, size: int) -> str:
 def _double(data: bytearray, at: int, other: int, size: int) -> str:
     data[at : at + size] = data[other : other + size]
     return "{second} written over {first}"
+
+
+def _from_older(subject: Subject, generator: Random) -> Done | None:
+    """A page as it was some messages ago: the disk took the newer one, and never wrote it."""
+    older = subject.older / subject.file if subject.older else None
+    if older is None or not older.is_file():
+        return None
+    data, before = bytearray(subject.path.read_bytes()), older.read_bytes()
+    size = _size(bytes(data))
+    used = {
+        number: use
+        for number, use in _used(bytes(data)).items()
+        if number > 1 and any(before[(number - 1) * size : number * size])
+        if data[(number - 1) * size : number * size] != before[(number - 1) * size : number * size]
+    }
+    if not used or _size(before) != size:
+        return None
+    page = generator.choice(sorted(used))
+    at = (page - 1) * size
+    data[at : at + size] = before[at : at + size]
+    subject.path.write_bytes(data)
+    words = f"page {page:,} put back as it was in an older copy"
+    return Done(file=subject.file, page=page, use=used[page], words=words)
 
 
 def _cut(words: str, left: Callable[[int], int]) -> Callable[[Subject, Random], Done | None]:
@@ -124,6 +148,7 @@ BLOCKS = (
     *_for_both("{block} zeroed", _at_blocks(_zero, others=False)),
     *_for_both("{block}s swapped", _at_blocks(_swap, others=True)),
     *_for_both("{block} doubled", _at_blocks(_double, others=True)),
+    Damage(name="older page", needs="database", apply=_from_older),
     Damage(name="cut at half", needs="any", apply=_cut("at half", _half)),
     Damage(name="cut by a byte", needs="any", apply=_cut("by a byte", _last_byte)),
     Damage(name="grown by zeros", needs="any", apply=_grown),
