@@ -147,6 +147,19 @@ def test_the_file_stays_as_it_is(tmp_path: Path):
         assert [one.name for one in tmp_path.iterdir()] == ["sessions.db"]
 
 
+def test_a_database_with_a_log_and_no_index_is_verified(tmp_path: Path):
+    """A file that was copied with its log is looked at as a whole, log included."""
+    (tmp_path / "live").mkdir()
+    (tmp_path / "copy").mkdir()
+    with ReferenceStore(tmp_path / "live") as store:
+        store.append("s", [Message("user", "in the log", metadata={"a": 1})])
+        for name in ("sessions.db", "sessions.db-wal"):
+            (tmp_path / "copy" / name).write_bytes((tmp_path / "live" / name).read_bytes())
+    found = examined_file(tmp_path / "copy")
+    assert (found.ok, found.rows["messages"], found.read) == (True, 1, "as a copy")
+    assert len(list((tmp_path / "copy").iterdir())) == 2
+
+
 def test_what_cannot_be_verified_is_a_note(tmp_path: Path):
     """A message that another program wrote is unverified: said, and no problem."""
     path = filled(tmp_path)

@@ -248,7 +248,9 @@ def _copy(file: Path, held: BinaryIO, log: Path) -> Iterator[_Pair]:
         if fcntl is not None:
             fcntl.lockf(held, fcntl.LOCK_UN)  # writers need not wait for the audit
         try:
-            with _twice(copy, "mode=rw") as pair:
+            # The first recovers it. Who may write would have integrity_check call functions that
+            # SQLite distrusts in a foreign schema.
+            with _connected(copy, "mode=rw"), _twice(copy, "mode=ro") as pair:
                 yield pair
         except _NotInPlace:
             raise Unreadable(f"{file} cannot be recovered: restore a backup") from None
