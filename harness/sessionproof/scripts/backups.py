@@ -1,7 +1,7 @@
 """Scripts of backups and restores: what was saved, what was done to it, and what is there then.
 
 The lines use an open ``store``; ``made`` is the path of a backup, ``image`` a directory with the
-store's data as a crash leaves it, ``before`` and ``saved`` the texts of a session.
+store's data as a crash leaves it, ``before`` and ``saved`` are the texts of two sessions.
 """
 
 from __future__ import annotations
@@ -12,28 +12,42 @@ ELSEWHERE = "other = open_store(Location(Path(tempfile.mkdtemp())))"
 """Opens a store elsewhere, which lends its code for restores."""
 
 
-def texts(session: str, *, into: str) -> str:
-    """The line that reads the texts of a session into a variable."""
-    return f"{into} = [one.content for one in store.read({session})]"
+def texts(into: str) -> list[str]:
+    """Lines that read the texts of both sessions into a variable; the second may be unknown."""
+    return [
+        f"{into} = [one.content for one in store.read(s0)]",
+        "with suppress(NotFound):",
+        f"    {into} += [one.content for one in store.read(s1)]",
+    ]
 
 
 def saved(made: Sequence[str], message: str, newer: str, *, logged: bool) -> list[str]:
     """A store with a backup and newer messages, closed, and an image of its directory.
 
-    ``made`` are lines that make ``s0``; ``logged``: the image is taken while it is open.
+    ``made`` are lines that make ``s0`` and ``s1``; ``logged``: the image is taken while it is open.
     """
     image = ["image = Path(tempfile.mkdtemp(), 'chats')", "shutil.copytree(directory, image)"]
     return [
         *made,
         f"for _ in range(4):\n    store.append(s0, [{message}])",
         "folder = tempfile.mkdtemp()",
-        texts("s0", into="saved"),
-        "made = store.backup(folder)",
-        f"for _ in range(4):\n    store.append(s0, [{newer}])",
-        texts("s0", into="before"),
+        *texts("saved"),
+        *owed("made = store.backup(folder)"),
+        f"for session in (s0, s0, s1):\n    store.append(session, [{newer}])",
+        *texts("before"),
         *(image if logged else []),
         "store.close()",
         *([] if logged else image),
+    ]
+
+
+def owed(*lines: str) -> list[str]:
+    """Lines in which no error is right."""
+    return [
+        "try:",
+        *(f"    {line}" for line in lines),
+        "except Exception as error:",
+        "    raise AssertionError(f'{type(error).__name__}: {error}') from error",
     ]
 
 
@@ -41,7 +55,7 @@ def restored(made: str, directory: str, *, may_refuse: bool = False) -> list[str
     """A restore; ``kept`` is what it answers, and both are expressions of paths."""
     call = f"kept = other.restore(str({made}), str({directory}))"
     if not may_refuse:
-        return [ELSEWHERE, call, "other.close()"]
+        return [ELSEWHERE, *owed(call), "other.close()"]
     return [
         ELSEWHERE,
         "kept, refused = None, False",
@@ -54,9 +68,9 @@ def restored(made: str, directory: str, *, may_refuse: bool = False) -> list[str
     ]
 
 
-def read_at(directory: str, *, into: str = "seen") -> list[str]:
-    """The store opened in another directory, and its session read; it stays open."""
-    return [f"store = open_store(Location(Path({directory})))", texts("s0", into=into)]
+def read_at(directory: str) -> list[str]:
+    """The store opened in another directory, its sessions read into ``seen``; it stays open."""
+    return owed(f"store = open_store(Location(Path({directory})))", *texts("seen"))
 
 
 def each_file(path: str, line: str) -> list[str]:
@@ -131,15 +145,20 @@ def _attempts() -> list[str]:
         "while time.monotonic() < until:  # not every moment shows it",
         "    time.sleep(0.01)",
         "    known = [one.read_text().splitlines(True) for one in acknowledged.iterdir()]",
-        "    owed = {line[:-1] for lines in known for line in lines if line.endswith('\\n')}",
-        "    made = store.backup(folder)",
+        "    said = {line[:-1] for lines in known for line in lines if line.endswith('\\n')}",
         "    there = Location(Path(tempfile.mkdtemp()))",
-        "    store.restore(made, str(there.root))",
-        "    other = open_store(there)",
-        "    lost = owed - {one.content for one in other.read(s0)}",
+        *_indented(
+            owed(
+                "made = store.backup(folder)",
+                "store.restore(made, str(there.root))",
+                "other = open_store(there)",
+                "there = {one.content for one in other.read(s0)}",
+            )
+        ),
         "    other.close()",
+        "    lost = said - there",
         "    assert not lost, f'acknowledged before, and not in the backup: {sorted(lost)[:3]}'",
-        "    if len(owed) > 2_000:",
+        "    if len(said) > 2_000:",
         "        break",
     ]
 

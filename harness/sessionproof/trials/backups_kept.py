@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.operations import Failure, Outcome
-from sessionproof.scripts.backups import each_file
+from sessionproof.scripts.backups import each_file, owed
 from sessionproof.trials.bad_backups import (
     CUT,
     OVERWRITTEN,
@@ -71,7 +71,7 @@ def _names_of_their_own(trial: Trial, chats: Chats) -> None:
         *_made(trial),
         "made = []",
         "for _ in range(10):",
-        "    one = store.backup(folder)",
+        *(f"    {line}" for line in owed("one = store.backup(folder)")),
         "    assert one not in made, 'the same name again'",
         "    made.append(one)",
         "gone = [one for one in made if not Path(one).exists()]",
@@ -213,7 +213,7 @@ def _damaged(trial: Trial, chats: Chats, folder: Path, good: Path, expected: Con
         "for _ in range(2):",
         "    made = store.backup(folder)",
         *(f"    {line}" for line in each_file("made", CUT.line)),
-        "made = store.backup(folder, keep=2)",
+        *owed("made = store.backup(folder, keep=2)"),
         "assert Path(made).exists(), 'it is gone'",
     ]
     did = "made a backup that keeps 2 in a folder with damaged ones"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sessionproof.scripts.backups import read_at, restored, saved, texts
+from sessionproof.scripts.backups import read_at, restored, saved
 from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import Trial
 
 
 def prepared(trial: Trial, *, logged: bool = True) -> list[str]:
     """A store with a backup, newer messages, and an image of its directory."""
-    return saved(made(trial, "s0"), said(trial, "old"), said(trial, "new"), logged=logged)
+    return saved(made(trial, "s0", "s1"), said(trial, "old"), said(trial, "new"), logged=logged)
 
 
 def restored_is_saved() -> list[str]:
@@ -77,5 +77,4 @@ def open_lines(trial: Trial) -> list[str]:
         "store.close()",
         *read_at("image"),
         "assert seen == owed, f'{len(seen)} messages instead of {len(owed)}'",
-        texts("s0", into="seen"),
     ]

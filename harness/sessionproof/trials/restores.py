@@ -7,7 +7,7 @@ after a crash of its process, where the store has one. It is asked of a handle e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
@@ -116,7 +116,8 @@ def saved_of(trial: Trial, name: str = "chats-") -> Saved:
     chats.begin(name)
     before = chats.contents()
     backup = chats.backup(folder_for(trial, "backups"))
-    chats.grow()
+    chats.begin(f"{name}later-", sessions=1)
+    before = replace(before, sessions={name: before.sessions.get(name, ()) for name in chats.ids})
     newer = chats.contents()
     image = copied(trial, trial.store.location.root, "image")
     logged = _holds(trial, image, chats.ids, newer)
