@@ -144,6 +144,33 @@ def open_ms(folder: Path) -> Ratio:
         return judged(seen.costs["open"], np.full(ROUNDS, _MILLISECOND_NS))
 
 
+def verify_ms(folder: Path) -> Ratio:
+    """Milliseconds to look at everything in a file of many sessions of a hundred messages."""
+    with filled(folder, 0) as store:
+        for number in range(LARGE // 100):
+            store.append(f"s{number}", message() * 100)
+        run = of_calls(lambda: store.verify(), tuple)
+        run(2)
+        seen = in_rounds([Arm("verify", run)], 20, seed=1, lend=lambda turn: turn())
+    return judged(seen.costs["verify"], np.full(20, _MILLISECOND_NS))
+
+
+@contextmanager
+def digests(folder: Path) -> Iterator[dict[str, Callable[[], Any]]]:
+    """The public append, and the same without a digest ("raw")."""
+    with filled(folder, 200) as store:
+        batch, own = message(), statements.digest
+
+        def append(digest: Any) -> None:
+            statements.digest = digest  # in both arms, so that it costs both the same
+            try:
+                store.append("s", batch)
+            finally:
+                statements.digest = own
+
+        yield {"store": lambda: append(own), "raw": lambda: append(lambda _row, _time: None)}
+
+
 def file_bytes(folder: Path, size: int) -> Ratio:
     """Bytes of the file for each byte of text, in sessions of a hundred messages, in turns."""
     with filled(folder, 0) as store:

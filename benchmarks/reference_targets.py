@@ -100,6 +100,11 @@ LINES: dict[str, Line] = {
     "append-power": _of_calls(
         "append, power / its statement", 1.6, 1.25, partial(lines.appends, durability="power")
     ),
+    "digests": _of_calls("append / append without digests", 1.05, 1.02, lines.digests),
+    "verify": Line(
+        axis="verify 100k messages of 200 B", target=250, moonshot=165, unit="ms",
+        measure=lines.verify_ms,
+    ),
     "get": _of_calls("get / its statement", 3, 2, partial(lines.reads, what="get")),
     "last-50": _of_calls("last 50 / its statement", 1.3, 1.1, partial(lines.reads, what="last")),
     "threads-full": Line(
