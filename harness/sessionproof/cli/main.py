@@ -14,6 +14,7 @@ from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
 from sessionproof.cli.history import history
 from sessionproof.cli.migrate import migrate, rollback
+from sessionproof.cli.recover import recover
 from sessionproof.cli.restore import restore
 from sessionproof.cli.verify import verify
 
@@ -201,6 +202,7 @@ main.add_command(history)
 main.add_command(crash)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(recover)
 main.add_command(drill)
 main.add_command(migrate)
 main.add_command(rollback)

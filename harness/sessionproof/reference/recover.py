@@ -30,6 +30,7 @@ from sessionproof.reference.opening import FILE, uri
 from sessionproof.reference.salvage.choosing import gather_chosen
 from sessionproof.reference.salvage.deciding import decide
 from sessionproof.reference.salvage.image import opened
+from sessionproof.reference.verify import verify_file
 
 Progress = Callable[[str], None]
 
@@ -38,55 +39,77 @@ def recover(
     damaged: os.PathLike[str] | str,
     directory: os.PathLike[str] | str,
     *,
+    dry_run: bool = False,
     progress: Progress | None = None,
     clock: Clock | None = None,
 ) -> Recovered:
     """Save what can be read of a damaged file in a new ``sessions.db`` of an existing directory.
 
-    ``damaged`` is the file, or a directory with one. Raises ``Refused``: when it is in use, when
-    nothing of a store of ours is in it, when the directory has a ``sessions.db`` already.
+    ``damaged`` is the file, or a directory with one. A dry run makes nothing. Raises ``Refused``:
+    when it is in use, when nothing of a store of ours is in it, when the directory has a
+    ``sessions.db`` already.
     """
     source, target = present(damaged), Path(directory).absolute() / FILE
     if not target.parent.is_dir():
         raise Refused(f"{target.parent} is no directory: make it first")
     taken = with_logs(target)
     if taken:
-        raise Refused(f"{taken[0]} exists: recover into an empty directory")
+        raise _taken(taken[0])
     tell = progress or (lambda _: None)
     now_us = (clock or SystemClock()).now_us()
     try:
         with held_alone(source) if os.access(source, os.W_OK) else nullcontext():
-            return _recovered(source, target, tell, now_us)
+            return _recovered(source, target, tell, now_us, dry_run=dry_run)
     except sqlite3.Error as error:
         raise as_store_error(error, path=target, writes=True) from error
     except OSError as error:
         raise Refused(f"{source} cannot be recovered: {error.strerror or error}") from error
 
 
-def _recovered(source: Path, target: Path, tell: Progress, now_us: int) -> Recovered:
+def _recovered(
+    source: Path, target: Path, tell: Progress, now_us: int, *, dry_run: bool
+) -> Recovered:
     with _unfinished(target) as (fresh, found):
-        tell("the pages of the file")
         with closing(_new_database(fresh, found)) as db:
-            triggers = _without_triggers(db)
-            with opened(source) as image:
-                gathered, said = gather_chosen(image, db)
-            tell("what belongs to the store")
-            lost = said + decide(db, gathered, now_us)
+            lost = _filled(db, source, tell, now_us)
             saved = [_count(db, table) for table in ("sessions", "messages")]
-            if not any(saved) and not _count(db, "state"):
+            if not any(saved):
                 raise Refused(f"{source}: nothing of a store of ours can be read in it")
-            for sql in triggers:
-                db.execute(sql)
-            db.execute("COMMIT")
             db.execute("DETACH found")
             db.execute("PRAGMA journal_mode = WAL")
-        sync(fresh)
-        try:
-            os.link(fresh, target)
-        except FileExistsError:
-            raise Refused(f"{target} exists: recover into an empty directory") from None
-        sync(target.parent)
+        tell("what was saved")
+        lost += [f"what was saved is not in order: {one}" for one in verify_file(fresh).problems]
+        if not dry_run:
+            _put_into_place(fresh, target)
     return Recovered(sessions=saved[0], messages=saved[1], lost=tuple(lost))
+
+
+def _filled(db: sqlite3.Connection, source: Path, tell: Progress, now_us: int) -> list[str]:
+    """Put all that can be read into the new database; a sentence for each loss."""
+    tell("the pages of the file")
+    db.execute("BEGIN")
+    triggers = _without_triggers(db)  # they number and count, and let no number be left out
+    with opened(source) as image:
+        gathered, lost = gather_chosen(image, db)
+    tell("what belongs to the store")
+    lost += decide(db, gathered, now_us)
+    for sql in triggers:
+        db.execute(sql)
+    db.execute("COMMIT")
+    return lost
+
+
+def _put_into_place(fresh: Path, target: Path) -> None:
+    sync(fresh)
+    try:
+        os.link(fresh, target)
+    except FileExistsError:
+        raise _taken(target) from None
+    sync(target.parent)
+
+
+def _taken(path: Path) -> Refused:
+    return Refused(f"{path} exists: recover into an empty directory")
 
 
 @contextmanager
@@ -116,7 +139,6 @@ def _new_database(fresh: Path, found: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = OFF")  # synced before anyone can see it
         db.execute("ATTACH ? AS found", (uri(found, "mode=rw"),))
         db.execute("PRAGMA found.journal_mode = OFF")
-        db.execute("BEGIN")
     except BaseException:
         db.close()
         raise
@@ -124,7 +146,7 @@ def _new_database(fresh: Path, found: Path) -> sqlite3.Connection:
 
 
 def _without_triggers(db: sqlite3.Connection) -> list[str]:
-    """Take the triggers off, which number and count; what makes them again."""
+    """Take the triggers off; the statements that make them again."""
     found = db.execute("SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger'").fetchall()
     for name, _ in found:
         db.execute(f"DROP TRIGGER main.{name}")
