@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +56,11 @@ def rolled_back(trial: Trial) -> None:
     The file lies elsewhere, or in the directory, under a name of its own or the store's. It is
     then byte for byte what it was, with its log.
     """
-    own = _own_name(trial)
+    own = _own_name(trial) or _NAME
     with courier(trial) as lender:
-        for number, legacy in enumerate(_files(trial, lender)):
-            names = (None, own or _NAME, _NAME)
-            # In the store's own place it cannot have its log beside it as well as the new one's.
-            name = None if legacy.logged else names[number % len(names)]
-            _roll_back(trial, lender, legacy, name)
+        for legacy, name in zip(_files(trial, lender), cycle((own, None, own, _NAME))):
+            # In the store's own place its log would be that of the new file as well.
+            _roll_back(trial, lender, replace(legacy, logged=name != own), name)
             trial.count("files")
 
 
@@ -161,22 +159,24 @@ class _TakenOver:
         seen = (answer.sessions, answer.messages)
         self._require(
             seen == wanted, Anomaly.WRONG_ANSWER, "migrated",
-            "{} sessions and {} messages are told".format(*wanted),
-            "{} sessions and {} messages".format(*seen),
+            "sessions={}, messages={}".format(*wanted),
+            "sessions={}, messages={}".format(*seen),
         )  # fmt: skip
         self._require(
             answer.set_aside >= len(legacy.stray) and bool(answer.notes or not legacy.stray),
             Anomaly.LOST_MESSAGE,
             "migrated",
-            f"{len(legacy.stray)} rows are put aside, and a note tells of them",
-            f"set_aside is {answer.set_aside}, with {len(answer.notes)} notes",
+            f"set_aside={len(legacy.stray)}, and a note that tells of them",
+            f"set_aside={answer.set_aside}, notes={answer.notes}",
         )
-        self._require(answer.changed, Anomaly.WRONG_ANSWER, "migrated", "changed", "changed=False")
+        self._require(
+            answer.changed, Anomaly.WRONG_ANSWER, "migrated", "changed=True", "changed=False"
+        )
         foretold = (would.sessions, would.messages, would.set_aside)
         self._require(
             foretold == (*seen, answer.set_aside), Anomaly.WRONG_ANSWER, "asked for a dry run",
-            "sessions {}, messages {}, put aside {}".format(*seen, answer.set_aside),
-            "sessions {}, messages {}, put aside {}".format(*foretold),
+            "sessions={}, messages={}, set_aside={}".format(*seen, answer.set_aside),
+            "sessions={}, messages={}, set_aside={}".format(*foretold),
         )  # fmt: skip
 
     def _served(self, directory: Path, did: str) -> None:
