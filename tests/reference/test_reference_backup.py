@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.legacy import Damaged, build, damaged
 from sessionproof import Message, Refused
 from sessionproof.reference import ReferenceStore, backup, copying, files
+from sessionproof.reference.restore import put_back
 from sessionproof.reference.verify import verify_file
 
 
@@ -159,6 +161,63 @@ def test_another_programs_database_is_backed_up(tmp_path: Path, folder: Path):
     assert made.rows == {'odd "name': 2, "empty": 0}
     with closing(sqlite3.connect(made.path)) as copy:
         assert copy.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (4,)
+
+
+@pytest.mark.parametrize("one", damaged(), ids=lambda one: one.name)
+def test_whatever_the_rows_of_legacy_databases_are(tmp_path: Path, folder: Path, one: Damaged):
+    """Rows without a parent, or against a rule, are backed up as they are, and can be restored."""
+    file = tmp_path / "chat.db"
+    build(one, file)
+    made = backup.make_backup(file, folder)
+    file.unlink()
+    assert put_back(made.path, file).rows == made.rows
+
+
+def test_rows_against_a_rule_hide_no_damage(tmp_path: Path, folder: Path):
+    """NULLs and values that a CHECK forbids are copied, a thousand, too; a damaged page is told."""
+    file = tmp_path / "chat.db"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA auto_vacuum = NONE")
+        other.execute("CREATE TABLE chats (a INTEGER NOT NULL, b CHECK (b > 0), c)")
+        other.execute("PRAGMA ignore_check_constraints = ON")
+        other.executemany(
+            "INSERT INTO chats VALUES (1, -1, ?)", [("x" * 100,) for _ in range(1000)]
+        )
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute("UPDATE sqlite_schema SET sql = replace(sql, ', c)', ', c NOT NULL)')")
+        other.execute("UPDATE chats SET c = NULL WHERE rowid % 2")
+        other.commit()
+    with closing(sqlite3.connect(file)) as other:
+        said = other.execute("PRAGMA integrity_check").fetchall()
+        assert len(said) == 100  # SQLite stops there
+        assert {words.partition(" in ")[0] for (words,) in said} == {
+            "NULL value", "CHECK constraint failed",
+        }  # fmt: skip
+    assert backup.make_backup(file, folder).rows == {"chats": 1000}
+    spoil(file)
+    with pytest.raises(Refused, match="no backup of"):
+        backup.back_up(file, folder)
+
+
+def test_a_broken_index_is_told(tmp_path: Path, folder: Path):
+    """It is damage, which is copied as it is when that is asked for."""
+    file = tmp_path / "chat.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.executescript("CREATE TABLE chats (a); CREATE INDEX by_a ON chats (a);")
+        other.execute("PRAGMA writable_schema = ON")
+        (index,) = other.execute(
+            "DELETE FROM sqlite_schema WHERE name = 'by_a' RETURNING sql, rootpage"
+        )
+        other.execute("PRAGMA writable_schema = RESET")
+        other.execute("INSERT INTO chats VALUES (1)")
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute(
+            "INSERT INTO sqlite_schema VALUES ('index', 'by_a', 'chats', ?, ?)", index[::-1]
+        )
+    with pytest.raises(Refused, match="missing from index by_a"):
+        backup.back_up(file, folder)
+    made = backup.make_backup(file, folder, as_it_is=True)
+    assert put_back(made.path, file, as_it_is=True).rows == {"chats": 1}
 
 
 def test_rows_that_went_missing_are_noticed(directory: Path, folder: Path):

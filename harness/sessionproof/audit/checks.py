@@ -20,11 +20,12 @@ _RULE = re.compile(
 _LINES_MAX = 100  # what integrity_check says at most
 
 
-def integrity_problems(connection: sqlite3.Connection) -> Iterator[Problem]:
-    """What ``integrity_check`` says: only the one row "ok" is good."""
+def integrity_problems(
+    connection: sqlite3.Connection, *, most: int = _LINES_MAX
+) -> Iterator[Problem]:
+    """What ``integrity_check`` says, at most so many lines: only the one row "ok" is good."""
     lines = [
-        str(row[0])
-        for row in connection.execute(f"PRAGMA integrity_check({_LINES_MAX})").fetchall()
+        str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})").fetchall()
     ]
     if lines == ["ok"]:
         return
@@ -37,7 +38,7 @@ def integrity_problems(connection: sqlite3.Connection) -> Iterator[Problem]:
         else:
             groups.setdefault(("corrupt-file", None), []).append(line)
     for (kind, name), said in groups.items():
-        least = "at least " if len(lines) >= _LINES_MAX else ""
+        least = "at least " if len(lines) >= most else ""
         yield Problem(
             kind=kind, count=len(said), examples=tuple(dict.fromkeys(said))[:EXAMPLES_MAX],
             table=name if kind == "broken-constraint" else None,

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from sessionproof.audit.checks import integrity_problems
 from sessionproof.audit.file import Unreadable, on_committed_state
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused
@@ -31,6 +32,7 @@ PART = ".part"
 PAGES_AT_ONCE = 2_048
 """Pages that are copied before somebody is told."""
 
+_LINES_MAX = 100_000  # of integrity_check, so that rows against a rule do not hide the rest
 _LEFT_BEHIND_US = 24 * 3600 * 1_000_000  # no copy takes that long: whoever made it is gone
 
 
@@ -163,7 +165,7 @@ def problems_of(file: Path, rows: Rows | None, *, as_it_is: bool = False) -> tup
     try:
         with to_read(file) as connection:
             complete = is_ours(connection) and not as_it_is
-            found = () if complete else damage(connection)
+            found = () if complete else damage(connection, indexes=not as_it_is)
             if not found and rows is not None:
                 found = tuple(_differing(rows, row_counts(connection)))
     except sqlite3.Error as error:
@@ -171,13 +173,21 @@ def problems_of(file: Path, rows: Rows | None, *, as_it_is: bool = False) -> tup
     return verify_file(file).problems if complete and not found else found
 
 
-def damage(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """What SQLite's own check of pages and indexes finds, at most three sentences."""
+def damage(connection: sqlite3.Connection, *, indexes: bool = True) -> tuple[str, ...]:
+    """What SQLite's own check of pages and, if asked for, of ``indexes`` finds, in sentences.
+
+    Rows that break a rule of their table are no damage: they can be copied as they are.
+    """
+    ignored = {"broken-constraint"} if indexes else {"broken-constraint", "damaged-index"}
     try:
-        found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+        found = [
+            one
+            for one in integrity_problems(connection, most=_LINES_MAX)
+            if one.kind not in ignored
+        ]
     except sqlite3.Error as error:
         return (f"SQLite cannot read it ({error})",)
-    return () if found == ["ok"] else tuple(" ".join(one.split()) for one in found)
+    return tuple(f"{one.what}: {' '.join(one.examples[0].split())}" for one in found)
 
 
 def _differing(expected: Rows, found: Rows) -> Iterator[str]:
