@@ -15,6 +15,7 @@ from sessionproof.cli.drill import drill
 from sessionproof.cli.history import history
 from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.recover import recover
+from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
 from sessionproof.cli.verify import verify
 
@@ -207,3 +208,4 @@ main.add_command(drill)
 main.add_command(migrate)
 main.add_command(rollback)
 main.add_command(verify)
+main.add_command(repair)
