@@ -104,7 +104,7 @@ def still_breaks(
     ``point`` is where it was, ``claims`` are the store's own unless given.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-        store = _store(name, claims, Path(directory))
+        store = named_store(name, claims, Path(directory))
         folder = Path(directory) / "recording"
         try:
             shown = first_wrong(
@@ -123,7 +123,7 @@ def still_breaks(
     return shown is not None
 
 
-def _store(name: str, claims: Claims | None, directory: Path) -> StoreUnderTest:
+def named_store(name: str, claims: Claims | None, directory: Path) -> StoreUnderTest:
     """The store of this name, by its claims, or by those that it seems to keep."""
     spec = find_store(name)
     store = StoreUnderTest(

@@ -57,10 +57,10 @@ class Interruption:
         """Look at both ends; raises CannotOpen where they are no measure for what lies between."""
         method = self._operation.method
         self._source = _source(self._operation, first)
-        self._backups = _Backups(first) if method == "backup" else None
+        self._suffix = next((PurePath(name).suffix for name in entries_of(first, None)), None)
         self._old, self._new = self._places.live(first), self._places.live(last)
         self._older: Shown = self._old
-        if self._backups is not None:
+        if method == "backup":
             if isinstance(self._old, Closed):
                 raise CannotOpen(str(self._old))
             self._older, *_ = self._restored(first).values() or (self._old,)
@@ -80,7 +80,7 @@ class Interruption:
         image = self._images.image(state)
         answered = self._act.answered is not None and self._act.answered < state.point
         try:
-            if self._backups is not None:
+            if self._operation.method == "backup":
                 self._judge_backups(image, answered=answered)
             else:
                 self._judge_directory(image, answered=answered)
@@ -169,32 +169,25 @@ class Interruption:
             )
 
     def _restored(self, image: Image) -> dict[str, Shown]:
-        names = self._backups.names(image) if self._backups is not None else ()
-        return self._places.restored(image, names)
+        return self._places.restored(image, entries_of(image, self._suffix))
 
 
-class _Backups:
-    """Which entries of the folder look like backups: those that are called like the first one.
+def entries_of(image: Image, suffix: str | None) -> list[str]:
+    """The names in the folder of backups that look like one.
 
-    What has another suffix, or is hidden, is under way, or belongs to the file beside it.
+    What has another suffix than the first backup, or is hidden, is under way, or belongs to the
+    file beside it. None for any.
     """
-
-    def __init__(self, first: Image) -> None:
-        self._suffix: str | None = None
-        self._suffix = next((PurePath(name).suffix for name in self.names(first)), None)
-
-    def names(self, image: Image) -> list[str]:
-        """The entries, by name."""
-        found = {
-            PurePath(path).parts[1]
-            for path in (*image.files, *image.folders)
-            if path.startswith(f"{MADE}/")
-        }
-        return sorted(
-            name
-            for name in found
-            if not name.startswith(".") and self._suffix in (None, PurePath(name).suffix)
-        )
+    found = {
+        PurePath(path).parts[1]
+        for path in (*image.files, *image.folders)
+        if path.startswith(f"{MADE}/")
+    }
+    return sorted(
+        name
+        for name in found
+        if not name.startswith(".") and suffix in (None, PurePath(name).suffix)
+    )
 
 
 def _source(operation: Upkeep, first: Image) -> tuple[str, bytes] | None:

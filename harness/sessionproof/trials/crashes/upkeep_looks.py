@@ -52,13 +52,14 @@ class Look:
 class Budget:
     """When to stop: after ``limit_s``, or ``patience_s`` before the ``least`` number of states.
 
-    More than ``most`` are never judged.
+    More than ``most`` are never judged. The first state with the anomaly ``until`` ends it, too.
     """
 
     limit_s: float
     patience_s: float
     least: int
     most: int
+    until: str = ""
 
     def spent(self, seconds: float, number: int) -> bool:
         """Whether these seconds and states are enough."""
@@ -139,6 +140,8 @@ def _judged(
             number += 1
             wrong += [Wrong(survived.state, flaw) for flaw in survived.flaws]
             if survived.hung or budget.spent(monotonic_s() - started_s, number):
+                break
+            if any(flaw.anomaly == budget.until for flaw in survived.flaws):
                 break
     except CannotOpen as why:
         raise Unfit(str(why)) from None
