@@ -23,7 +23,8 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "corrupt-file": Kind(
         "SQLite cannot read parts of the file: messages may be lost or changed",
-        "restore a backup, or save what can be read into a new file: sqlite3 FILE .recover",
+        "restore a backup, or save what can be read into a new file: sessionproof "
+        "recover for a store of ours, sqlite3 FILE .recover for any other",
     ),
     "changed-content": Kind(
         "messages are not what was written: a fault of the disk, or of a program that went around "
