@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sessionproof import Message, Refused
-from sessionproof.reference import ReferenceStore, backup, files
+from sessionproof.reference import ReferenceStore, backup, files, opening, steps
 from sessionproof.reference.drill import drilled
 from sessionproof.reference.restore import put_back, restore
 
@@ -253,6 +253,31 @@ def test_a_store_is_not_restored_to_a_name_that_it_has_not(made: Path, tmp_path:
     with pytest.raises(Refused, match="make that directory first"):
         put_back(made, tmp_path / "mistyped")
     assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.parametrize("version", range(1, len(steps.shipped()) + 1))
+def test_earlier_releases_are_restored(tmp_path: Path, version: int):
+    """A backup of any earlier schema is verified and restored; opening it brings it up to date."""
+    old, folder, new = (tmp_path / name for name in ("old", "folder", "new"))
+    for one in (old, folder, new):
+        one.mkdir()
+    file = opening.prepare(old, steps.shipped()[:version], lambda work: work())
+    with closing(sqlite3.connect(file)) as stranger:
+        stranger.executescript(
+            "INSERT INTO sessions (session_id, created_at_us, last_activity_us) VALUES ('s', 1, 1);"
+            "INSERT INTO messages (sid, seq, appended_at_us, content) VALUES (1, 1, 1, 'hello');"
+        )
+    put_back(backup.back_up(old, folder), new)
+    with ReferenceStore(new) as store:
+        assert [one.content for one in store.read("s")] == ["hello"]
+
+
+def test_a_later_release_is_refused(directory: Path, made: Path):
+    """What this release does not know it cannot verify; the line says what to do."""
+    with closing(sqlite3.connect(made)) as later:
+        later.execute("PRAGMA user_version = 99")
+    with pytest.raises(Refused, match=r"it has schema version 99, .*: upgrade sessionproof"):
+        restore(str(made), str(directory))
 
 
 def test_a_drill_reads_what_was_restored(directory: Path, made: Path, tmp_path: Path):

@@ -170,7 +170,13 @@ def problems_of(file: Path, rows: Rows | None, *, as_it_is: bool = False) -> tup
                 found = tuple(_differing(rows, row_counts(connection)))
     except sqlite3.Error as error:
         return (f"SQLite cannot read it ({error})",)
-    return verify_file(file).problems if complete and not found else found
+    if found or not complete:
+        return found
+    try:
+        problems = verify_file(file).problems
+    except Refused as error:
+        problems = (str(error),)
+    return tuple(one.replace(str(file), "it") for one in problems)  # a name of our own
 
 
 def damage(connection: sqlite3.Connection, *, indexes: bool = True) -> tuple[str, ...]:

@@ -202,5 +202,8 @@ def _put_in_place(into: Path, part: Path, before: Path) -> None:
         if one != into:
             one.unlink()
     sync(into.parent)
-    part.replace(into)
+    if into in old:
+        part.replace(into)
+    else:
+        os.link(part, into)  # refused when somebody has made one meanwhile
     sync(into.parent)
