@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sessionproof.audit.catalog import Catalog
+from sessionproof.audit.recognise import GUARDS
 from sessionproof.audit.schemas import Sessions
 from sessionproof.audit.sqltext import tokens
 from sessionproof.contract.errors import Refused
-
-OWN = "sessionproof_"
-"""How the names of our own objects begin."""
 
 _STARTS = frozenset({"update", "insert", "delete", "select", "replace", "with"})
 
@@ -35,7 +33,7 @@ def counting_triggers(found: Catalog, schema: str, sessions: Sessions) -> tuple[
     each = (
         counting(name, sql, schema, sessions)
         for name, sql in named.items()
-        if not name.startswith(OWN)
+        if not name.startswith(GUARDS)
     )
     return tuple(one for one in each if one is not None)
 
