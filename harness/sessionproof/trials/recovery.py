@@ -1,10 +1,242 @@
-"""What a recovery saves of damaged files."""
+"""What a recovery saves of damaged files.
+
+A store is filled and closed; each class of damage is done to a copy of its files, in turn. What was
+saved is compared with what two independent salvages can read of the same files (``salvage.py``).
+"""
 
 from __future__ import annotations
 
-from sessionproof.trials.single import CouldNotTell, Trial
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import CRASH, HANG, MALFORMED, Append, List, Outcome, Read
+from sessionproof.contract.seed import generator
+from sessionproof.contract.upkeep import Recovered
+from sessionproof.contract.verdicts import Finding
+from sessionproof.faults.damage.classes import STRUCTURAL, TEXTUAL, WHOLE, fitting, is_database
+from sessionproof.faults.damage.done import Damage, Done, Subject
+from sessionproof.faults.damage.files import Image, taken
+from sessionproof.trials.chats import (
+    Unreadable,
+    at,
+    courier,
+    folder_for,
+    in_order_at,
+    unknown,
+)
+from sessionproof.trials.damaged import Scene, filled, spread
+from sessionproof.trials.inputs import good_message
+from sessionproof.trials.recovered import Recovery, Wrong, good_tokens, judged, token_of
+from sessionproof.trials.recovery_lines import Spoilt, recovery_script
+from sessionproof.trials.salvage import by_shell, untouched
+from sessionproof.trials.single import Broken, Trial
+from sessionproof.workload import upkeep
+from sessionproof.workload.guard import CannotOpen, Handle
+
+_REPLACED = ("header zeroed",)  # of the classes that leave no store, one that leaves its messages
+_MOST = 3  # main files that are damaged, of each store
+_AFTER = "after-the-recovery-5d1c"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """A damage that was done, and the files with it."""
+
+    damage: Damage
+    done: Done
+    undamaged: Image
+    image: Image
+    there: frozenset[str]
 
 
 def saves(trial: Trial) -> None:
-    """Not written yet."""
-    raise CouldNotTell("not written yet")
+    """Do each class of damage in turn until the time is spent, and recover; raises Broken.
+
+    Evidence is a damage after which something could be saved. Raises NotClaimed for a store
+    without files.
+    """
+    scene = filled(trial)
+    with courier(trial) as lender:
+        for number in range(max(trial.profile.damages, trial.guarantee.least)):
+            for case in _cases(scene, number):
+                if _judged(scene, lender, case):
+                    trial.count("damages")
+                if trial.time_is_up():
+                    return
+            if trial.enough(monotonic_s() - trial.started_s):
+                return
+
+
+def _cases(scene: Scene, number: int) -> Iterator[_Case]:
+    """Each class once, at another place than in other rounds, on each main file that it fits."""
+    classes = (*STRUCTURAL, *(one for one in WHOLE if one.name in _REPLACED))
+    if scene.trial.claims.checksums:
+        classes += TEXTUAL
+    for image in filter(None, (scene.closed, scene.live)):
+        for name in scene.main_files(image, _MOST):
+            with spread(scene.trial, image) as folder:
+                fits = fitting(classes, folder / name)
+            for damage in fits:
+                if image is scene.closed or damage.needs == "log":
+                    yield from _done(scene, image, name, damage, number)
+
+
+def _done(scene: Scene, image: Image, name: str, damage: Damage, number: int) -> Iterator[_Case]:
+    """The case of one damage; none where the file has no place for it."""
+    trial = scene.trial
+    earlier = scene.older if scene.older is not None else image
+    with spread(trial, image) as folder, spread(trial, earlier) as older:
+        subject = Subject(
+            folder=folder,
+            file=name,
+            tokens=scene.tokens,
+            older=older if scene.older is not None else None,
+        )
+        done = damage.apply(subject, generator(trial.seed, damage.name, name, number))
+        damaged = taken(folder)
+        if done is None or damaged == image:
+            return
+        there = _there(scene, image, damaged, folder / name)
+    yield _Case(damage=damage, done=done, undamaged=image, image=damaged, there=there)
+
+
+def _there(scene: Scene, before: Image, after: Image, file: Path) -> frozenset[str]:
+    """The tokens of the messages that can be read in the damaged files."""
+    texts = {
+        one.content.encode(): token_of(one)
+        for messages in _before(scene).values()
+        for one in messages
+        if isinstance(one.content, str)
+    }
+    found = untouched(before.files, after.files, texts)
+    if is_database(file):
+        with spread(scene.trial, before) as undamaged:
+            found |= by_shell(undamaged / file.name, file, texts) or frozenset()
+    return frozenset(texts[text] for text in found)
+
+
+def _before(scene: Scene) -> dict[str, tuple[Message, ...]]:
+    return {session: scene.base.messages(name) for name, session in scene.ids.items()}
+
+
+def _judged(scene: Scene, lender: Handle, case: _Case) -> bool:
+    """Whether something could be saved, and was; raises Broken."""
+    trial = scene.trial
+    saved = folder_for(trial, "saved")
+    with spread(trial, case.image) as damaged:
+        outcome = upkeep.recover(lender, damaged, saved)
+        left = taken(damaged)
+    try:
+        return _concluded(scene, case, outcome, left, saved)
+    finally:
+        shutil.rmtree(saved, ignore_errors=True)
+
+
+def _concluded(scene: Scene, case: _Case, outcome: Outcome, left: Image, saved: Path) -> bool:
+    changed = [name for name, data in case.image.files.items() if left.files.get(name) != data]
+    if changed and not all(name.endswith("-shm") for name in changed):
+        raise _broken(
+            scene,
+            case,
+            Wrong(
+                Anomaly.OVERWRITTEN,
+                "the damaged files stay as they are",
+                f"{changed[0]} was changed by the recovery",
+            ),
+        )
+    failure = outcome.failure
+    if failure is not None:
+        special = failure.type in (HANG, CRASH, MALFORMED)
+        if special or case.there:
+            anomaly = Anomaly(failure.type) if special else Anomaly.UNSAVED
+            expected = f"{len(case.there)} messages that can be read are saved"
+            seen = f"recover raised {failure.type}: {failure.text[:300]}"
+            raise _broken(scene, case, Wrong(anomaly, expected, seen))
+        return False
+    recovery = _recovery(scene, case, outcome.value, saved)
+    wrong = judged(recovery) or _in_order(scene, saved, recovery)
+    if wrong is not None:
+        raise _broken(scene, case, wrong)
+    return bool(good_tokens(recovery))
+
+
+def _recovery(scene: Scene, case: _Case, told: Recovered, saved: Path) -> Recovery:
+    """What is read of the new directory; raises Broken where nothing can be."""
+    trial, before = scene.trial, _before(scene)
+    store = at(trial, saved)
+    try:
+        handle = store.handle()
+        listed = handle.invoke(List()) if "list" in handle.capabilities else None
+        names = sorted(listed.value) if listed and listed.type == "ok" else [*before]
+        reads = handle.invoke_all([(Read("s0"), name) for name in names])
+        wrong = [done for done in (listed, *reads) if done and done.failure and not unknown(done)]
+    except CannotOpen as error:
+        seen = f"it does not open: {error}"
+        raise _broken(scene, case, Wrong(Anomaly.UNREADABLE, "it opens", seen)) from None
+    finally:
+        store.close()
+    if wrong and wrong[0].failure is not None:
+        seen = f"a read raised {wrong[0].failure.type}: {wrong[0].failure.text[:300]}"
+        raise _broken(scene, case, Wrong(Anomaly.UNREADABLE, "all sessions can be read", seen))
+    kept = {token_of(one) for messages in before.values() for one in messages}
+    return Recovery(
+        before=before,
+        saved={name: tuple(done.value or ()) for name, done in zip(names, reads, strict=True)},
+        told=told,
+        there=case.there,
+        deleted=frozenset(token.decode() for token in scene.tokens) - kept,
+        keeps=frozenset(trial.claims.keeps),
+        listed=listed is not None,
+        shows=case.damage.needs != "log",
+        checksums=trial.claims.checksums,
+    )
+
+
+def _in_order(scene: Scene, saved: Path, recovery: Recovery) -> Wrong | None:
+    """What the store itself finds wrong with what was saved, and whether it goes on."""
+    trial = scene.trial
+    names = [name for name, messages in recovery.saved.items() if messages]
+    try:
+        said = in_order_at(trial, saved, names)[1]
+    except Unreadable as error:
+        said = str(error)
+    if said or not names:
+        return Wrong(Anomaly.COUNTER_DRIFT, "what was saved is in order", said) if said else None
+    store = at(trial, saved)
+    try:
+        handle = store.handle()
+        done = handle.invoke(Append("s0", (good_message(trial, _AFTER),)), names[0])
+        read = handle.invoke(Read("s0"), names[0])
+    finally:
+        store.close()
+    failed = next((one.failure for one in (done, read) if one.failure is not None), None)
+    if failed is not None:
+        return Wrong(Anomaly.STUCK, "a next message can be appended", f"it raised {failed.text}")
+    if len(read.value) != len(recovery.saved[names[0]]) + 1:
+        seen = f"{len(read.value)} messages after {len(recovery.saved[names[0]])}"
+        return Wrong(Anomaly.LOST_MESSAGE, "a next message is read, after the others", seen)
+    return None
+
+
+def _broken(scene: Scene, case: _Case, wrong: Wrong) -> Broken:
+    done, trial = case.done, scene.trial
+    finding = Finding(
+        anomaly=wrong.anomaly,
+        did=f"damaged {done.file} ({done.use}): {done.words}; then recovered it elsewhere",
+        expected=wrong.expected,
+        seen=wrong.seen,
+    )
+    spoilt = Spoilt(
+        image=case.image,
+        words=f"{done.file}: {done.words}",
+        before=_before(scene),
+        there=case.there,
+        capabilities=trial.capabilities,
+        checksums=trial.claims.checksums,
+    )
+    return trial.broken(finding, lambda: recovery_script(spoilt, wrong.anomaly))
