@@ -14,10 +14,11 @@ from sessionproof.trials.backup_load import Load, Taken, wrong_with
 from sessionproof.trials.chats import (
     Chats,
     Unreadable,
-    contents_at,
+    contents,
     difference,
+    disorder,
     folder_for,
-    miscounted,
+    in_order_at,
     require_end,
 )
 from sessionproof.trials.crowds import crews, kinds_of
@@ -93,12 +94,15 @@ def _between_writes(trial: Trial, number: int, *, counted: bool) -> None:
             *read_at("empty"),
             "assert seen == saved, f'{len(seen)} messages instead of {len(saved)}'",
         ]
-        trial.require_ok(upkeep.restore(chats.handle, backup, there), did, lines)
+        done = upkeep.restore(chats.handle, backup, there)
+        require_end(trial, done, did)
         try:
-            wrong = difference(expected, contents_at(trial, there, chats.ids))
-            wrong = wrong or miscounted(trial, there, chats.ids)
+            seen, wrong = in_order_at(trial, there, chats.ids)
+            wrong = difference(expected, seen) or wrong
         except Unreadable as error:
             wrong = str(error)
+        if done.failure is not None:
+            wrong = f"the backup cannot be restored: {done.failure.text[:300]}"
         trial.require(
             not wrong,
             Anomaly.BAD_BACKUP,
@@ -138,15 +142,16 @@ def _judged(trial: Trial, load: Load, taken: Taken, there: Path) -> str:
         return f"it cannot be restored: {done.failure.text[:300]}"
     ids = [name for written in load.written for name in written.ids if name is not None]
     try:
-        read = contents_at(trial, there, ids).sessions
-        wrong = miscounted(trial, there, ids)
+        seen, wrong = in_order_at(trial, there, ids)
     except Unreadable as error:
         return f"what was restored cannot be read: {error}"
     for written in load.written:
-        texts = [texts_of(read[name]) if name is not None else [] for name in written.ids]
+        texts = [texts_of(seen.sessions[name]) if name is not None else [] for name in written.ids]
         lacks = wrong_with(written, taken, texts, trial.claims)
         if lacks:
             return lacks
+    if wrong and disorder(trial.handle(), contents(trial.handle(), ids)):
+        return ""  # it is so without the backup, too
     return wrong
 
 

@@ -170,40 +170,43 @@ def at(trial: Trial, directory: Path) -> StoreUnderTest:
 
 def contents_at(trial: Trial, directory: Path, ids: list[str]) -> Contents:
     """What is read where the store is opened in this directory; raises Unreadable."""
-    store = at(trial, directory)
-    try:
-        return contents(store.handle(), ids)
-    except CannotOpen as error:
-        raise Unreadable(f"it does not open: {error}") from None
-    finally:
-        store.close()
+    with _opened(trial, directory) as handle:
+        return contents(handle, ids)
 
 
-def miscounted(trial: Trial, directory: Path, ids: list[str]) -> str:
-    """What the store itself finds wrong in a directory; empty for nothing. Raises Unreadable.
+def in_order_at(trial: Trial, directory: Path, ids: list[str]) -> tuple[Contents, str]:
+    """The same, and what the store itself finds wrong, empty for nothing; raises Unreadable."""
+    with _opened(trial, directory) as handle:
+        seen = contents(handle, ids)
+        return seen, disorder(handle, seen)
 
-    Its own verify is asked, and its counts are compared with its reads.
-    """
+
+def disorder(handle: Handle, seen: Contents) -> str:
+    """What its own verify finds, or a count that is not that of a read; empty for nothing."""
+    if "verify" in handle.capabilities:
+        found = upkeep.verify(handle)
+        if found.failure is not None:
+            return f"verify raised {found.failure.type}: {found.failure.text[:300]}"
+        if not found.value.ok:
+            return f"verify says: {found.value.problems[0]}"
+    for session, messages in seen.sessions.items() if "count" in handle.capabilities else ():
+        counted = handle.invoke(Count("s0"), session)
+        if counted.type == "ok" and counted.value != len(messages):
+            return f"count answers {counted.value} for a session of {len(messages)} messages"
+    return ""
+
+
+@contextmanager
+def _opened(trial: Trial, directory: Path) -> Iterator[Handle]:
     store = at(trial, directory)
     try:
         handle = store.handle()
-        if "verify" in handle.capabilities:
-            found = upkeep.verify(handle)
-            if found.failure is not None:
-                raise Unreadable(f"verify raised {found.failure.type}: {found.failure.text[:300]}")
-            if not found.value.ok:
-                return f"verify says: {found.value.problems[0]}"
-        for session, messages in contents(handle, ids).sessions.items():
-            counted = (
-                handle.invoke(Count("s0"), session) if "count" in handle.capabilities else None
-            )
-            if counted is not None and counted.type == "ok" and counted.value != len(messages):
-                return f"count answers {counted.value} for a session of {len(messages)} messages"
     except CannotOpen as error:
         raise Unreadable(f"it does not open: {error}") from None
+    try:
+        yield handle
     finally:
         store.close()
-    return ""
 
 
 @contextmanager
