@@ -65,7 +65,8 @@ def migrate(
     before = keeping.load(place)
     inside = target.exists() and target.samefile(source)
     try:
-        if target.exists() and is_ours(target):
+        version = version_at(target) if target.exists() else None
+        if version is not None and (not inside or version >= len(schema.shipped())):
             return _again(before, source, place, inside=inside)
         if target.exists() and not inside:
             raise Refused(f"{target} is a database already: choose an empty directory")
@@ -84,15 +85,17 @@ def migrate(
         raise Refused(f"{where}: {error.strerror or error}; nothing was changed") from error
 
 
-def is_ours(target: Path) -> bool:
-    """Whether the file's header says that it is of the last version; looks without touching it."""
+def version_at(target: Path) -> int | None:
+    """The schema version of a database of ours; None for another, or one that cannot be read.
+
+    It is not touched, and may be open.
+    """
     try:
         with closing(sqlite3.connect(uri(target, "mode=ro&immutable=1"), uri=True)) as header:
             application = header.execute("PRAGMA application_id").fetchone()[0]
-            version = schema.version_of(header)
+            return schema.version_of(header) if application == schema.APPLICATION_ID else None
     except sqlite3.Error:
-        return False
-    return application == schema.APPLICATION_ID and version >= len(schema.shipped())
+        return None
 
 
 def _directory(given: os.PathLike[str] | str) -> Path:

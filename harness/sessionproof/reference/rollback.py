@@ -16,8 +16,9 @@ from sessionproof.reference.failures import as_store_error
 from sessionproof.reference.files import copy_name, held_alone, open_alone, sync, with_logs
 from sessionproof.reference.legacy import kept as keeping
 from sessionproof.reference.legacy.kept import Kept
-from sessionproof.reference.migrate import is_ours
+from sessionproof.reference.migrate import version_at
 from sessionproof.reference.opening import FILE
+from sessionproof.reference.steps import APPLICATION_ID
 
 SAFETY = "before-rollback"
 """What copies of the new database are called that a rollback leaves."""
@@ -57,7 +58,9 @@ def rollback(
         if dry_run:
             return RolledBack(where, None)
         told(str(target))
-        safety = _moved_aside(target) if _is_new(target) else None
+        # Elsewhere there was no place for the old file here: what is here is the new one.
+        new = os.path.lexists(target) if where != target else _is_new(target)
+        safety = _moved_aside(target) if new else None
         _put_back(kept, where)
         _removed(kept)
     except sqlite3.Error as error:
@@ -69,7 +72,13 @@ def rollback(
 
 
 def _is_new(target: Path) -> bool:
-    return os.path.lexists(target) and is_ours(target)
+    """Whether a database of ours is there, damaged or not."""
+    if not os.path.lexists(target):
+        return False
+    if version_at(target) is not None:
+        return True
+    with target.open("rb") as opened:
+        return opened.read(100)[68:72] == APPLICATION_ID.to_bytes(4)
 
 
 def _require_free(where: Path, kept: Kept, target: Path) -> None:

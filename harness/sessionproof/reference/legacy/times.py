@@ -11,7 +11,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _UNITS = ((1e11, 1_000_000, 1), (1e14, 1_000, 1), (1e17, 1, 1), (math.inf, 1, 1_000))
 """Numbers below the first are the second times a million: seconds, milli-, micro-, nanoseconds."""
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d*)?")
 _NAMED_ZONE = re.compile(r"\s*(UTC|GMT|Z)$")
 _BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
