@@ -41,7 +41,7 @@ def is_often(store, guarantee):
         return store in FOR_MANY
     if guarantee in OF_CRASHES:
         return store in OFTEN or store.startswith(CRASHED)
-    if store in OFTEN or store.startswith(DAMAGED):
+    if store in OFTEN or (store.startswith(DAMAGED) and guarantee not in LONG):
         return True
     return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 4 == 0
 

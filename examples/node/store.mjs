@@ -3,8 +3,9 @@
 // One file a session, named by the hash of its id. The first line is the id, each further line one
 // batch: a batch is there whole or not at all. A file is written beside its place, synced and
 // renamed; later batches are added to its end and synced. So a crash can damage the last line
-// alone, and only a batch that was not acknowledged: it is left out, and the first append after
-// an opening, or after an error, writes the whole file anew.
+// alone, and only a batch that was not acknowledged. A line that cannot be read is left out, and
+// told on stderr. The first append after an opening, or after an error, writes the whole file anew;
+// one with lines that cannot be read is kept beside it.
 import { createHash, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
@@ -21,7 +22,7 @@ const CAPABILITIES = ["create", "list", "delete", "clear", "read_last", "page", 
 const CODES = { Refused: -32001, NotFound: -32003, NotRepresentable: -32006 };
 
 let root;
-const loaded = new Map(); // id → { messages, appendable }
+const loaded = new Map(); // id → { messages, appendable, bad: lines that cannot be read }
 
 const refusal = (type, text) => Object.assign(new Error(text), { type });
 const lineOf = (value) => JSON.stringify(value) + "\n"; // lone surrogates become \ud83d
@@ -44,15 +45,21 @@ function load(id) {
   if (typeof id !== "string") throw refusal("Refused", "the id of a session must be a text");
   if (!loaded.has(id) && fs.existsSync(fileOf(id))) {
     const lines = fs.readFileSync(fileOf(id), "utf8").split("\n");
+    if (lines[0] + "\n" !== lineOf(id)) {
+      throw new Error(`${fileOf(id)} is no file of this session: restore it from a backup`);
+    }
     const messages = [];
-    for (let index = 1; index < lines.length - 1; index++) {
+    let bad = 0;
+    for (const [index, line] of lines.entries()) {
+      if (index === 0 || line === "") continue;
       try {
-        for (const message of JSON.parse(lines[index])) messages.push(message);
-      } catch (error) {
-        if (index < lines.length - 2) throw new Error(`line ${index + 1} of ${fileOf(id)}: ${error}`);
+        messages.push(...JSON.parse(line));
+      } catch {
+        bad += 1;
+        console.error(`line ${index + 1} of ${fileOf(id)} is damaged: it is left out`);
       }
     }
-    loaded.set(id, { messages, appendable: false });
+    loaded.set(id, { messages, appendable: false, bad });
   }
   return loaded.get(id);
 }
@@ -60,10 +67,11 @@ function load(id) {
 function rewrite(id, messages) {
   const file = fileOf(id);
   if (loaded.has(id)) loaded.get(id).appendable = false; // in case that what follows fails
+  if (loaded.get(id)?.bad) fs.copyFileSync(file, file + ".damaged");
   synced(file + ".tmp", "w", lineOf(id) + (messages.length ? lineOf(messages) : ""));
   fs.renameSync(file + ".tmp", file);
   synced(root, "r");
-  loaded.set(id, { messages, appendable: true });
+  loaded.set(id, { messages, appendable: true, bad: 0 });
 }
 
 function append(id, batch) {
@@ -106,6 +114,7 @@ const METHODS = {
     .map((name) => JSON.parse(fs.readFileSync(path.join(root, name), "utf8").split("\n", 1)[0])),
   delete({ session_id }) {
     fs.unlinkSync(fileOf(known(session_id)));
+    fs.rmSync(fileOf(session_id) + ".damaged", { force: true });
     loaded.delete(session_id);
     synced(root, "r");
   },

@@ -1,18 +1,25 @@
 """Sessions in one SQLite file: what the product uses."""
 
 import sqlite3
+from contextlib import closing
+
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS messages
+        (number INTEGER PRIMARY KEY, session TEXT, role TEXT, text TEXT);
+    CREATE INDEX IF NOT EXISTS by_session ON messages (session);
+"""
 
 
 class Database:
     """One connection to the file of all sessions."""
 
     def __init__(self, path):
+        if not path.exists():  # what is there is never taken for new, not even an empty file
+            beside = path.with_suffix(".new")
+            with closing(sqlite3.connect(beside)) as new:
+                new.executescript(SCHEMA)
+            beside.replace(path)
         self._db = sqlite3.connect(path, timeout=20)
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS messages "
-            "(number INTEGER PRIMARY KEY, session TEXT, role TEXT, text TEXT)"
-        )
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_session ON messages (session)")
 
     def add(self, session, turns):
         """Store pairs of role and text, all or none."""

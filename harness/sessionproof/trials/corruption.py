@@ -13,10 +13,11 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
-from sessionproof.faults.damage.classes import STRUCTURAL, TEXTUAL, WHOLE, fitting
+from sessionproof.faults.damage.classes import STRUCTURAL, TEXTUAL, WHOLE, fits
 from sessionproof.faults.damage.done import Damage, Done, Subject
 from sessionproof.faults.damage.files import Image, taken
 from sessionproof.faults.damage.noticing import by_lines, noticed
+from sessionproof.faults.damage.pages import MAGIC
 from sessionproof.scripts.damage import Damaged, refused_script, served_script
 from sessionproof.trials.damage_map import Outcomes
 from sessionproof.trials.damaged import Scene, Shown, filled, spread
@@ -25,7 +26,7 @@ from sessionproof.trials.single import Broken, Lines, Trial
 
 Outcome = Literal["raised", "found", "harmless", "served"]
 _PARTS = ("cut at half", "header zeroed")  # something of the file's own is left
-_MOST = 3  # main files that are damaged, of each store
+_MOST = 2  # main files that are damaged, of each store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +58,8 @@ def not_served(trial: Trial) -> None:
                 _conclude(scene, tried, owed=owed)
                 if tried.outcome in ("raised", "found"):
                     trial.count("damages")
-                if trial.time_is_up():
+                if number and trial.enough(monotonic_s() - trial.started_s):
                     return
-            if number and trial.enough(monotonic_s() - trial.started_s):
-                return
     finally:
         trial.measured += outcomes.measured()
 
@@ -106,18 +105,22 @@ def _rounds(trial: Trial) -> int:
 
 
 def _round(scene: Scene, classes: tuple[Damage, ...], number: int) -> Iterator[_Tried]:
-    """Each class once, at another place than in other rounds, on each main file that it fits."""
-    for image in filter(None, (scene.closed, scene.live)):
-        names = scene.main_files(image, _MOST)
-        for name in names:
-            with spread(scene.trial, image) as folder:
-                fits = fitting(classes, folder / name)
-            for damage in fits:
-                if image is scene.live and damage.needs != "log":
-                    continue  # done to the closed files already
-                tried = _tried(scene, damage, image, name, number)
-                if tried is not None:
-                    yield tried
+    """Each class once, at another place than in other rounds; the main files take turns."""
+    places = [(image, name) for image in scene.images for name in scene.main_files(image, _MOST)]
+    for turn, damage in enumerate(classes, number):
+        able = [place for place in places if _fits(scene, damage, *place)]
+        if able:
+            tried = _tried(scene, damage, *able[turn % len(able)], number)
+            if tried is not None:
+                yield tried
+
+
+def _fits(scene: Scene, damage: Damage, image: Image, name: str) -> bool:
+    """Whether this can be done to the file; the open store's files are for damage to logs alone."""
+    if image is scene.live and damage.needs != "log":
+        return False
+    logged = bool(image.files.get(f"{name}-wal"))
+    return fits(damage, database=image.files[name].startswith(MAGIC), logged=logged)
 
 
 def _tried(scene: Scene, damage: Damage, image: Image, name: str, number: int) -> _Tried | None:

@@ -131,10 +131,14 @@ class Scene:
         was, now = (text[max(0, at - 12) : at + 24] for text in texts)
         return f"{words}; where it had …{was}… there is …{now}…"
 
-    def main_files(self, image: Image, most: int = 3) -> tuple[str, ...]:
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The closed files, and the live ones if there are any."""
+        return (self.closed,) if self.live is None else (self.closed, self.live)
+
+    def main_files(self, image: Image, most: int) -> tuple[str, ...]:
         """The files with the store's data, so many of them at most."""
-        with spread(self.trial, image) as folder:
-            return main_files(folder, self.tokens)[:most]
+        return main_files(image.files, self.tokens)[:most]
 
 
 class spread:  # noqa: N801 - used as a function

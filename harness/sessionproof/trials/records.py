@@ -20,6 +20,7 @@ from sessionproof.contract.verdicts import Finding
 from sessionproof.faults.damage.files import Image, taken
 from sessionproof.faults.damage.records import (
     Hit,
+    InFile,
     garbage_line,
     garbage_row,
     torn_document,
@@ -94,16 +95,16 @@ def alone(trial: Trial) -> None:
 def _ways(scene: Scene) -> Iterator[tuple[Damages, bool]]:
     """How records of this store can be damaged; whether that takes a whole session."""
     seed, tokens = scene.trial.seed, scene.tokens
-    names = scene.main_files(scene.closed)
-    for name in names:
-        for damage in (torn_line, garbage_line):
+    names = scene.main_files(scene.closed, len(scene.closed.files))
 
-            def of_lines(
-                folder: Path, number: int, name: str = name, damage: Damage = damage
-            ) -> Hit | None:
-                return damage(folder, name, tokens, generator(seed, "record", name, number))
+    def by(damage: InFile, folder: Path, number: int) -> Hit | None:
+        random = generator(seed, "record", number)
+        return damage(folder, random.choice(names), tokens, random)
 
-            yield of_lines, False
+    yield partial(by, torn_line), False
+    yield partial(by, garbage_line), False
+    if len(names) > 1:
+        yield partial(by, torn_document), True
     tables = _tables(scene)
     if tables is not None:
         file, table = tables
@@ -113,16 +114,6 @@ def _ways(scene: Scene) -> Iterator[tuple[Damages, bool]]:
             return garbage_row(folder / file, table, token, file=file)
 
         yield of_rows, False
-    if len(names) > 1:
-
-        def of_documents(folder: Path, number: int) -> Hit | None:
-            random = generator(seed, "document", number)
-            return torn_document(folder, random.choice(names), tokens, random)
-
-        yield of_documents, True
-
-
-Damage = Callable[..., Hit | None]
 
 
 def _tables(scene: Scene) -> tuple[str, str] | None:

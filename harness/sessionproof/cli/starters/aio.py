@@ -3,8 +3,15 @@
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
 from sessionproof import Claims, Location, Message
+
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS messages
+        (number INTEGER PRIMARY KEY, session TEXT, role TEXT, content TEXT);
+    CREATE INDEX IF NOT EXISTS by_session ON messages (session, number);
+"""
 
 
 class Store:
@@ -26,13 +33,14 @@ class Store:
         # Replace: open your store. The location is a private directory, and everything that the
         # store writes must lie below it. The same location opened again is the same data.
         # When opening must be awaited, name a function `async def make_store(location)` instead.
-        self._db = sqlite3.connect(location.path("chat.db"), timeout=20, check_same_thread=False)
+        path = location.path("chat.db")
+        if not path.exists():  # what is there is never taken for new, not even an empty file
+            beside = path.with_suffix(".new")
+            with closing(sqlite3.connect(beside)) as new:
+                new.executescript(SCHEMA)
+            beside.replace(path)
+        self._db = sqlite3.connect(path, timeout=20, check_same_thread=False)
         self._lock = asyncio.Lock()
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS messages "
-            "(number INTEGER PRIMARY KEY, session TEXT, role TEXT, content TEXT)"
-        )
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_session ON messages (session, number)")
 
     async def append(self, session_id: str, messages: Sequence[Message]) -> None:
         """Replace: store the batch, or raise. Never swallow an error of your store."""

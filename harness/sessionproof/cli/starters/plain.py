@@ -2,8 +2,15 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
 from sessionproof import Claims, Location, Message
+
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS messages
+        (number INTEGER PRIMARY KEY, session TEXT, role TEXT, content TEXT);
+    CREATE INDEX IF NOT EXISTS by_session ON messages (session, number);
+"""
 
 
 class Store:
@@ -24,12 +31,13 @@ class Store:
     def __init__(self, location: Location) -> None:
         # Replace: open your store. The location is a private directory, and everything that the
         # store writes must lie below it. The same location opened again is the same data.
-        self._db = sqlite3.connect(location.path("chat.db"), timeout=20)
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS messages "
-            "(number INTEGER PRIMARY KEY, session TEXT, role TEXT, content TEXT)"
-        )
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_session ON messages (session, number)")
+        path = location.path("chat.db")
+        if not path.exists():  # what is there is never taken for new, not even an empty file
+            beside = path.with_suffix(".new")
+            with closing(sqlite3.connect(beside)) as new:
+                new.executescript(SCHEMA)
+            beside.replace(path)
+        self._db = sqlite3.connect(path, timeout=20)
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
         """Replace: store the batch, or raise. Never swallow an error of your store."""

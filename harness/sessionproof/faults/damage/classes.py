@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sessionproof.faults.damage.bits import BIT_IN_TEXT, BITS
@@ -23,16 +24,15 @@ WHOLE: tuple[Damage, ...] = REPLACED
 
 def fitting(classes: tuple[Damage, ...], path: Path) -> tuple[Damage, ...]:
     """Those of these classes that can be done to this file, by what it is."""
+    logged = log_of(path).is_file() and log_of(path).stat().st_size > 0
     database = is_database(path)
-    logged = database and log_of(path).is_file() and log_of(path).stat().st_size > 0
-    fits = {
-        "database": database,
-        "log": logged,
-        "blocks": not database,
-        "text": True,
-        "any": True,
-    }
-    return tuple(one for one in classes if fits[one.needs])
+    return tuple(one for one in classes if fits(one, database=database, logged=logged))
+
+
+def fits(damage: Damage, *, database: bool, logged: bool) -> bool:
+    """Whether the damage can be done to an SQLite database or not, with a log beside it or not."""
+    needed = {"database": database, "log": database and logged, "blocks": not database}
+    return needed.get(damage.needs, True)
 
 
 def is_database(path: Path) -> bool:
@@ -41,23 +41,20 @@ def is_database(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def main_files(folder: Path, tokens: tuple[bytes, ...] = ()) -> tuple[str, ...]:
-    """The paths below a folder of the files that hold a store's data, sorted.
+def main_files(files: Mapping[str, bytes], tokens: tuple[bytes, ...] = ()) -> tuple[str, ...]:
+    """The paths of the files that hold a store's data, sorted; ``files`` has all with their bytes.
 
     These are its databases and what else has one of the tokens in it; where there is neither,
     the largest file. Logs of databases, and what lies beside them, are no main files.
     """
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    beside = {path.with_name(path.name + end) for path in files for end in _BESIDE}
-    files = [path for path in files if path not in beside and path.stat().st_size]
-    found = [path for path in files if is_database(path) or _holds(path, tokens)]
-    found = found or sorted(files, key=lambda path: path.stat().st_size)[-1:]
-    return tuple(path.relative_to(folder).as_posix() for path in found)
+    beside = {f"{name}{end}" for name in files for end in _BESIDE}
+    able = {name: data for name, data in files.items() if data and name not in beside}
+    found = [
+        name
+        for name, data in able.items()
+        if data.startswith(MAGIC) or any(token in data for token in tokens)
+    ]
+    return tuple(sorted(found or sorted(able, key=lambda name: len(able[name]))[-1:]))
 
 
 _BESIDE = ("-wal", "-shm", "-journal")
-
-
-def _holds(path: Path, tokens: tuple[bytes, ...]) -> bool:
-    data = path.read_bytes()
-    return any(token in data for token in tokens)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random  # noqa: TID251 - the type alone
 
 from sessionproof.faults.damage.noticing import by_lines, is_document
+
+InFile = Callable[[Path, str, Sequence[bytes], Random], "Hit | None"]
+"""Damages a record in a file below a folder, one in which some of the tokens are."""
 
 _TORN = 20  # bytes
 _GARBAGE = (b"\xff\xfe\x80\x00\x17", b"\xfe\xff\x00\x80\x01", b"\x80\x81\xff\x07\x00")
