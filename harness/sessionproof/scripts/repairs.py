@@ -68,16 +68,25 @@ def dry_run_only_tells() -> list[str]:
     ]
 
 
-def backup_has_it(table: str) -> list[str]:
-    """That a repair made a backup before, with all rows of this table in it."""
-    count = f"'SELECT COUNT(*) FROM {table}'"
+def backup_has_it(tables: Sequence[str]) -> list[str]:
+    """That a repair made a backup before, with all rows of these tables as they were."""
     return [
-        f"rows = sqlite3.connect(path).execute({count!s}).fetchone()",
+        "def rows(path):",
+        "    db = sqlite3.connect(path)",
+        "    try:",
+        f"        asked = [f'SELECT * FROM {{name}}' for name in {[*tables]!r}]",
+        "        return [db.execute(one).fetchall() for one in asked]",
+        "    except sqlite3.Error as error:",
+        "        return error",
+        "    finally:",
+        "        db.close()",
+        "before = rows(path)",
         *repaired(dry_run=False),
         "assert done.backup and Path(done.backup).exists(), 'there is no backup'",
         "kept = Path(done.backup)",
         "kept = kept / Path(path).name if kept.is_dir() else kept",
-        f"assert sqlite3.connect(kept).execute({count!s}).fetchone() == rows, 'rows are missing'",
+        "kept = rows(kept)",
+        "assert kept == before, kept",
         AGAIN,
     ]
 

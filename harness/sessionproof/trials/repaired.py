@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sessionproof.audit.tables import opened, quoted
+from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.store import SqliteTables
 from sessionproof.faults.rows import RowDamage
@@ -18,17 +19,21 @@ from sessionproof.trials.chats import files_of
 Numbers = dict[object, tuple[int, ...]]
 """The numbers of messages by the key of their session."""
 
+Harm = tuple[Anomaly, str]
+"""What happened to messages, and the sentence that says it."""
+
 _LOGS = ("-shm", "-wal")
 
 
 def damage_done(
     damage: RowDamage, name: str, before: tuple[Message, ...], after: tuple[Message, ...]
-) -> str:
-    """What a repair did to messages that were right, in a sentence; empty for nothing."""
+) -> Harm | None:
+    """What a repair did to messages that were right; None for nothing."""
     if name == "s2" and damage.about == "orphans":
         plain = [replace(one, id=None) for one in before]
         foreign = [one for one in after if replace(one, id=None) not in plain]
-        return f"{len(foreign)} messages are there that never were" if foreign else ""
+        said = f"{len(foreign)} messages are there that never were"
+        return (Anomaly.PHANTOM, said) if foreign else None
     if name != "s0" or damage.place is None:
         return _unequal(before, after)
     at = damage.place
@@ -37,20 +42,22 @@ def damage_done(
         rest = tuple(one for one in after if one.content not in [both.content for both in pair])
         lost = len(before) - len(after)
         others = before[: at - 1] + before[at + 1 :]
-        return f"{lost} messages are gone" if lost else _unequal(others, rest)
+        gone = Anomaly.LOST_MESSAGE, f"{lost} messages are gone"
+        return gone if lost else _unequal(others, rest)
     good = before[:at] + before[at + 1 :]
     if damage.about == "value" and len(after) == len(before):
         after = after[:at] + after[at + 1 :]
     return _unequal(good, after)
 
 
-def _unequal(before: tuple[Message, ...], after: tuple[Message, ...]) -> str:
+def _unequal(before: tuple[Message, ...], after: tuple[Message, ...]) -> Harm | None:
     if before == after:
-        return ""
+        return None
     if len(before) != len(after):
-        return f"{len(after)} of {len(before)} good messages are read"
+        said = f"{len(after)} messages are read instead of {len(before)} good ones"
+        return (Anomaly.LOST_MESSAGE if len(after) < len(before) else Anomaly.PHANTOM), said
     at = next(at for at, one in enumerate(before) if after[at] != one)
-    return f"message {at} is {after[at]!r} instead of {before[at]!r}"[:600]
+    return Anomaly.CHANGED, f"message {at} is {after[at]!r} instead of {before[at]!r}"[:600]
 
 
 def numbers_in(tables: SqliteTables) -> Numbers:

@@ -243,7 +243,7 @@ class _Case:
         self._require(
             not seen, Anomaly.BAD_BACKUP, "repaired it",
             "a backup was made before, with every row as it was", seen,
-            lines.backup_has_it(quoted(self._tables[0])),
+            lines.backup_has_it([quoted(name) for name in self._tables]),
         )  # fmt: skip
 
     def _mended(self) -> None:
@@ -274,7 +274,8 @@ class _Case:
 
     def _require_good(self, name: str, after: tuple[Message, ...]) -> None:
         before = self.chats.before[name]
-        seen = damage_done(self.damage, name, before, after)
+        harm = damage_done(self.damage, name, before, after)
+        anomaly, seen = harm or (Anomaly.CHANGED, "")
         good = "[one.content for one in seen] == [one.content for one in before]"
         if self.damage.place is not None and name == "s0":
             kept = f"[*before[:{self.damage.place - 1}], *before[{self.damage.place + 1}:]]"
@@ -282,8 +283,8 @@ class _Case:
         reads = f"before = store.read({name})"
         script = [*_made(self.trial), reads, *lines.damaged(self.damage.statements)]
         self.trial.require(
-            not seen,
-            Anomaly.LOST_MESSAGE if len(after) < len(before) else Anomaly.CHANGED,
+            harm is None,
+            anomaly,
             did=f"rows damaged by SQL: {self.damage.words}; repaired it, then read a session",
             expected="good messages are as they were",
             seen=seen,
