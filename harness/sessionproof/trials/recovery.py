@@ -7,13 +7,13 @@ saved is compared with what two independent salvages can read of the same files 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, MALFORMED, Append, List, Outcome, Read
 from sessionproof.contract.seed import generator
 from sessionproof.contract.upkeep import Recovered
@@ -31,9 +31,9 @@ from sessionproof.trials.chats import (
 )
 from sessionproof.trials.damaged import Scene, filled, spread
 from sessionproof.trials.inputs import good_message
-from sessionproof.trials.recovered import Recovery, Wrong, good_tokens, judged, token_of
+from sessionproof.trials.recovered import Placed, Recovery, Wrong, judged, placed
 from sessionproof.trials.recovery_lines import Spoilt, recovery_script
-from sessionproof.trials.salvage import by_shell, untouched
+from sessionproof.trials.salvage import rows_by_shell, untouched
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.workload import upkeep
 from sessionproof.workload.guard import CannotOpen, Handle
@@ -54,17 +54,29 @@ class _Case:
     there: frozenset[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """A filled store, its messages by token, and what a salvage gives out of its sound files.
+
+    ``rows`` are by the name of the file, and empty where SQLite's shell cannot help.
+    """
+
+    scene: Scene
+    before: Mapping[str, Placed]
+    rows: Mapping[str, frozenset[bytes]]
+
+
 def saves(trial: Trial) -> None:
     """Do each class of damage in turn until the time is spent, and recover; raises Broken.
 
     Evidence is a damage after which something could be saved. Raises NotClaimed for a store
     without files.
     """
-    scene = filled(trial)
+    known = _known(filled(trial))
     with courier(trial) as lender:
         for number in range(max(trial.profile.damages, trial.guarantee.least)):
-            for case in _cases(scene, number):
-                if _judged(scene, lender, case):
+            for case in _cases(known, number):
+                if _judged(known, lender, case):
                     trial.count("damages")
                 if trial.time_is_up():
                     return
@@ -72,8 +84,22 @@ def saves(trial: Trial) -> None:
                 return
 
 
-def _cases(scene: Scene, number: int) -> Iterator[_Case]:
+def _known(scene: Scene) -> _Known:
+    before = {
+        one.token: one
+        for one in placed({of: scene.base.messages(name) for name, of in scene.ids.items()})
+    }
+    rows = {}
+    with spread(scene.trial, scene.closed) as folder:
+        for name in scene.main_files(scene.closed, _MOST):
+            if is_database(folder / name):
+                rows[name] = rows_by_shell(folder / name)
+    return _Known(scene=scene, before=before, rows=rows)
+
+
+def _cases(known: _Known, number: int) -> Iterator[_Case]:
     """Each class once, at another place than in other rounds, on each main file that it fits."""
+    scene = known.scene
     classes = (*STRUCTURAL, *(one for one in WHOLE if one.name in _REPLACED))
     if scene.trial.claims.checksums:
         classes += TEXTUAL
@@ -83,12 +109,12 @@ def _cases(scene: Scene, number: int) -> Iterator[_Case]:
                 fits = fitting(classes, folder / name)
             for damage in fits:
                 if image is scene.closed or damage.needs == "log":
-                    yield from _done(scene, image, name, damage, number)
+                    yield from _done(known, image, name, damage, number)
 
 
-def _done(scene: Scene, image: Image, name: str, damage: Damage, number: int) -> Iterator[_Case]:
+def _done(known: _Known, image: Image, name: str, damage: Damage, number: int) -> Iterator[_Case]:
     """The case of one damage; none where the file has no place for it."""
-    trial = scene.trial
+    scene, trial = known.scene, known.scene.trial
     earlier = scene.older if scene.older is not None else image
     with spread(trial, image) as folder, spread(trial, earlier) as older:
         subject = Subject(
@@ -101,47 +127,43 @@ def _done(scene: Scene, image: Image, name: str, damage: Damage, number: int) ->
         damaged = taken(folder)
         if done is None or damaged == image:
             return
-        there = _there(scene, image, damaged, folder / name)
+        there = _there(known, image, damaged, folder / name)
     yield _Case(damage=damage, done=done, undamaged=image, image=damaged, there=there)
 
 
-def _there(scene: Scene, before: Image, after: Image, file: Path) -> frozenset[str]:
+def _there(known: _Known, before: Image, after: Image, file: Path) -> frozenset[str]:
     """The tokens of the messages that can be read in the damaged files."""
     texts = {
-        one.content.encode(): token_of(one)
-        for messages in _before(scene).values()
-        for one in messages
-        if isinstance(one.content, str)
+        one.message.content.encode(): token
+        for token, one in known.before.items()
+        if isinstance(one.message.content, str)
     }
     found = untouched(before.files, after.files, texts)
-    if is_database(file):
-        with spread(scene.trial, before) as undamaged:
-            found |= by_shell(undamaged / file.name, file, texts) or frozenset()
+    rows = known.rows.get(file.name)
+    if rows and before is known.scene.closed:
+        still = b"\n".join(rows & rows_by_shell(file))
+        found |= {text for text in texts if text in still}
     return frozenset(texts[text] for text in found)
 
 
-def _before(scene: Scene) -> dict[str, tuple[Message, ...]]:
-    return {session: scene.base.messages(name) for name, session in scene.ids.items()}
-
-
-def _judged(scene: Scene, lender: Handle, case: _Case) -> bool:
+def _judged(known: _Known, lender: Handle, case: _Case) -> bool:
     """Whether something could be saved, and was; raises Broken."""
-    trial = scene.trial
+    trial = known.scene.trial
     saved = folder_for(trial, "saved")
     with spread(trial, case.image) as damaged:
         outcome = upkeep.recover(lender, damaged, saved)
         left = taken(damaged)
     try:
-        return _concluded(scene, case, outcome, left, saved)
+        return _concluded(known, case, outcome, left, saved)
     finally:
         shutil.rmtree(saved, ignore_errors=True)
 
 
-def _concluded(scene: Scene, case: _Case, outcome: Outcome, left: Image, saved: Path) -> bool:
+def _concluded(known: _Known, case: _Case, outcome: Outcome, left: Image, saved: Path) -> bool:
     changed = [name for name, data in case.image.files.items() if left.files.get(name) != data]
     if changed and not all(name.endswith("-shm") for name in changed):
         raise _broken(
-            scene,
+            known,
             case,
             Wrong(
                 Anomaly.OVERWRITTEN,
@@ -156,42 +178,41 @@ def _concluded(scene: Scene, case: _Case, outcome: Outcome, left: Image, saved: 
             anomaly = Anomaly(failure.type) if special else Anomaly.UNSAVED
             expected = f"{len(case.there)} messages that can be read are saved"
             seen = f"recover raised {failure.type}: {failure.text[:300]}"
-            raise _broken(scene, case, Wrong(anomaly, expected, seen))
+            raise _broken(known, case, Wrong(anomaly, expected, seen))
         return False
-    recovery = _recovery(scene, case, outcome.value, saved)
-    wrong = judged(recovery) or _in_order(scene, saved, recovery)
+    recovery = _recovery(known, case, outcome.value, saved)
+    wrong = judged(recovery) or _in_order(known.scene, saved, recovery)
     if wrong is not None:
-        raise _broken(scene, case, wrong)
-    return bool(good_tokens(recovery))
+        raise _broken(known, case, wrong)
+    return bool(recovery.good)
 
 
-def _recovery(scene: Scene, case: _Case, told: Recovered, saved: Path) -> Recovery:
+def _recovery(known: _Known, case: _Case, told: Recovered, saved: Path) -> Recovery:
     """What is read of the new directory; raises Broken where nothing can be."""
-    trial, before = scene.trial, _before(scene)
+    scene, trial = known.scene, known.scene.trial
     store = at(trial, saved)
     try:
         handle = store.handle()
         listed = handle.invoke(List()) if "list" in handle.capabilities else None
-        names = sorted(listed.value) if listed and listed.type == "ok" else [*before]
+        names = sorted(listed.value) if listed and listed.type == "ok" else [*scene.ids.values()]
         reads = handle.invoke_all([(Read("s0"), name) for name in names])
         wrong = [done for done in (listed, *reads) if done and done.failure and not unknown(done)]
     except CannotOpen as error:
         seen = f"it does not open: {error}"
-        raise _broken(scene, case, Wrong(Anomaly.UNREADABLE, "it opens", seen)) from None
+        raise _broken(known, case, Wrong(Anomaly.UNREADABLE, "it opens", seen)) from None
     finally:
         store.close()
     if wrong and wrong[0].failure is not None:
         seen = f"a read raised {wrong[0].failure.type}: {wrong[0].failure.text[:300]}"
-        raise _broken(scene, case, Wrong(Anomaly.UNREADABLE, "all sessions can be read", seen))
-    kept = {token_of(one) for messages in before.values() for one in messages}
+        raise _broken(known, case, Wrong(Anomaly.UNREADABLE, "all sessions can be read", seen))
     return Recovery(
-        before=before,
-        saved={name: tuple(done.value or ()) for name, done in zip(names, reads, strict=True)},
+        before=known.before,
+        saved=placed({name: done.value or () for name, done in zip(names, reads, strict=True)}),
         told=told,
         there=case.there,
-        deleted=frozenset(token.decode() for token in scene.tokens) - kept,
+        deleted=frozenset(token.decode() for token in scene.tokens) - known.before.keys(),
         keeps=frozenset(trial.claims.keeps),
-        listed=listed is not None,
+        listed=frozenset(names) if listed is not None else None,
         shows=case.damage.needs != "log",
         checksums=trial.claims.checksums,
     )
@@ -200,7 +221,8 @@ def _recovery(scene: Scene, case: _Case, told: Recovered, saved: Path) -> Recove
 def _in_order(scene: Scene, saved: Path, recovery: Recovery) -> Wrong | None:
     """What the store itself finds wrong with what was saved, and whether it goes on."""
     trial = scene.trial
-    names = [name for name, messages in recovery.saved.items() if messages]
+    sizes = Counter(one.session for one in recovery.saved)
+    names = [*sizes]
     try:
         said = in_order_at(trial, saved, names)[1]
     except Unreadable as error:
@@ -217,14 +239,14 @@ def _in_order(scene: Scene, saved: Path, recovery: Recovery) -> Wrong | None:
     failed = next((one.failure for one in (done, read) if one.failure is not None), None)
     if failed is not None:
         return Wrong(Anomaly.STUCK, "a next message can be appended", f"it raised {failed.text}")
-    if len(read.value) != len(recovery.saved[names[0]]) + 1:
-        seen = f"{len(read.value)} messages after {len(recovery.saved[names[0]])}"
+    if len(read.value) != sizes[names[0]] + 1:
+        seen = f"{len(read.value)} messages after {sizes[names[0]]}"
         return Wrong(Anomaly.LOST_MESSAGE, "a next message is read, after the others", seen)
     return None
 
 
-def _broken(scene: Scene, case: _Case, wrong: Wrong) -> Broken:
-    done, trial = case.done, scene.trial
+def _broken(known: _Known, case: _Case, wrong: Wrong) -> Broken:
+    done, trial = case.done, known.scene.trial
     finding = Finding(
         anomaly=wrong.anomaly,
         did=f"damaged {done.file} ({done.use}): {done.words}; then recovered it elsewhere",
@@ -234,7 +256,8 @@ def _broken(scene: Scene, case: _Case, wrong: Wrong) -> Broken:
     spoilt = Spoilt(
         image=case.image,
         words=f"{done.file}: {done.words}",
-        before=_before(scene),
+        before=list(known.before.values()),
+        ids=list(known.scene.ids.values()),
         there=case.there,
         capabilities=trial.capabilities,
         checksums=trial.claims.checksums,

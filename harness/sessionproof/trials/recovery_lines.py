@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.message import Message
 from sessionproof.faults.damage.files import Image
 from sessionproof.scripts.backups import ELSEWHERE, owed
 from sessionproof.scripts.carried import carried
 from sessionproof.scripts.expressions import Unwritable, expression
-from sessionproof.trials.recovered import token_of
+from sessionproof.trials.recovered import Placed
 
 _TEXT_MOST = 60_000  # characters of a script that carries files
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spoilt:
-    """Damaged files; ``words`` say how. ``before`` is what the store had, by the ids of sessions.
+    """Damaged files; ``words`` say how. ``before`` is what the store had in the sessions ``ids``.
 
     ``there`` are the tokens of the messages that can be read in them.
     """
 
     image: Image
     words: str
-    before: Mapping[str, Sequence[Message]]
+    before: Sequence[Placed]
+    ids: Sequence[str]
     there: Collection[str]
     capabilities: Collection[str]
     checksums: bool
@@ -65,7 +65,7 @@ def _wrong(spoilt: Spoilt, anomaly: Anomaly) -> Iterator[str]:
         yield "        assert path.read_bytes() == data, f'{path.name} was changed'"
         return
     listed = "list" in spoilt.capabilities
-    names = "store.list()" if listed else expression([*spoilt.before])
+    names = "store.list()" if listed else expression([*spoilt.ids])
     yield from owed(
         "store = open_store(Location(saved))",
         "read = {}",
@@ -88,7 +88,7 @@ def _saved(spoilt: Spoilt) -> Iterator[str]:
 
 def _invented(spoilt: Spoilt) -> Iterator[str]:
     """By checksums of the texts, as some are long; without checksums a text may have changed."""
-    texts = [str(one.content) for each in spoilt.before.values() for one in each]
+    texts = [str(one.message.content) for one in spoilt.before]
     known = " ".join(str(crc32(text.encode())) for text in texts)
     yield f"appended = set(map(int, {known!r}.split()))  # checksums of the texts"
     yield "texts = [str(one.content) for one in messages]"
@@ -98,7 +98,7 @@ def _invented(spoilt: Spoilt) -> Iterator[str]:
 
 
 def _not_deleted(spoilt: Spoilt) -> Iterator[str]:
-    kept = sorted(token_of(one) for each in spoilt.before.values() for one in each)
+    kept = sorted(one.token for one in spoilt.before)
     yield f"kept = {' '.join(kept)!r}.split()"
     yield "back = [token for token in tokens if token and token not in kept]"
     yield "assert not back, f'deleted, and back: {back[:5]}'"
@@ -110,8 +110,9 @@ def _once(_spoilt: Spoilt) -> Iterator[str]:
 
 def _homes(spoilt: Spoilt) -> Iterator[str]:
     yield "homes = {"
-    for name, each in spoilt.before.items():
-        yield f"    {expression(name)}: {' '.join(map(token_of, each))!r}.split(),"
+    for name in spoilt.ids:
+        tokens = " ".join(one.token for one in spoilt.before if one.session == name)
+        yield f"    {expression(name)}: {tokens!r}.split(),"
     yield "}"
     yield r"first = lambda one: [*re.findall(r'mark\d{4}word\d{4}', str(one)), ''][0]"
     yield "for name, each in read.items():"
@@ -130,7 +131,7 @@ def _counted(_spoilt: Spoilt) -> Iterator[str]:
 
 
 def _said(spoilt: Spoilt) -> Iterator[str]:
-    number = sum(map(len, spoilt.before.values()))
+    number = len(spoilt.before)
     yield f"assert told.lost or len(set(tokens)) >= {number}, 'lost, and nothing was said'"
 
 
@@ -140,7 +141,7 @@ def _in_order(spoilt: Spoilt) -> Iterator[str]:
     yield "for name, each in read.items():"
     if "count" in spoilt.capabilities:
         yield "    assert store.count(name) == len(each), f'{name}: {store.count(name)}'"
-    message = next(one for each in spoilt.before.values() for one in each)
+    message = spoilt.before[0].message
     yield "    if each:"
     yield from (
         f"        {line}"

@@ -62,21 +62,14 @@ def _same(before: Files, after: Files, name: str, at: int, length: int) -> bool:
     return after.get(name, b"")[first:last] == before[name][first:last]
 
 
-def by_shell(before: Path, after: Path, texts: Collection[bytes]) -> frozenset[bytes] | None:
-    """The texts whose rows ``sqlite3 FILE .recover`` gives out as it did before the damage.
+def rows_by_shell(file: Path) -> frozenset[bytes]:
+    """The statements by which ``sqlite3 FILE .recover`` would make the rows of tables again.
 
-    None where the command-line shell of SQLite is not installed, or was built without that
-    command. The files are not touched.
+    None at all where the command-line shell of SQLite is not installed, or was built without that
+    command. The file is not touched.
     """
     shell = shutil.which("sqlite3")
-    if shell is None:
-        return None
-    had = _rows(shell, before)
-    if not had:
-        return None
-    has = _rows(shell, after)
-    rows = b"\n".join(had & has)
-    return frozenset(text for text in texts if text in rows)
+    return frozenset() if shell is None else _rows(shell, file)
 
 
 def _rows(shell: str, file: Path) -> frozenset[bytes]:

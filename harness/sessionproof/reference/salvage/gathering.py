@@ -126,15 +126,15 @@ class _Reader:
             if page.kind not in KINDS:
                 self._note(number, page, owner, live)
                 continue
-            cells, sound = listed(page, self._follow)
-            if not sound and live:
+            listing = listed(page, self._follow)
+            if not listing.sound and live:
                 self._note(number, page, owner, live)
-            yield from self._of(page, owner, cells, live=live)
-            if not sound:
-                seen = {cell.begin for cell in cells}
+            doubtful = listing.doubtful if live else None
+            yield from _rows(page, owner, listing.cells, doubtful)
+            if not listing.sound:
+                seen = {cell.begin for cell in listing.cells}
                 found = anywhere(page, self._image.chain)
-                others = [one for one in found if one.begin not in seen]
-                yield from self._of(page, owner, others, live=False)
+                yield from _rows(page, owner, [one for one in found if one.begin not in seen], None)
         self._gathered.unknown = [n for n in self._gathered.unknown if n not in self._chained]
 
     def _note(self, number: int, page: Page, owner: str | None, live: bool) -> None:
@@ -143,43 +143,50 @@ class _Reader:
         elif live and any(page.data):
             self._gathered.unknown.append(number)
 
-    def _of(
-        self, page: Page, owner: str | None, cells: list[Cell], *, live: bool
-    ) -> Iterator[tuple[str, tuple[object, ...]]]:
-        for cell in cells:
-            record = cell.record
-            if record is None or is_schema(record):
-                continue
-            certain = live and cell.certain
-            if page.kind == LEAF_TABLE:
-                yield from _row_of_table(cell, record, certain)
-            elif page.kind in (LEAF_INDEX, INTERIOR_INDEX):
-                yield from _row_of_index(owner, record, certain)
+
+def _rows(
+    page: Page, owner: str | None, cells: list[Cell], doubtful: frozenset[int] | None
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """The rows in these cells. Those at ``doubtful`` places are not certain; None for all."""
+    for cell in cells:
+        record = cell.record
+        if record is None or is_schema(record):
+            continue
+        certain = doubtful is not None and cell.begin not in doubtful
+        into = None
+        if page.kind == LEAF_TABLE:
+            into = _row_of_table(cell.rowid, record, certain)
+        elif page.kind in (LEAF_INDEX, INTERIOR_INDEX):
+            into = _row_of_index(owner, record, certain)
+        if into is not None:
+            yield into
 
 
 def _row_of_table(
-    cell: Cell, record: Record, certain: bool
-) -> Iterator[tuple[str, tuple[object, ...]]]:
-    for table in ("sessions", "messages"):
-        columns = stored_columns()[table]
-        if len(record) == len(columns) and record[0] is None:
-            yield table, _found(table, certain, (cell.rowid, *record[1:]))
+    rowid: int, record: Record, certain: bool
+) -> tuple[str, tuple[object, ...]] | None:
+    if record[0] is not None:  # where the number of the row stands for it
+        return None
+    for table in ("messages", "sessions"):
+        if len(record) == len(stored_columns()[table]):
+            return table, _found(table, certain, (rowid, *record[1:]))
+    return None
 
 
 def _row_of_index(
     owner: str | None, record: Record, certain: bool
-) -> Iterator[tuple[str, tuple[object, ...]]]:
+) -> tuple[str, tuple[object, ...]] | None:
     """Rows are known by their shape; names of sessions, by the tree, as other indexes are alike."""
     match record:
-        case (int(sid), int(seq), int(row)) if certain:
-            yield "numbers", (sid, seq, row)
-        case (str() | bytes() as name, int(sid)) if certain and owner == NAMES:
-            if not isinstance(name, NoText):
-                yield "names", (name, sid)
+        case (int(), int(), int()) if certain:
+            return "numbers", record
+        case (str() | bytes() as name, int()) if certain and owner == NAMES:
+            return None if isinstance(name, NoText) else ("names", record)
         case (int(), str() | bytes(), str() | bytes()):
-            yield "state", _found("state", certain, record)
+            return "state", _found("state", certain, record)
         case (str() | bytes(),):
-            yield "llm_models", _found("llm_models", certain, record)
+            return "llm_models", _found("llm_models", certain, record)
+    return None
 
 
 def _found(table: str, certain: bool, record: Record) -> tuple[object, ...]:

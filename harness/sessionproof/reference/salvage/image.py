@@ -15,7 +15,7 @@ MAGIC = b"SQLite format 3\0"
 USUAL_SIZE = 4096
 
 _SIZES = (USUAL_SIZE, 1024, 2048, 8192, 16_384, 32_768, 65_536, 512)
-_SAMPLED = 64
+_SAMPLED = 16
 _LOG_HEADER, _FRAME_HEADER = 32, 24
 _LOG_MAGIC = (0x377F0682, 0x377F0683)  # the last bit: checksums of big-endian words
 _LOG_FORMAT = 3_007_000
@@ -165,5 +165,5 @@ def _sound(image: Image) -> tuple[int, int]:
         page = image.page(number)
         if page.kind in KINDS and page.listed:
             looked += 1
-            sound += listed(page, image.chain)[1]
+            sound += listed(page, image.chain).sound
     return sound, looked

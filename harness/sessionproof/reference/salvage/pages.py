@@ -17,7 +17,6 @@ from sessionproof.reference.salvage.image import Image
 from sessionproof.reference.salvage.records import (
     INTERIOR_INDEX,
     INTERIOR_TABLE,
-    KINDS,
     LEAF_TABLE,
     Page,
     Record,
@@ -139,7 +138,7 @@ def _tree(image: Image, root: int) -> Iterator[int]:
         page = image.page(number)
         if page.kind in (INTERIOR_INDEX, INTERIOR_TABLE):
             waiting.append(page.right)
-            waiting += [cell.child for cell in listed(page, image.chain)[0]]
+            waiting += [cell.child for cell in listed(page, image.chain).cells]
 
 
 def _by_map(map_of: Mapping[int, tuple[int, int]], number: int, roots: Mapping[int, str]) -> str:
@@ -168,8 +167,10 @@ def _described(image: Image, numbers: Iterable[int]) -> Iterator[tuple[int, str]
         page = image.page(number)
         if page.kind != LEAF_TABLE:
             continue
-        for cell in listed(page, image.chain)[0]:
-            if cell.certain and cell.record and is_schema(cell.record):
+        page_lists = listed(page, image.chain)
+        for cell in page_lists.cells:
+            doubtful = cell.begin in page_lists.doubtful
+            if not doubtful and cell.record and is_schema(cell.record):
                 _, name, _, root, _ = cell.record
                 if isinstance(root, int) and 1 < root <= image.count:
                     yield root, str(name)
@@ -192,8 +193,3 @@ def _usual() -> tuple[tuple[int, str], ...]:
 
 def _number(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "big")
-
-
-def looks_like_tree(page: Page) -> bool:
-    """Whether the page begins as one of a b-tree."""
-    return page.kind in KINDS

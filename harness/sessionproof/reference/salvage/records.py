@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Column: TypeAlias = "int | float | str | bytes | None"
 Record: TypeAlias = "tuple[Column, ...]"
@@ -92,13 +92,11 @@ class Page:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One cell: its row's number in a table, its child on an interior page, its record.
 
     ``record`` is None where it cannot be read, or on interior pages of tables, which have none.
-    ``begin`` and ``end`` are where the cell lies on its page. It is ``certain`` when the page lists
-    it, and has nothing else at its place.
+    ``begin`` and ``end`` are where the cell lies on its page.
     """
 
     rowid: int
@@ -106,7 +104,18 @@ class Cell:
     record: Record | None
     begin: int
     end: int
-    certain: bool = False
+
+
+class Listing(NamedTuple):
+    """The cells that a page lists and that can be read.
+
+    ``doubtful`` are the places of those that lie where the page has something else, or no cells.
+    A page is ``sound`` when all of it adds up.
+    """
+
+    cells: list[Cell]
+    doubtful: frozenset[int]
+    sound: bool
 
 
 def cell_at(page: Page, at: int, follow: Follow) -> Cell | None:
@@ -135,18 +144,17 @@ def cell_at(page: Page, at: int, follow: Follow) -> Cell | None:
     return Cell(rowid, child, record, begin, max(end, begin + 4))
 
 
-def listed(page: Page, follow: Follow) -> tuple[list[Cell], bool]:
-    """The cells that the page lists and that can be read, and whether the page is sound."""
+def listed(page: Page, follow: Follow) -> Listing:
+    """What the page lists."""
     found = [cell for at in page.cells() if (cell := cell_at(page, at, follow)) is not None]
     read = [cell for cell in found if cell.record is not None or page.kind == INTERIOR_TABLE]
     spans = [(cell.begin, cell.end) for cell in found]
     content, blocks = page.room()
     overlapping = _overlapping([*spans, *blocks])
-    sound = len(read) == len(found) and not overlapping and page.adds_up(spans)
-    return [
-        replace(cell, certain=sound or (cell.begin >= content and cell.begin not in overlapping))
-        for cell in read
-    ], sound
+    if len(read) == len(found) and not overlapping and page.adds_up(spans):
+        return Listing(read, frozenset(), sound=True)
+    doubtful = overlapping | {cell.begin for cell in read if cell.begin < content}
+    return Listing(read, frozenset(doubtful), sound=False)
 
 
 def _overlapping(spans: Sequence[tuple[int, int]]) -> set[int]:
