@@ -103,7 +103,7 @@ def rollback(ctx: click.Context, directory: Path, *, dry_run: bool, as_json: boo
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:  # it is not found, or its name is a path
         raise click.BadParameter(f"{name} is no time zone, as Europe/Berlin is one") from error
 
 
@@ -124,12 +124,12 @@ def _show(answer: Migrated, console: Console, directory: Path, *, dry_run: bool)
     from sessionproof.cli.upkeep import say
     from sessionproof.reference.legacy.kept import ASIDE, FOLDER
 
-    counts = f"{answer.sessions:,} sessions with {answer.messages:,} messages"
+    counts = f"{_some(answer.sessions, 'session')} with {_some(answer.messages, 'message')}"
     if not answer.changed:
         say(console, f"nothing to do: {directory} has {counts} already")
         return
     did = "would be taken over" if dry_run else f"taken over into {directory}"
-    say(console, f"{counts} {did}, {answer.set_aside:,} rows put aside")
+    say(console, f"{counts} {did}, {_some(answer.set_aside, 'row')} put aside")
     for note in answer.notes:
         say(console, f"  {note}")
     if not dry_run:
@@ -137,6 +137,10 @@ def _show(answer: Migrated, console: Console, directory: Path, *, dry_run: bool)
         if aside.exists():
             say(console, f"  what was put aside or corrected: {aside}")
         say(console, f"  the way back: sessionproof rollback {directory}")
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _show_back(answer: Any, console: Console, *, dry_run: bool) -> None:
