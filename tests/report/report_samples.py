@@ -8,6 +8,8 @@ from report_crashes import BROKEN_BY as CRASHED
 from report_crashes import CRASHES, hostile_window
 from report_crashes import everywhere as crashes_everywhere
 from report_crashes import finding as found_by_a_crash
+from report_damages import DAMAGES
+from report_damages import everywhere as damages_everywhere
 from report_measurements import ALL, SLOW, TRAFFIC, everywhere
 from report_windows import BROKEN_BY, DENSE
 from report_windows import finding as found_together
@@ -236,6 +238,7 @@ crashed = with_measured(
     ),
     CRASHES,
 )
+damaged = with_measured(run(merge(records(broken("COR-01", LOST)))), DAMAGES)
 no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
 
 HOSTILE = (
@@ -262,7 +265,7 @@ HOSTILE_WINDOW = Window(
 )
 
 
-MEASURED = (*everywhere(HOSTILE), crashes_everywhere(HOSTILE))
+MEASURED = (*everywhere(HOSTILE), crashes_everywhere(HOSTILE), damages_everywhere(HOSTILE))
 
 
 def _everywhere() -> RunResult:
@@ -333,5 +336,6 @@ SAMPLES: dict[str, RunResult] = {
     "no_findings": no_findings,
     "together": together,
     "crashed": crashed,
+    "damaged": damaged,
     "hostile": hostile,
 }

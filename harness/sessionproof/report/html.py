@@ -18,6 +18,7 @@ from sessionproof.report import (
     charts,
     crash_windows,
     crashes,
+    damages,
     pictures,
     promises,
     reads,
@@ -64,6 +65,7 @@ def _rendered(result: RunResult, findings: int, evidence: int) -> str:
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
     busy, crashed = traffic.traffic_rows(result), crashes.crash_rows(result)
+    damaged = damages.damage_rows(result)
     every = [one for row in result.guarantees for one in row.findings]
     template = environment().get_template("report.html.j2")
     return template.render(
@@ -92,6 +94,8 @@ def _rendered(result: RunResult, findings: int, evidence: int) -> str:
         together=bool(busy) or any(one.window for one in every),
         crash_rows=crashed,
         crash_maps=crashes.crash_maps(crashed),
+        damage_maps=damages.damage_maps(damaged),
+        damages_more=len(damaged) - damages.FILES_MAX,
         crashed=bool(crashed) or any(one.crash for one in every),
         **drawn({result.store: measured}),
     )

@@ -11,6 +11,7 @@ from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report import words
 from sessionproof.report.amounts import digits, duration, interval
 from sessionproof.report.crashes import crash_lines, crash_rows
+from sessionproof.report.damages import FILES_MAX, damage_lines, damage_rows
 from sessionproof.report.markdown import code, fenced, plain
 from sessionproof.report.plain import short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
@@ -47,6 +48,10 @@ def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
     if crashed:
         lines = "\n".join(f"- {plain(line, 300)}" for line in crashed)
         sections.append(("the crashes", f"Crashes, by what they let survive:\n\n{lines}"))
+    damaged = damage_lines(damage_rows(result)[:FILES_MAX])
+    if damaged:
+        lines = "\n".join(f"- {plain(line, 300)}" for line in damaged)
+        sections.append(("the damages", f"Damaged files, and what came of it:\n\n{lines}"))
     head, table = _head(result), _table(result)
     room = most - _LEFT_OUT_BYTES_MAX - _size(head)
     whole = _size(table) <= room * 2 // 3  # else it is one of monstrous names

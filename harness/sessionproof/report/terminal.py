@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Verdict
-from sessionproof.report import amounts, crashes, speed, words
+from sessionproof.report import amounts, crashes, damages, speed, words
 from sessionproof.report.plain import cut, for_terminal, short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
 from sessionproof.report.speed import Measurements
@@ -56,6 +56,8 @@ def print_summary(result: RunResult, console: Console, *, report: Path | None = 
     print_speed(speed.measurements(result), console)
     for line in crashes.crash_lines(crashes.crash_rows(result)):
         _field(console, "crashes", cut(line, TEXT_CHARACTERS_MAX))
+    for line in damages.damage_lines(damages.damage_rows(result)[: damages.FILES_MAX]):
+        _field(console, "damage", cut(line, TEXT_CHARACTERS_MAX))
     for gated in (True, False):
         for row in words.of(result, Verdict.BROKEN, gated=gated):
             _print_broken(result, row, console)
