@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -26,31 +27,39 @@ os._exit(0)
 """
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """A store of ten messages."""
-    place = tmp_path / "store"
-    place.mkdir()
-    with ReferenceStore(place, durability="process") as store:
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> Path:
+    """A store of ten messages, a backup of it, and the store after a crash with one more."""
+    place = tmp_path_factory.mktemp("scene")
+    (place / "store").mkdir()
+    (place / "backups").mkdir()
+    with ReferenceStore(place / "store", durability="process") as store:
         for number in range(10):
             store.append("s", [Message("user", f"{number} " + "x" * 900)])
+    backup.back_up(place / "store", place / "backups")
+    shutil.copytree(place / "store", place / "crashed")
+    subprocess.run([sys.executable, "-c", CRASHED, str(place / "crashed")], check=True, timeout=60)
+    assert (place / "crashed" / "sessions.db-wal").stat().st_size > 0
     return place
 
 
 @pytest.fixture
-def made(directory: Path, tmp_path: Path) -> Path:
-    """A backup of those ten."""
-    folder = tmp_path / "backups"
-    folder.mkdir()
-    return backup.back_up(directory, folder)
+def directory(scene: Path, tmp_path: Path) -> Path:
+    """A store of ten messages."""
+    return shutil.copytree(scene / "store", tmp_path / "store")
 
 
 @pytest.fixture
-def crashed(directory: Path, made: Path) -> Path:
+def made(scene: Path, tmp_path: Path) -> Path:
+    """A backup of those ten."""
+    (one,) = shutil.copytree(scene / "backups", tmp_path / "backups").iterdir()
+    return one
+
+
+@pytest.fixture
+def crashed(scene: Path, tmp_path: Path) -> Path:
     """The store with an eleventh message, which is in the log alone."""
-    subprocess.run([sys.executable, "-c", CRASHED, str(directory)], check=True, timeout=60)
-    assert (directory / "sessions.db-wal").stat().st_size > 0
-    return directory
+    return shutil.copytree(scene / "crashed", tmp_path / "crashed")
 
 
 def count(directory: Path) -> int:
@@ -280,7 +289,7 @@ def test_a_later_release_is_refused(directory: Path, made: Path):
         restore(str(made), str(directory))
 
 
-def test_a_drill_reads_what_was_restored(directory: Path, made: Path, tmp_path: Path):
+def test_a_drill_reads_what_was_restored(made: Path, tmp_path: Path):
     """The newest backup of each file is tried; the temporary place is gone afterwards."""
     backup.back_up(legacy(tmp_path / "chat.db", 3), made.parent)
     ours, chat = drilled(made.parent)
@@ -289,10 +298,10 @@ def test_a_drill_reads_what_was_restored(directory: Path, made: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("how", [*HOW, "text bit"])
-def test_a_drill_fails_for_a_bad_backup(directory: Path, made: Path, how: str):
+def test_a_drill_fails_for_a_bad_backup(scene: Path, made: Path, how: str):
     """It says what is wrong, and which older one is good."""
-    newest = backup.back_up(directory, made.parent)
-    newest.write_bytes(spoiled(newest.read_bytes(), how))
+    newest = made.with_name(files.copy_name(scene / "store" / "sessions.db", "backup"))
+    newest.write_bytes(spoiled(made.read_bytes(), how))
     (drill,) = drilled(made.parent)
     assert drill.backup == newest
     assert drill.problems
