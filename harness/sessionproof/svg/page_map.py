@@ -14,7 +14,7 @@ from sessionproof.svg.shapes import CHARACTER, box, drawing, element, number, te
 
 ACROSS = 20  # cells in a row: as many as a narrow screen has room for
 SIZE, GAP, PAD = 15, 1, 6
-STRIP = 4  # pixels that are filled of a cell that is filled in part
+STRIP = 3  # pixels that are filled of a cell that is filled in part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,5 +78,5 @@ def _drawn(cell: Cell, x: float, y: float) -> Markup:
     parts.append(box(x, y, side, side, class_="ground", radius=1))
     if cell.strip:
         parts.append(box(x, y + side - STRIP, side, STRIP, class_="strip", radius=0))
-    parts.append(text(x + side / 2, y + side - STRIP + 1, cell.letter, anchor="middle"))
+    parts.append(text(x + side / 2, y + side - STRIP - 0.5, cell.letter, anchor="middle"))
     return element("g", *parts, class_=f"page {cell.class_}")
