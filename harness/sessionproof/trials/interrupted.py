@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from sessionproof.contract.operations import as_call
 from sessionproof.contract.verdicts import Finding, Reproducer
@@ -14,12 +17,14 @@ from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.crashes.exploration import COVERED
 from sessionproof.trials.crashes.findings import HOW, sentence
 from sessionproof.trials.crashes.steps import last_change, window_of
-from sessionproof.trials.crashes.upkeep_looks import Budget, Look, Wrong, looked
+from sessionproof.trials.crashes.upkeep_looks import Budget, Look, Played, Wrong, looked, played
 from sessionproof.trials.crashes.upkeep_scenes import NEEDS, Unfit
 from sessionproof.trials.crashes.upkeep_script import upkeep_lines
+from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 
 _SHARES = 6  # of a guarantee's time, for all scenes together
+_LEAST = 6  # states of each scene, however slow the store
 
 
 def survives(trial: Trial) -> None:
@@ -27,38 +32,47 @@ def survives(trial: Trial) -> None:
     models = COVERED[trial.claims.durability]
     if not models:
         raise NotClaimed("the store does not claim durability=process or better")
+    with tempfile.TemporaryDirectory(
+        prefix="upkeep-", dir=parent_of(trial), ignore_cleanup_errors=True
+    ) as folder:
+        _look(trial, played(trial, [*NEEDS], Path(folder)), models)
+
+
+def _look(trial: Trial, scenes: Sequence[Played | Unfit], models: Sequence[str]) -> None:
     reasons = []
-    budget = _budget(trial)
-    for name in NEEDS:
+    unit, least = trial.guarantee.unit, trial.guarantee.least
+    left = sum(isinstance(one, Played) for one in scenes)
+    for name, one in zip(NEEDS, scenes, strict=True):
         try:
-            with looked(trial, name, models, budget) as look:
-                _count(trial, name, look)
-                if look.wrong:
-                    raise _broken(trial, name, look)
+            if isinstance(one, Unfit):
+                raise one
+            budget = _budget(trial, left)
+            left -= 1
+            look = looked(trial, one, models, budget)
         except Unfit as why:
             reasons.append(f"{name}: {why}")
-    examined, row = trial.examined[trial.guarantee.unit], trial.guarantee
-    if examined < row.least:
-        rest = "; ".join(reasons) or "there are no more"
-        raise CouldNotTell(f"{examined} {row.unit} of at least {row.least} were examined: {rest}")
+            continue
+        trial.count(unit, look.judged)
+        trial.notes.append(f"{name}: {look.judged:,} of {look.existing:,} states were judged")
+        if look.wrong:
+            raise _broken(trial, name, look)
     trial.notes += reasons
+    if trial.examined[unit] < least:
+        rest = "; ".join(reasons) or "there are no more"
+        raise CouldNotTell(
+            f"{trial.examined[unit]} {unit} of at least {least} were examined: {rest}"
+        )
 
 
-def _budget(trial: Trial) -> Budget:
-    """The part of the row's time and evidence that each scene has which the store can play."""
-    number = max(1, sum(trial.capabilities.issuperset(needs) for needs in NEEDS.values()))
-    profile = trial.profile
+def _budget(trial: Trial, left: int) -> Budget:
+    """The part of the row's time and evidence that the next of so many scenes has."""
+    profile, missing = trial.profile, trial.guarantee.least - trial.examined[trial.guarantee.unit]
     return Budget(
-        limit_s=_SHARES * profile.share_s / number,
-        patience_s=profile.patience_s / number,
-        least=math.ceil(trial.guarantee.least / number),
-        most=profile.states // number or sys.maxsize,
+        limit_s=_SHARES * profile.share_s / len(NEEDS),
+        patience_s=profile.patience_s / left,
+        least=max(_LEAST, math.ceil(missing / left)),
+        most=profile.states // len(NEEDS) or sys.maxsize,
     )
-
-
-def _count(trial: Trial, name: str, look: Look) -> None:
-    trial.count(trial.guarantee.unit, look.judged)
-    trial.notes.append(f"{name}: {look.judged:,} of {look.existing:,} states were judged")
 
 
 def _broken(trial: Trial, name: str, look: Look) -> Broken:

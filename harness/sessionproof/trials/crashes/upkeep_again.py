@@ -9,7 +9,7 @@ from pathlib import Path
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.trials.crashes.again import named_store
-from sessionproof.trials.crashes.upkeep_looks import Budget, looked
+from sessionproof.trials.crashes.upkeep_looks import Budget, looked, played
 from sessionproof.trials.crashes.upkeep_scenes import Unfit
 from sessionproof.trials.single import Trial
 from sessionproof.workload.guard import CannotOpen
@@ -39,8 +39,11 @@ def still_half_done(
                 profile=PROFILES["gate"],
                 seed=0,
             )
-            with looked(trial, scene, [model], budget) as look:
-                return any(one.flaw.anomaly == anomaly for one in look.wrong)
+            (one,) = played(trial, [scene], Path(directory))
+            if isinstance(one, Unfit):
+                raise one
+            look = looked(trial, one, [model], budget)
+            return any(wrong.flaw.anomaly == anomaly for wrong in look.wrong)
         except (Unfit, CannotOpen) as why:
             print(f"it cannot be tried again: {why}")  # noqa: T201 - a script says it
             return True
