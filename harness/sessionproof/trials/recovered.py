@@ -15,6 +15,7 @@ from sessionproof.contract.upkeep import Recovered
 from sessionproof.oracle.model import ASSIGNED, differing
 
 _TOKEN = re.compile(r"mark\d{4}word\d{4}")
+_TOKEN_BYTES = re.compile(rb"mark\d{4}word\d{4}")
 
 Sessions = Mapping[str, Sequence[Message]]
 """Messages by the id of their session."""
@@ -45,15 +46,16 @@ class Recovery:
 
     ``before`` is what the store had, by token. ``saved`` is what is read of the new one: all of it
     where it can list its sessions (``listed``, their ids), else what the old ids show. ``there``
-    are the tokens that can be read in the damaged files, ``deleted`` those that were deleted
-    before. ``shows`` says whether the files show that something is missing: a log that was cut
-    shows an earlier time.
+    are the tokens, ``names`` the ids of sessions that can be read in the damaged files, ``deleted``
+    the tokens of what was deleted before. ``shows`` says whether the files show that something is
+    missing: a log that was cut shows an earlier time.
     """
 
     before: Mapping[str, Placed]
     saved: Sequence[Placed]
     told: Recovered
     there: frozenset[str]
+    names: frozenset[str]
     deleted: frozenset[str]
     keeps: frozenset[str]
     listed: frozenset[str] | None
@@ -79,6 +81,11 @@ class Wrong:
     anomaly: Anomaly
     expected: str
     seen: str
+
+
+def tokens_in(data: bytes) -> set[str]:
+    """All tokens in these bytes."""
+    return {found.decode() for found in _TOKEN_BYTES.findall(data)}
 
 
 def token_of(message: Message) -> str:
@@ -132,6 +139,13 @@ def _moved(recovery: Recovery) -> Iterator[Wrong]:
             other = next(home for home in sorted(homes) if home != session)
             seen = f"session {session!r} has messages of {other!r}"
             yield Wrong(Anomaly.LEAK, "messages of one session in each", seen)
+        renamed = homes & recovery.names - {session}
+        if renamed:
+            yield Wrong(
+                Anomaly.LOST_SESSION,
+                "sessions whose names can be read keep them",
+                f"messages of session {min(renamed)!r} are in session {session!r}",
+            )
         places = [one.place for one in was]
         if places != sorted(places):
             yield Wrong(

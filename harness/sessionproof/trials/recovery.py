@@ -31,7 +31,7 @@ from sessionproof.trials.chats import (
 )
 from sessionproof.trials.damaged import Scene, filled, spread
 from sessionproof.trials.inputs import good_message
-from sessionproof.trials.recovered import Placed, Recovery, Wrong, judged, placed
+from sessionproof.trials.recovered import Placed, Recovery, Wrong, judged, placed, tokens_in
 from sessionproof.trials.recovery_lines import Spoilt, recovery_script
 from sessionproof.trials.salvage import rows_by_shell, untouched
 from sessionproof.trials.single import Broken, Trial
@@ -49,20 +49,22 @@ class _Case:
 
     damage: Damage
     done: Done
-    undamaged: Image
     image: Image
     there: frozenset[str]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
     """A filled store, its messages by token, and what a salvage gives out of its sound files.
 
-    ``rows`` are by the name of the file, and empty where SQLite's shell cannot help.
+    ``deleted`` are the tokens of other messages, of which something is left in the files. ``rows``
+    are by the name of the file, and empty where SQLite's shell cannot help.
     """
 
     scene: Scene
     before: Mapping[str, Placed]
+    deleted: frozenset[str]
     rows: Mapping[str, frozenset[bytes]]
 
 
@@ -89,20 +91,21 @@ def _known(scene: Scene) -> _Known:
         one.token: one
         for one in placed({of: scene.base.messages(name) for name, of in scene.ids.items()})
     }
+    images = [image for image in (scene.closed, scene.live, scene.older) if image is not None]
+    left = {token for image in images for data in image.files.values() for token in tokens_in(data)}
     rows = {}
     with spread(scene.trial, scene.closed) as folder:
         for name in scene.main_files(scene.closed, _MOST):
             if is_database(folder / name):
                 rows[name] = rows_by_shell(folder / name)
-    return _Known(scene=scene, before=before, rows=rows)
+    return _Known(scene=scene, before=before, deleted=frozenset(left - before.keys()), rows=rows)
 
 
 def _cases(known: _Known, number: int) -> Iterator[_Case]:
     """Each class once, at another place than in other rounds, on each main file that it fits."""
     scene = known.scene
-    classes = (*STRUCTURAL, *(one for one in WHOLE if one.name in _REPLACED))
-    if scene.trial.claims.checksums:
-        classes += TEXTUAL
+    textual = TEXTUAL if scene.trial.claims.checksums else ()
+    classes = (*textual, *STRUCTURAL, *(one for one in WHOLE if one.name in _REPLACED))
     for image in filter(None, (scene.closed, scene.live)):
         for name in scene.main_files(image, _MOST):
             with spread(scene.trial, image) as folder:
@@ -128,7 +131,15 @@ def _done(known: _Known, image: Image, name: str, damage: Damage, number: int) -
         if done is None or damaged == image:
             return
         there = _there(known, image, damaged, folder / name)
-    yield _Case(damage=damage, done=done, undamaged=image, image=damaged, there=there)
+        ids = {session.encode() for session in scene.ids.values()}
+        names = untouched(image.files, damaged.files, ids)
+    yield _Case(
+        damage=damage,
+        done=done,
+        image=damaged,
+        there=there,
+        names=frozenset(one.decode() for one in names),
+    )
 
 
 def _there(known: _Known, before: Image, after: Image, file: Path) -> frozenset[str]:
@@ -210,7 +221,8 @@ def _recovery(known: _Known, case: _Case, told: Recovered, saved: Path) -> Recov
         saved=placed({name: done.value or () for name, done in zip(names, reads, strict=True)}),
         told=told,
         there=case.there,
-        deleted=frozenset(token.decode() for token in scene.tokens) - known.before.keys(),
+        names=case.names,
+        deleted=known.deleted,
         keeps=frozenset(trial.claims.keeps),
         listed=frozenset(names) if listed is not None else None,
         shows=case.damage.needs != "log",
@@ -259,6 +271,7 @@ def _broken(known: _Known, case: _Case, wrong: Wrong) -> Broken:
         before=list(known.before.values()),
         ids=list(known.scene.ids.values()),
         there=case.there,
+        names=case.names,
         capabilities=trial.capabilities,
         checksums=trial.claims.checksums,
     )

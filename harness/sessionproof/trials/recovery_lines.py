@@ -13,14 +13,14 @@ from sessionproof.scripts.carried import carried
 from sessionproof.scripts.expressions import Unwritable, expression
 from sessionproof.trials.recovered import Placed
 
-_TEXT_MOST = 60_000  # characters of a script that carries files
+_TEXT_MOST = 90_000  # characters of a script that carries files: a log is many pages
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spoilt:
     """Damaged files; ``words`` say how. ``before`` is what the store had in the sessions ``ids``.
 
-    ``there`` are the tokens of the messages that can be read in them.
+    ``there`` are the tokens of the messages, ``names`` the ids that can be read in them.
     """
 
     image: Image
@@ -28,6 +28,7 @@ class Spoilt:
     before: Sequence[Placed]
     ids: Sequence[str]
     there: Collection[str]
+    names: Collection[str]
     capabilities: Collection[str]
     checksums: bool
 
@@ -109,6 +110,7 @@ def _once(_spoilt: Spoilt) -> Iterator[str]:
 
 
 def _homes(spoilt: Spoilt) -> Iterator[str]:
+    names = expression(set(spoilt.names)) if spoilt.names else "set()"
     yield "homes = {"
     for name in spoilt.ids:
         tokens = " ".join(one.token for one in spoilt.before if one.session == name)
@@ -119,6 +121,8 @@ def _homes(spoilt: Spoilt) -> Iterator[str]:
     yield "    own = [(home, token) for home, there in homes.items() for token in there]"
     yield "    own = [one for one in own if one[1] in map(first, each)]"
     yield "    assert len({home for home, _ in own}) <= 1, f'{name} has messages of others'"
+    yield f"    named = name in homes or not {{home for home, _ in own}} & {names}"
+    yield "    assert named, f'{name} has messages of a session that lost its name'"
     yield "    assert name not in homes or all(home == name for home, _ in own), name"
     yield "    order = [first(one) for one in each if first(one) in [token for _, token in own]]"
     yield "    assert order == [token for _, token in own], f'{name} is in another order'"
@@ -162,6 +166,7 @@ _ASSERTIONS: Mapping[Anomaly, Callable[[Spoilt], Iterator[str]]] = {
     Anomaly.RESURRECTION: _not_deleted,
     Anomaly.DUPLICATE: _once,
     Anomaly.LEAK: _homes,
+    Anomaly.LOST_SESSION: _homes,
     Anomaly.REORDER: _homes,
     Anomaly.WRONG_ANSWER: _counted,
     Anomaly.UNNOTICED: _said,

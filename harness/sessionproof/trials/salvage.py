@@ -36,13 +36,12 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def untouched(before: Files, after: Files, texts: Collection[bytes]) -> frozenset[bytes]:
     """The texts that the files had, each of whose places lies in blocks that did not change.
 
-    What lies in a log alone does not count: whether it was committed, the log's end decides.
+    What lies in a log counts where all of the log is as it was: its end decides what is committed.
     """
     return frozenset(
         text
         for text in texts
         if (places := [*_places(before, text)])
-        and any(not name.endswith(LOGS) for name, _ in places)
         and all(_same(before, after, name, at, len(text)) for name, at in places)
     )
 
@@ -56,9 +55,10 @@ def _places(files: Files, text: bytes) -> Iterator[tuple[str, int]]:
 
 
 def _same(before: Files, after: Files, name: str, at: int, length: int) -> bool:
-    """Whether the blocks are as they were; of a log, all until there."""
-    first = 0 if name.endswith(LOGS) else at // BLOCK * BLOCK
-    last = -(-(at + length) // BLOCK) * BLOCK
+    """Whether the blocks are as they were; of a log, all of it."""
+    if name.endswith(LOGS):
+        return after.get(name) == before[name]
+    first, last = at // BLOCK * BLOCK, -(-(at + length) // BLOCK) * BLOCK
     return after.get(name, b"")[first:last] == before[name][first:last]
 
 

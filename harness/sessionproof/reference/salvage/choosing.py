@@ -20,7 +20,7 @@ class _View:
     """What is seen with or without the log.
 
     ``numbers`` are the next ones by session; ``contradictions`` count messages of which only the
-    table or only the index knows.
+    table or only the index knows, and sessions of which only messages know.
     """
 
     numbers: Mapping[tuple[int, str], int]
@@ -51,7 +51,9 @@ def _view(db: sqlite3.Connection) -> _View:
         "SELECT (SELECT count(*) FROM found.messages AS m WHERE m.certain AND NOT EXISTS ("
         "SELECT 1 FROM found.numbers AS n WHERE n.sid = m.sid AND n.seq = m.seq)) + "
         "(SELECT count(*) FROM found.numbers AS n WHERE NOT EXISTS ("
-        "SELECT 1 FROM found.messages AS m WHERE m.certain AND m.sid = n.sid AND m.seq = n.seq))"
+        "SELECT 1 FROM found.messages AS m WHERE m.certain AND m.sid = n.sid AND m.seq = n.seq)) + "
+        "(SELECT count(DISTINCT n.sid) FROM found.numbers AS n WHERE NOT EXISTS ("
+        "SELECT 1 FROM found.sessions AS s WHERE s.certain AND s.id = n.sid))"
     )
     return _View(numbers, int(contradictions.fetchone()[0]))
 
