@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
@@ -29,10 +31,11 @@ from sessionproof.workload import upkeep
 from sessionproof.workload.answers import texts_of
 from sessionproof.workload.crews import Crew, Kind, is_hosted
 
-_CLIENTS: dict[Kind, int | None] = {"threads": 4, "shared": 4, "tasks": 4, "processes": 3}
+_CLIENTS: dict[Kind, int | None] = {"threads": 4, "shared": 4, "tasks": 4, "processes": 2}
 _BUDGET_S, _BUDGET_MOST_S = 0.08, 2.0
 _ALONE = 4  # backups of the only client
 _AGAIN = 3
+_ROUNDS_MOST = 40  # of a kind
 
 
 def under_load(trial: Trial) -> None:
@@ -45,24 +48,29 @@ def under_load(trial: Trial) -> None:
     _between_writes(trial, 1 if kinds else _ALONE, counted=not kinds)
     if not kinds:
         return
-    load, start, budget_s, played = Load(trial), monotonic_s(), _BUDGET_S, 0
+    load, start, budget_s, made_of = Load(trial), monotonic_s(), _BUDGET_S, Counter[Kind]()
     with crews(trial, {kind: _CLIENTS[kind] for kind in kinds}) as gathered:
-        while played < len(gathered) or not trial.enough(monotonic_s() - start):
-            one = gathered[played % len(gathered)]
-            played += 1
+        while not (_all_had(made_of, kinds, trial) and trial.enough(monotonic_s() - start)):
+            if trial.time_is_up() or load.played >= _ROUNDS_MOST * len(kinds):
+                break
+            one = min(gathered, key=lambda one: made_of[one.kind])
             seen, counted = _round(trial, load, one, budget_s)
             if seen:
                 raise _broken(trial, load, one, budget_s, seen)
             trial.count("backups", counted)
+            made_of[one.kind] += counted
             if counted < len(load.taken):
                 budget_s = min(2 * budget_s, _BUDGET_MOST_S)
-            if trial.time_is_up():
-                break
     if trial.examined["backups"] < trial.guarantee.least:
         raise CouldNotTell(
             f"{trial.examined['backups']} backups were made while clients wrote, "
             f"{trial.guarantee.least} are needed: the machine or the store is too slow"
         )
+
+
+def _all_had(made_of: Counter[Kind], kinds: Sequence[Kind], trial: Trial) -> bool:
+    """Whether each kind of clients was at work during enough backups."""
+    return all(made_of[kind] >= trial.guarantee.least for kind in kinds)
 
 
 def _kinds(trial: Trial) -> list[Kind]:
