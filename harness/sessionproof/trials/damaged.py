@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os.path import commonprefix
 from pathlib import Path
@@ -163,6 +163,8 @@ def filled(trial: Trial) -> Scene:
     """
     store = trial.store
     store.fresh_location()
+    if store.location.url is not None:
+        raise NotClaimed("the data lies on a server, and not in files below the location")
     tokens = _Tokens(trial)
     names = (*SESSIONS, _GONE) if "delete" in trial.capabilities else SESSIONS
     ids = _half(trial, tokens, names)
@@ -175,14 +177,15 @@ def filled(trial: Trial) -> Scene:
     if not any(closed.files.values()):
         raise NotClaimed("the store writes no file below its location")
     kept = {name: ids[name] for name in SESSIONS if name in ids}
+    base = _undamaged(trial, closed, kept)
     scene = Scene(
         trial=trial,
         closed=closed,
         live=None,
         older=older,
         ids=kept,
-        tokens=tuple(tokens.given),
-        base=_undamaged(trial, closed, kept),
+        tokens=tuple(_shown_of(tokens.given, base)),
+        base=base,
     )
     if live is None or not any(name.endswith("-wal") for name in live.files):
         return scene
@@ -190,6 +193,17 @@ def filled(trial: Trial) -> Scene:
         as_killed = scene.look(folder)
     lives = as_killed.failure is None and scene.difference(as_killed) is None
     return replace(scene, live=live) if lives else scene
+
+
+def _shown_of(tokens: Sequence[bytes], base: Shown) -> Iterator[bytes]:
+    """Those tokens that are read; a store may keep the newest messages alone."""
+    texts = [
+        canonical([one.content, one.call_id, one.arguments])
+        for name in base.reads
+        for one in base.messages(name)
+    ]
+    whole = "\n".join(texts).encode()
+    return (token for token in tokens if token in whole)
 
 
 def _half(trial: Trial, tokens: _Tokens, names: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,9 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+_OF_PROGRAMMERS = (ResourceWarning, DeprecationWarning, PendingDeprecationWarning, ImportWarning)
 _CHANGING = re.compile(r"\d+|/\S+|[0-9a-f]{8,}")  # numbers, paths, names of temporary things
 
 
@@ -15,19 +17,37 @@ _CHANGING = re.compile(r"\d+|/\S+|[0-9a-f]{8,}")  # numbers, paths, names of tem
 def listening() -> Iterator[list[str]]:
     """Collect records of ``logging`` of level WARNING and above, and warnings, of this process.
 
-    The list grows until the block is left. Nothing is shown meanwhile.
+    The list grows until the block is left. What Python warns programmers of, such as a file that
+    was not closed, is not collected, and is treated as before.
     """
     heard: list[str] = []
     ear = _Ear(heard)
-    root = logging.getLogger()
-    root.addHandler(ear)
+    loggers = _loggers()
+    for logger in loggers:
+        logger.addHandler(ear)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.showwarning = lambda message, *_, **__: heard.append(str(message))
+            for category in (UserWarning, RuntimeWarning):
+                warnings.filterwarnings("always", category=category)
+            warnings.showwarning = partial(_hear, heard)
             yield heard
     finally:
-        root.removeHandler(ear)
+        for logger in loggers:
+            logger.removeHandler(ear)
+
+
+def _loggers() -> list[logging.Logger]:
+    """The root, and those that do not hand their records on to it."""
+    named = list(logging.root.manager.loggerDict.values())
+    alone = [one for one in named if isinstance(one, logging.Logger) and not one.propagate]
+    return [logging.root, *alone]
+
+
+def _hear(
+    heard: list[str], message: Warning | str, category: type[Warning], *_: object, **__: object
+) -> None:
+    if not issubclass(category, _OF_PROGRAMMERS):
+        heard.append(str(message))
 
 
 class _Ear(logging.Handler):
