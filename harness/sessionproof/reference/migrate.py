@@ -28,6 +28,7 @@ from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.upkeep import Migrated
 from sessionproof.reference import steps as schema
+from sessionproof.reference.copying import on_state
 from sessionproof.reference.failures import as_store_error
 from sessionproof.reference.files import copy_name, held_alone, new_file, open_alone, sync
 from sessionproof.reference.legacy import kept as keeping
@@ -68,6 +69,8 @@ def migrate(
         version = version_at(target) if target.exists() else None
         if version is not None and (not inside or version >= len(schema.shipped())):
             return _again(before, source, place, inside=inside)
+        if target.is_symlink():
+            raise Refused(f"{target} is a link: choose another directory")
         if target.exists() and not inside:
             raise Refused(f"{target} is a database already: choose an empty directory")
         left = [log for log in ("-wal", "-journal") if Path(f"{target}{log}").exists()]
@@ -119,7 +122,7 @@ def _again(before: Kept | None, source: Path, place: Path, *, inside: bool) -> M
     if before is not None and (inside or keeping.digests_of(source) == before.digests):
         return before.answer()
     if inside:  # it is of this release: there is nothing to migrate
-        return on_committed_state(source, lambda reading: _counted(reading.connection))
+        return on_state(source, _counted)
     if before is not None and before.source == str(source):
         raise Refused(
             f"{source} has changed since it was migrated: choose another directory, or roll "
@@ -226,7 +229,8 @@ def _read(
     told("integrity")
     for problem in integrity_problems(db):
         if problem.kind == "corrupt-file":  # indexes are not used, and rules of rows not needed
-            raise Refused(f"{source} is damaged ({problem.examples[0]}): recover it first")
+            how = "" if known.name == _OURS else " with .recover of SQLite's own command"
+            raise Refused(f"{source} is damaged ({problem.examples[0]}): recover it first{how}")
     if known.name == _OURS:
         return _OURS, _upgraded(db, new, source)
     if new is not None:

@@ -73,6 +73,7 @@ class Old:
         connection.text_factory = _text
         self._db, self._found, self._layout = connection, found, layout
         self._manner, self._aside = manner, aside
+        self._refused = set[int]()  # rows of sessions that are put aside, by rowid
         for table, columns in {
             layout.sessions: (layout.key,),
             layout.messages: (layout.message_key, layout.content),
@@ -91,10 +92,10 @@ class Old:
         } | {f"state {name}": name for name in layout.state}  # fmt: skip
         for row in self._rows(layout.sessions, columns, order="rowid"):
             key = _key(row["key"])
-            if key is None:
-                self._put(layout.sessions, row, "the id is NULL, or no text")
-            elif key in seen:
-                self._put(layout.sessions, row, "the id is that of another row")
+            if key is None or key in seen:
+                why = "the id is NULL, or no text" if key is None else "the id is another row's"
+                self._put(layout.sessions, row, why)
+                self._refused.add(row["rowid"])
             else:
                 seen.add(key)
                 yield self._session(key, row, limits.get(row["key"], (None, None)))
@@ -111,11 +112,13 @@ class Old:
         rows = self._rows(
             layout.messages, columns, order=f"{quoted(layout.message_key)} COLLATE BINARY, rowid"
         )
+        if layout.messages == layout.sessions:  # the same rows: those were put aside as sessions
+            rows = (row for row in rows if row["rowid"] not in self._refused)
         for raw, group in groupby(rows, itemgetter("key")):
             key = _key(raw)
             if key is not None and key in known:
                 yield key, self._ordered(group)
-            elif layout.messages != layout.sessions:  # else the row was put aside as a session
+            else:
                 why = "the id of their session is NULL" if key is None else "their session is gone"
                 for row in group:
                     self._put(layout.messages, row, why)
