@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import tzinfo
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
-from sessionproof.contract.upkeep import Migrated
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from rich.console import Console
+
+    from sessionproof.contract.upkeep import Migrated
+    from sessionproof.reference.rollback import RolledBack
 
 _ANSWER_HELP = "Print the answer as JSON, for programs."
 
@@ -40,7 +42,7 @@ def migrate(
     *,
     directory: Path,
     dry_run: bool,
-    zone: tzinfo,
+    zone: ZoneInfo,
     roles: dict[str, str],
     as_json: bool,
 ) -> None:
@@ -51,6 +53,8 @@ def migrate(
 
     Exit codes: 0 done, or there was nothing to do, 2 refused, 130 interrupted.
     """
+    from dataclasses import asdict
+
     from sessionproof.cli.upkeep import carried_out
     from sessionproof.reference.legacy.values import Manner
     from sessionproof.reference.migrate import migrate as take_over
@@ -81,7 +85,6 @@ def rollback(ctx: click.Context, directory: Path, *, dry_run: bool, as_json: boo
     Exit codes: 0 done, 2 refused, 130 interrupted.
     """
     from sessionproof.cli.upkeep import carried_out
-    from sessionproof.reference.rollback import RolledBack
     from sessionproof.reference.rollback import rollback as roll_back
 
     def to_json(answer: RolledBack) -> dict[str, Any]:
@@ -101,6 +104,8 @@ def rollback(ctx: click.Context, directory: Path, *, dry_run: bool, as_json: boo
 
 
 def _zone(name: str) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:  # it is not found, or its name is a path
@@ -143,7 +148,7 @@ def _some(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _show_back(answer: Any, console: Console, *, dry_run: bool) -> None:
+def _show_back(answer: RolledBack, console: Console, *, dry_run: bool) -> None:
     from sessionproof.cli.upkeep import say
 
     say(console, f"{answer.file} {'would be' if dry_run else 'is'} what it was, byte for byte")
