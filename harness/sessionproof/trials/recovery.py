@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
@@ -17,10 +17,11 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import CRASH, HANG, MALFORMED, Append, List, Outcome, Read
 from sessionproof.contract.seed import generator
 from sessionproof.contract.upkeep import Recovered
-from sessionproof.contract.verdicts import Finding
+from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.faults.damage.classes import STRUCTURAL, TEXTUAL, WHOLE, fitting, is_database
 from sessionproof.faults.damage.done import Damage, Done, Subject
 from sessionproof.faults.damage.files import Image, taken
+from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.chats import (
     Unreadable,
     at,
@@ -275,4 +276,10 @@ def _broken(known: _Known, case: _Case, wrong: Wrong) -> Broken:
         capabilities=trial.capabilities,
         checksums=trial.claims.checksums,
     )
-    return trial.broken(finding, lambda: recovery_script(spoilt, wrong.anomaly))
+    trial.store.close()  # what closing answers is known only then
+    try:
+        script = recovery_script(spoilt, wrong.anomaly, trial.store.awaited)
+    except Unwritable as why:
+        said = Reproducer(file="", said=f"no script: {why}")
+        return Broken(replace(finding, reproducer=said))
+    return Broken(replace(finding, script=script))

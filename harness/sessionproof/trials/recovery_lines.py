@@ -11,6 +11,7 @@ from sessionproof.faults.damage.files import Image
 from sessionproof.scripts.backups import ELSEWHERE, owed
 from sessionproof.scripts.carried import carried
 from sessionproof.scripts.expressions import Unwritable, expression
+from sessionproof.scripts.program import CLOSE, with_awaits
 from sessionproof.trials.recovered import Placed
 
 _TEXT_MOST = 90_000  # characters of a script that carries files: a log is many pages
@@ -33,8 +34,11 @@ class Spoilt:
     checksums: bool
 
 
-def recovery_script(spoilt: Spoilt, anomaly: Anomaly) -> list[str]:
-    """Fails as long as the recovery of these files does that; raises Unwritable."""
+def recovery_script(spoilt: Spoilt, anomaly: Anomaly, awaited: Collection[str]) -> tuple[str, ...]:
+    """Fails as long as the recovery of these files does that; raises Unwritable.
+
+    ``awaited`` are the methods that answer awaitables.
+    """
     lines = [
         *carried(spoilt.image.folders, spoilt.image.files, spoilt.words),
         "paths = [location.root / name for name in files]",
@@ -45,10 +49,10 @@ def recovery_script(spoilt: Spoilt, anomaly: Anomaly) -> list[str]:
         "other.close()",
         *_wrong(spoilt, anomaly),
     ]
-    length = sum(map(len, lines))
-    if length > _TEXT_MOST:
-        raise Unwritable(f"with the damaged files it has {length:,} characters")
-    return lines
+    text = with_awaits("\n".join(lines), awaited)
+    if len(text) > _TEXT_MOST:
+        raise Unwritable(f"with the damaged files it has {len(text):,} characters")
+    return tuple(text.split("\n"))
 
 
 def _asked(anomaly: Anomaly) -> list[str]:
@@ -62,8 +66,9 @@ def _asked(anomaly: Anomaly) -> list[str]:
 def _wrong(spoilt: Spoilt, anomaly: Anomaly) -> Iterator[str]:
     if anomaly is Anomaly.OVERWRITTEN:
         yield "for path, data in zip(paths, was):"
-        yield "    if not path.name.endswith('-shm'):"
-        yield "        assert path.read_bytes() == data, f'{path.name} was changed'"
+        yield "    if not path.name.endswith('-shm'):  # which says nothing"
+        yield "        now = path.read_bytes() if path.exists() else None"
+        yield "        assert now == data, f'{path.name} was changed'"
         return
     listed = "list" in spoilt.capabilities
     names = "store.list()" if listed else expression([*spoilt.ids])
@@ -78,7 +83,7 @@ def _wrong(spoilt: Spoilt, anomaly: Anomaly) -> Iterator[str]:
     yield r"found = [re.findall(r'mark\d{4}word\d{4}', str(one)) for one in messages]"
     yield "tokens = [each[0] if each else '' for each in found]"
     yield from _ASSERTIONS.get(anomaly, _opens)(spoilt)
-    yield "store.close()"
+    yield CLOSE
 
 
 def _saved(spoilt: Spoilt) -> Iterator[str]:
