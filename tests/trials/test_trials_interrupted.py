@@ -24,7 +24,7 @@ from sessionproof.trials import interrupted
 from sessionproof.trials.crashes import upkeep_looks
 from sessionproof.trials.crashes.interruption import entries_of
 from sessionproof.trials.crashes.upkeep_looks import Budget, looked, played
-from sessionproof.trials.crashes.upkeep_scenes import NEEDS, Unfit, scene
+from sessionproof.trials.crashes.upkeep_scenes import SCENES, Unfit, scene
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import PROFILES
@@ -83,7 +83,7 @@ def test_a_careful_store_survives_and_each_scene_is_told(trial_of):
     trial = trial_of(f"{BENIGN}:OneDocument")
     interrupted.survives(trial)
     assert trial.examined["states"] >= 30
-    assert [note.partition(":")[0] for note in trial.notes] == [*NEEDS]
+    assert [note.partition(":")[0] for note in trial.notes] == [*SCENES]
     assert "repair: the store has no method repair" in trial.notes
 
 
@@ -99,6 +99,14 @@ def test_a_restore_that_removes_first_is_caught_by_a_kill(trial_of):
     assert any("shown('left/live')" in line for line in finding.script)
     assert any("still_half_done(STORE" in line for line in finding.script)
     assert finding_from_json(json.loads(json.dumps(asdict(finding)))) == finding
+
+
+def test_small_files_have_more_scenes(trial_of):
+    """A store with few states is judged by scenes that others need not play."""
+    trial = trial_of(f"{STORES}:FewWrites")
+    interrupted.survives(trial)
+    assert trial.examined["states"] >= 30
+    assert any(note.startswith("restore into nothing: ") for note in trial.notes)
 
 
 def test_what_was_acknowledged_and_is_old_again_is_lost(trial_of):

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from fixtures.benign.interrupted import OneDocument, legacy_messages, unique
@@ -111,6 +112,12 @@ class AwaitedRemovesFirst(RemovesBeforeItRestores):
 
     async def restore(self, backup, directory):
         return RemovesBeforeItRestores.restore(backup, directory)
+
+
+class FewWrites(OneDocument):
+    """A crash of the process alone is survived."""
+
+    claims = replace(OneDocument.claims, durability="process")
 
 
 class WithoutBackups(OneDocument):

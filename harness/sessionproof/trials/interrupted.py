@@ -18,7 +18,7 @@ from sessionproof.trials.crashes.exploration import COVERED
 from sessionproof.trials.crashes.findings import HOW, sentence
 from sessionproof.trials.crashes.steps import last_change, window_of
 from sessionproof.trials.crashes.upkeep_looks import Budget, Look, Played, Wrong, looked, played
-from sessionproof.trials.crashes.upkeep_scenes import NEEDS, Unfit
+from sessionproof.trials.crashes.upkeep_scenes import MORE_SCENES, SCENES, Unfit
 from sessionproof.trials.crashes.upkeep_script import upkeep_lines
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
@@ -32,17 +32,27 @@ def survives(trial: Trial) -> None:
     models = COVERED[trial.claims.durability]
     if not models:
         raise NotClaimed("the store does not claim durability=process or better")
-    with tempfile.TemporaryDirectory(
-        prefix="upkeep-", dir=parent_of(trial), ignore_cleanup_errors=True
-    ) as folder:
-        _look(trial, played(trial, [*NEEDS], Path(folder)), models)
+    reasons: list[str] = []
+    for names in (SCENES, MORE_SCENES):
+        with tempfile.TemporaryDirectory(
+            prefix="upkeep-", dir=parent_of(trial), ignore_cleanup_errors=True
+        ) as folder:
+            reasons += _look(trial, names, Path(folder), models)
+        missing = trial.guarantee.least - trial.examined[trial.guarantee.unit]
+        if missing <= 0:
+            break
+    else:
+        why = "; ".join(reasons) or "there are no more"
+        raise CouldNotTell(f"{missing} {trial.guarantee.unit} too few were examined: {why}")
+    trial.notes += reasons
 
 
-def _look(trial: Trial, scenes: Sequence[Played | Unfit], models: Sequence[str]) -> None:
+def _look(trial: Trial, names: Sequence[str], folder: Path, models: Sequence[str]) -> list[str]:
+    """Why scenes could not be judged; raises Broken for what the others showed."""
     reasons = []
-    unit, least = trial.guarantee.unit, trial.guarantee.least
+    scenes = played(trial, names, folder)
     left = sum(isinstance(one, Played) for one in scenes)
-    for name, one in zip(NEEDS, scenes, strict=True):
+    for name, one in zip(names, scenes, strict=True):
         try:
             if isinstance(one, Unfit):
                 raise one
@@ -52,26 +62,21 @@ def _look(trial: Trial, scenes: Sequence[Played | Unfit], models: Sequence[str])
         except Unfit as why:
             reasons.append(f"{name}: {why}")
             continue
-        trial.count(unit, look.judged)
+        trial.count(trial.guarantee.unit, look.judged)
         trial.notes.append(f"{name}: {look.judged:,} of {look.existing:,} states were judged")
         if look.wrong:
             raise _broken(trial, name, look)
-    trial.notes += reasons
-    if trial.examined[unit] < least:
-        rest = "; ".join(reasons) or "there are no more"
-        raise CouldNotTell(
-            f"{trial.examined[unit]} {unit} of at least {least} were examined: {rest}"
-        )
+    return reasons
 
 
 def _budget(trial: Trial, left: int) -> Budget:
     """The part of the row's time and evidence that the next of so many scenes has."""
     profile, missing = trial.profile, trial.guarantee.least - trial.examined[trial.guarantee.unit]
     return Budget(
-        limit_s=_SHARES * profile.share_s / len(NEEDS),
+        limit_s=_SHARES * profile.share_s / len(SCENES),
         patience_s=profile.patience_s / left,
         least=max(_LEAST, math.ceil(missing / left)),
-        most=profile.states // len(NEEDS) or sys.maxsize,
+        most=profile.states // len(SCENES) or sys.maxsize,
     )
 
 

@@ -59,11 +59,11 @@ class Interruption:
         self._source = _source(self._operation, first)
         self._suffix = next((PurePath(name).suffix for name in entries_of(first, None)), None)
         self._old, self._new = self._places.live(first), self._places.live(last)
-        self._older: Shown = self._old
+        self._older: Shown | None = None
         if method == "backup":
             if isinstance(self._old, Closed):
                 raise CannotOpen(str(self._old))
-            self._older, *_ = self._restored(first).values() or (self._old,)
+            self._older = next(iter(self._restored(first).values()), None)
             if not _among(self._old, self._restored(last).values()):
                 raise CannotOpen("what is restored of the backup is not what the store had")
         elif isinstance(self._new, Closed):
@@ -137,16 +137,18 @@ class Interruption:
                 str(live),
             )
         restored = self._restored(image)
+        older = () if self._older is None else (self._older,)
         for name, shown in restored.items():
-            if not _among(shown, (self._old, self._older)):
+            if not _among(shown, (self._old, *older)):
                 raise wrong(
                     Anomaly.BAD_BACKUP,
                     "messages",
                     f"after a crash in backup {name} is refused, or is whole ({self._old})",
                     f"it is restored without an error, and then: {shown}",
                 )
-        wanted = (self._old,) if answered else (self._old, self._older)
-        if not any(_among(one, restored.values()) for one in wanted):
+        wanted = (self._old, *(() if answered else older))
+        owed = answered or older
+        if owed and not any(_among(one, restored.values()) for one in wanted):
             raise wrong(
                 Anomaly.BAD_BACKUP,
                 "messages",

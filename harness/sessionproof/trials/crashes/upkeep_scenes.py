@@ -68,12 +68,28 @@ def _backup(making: _Making) -> Scene:
 
 def _restore(making: _Making) -> Scene:
     """The same; the backup is to be put back."""
-    made = _with_backup(making)
-    path = made.resolve().relative_to(making.folder.resolve()).as_posix()
+    path = _with_backup(making)
     return making.scene(Upkeep("restore", (path, LIVE), {}, making.sessions))
 
 
-def _with_backup(making: _Making) -> Path:
+def _first_backup(making: _Making) -> Scene:
+    """A store that was never backed up."""
+    with making.opened() as handle:
+        making.say(handle, "kept", 3)
+        making.say(handle, "grown", 3, big=True)
+    return making.scene(Upkeep("backup", (MADE,), {}, making.sessions), location=LIVE)
+
+
+def _restore_into_nothing(making: _Making) -> Scene:
+    """A backup, and an empty directory."""
+    path = _with_backup(making)
+    shutil.rmtree(making.folder / LIVE)
+    (making.folder / LIVE).mkdir()
+    return making.scene(Upkeep("restore", (path, LIVE), {}, making.sessions))
+
+
+def _with_backup(making: _Making) -> str:
+    """Let the store have a backup, and go on; the backup's path below the scene's folder."""
     with making.opened() as handle:
         making.say(handle, "kept", 3)
         making.say(handle, "grown", 3, big=True)
@@ -81,7 +97,7 @@ def _with_backup(making: _Making) -> Path:
         making.said.append(f"store.backup({MADE!r})")
         making.say(handle, "grown", 3)
         making.say(handle, "newer", 3, big=True)
-    return Path(made.value)
+    return Path(made.value).resolve().relative_to(making.folder.resolve()).as_posix()
 
 
 def _repair(making: _Making) -> Scene:
@@ -268,6 +284,8 @@ _MAKERS: Mapping[str, Callable[[_Making], Scene]] = {
     "repair": _repair,
     "migrate": _migrate,
     "migrate in place": _migrate_in_place,
+    "first backup": _first_backup,
+    "restore into nothing": _restore_into_nothing,
 }
 NEEDS: Mapping[str, Sequence[str]] = {
     "backup": ("backup", "restore"),
@@ -275,5 +293,11 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "repair": ("repair", "tables"),
     "migrate": ("migrate",),
     "migrate in place": ("migrate",),
+    "first backup": ("backup", "restore"),
+    "restore into nothing": ("backup", "restore"),
 }
 """The scenes, and the methods that each needs."""
+
+SCENES = ("backup", "restore", "repair", "migrate", "migrate in place")
+MORE_SCENES = ("first backup", "restore into nothing")
+"""What is played always, and what where those have too few states, as with small files."""
