@@ -57,7 +57,8 @@ def session_problems(
         for column, (kept, real) in kept_and_real.items():
             if differs(kept, real):
                 wrong[column].add(f"{session}: {shown(kept)}, its messages give {shown(real)}")
-        if sessions.next and (not isinstance(after, int) or (number and _least(after) <= high)):
+        given = number and isinstance(high, int | float) and _least(after) <= high
+        if sessions.next and (not isinstance(after, int) or given):
             beyond.add(f"{session}: next {shown(after)}, highest {shown(high)}")
         counted = kept_and_real[sessions.count][0] if sessions.count else None
         missing = _missing(sessions, counted, number, low, high, after)

@@ -180,7 +180,7 @@ class _Examination:
                     return
                 try:
                     found.extend(check(self._reading.second))
-                except (sqlite3.Error, UnicodeEncodeError) as error:
+                except (sqlite3.Error, UnicodeError) as error:
                     failed.append((step, error))
 
         def sound() -> bool:
@@ -208,7 +208,7 @@ class _Examination:
         self._progress(step)
         try:
             self._problems += check()
-        except (sqlite3.Error, UnicodeEncodeError) as error:
+        except (sqlite3.Error, UnicodeError) as error:
             if self._stopped is not None:
                 raise self._stopped from None
             if _interrupted(error):
@@ -217,7 +217,8 @@ class _Examination:
 
     def _failed(self, step: str, error: Exception) -> None:
         """A check that could not end: the file's fault, or this machine's."""
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OF_THE_FILE:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _OF_THE_FILE or isinstance(error, UnicodeDecodeError):
             what = f"{step} cannot be checked"
             self._problems.append(
                 Problem(kind="corrupt-file", count=1, what=what, examples=(str(error),))
@@ -262,7 +263,7 @@ def _newer(known: Known, settings: dict[str, int | str]) -> bool:
 def _settings(connection: sqlite3.Connection) -> dict[str, int | str]:
     found: dict[str, int | str] = {}
     for name in _SETTINGS:
-        with suppress(sqlite3.Error):  # the checks will say what is wrong
+        with suppress(sqlite3.Error, UnicodeDecodeError):  # the checks will say what is wrong
             found[name] = connection.execute(f"PRAGMA {name}").fetchone()[0]
     return {"application_id": 0, "user_version": 0} | found
 

@@ -173,14 +173,20 @@ def _connected(path: Path, query: str) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA query_only = ON").close()
             connection.execute("BEGIN").close()
             connection.execute("PRAGMA schema_version").fetchall()  # begins to read
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            if not schema_damaged(error):
                 raise _opening_error(error, path) from None
             # The schema is damaged: whoever asks for it will be told, and say so.
         yield connection
 
 
-def _opening_error(error: sqlite3.Error, path: Path) -> Exception:
+def schema_damaged(error: Exception) -> bool:
+    """Whether SQLite says so; in words that are no UTF-8 where it quotes a damaged name."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, UnicodeDecodeError) or code == sqlite3.SQLITE_CORRUPT
+
+
+def _opening_error(error: Exception, path: Path) -> Exception:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_PROTOCOL:
             return _Again(_LOCKED)

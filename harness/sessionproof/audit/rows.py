@@ -115,17 +115,20 @@ def rules_of(table: Table, *, held: bool) -> Iterator[Rule]:
     for column, names in table.json.items():
         good = " AND ".join(f"json_type({{0}}, '$.{name}') IS NOT NULL" for name in names) or "1"
         # json_valid refuses what Python's own JSON writes and reads, as NaN: Python is asked, too.
+        # As a BLOB, since a text that is no UTF-8 cannot be handed to Python.
+        keys = " ".join(names)
         broken = (
-            f"CASE WHEN typeof({{0}}) = 'text' AND json_valid({{0}}) THEN NOT ({good}) "
-            f"ELSE NOT readable_json({{0}}, '{' '.join(names)}') END"
+            f"CASE WHEN typeof({{0}}) = 'text' THEN CASE WHEN json_valid({{0}}) THEN NOT ({good}) "
+            f"ELSE NOT readable_json(CAST({{0}} AS BLOB), '{keys}') END "
+            f"ELSE NOT readable_json({{0}}, '{keys}') END"
         )
         wanted = f"is no JSON object with {' and '.join(names)}" if names else "is no JSON"
         yield Rule("invalid-json", column, _unless_null(column, broken), wanted, value=False)
     if held:
         return
-    keys = {column for columns in table.unique for column in columns}
+    unique = {column for columns in table.unique for column in columns}
     for column in table.required:
-        kind = "null-key" if column in keys or column.endswith("id") else "null-value"
+        kind = "null-key" if column in unique or column.endswith("id") else "null-value"
         yield Rule(kind, column, f"{quoted(column)} IS NULL", "is NULL", value=False)
     for column, words in table.words.items():
         some = ", ".join(f"'{word}'" for word in sorted(words))

@@ -33,6 +33,25 @@ _CLEAR = {
 """Errors that SQLite raises before a commit is written: the statement was rolled back."""
 
 
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite3 raises: the second where SQLite's own message quotes a damaged text."""
+
+_OF_FILES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the error says that the file is damaged, or cannot be read."""
+    if isinstance(error, sqlite3.Error):
+        return primary_code(error) in _OF_FILES or str(error).startswith("Could not decode")
+    return isinstance(error, UnicodeDecodeError)
+
+
+def one_line(text: object) -> str:
+    """The text as it is, or escaped where it holds what no line may: it may be a file's own."""
+    shown = str(text)
+    return shown if shown.isprintable() else ascii(shown)[1:-1]
+
+
 def primary_code(error: sqlite3.Error) -> int | None:
     """SQLite's primary result code, or None for errors of Python's own."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
@@ -56,15 +75,17 @@ def refuses_one(error: sqlite3.Error) -> bool:
     return primary_code(error) in _OF_ONE
 
 
-def as_store_error(error: sqlite3.Error, *, path: object, writes: bool) -> StoreError:
+def as_store_error(error: Exception, *, path: object, writes: bool) -> StoreError:
     """The contract's error for SQLite's.
 
     An I/O error can strike after the commit record was written, so a write that met one is
     ``Indefinite``: the record may count once the file is opened again. Reads change nothing,
     so all their errors are definite.
     """
+    if not isinstance(error, sqlite3.Error):
+        return Refused(f"{path}: {DAMAGED}")
     code = primary_code(error)
-    text = str(error)
+    text = one_line(error)
     if text in _CONFLICTS:
         return Conflict(f"{text}; nothing was stored")
     if text in _REFUSALS:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sessionproof.contract.errors import Refused
 from sessionproof.reference import steps as schema
-from sessionproof.reference.failures import as_store_error, primary_code
+from sessionproof.reference.failures import ERRORS, as_store_error, primary_code
 
 FILE = "sessions.db"
 OLDEST_SQLITE = (3, 37, 0)
@@ -34,7 +34,7 @@ def prepare(
         _create_when_absent(path, steps)
         if _recognised(path, len(steps)) < len(steps):
             retry(lambda: _upgrade(path, steps))
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise as_store_error(error, path=path, writes=False) from error
     except OSError as error:
         raise Refused(f"{path} cannot be opened: {error.strerror or error}") from error

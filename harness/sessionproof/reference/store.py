@@ -46,7 +46,7 @@ from sessionproof.reference.codec import (
 )
 from sessionproof.reference.connections import Readers, connect, patiently
 from sessionproof.reference.decoding import decode_all, decode_info, decode_names, decode_state
-from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
 
@@ -96,7 +96,7 @@ class ReferenceStore:
             except BaseException:
                 self._writer.close()
                 raise
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=False) from error
         self._readers = Readers(partial(connected, writes=False), readers)
         _open_stores.add(self)
@@ -356,13 +356,13 @@ class ReferenceStore:
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return self._readers.run(work)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=False) from error
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return self._writer.run(work)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=True) from error
 
     def _together(self, calls: Sequence[Callable[[], Any]]) -> builtins.list[Outcome]:

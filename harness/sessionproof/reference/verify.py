@@ -24,7 +24,7 @@ from sessionproof.reference import verify_session
 from sessionproof.reference.codec import from_value
 from sessionproof.reference.connections import connect
 from sessionproof.reference.digest import TEXT, add_function
-from sessionproof.reference.failures import as_store_error, primary_code
+from sessionproof.reference.failures import ERRORS, as_store_error, is_damage, one_line
 from sessionproof.reference.files import present
 from sessionproof.reference.steps import APPLICATION_ID, shipped
 
@@ -34,7 +34,7 @@ _UNVERIFIED = (
 )
 _CHANGED = (
     "SELECT s.session_id, m.seq FROM messages AS m LEFT JOIN sessions AS s ON s.id = m.sid "
-    f"WHERE m.digest IS NOT NULL AND NOT same_digest({TEXT}, m.digest) ORDER BY m.id"
+    f"WHERE m.digest IS NOT NULL AND NOT same_digest({TEXT}, CAST(m.digest AS BLOB)) ORDER BY m.id"
 )
 
 
@@ -51,9 +51,9 @@ def verified(path: Path, session_id: str | None = None) -> Verified:
             with closing(_reader(path)) as second:
                 reading = Reading(connection, second, IN_PLACE, writable=True)
                 found = examine(reading, path, _silent, further=_digests([]))
-    except sqlite3.Error as error:
-        if primary_code(error) in verify_session.DAMAGED:
-            return Verified((f"{path} cannot be read: {error}",))
+    except ERRORS as error:
+        if is_damage(error):
+            return Verified((one_line(f"{path} cannot be read: {error}"),))
         raise as_store_error(error, path=path, writes=False) from error
     return Verified(tuple(sentences(found)))
 
@@ -87,10 +87,10 @@ def examined_file(path: os.PathLike[str] | str, *, progress: Progress | None = N
 def sentences(found: Audit) -> Iterator[str]:
     """What is wrong, a line for each problem, and what could not be checked."""
     for one in found.problems:
-        examples = "; ".join(map(_one_line, one.examples))
-        yield f"{_one_line(one.what)}: {examples}" if examples else _one_line(one.what)
+        examples = "; ".join(map(one_line, one.examples))
+        yield f"{one_line(one.what)}: {examples}" if examples else one_line(one.what)
     for left in found.unchecked:
-        yield _one_line(f"could not be checked: {left}")
+        yield one_line(f"could not be checked: {left}")
 
 
 def _reader(path: Path) -> sqlite3.Connection:
@@ -141,10 +141,6 @@ def _check_ours(found: Audit, file: Path) -> None:
             f"{file} has schema version {version}, this release knows {len(shipped())}: "
             "upgrade sessionproof"
         )
-
-
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _silent(_step: str) -> None:

@@ -9,9 +9,7 @@ from sessionproof.audit.sqltext import checks
 from sessionproof.contract.upkeep import Verified
 from sessionproof.reference.codec import lossless
 from sessionproof.reference.digest import TEXT, add_function
-from sessionproof.reference.failures import primary_code
-
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+from sessionproof.reference.failures import ERRORS, is_damage, one_line
 
 _NUMBERS_MAX = 5
 _SESSION = (
@@ -24,7 +22,7 @@ _REAL = (
 )
 _CHANGED = (
     "SELECT m.seq FROM messages AS m WHERE m.sid = ? AND m.digest IS NOT NULL "
-    f"AND NOT same_digest({TEXT}, m.digest) ORDER BY m.seq"
+    f"AND NOT same_digest({TEXT}, CAST(m.digest AS BLOB)) ORDER BY m.seq"
 )
 # The numbers that the index has, and the row does not: such a row is served in a wrong place.
 _MISPLACED = (
@@ -40,10 +38,10 @@ def verified(connection: sqlite3.Connection, session_id: str) -> Verified:
     add_function(connection)
     try:
         return Verified(tuple(_problems(connection, session_id)))
-    except sqlite3.Error as error:
-        if primary_code(error) not in DAMAGED:
+    except ERRORS as error:
+        if not is_damage(error):
             raise
-        return Verified((f"the session cannot be read: {error}",))
+        return Verified((one_line(f"the session cannot be read: {error}"),))
 
 
 def _problems(db: sqlite3.Connection, session_id: str) -> Iterator[str]:
@@ -56,9 +54,9 @@ def _problems(db: sqlite3.Connection, session_id: str) -> Iterator[str]:
     for name, value, computed in zip(names, kept, real, strict=True):
         if value != computed:
             yield f"{name} is {value}, its messages give {computed}"
-    if following <= highest:
+    if not (isinstance(following, int) and isinstance(highest, int) and following > highest):
         yield f"the next number is {following}, the highest is {highest}"
-    if kept[0] > real[0]:
+    if isinstance(kept[0], int) and kept[0] > real[0]:
         yield f"{kept[0] - real[0]} messages are missing"
     for what, sql in (
         ("is not what was written", _CHANGED),
