@@ -53,16 +53,15 @@ def refused_script(damaged: Damaged, file: str, clear: bool) -> list[str]:
 
     ``clear`` says that there was an error, and the file was changed all the same.
     """
-    reads = [f"store.read({expression(one)})" for one in damaged.ids.values()]
+    reads: list[str] = []
+    for session_id in damaged.ids.values():
+        reads += ["with suppress(NotFound):  # that says nothing of the damage"]
+        reads += [f"    {call(Read(''), expression(session_id))}"]
     lines = [
         f"before = location.root.joinpath({expression(file)}).read_bytes()",
         "raised = None",
         "try:",
-        f"    {OPEN}",
-        *(f"    {line}" for line in reads),
-        f"    {CLOSE}",
-        "except NotFound:",
-        "    pass  # that says nothing of the damage",
+        *(f"    {line}" for line in _opened(reads)),
         "except Exception as error:",
         "    raised = error",
         f"path = location.root.joinpath({expression(file)})",
@@ -100,13 +99,14 @@ def alone_script(
         lines = [*_HEARING, *_tried([*reading, *_verified(damaged)], "it is told")]
         lines += ["assert problems or heard, 'nobody says that a record is damaged'"]
         return _whole(damaged, lines)
-    asked = [*(_repaired() if repairs else ()), OPEN]
+    asked = []
     if what == "append":
         asked += [call(Append(name, (message,)), expression(session))]
         wanted += f" + [{expression(fields_of(message, told))}]"
+    asked += reading
     lines = [
         "try:",
-        *(f"    {line}" for line in [*asked, *reading, CLOSE]),
+        *(f"    {line}" for line in [*(_repaired() if repairs else ()), *_opened(asked)]),
         "except Exception as error:",
         "    raise AssertionError(f'one damaged record stops all: {error!r}') from error",
         f"wanted = {wanted}",
@@ -124,7 +124,6 @@ _HEARING = (
     "        heard.append(record.getMessage())",
     "",
     "logging.getLogger().addHandler(Ear(logging.WARNING))",
-    "warnings.simplefilter('always')",
     "warnings.showwarning = lambda message, *_, **__: heard.append(str(message))",
 )
 
@@ -133,11 +132,18 @@ def _tried(lines: Sequence[str], end: str) -> Iterator[str]:
     """The lines with an open store, where an error is right and ends the script."""
     yield "problems = ()"
     yield "try:"
-    yield f"    {OPEN}"
-    yield from (f"    {line}" for line in lines)
-    yield f"    {CLOSE}"
+    yield from (f"    {line}" for line in _opened(lines))
     yield "except Exception as error:"
     yield f"    sys.exit(print('holds now: {end}:', error))"
+
+
+def _opened(lines: Sequence[str]) -> Iterator[str]:
+    """The lines with an open store, which is closed whatever happens: it may have threads."""
+    yield OPEN
+    yield "try:"
+    yield from (f"    {line}" for line in lines)
+    yield "finally:"
+    yield f"    {CLOSE}"
 
 
 def _read(damaged: Damaged, name: str, told: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from sessionproof.faults.damage.noticing import by_lines, noticed
 from sessionproof.faults.damage.pages import MAGIC
 from sessionproof.scripts.damage import Damaged, refused_script, served_script
 from sessionproof.trials.damage_map import Outcomes
-from sessionproof.trials.damaged import Scene, Shown, filled, spread
+from sessionproof.trials.damaged import Scene, Shown, broken, filled, spread
 from sessionproof.trials.places import is_clear
 from sessionproof.trials.single import Broken, Lines, Trial
 
@@ -230,7 +230,7 @@ def _broken(
         seen=seen,
         evidence=dict(tried.shown.failure.evidence) if tried.shown.failure else {},
     )
-    return scene.trial.broken(finding, script)
+    return broken(scene.trial, finding, script)
 
 
 def _damaged(scene: Scene, tried: _Tried) -> Damaged:

@@ -27,12 +27,15 @@ from sessionproof.contract.operations import (
     Read,
     session_of,
 )
+from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.faults.damage.classes import main_files
 from sessionproof.faults.damage.files import Image, taken
 from sessionproof.host.client import HostedStore
+from sessionproof.scripts.expressions import Unwritable
+from sessionproof.scripts.program import with_awaits
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.rounds import parent_of
-from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, Lines, NotClaimed, Trial
 from sessionproof.workload import upkeep
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import CannotOpen, Handle
@@ -241,6 +244,17 @@ def _half_way(store: StoreUnderTest) -> Image:
     store.close()
     image = taken(store.location.root)
     return replace(image, files={**image.files, **logs})
+
+
+def broken(trial: Trial, finding: Finding, lines: Lines) -> Broken:
+    """What is raised with this finding; its script opens the store itself, on the damaged files."""
+    trial.store.close()  # what closing answers is known only then
+    try:
+        made = "\n".join(lines())
+    except Unwritable as why:
+        return Broken(replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}")))
+    script = tuple(with_awaits(made, trial.store.awaited).split("\n")) if made else ()
+    return Broken(replace(finding, script=script))
 
 
 def _undamaged(trial: Trial, image: Image, ids: Mapping[str, str]) -> Shown:

@@ -28,7 +28,7 @@ from sessionproof.faults.damage.records import (
 )
 from sessionproof.oracle.model import differing
 from sessionproof.scripts.damage import Damaged, alone_script
-from sessionproof.trials.damaged import Scene, Shown, filled, spread
+from sessionproof.trials.damaged import Scene, Shown, broken, filled, spread
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload import upkeep
@@ -282,4 +282,4 @@ def _broken(
         repairs=case.repaired,
         what=way,
     )
-    return trial.broken(finding, script)
+    return broken(trial, finding, script)
