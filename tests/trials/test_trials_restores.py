@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.benign.backups import BackedUpLines, DumpedBackups, VacuumedBackups
+from fixtures.benign.backups import (
+    BackedUpLines,
+    DumpedBackups,
+    JournaledBackups,
+    VacuumedBackups,
+)
 from fixtures.mutants import restores as mutants
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
@@ -16,6 +21,7 @@ from sessionproof.contract.message import Message
 from sessionproof.trials import restores
 from sessionproof.trials.bad_backups import BAD, CUT, foreign_database, is_database, spoiled
 from sessionproof.trials.chats import Contents, difference, digest
+from sessionproof.trials.hot_journals import journaled, with_hot_journal
 from sessionproof.trials.single import Broken, NotClaimed
 from sessionproof.workload.profiles import PROFILES, Deadlines
 
@@ -72,12 +78,34 @@ def test_each_way_to_lose_what_was_there_is_named(trial, store, anomaly, words):
     assert raised.value.finding.script
 
 
-@pytest.mark.parametrize("store", [mutants.LeavesTheLog, mutants.RemovesTheWrongFile])
+@pytest.mark.parametrize(
+    "store", [mutants.LeavesTheLog, mutants.RemovesTheWrongFile, mutants.LeavesTheJournal]
+)
 def test_a_log_that_stays_is_told(trial, store):
     """Of the same file, or of another one."""
     with pytest.raises(Broken) as raised:
         restores.no_stale_log(trial("COR-05", store))
     assert raised.value.finding.anomaly is Anomaly.BAD_BACKUP
+
+
+def test_a_journal_is_left_where_a_file_is_written_in_place(trial, tmp_path):
+    """SQLite plays it back; a file with a write-ahead log has none."""
+    made = trial("COR-05", JournaledBackups)
+    restores.no_stale_log(made)
+    assert made.examined["restores"] == 3
+    path = tmp_path / "image" / "chat.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE notes (text)")
+        db.execute("INSERT INTO notes VALUES ('kept')")
+    left = with_hot_journal(path.parent, tmp_path / "there")
+    assert left.with_name("chat.db-journal").stat().st_size > 512
+    with closing(sqlite3.connect(left)) as db:
+        assert db.execute("SELECT text FROM notes").fetchall() == [("kept",)]
+        db.execute("PRAGMA journal_mode = WAL").close()
+    assert journaled(left.parent) is None
+    with pytest.raises(ValueError, match="written in place"):
+        with_hot_journal(left.parent, tmp_path / "nowhere")
 
 
 class Elsewhere:

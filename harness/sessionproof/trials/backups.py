@@ -35,6 +35,7 @@ _CLIENTS: dict[Kind, int | None] = {"threads": 4, "shared": 4, "tasks": 4, "proc
 _BUDGET_S, _BUDGET_MOST_S = 0.08, 2.0
 _ALONE = 4  # backups of the only client
 _AGAIN = 3
+_OF_EACH = 2  # backups beside each kind of clients, at least
 _ROUNDS_MOST = 8  # by a kind of clients whose writes no backup meets
 
 
@@ -52,7 +53,7 @@ def under_load(trial: Trial) -> None:
     budget_s, rounds, made_of = _BUDGET_S, 0, Counter[Kind]()
     with crews(trial, {kind: _CLIENTS[kind] for kind in kinds}) as gathered:
         while not (
-            (_all_had(made_of, kinds, trial) or rounds >= _ROUNDS_MOST * len(kinds))
+            (_all_had(made_of, kinds) or rounds >= _ROUNDS_MOST * len(kinds))
             and trial.enough(monotonic_s() - start)
         ):
             if trial.time_is_up():
@@ -73,9 +74,9 @@ def under_load(trial: Trial) -> None:
         )
 
 
-def _all_had(made_of: Counter[Kind], kinds: Sequence[Kind], trial: Trial) -> bool:
+def _all_had(made_of: Counter[Kind], kinds: Sequence[Kind]) -> bool:
     """Whether each kind of clients was at work during enough backups."""
-    return all(made_of[kind] >= trial.guarantee.least for kind in kinds)
+    return all(made_of[kind] >= _OF_EACH for kind in kinds)
 
 
 def _kinds(trial: Trial) -> list[Kind]:

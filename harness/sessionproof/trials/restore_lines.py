@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessionproof.scripts.backups import read_at, restored, saved
+from sessionproof.trials.hot_journals import LINES
 from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import Trial
 
@@ -21,10 +22,14 @@ def restored_is_saved() -> list[str]:
     ]
 
 
-def stale_lines(trial: Trial, *, logged: bool) -> list[str]:
-    """What was restored is the backup, also after a further append."""
+def stale_lines(trial: Trial, *, logged: bool, hot: bool = False) -> list[str]:
+    """What was restored is the backup, also after a further append.
+
+    ``hot``: a transaction of the image was interrupted before.
+    """
     return [
         *prepared(trial, logged=logged),
+        *(LINES if hot else ()),
         *restored_is_saved(),
         f"store.append(s0, [{said(trial, 'later')}])",
         "store.close()",

@@ -36,6 +36,7 @@ from sessionproof.trials.chats import (
     in_order_at,
     require_end,
 )
+from sessionproof.trials.hot_journals import journaled, with_hot_journal
 from sessionproof.trials.restore_lines import (
     kept_lines,
     open_lines,
@@ -51,6 +52,7 @@ from sessionproof.workload.crews import said_by
 from sessionproof.workload.guard import Handle
 
 _LOGS = ("-wal", "-journal")
+_INTERRUPTED = "an interrupted transaction"
 _TIMES = 3  # restores into one directory, one at once after the other
 
 
@@ -94,10 +96,10 @@ def no_stale_log(trial: Trial) -> None:
     logs = _logs(scene.image)
     with courier(trial) as lender:
         owed = ((scene.image, "newer messages"), (other.image, "another store's chats"))
-        for image, what in owed:
+        for image, what in (*owed, *_interrupted(trial, scene)):
             directory = copied(trial, image, "restored")
             did = f"restored a backup into a directory with {what}{_and_log(image)}"
-            lines = stale_lines(trial, logged=scene.logged)
+            lines = stale_lines(trial, logged=scene.logged, hot=what is _INTERRUPTED)
             outcome = upkeep.restore(lender, scene.backup, directory)
             trial.require_ok(outcome, did, lines)
             _must_be(trial, directory, scene.ids, scene.saved, did, lines)
@@ -105,8 +107,17 @@ def no_stale_log(trial: Trial) -> None:
             trial.count("restores")
         for file in logs:
             _log_alone(trial, lender, scene, file)
-    if not logs:
+    if not logs and journaled(scene.image) is None:
         trial.notes.append("the store leaves no log beside its file")
+
+
+def _interrupted(trial: Trial, scene: Saved) -> Iterator[tuple[Path, str]]:
+    """The directory in the middle of a transaction, where its file is written in place."""
+    if journaled(scene.image) is not None:
+        there = folder_for(trial, "journal")
+        with_hot_journal(copied(trial, scene.image), there)
+        if _holds(trial, there, scene.ids, scene.before):
+            yield there, _INTERRUPTED
 
 
 def saved_of(trial: Trial, name: str = "chats-") -> Saved:
