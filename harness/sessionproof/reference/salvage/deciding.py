@@ -109,6 +109,8 @@ def _take_messages(db: sqlite3.Connection, gathered: Gathered) -> Iterator[str]:
         "WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.sid = n.sid AND m.seq = n.seq) "
         "AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.id = n.row)"
     )
+    if not whole:
+        _count_up(db)
     rows = db.execute(
         "SELECT s.session_id, x.seq FROM found.missing AS x JOIN sessions AS s ON s.id = x.sid "
         "ORDER BY s.session_id, x.seq"
@@ -148,6 +150,22 @@ def _take_misnumbered(db: sqlite3.Connection) -> None:
         f"WHERE {_GOOD} AND {_UNLISTED} AND n.seq < c.next_seq AND c.message_count > "
         "(SELECT count(*) FROM messages AS t WHERE t.sid = n.sid)"
     )
+
+
+def _count_up(db: sqlite3.Connection) -> None:
+    """Add the numbers that are missing in sessions of which nothing was ever deleted."""
+    rows = db.execute(
+        "SELECT c.id, c.next_seq FROM found.counted AS c WHERE c.message_count = c.next_seq - 1 "
+        "AND c.message_count > (SELECT count(*) FROM messages AS m WHERE m.sid = c.id)"
+    ).fetchall()
+    for sid, following in rows:
+        known = db.execute(
+            "SELECT seq FROM messages WHERE sid = ?1 "
+            "UNION SELECT seq FROM found.missing WHERE sid = ?1",
+            (sid,),
+        )
+        missing = sorted({*range(1, following)} - {seq for (seq,) in known})
+        db.executemany("INSERT INTO found.missing VALUES (?, ?)", [(sid, seq) for seq in missing])
 
 
 def _uncounted(db: sqlite3.Connection) -> Iterator[str]:

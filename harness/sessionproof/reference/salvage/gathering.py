@@ -46,7 +46,6 @@ class Gathered:
     are in use, look like no page of a tree, and belong to nobody knows what.
     """
 
-    pages: int = 0
     hurt: dict[str, list[int]] = field(default_factory=dict)
     unknown: list[int] = field(default_factory=list)
 
@@ -76,7 +75,7 @@ def stored_columns() -> dict[str, dict[str, str]]:
 def gather(image: Image, pages: Pages, db: sqlite3.Connection) -> Gathered:
     """Put all rows into the tables of ``found``, a database that is attached, made anew."""
     _make(db)
-    gathered = Gathered(image.count)
+    gathered = Gathered({name: [*numbers] for name, numbers in pages.beyond.items()})
     reader = _Reader(image, pages, gathered)
     waiting: dict[str, list[tuple[object, ...]]] = {}
     for into, row in reader.rows():

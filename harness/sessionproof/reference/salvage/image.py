@@ -58,8 +58,9 @@ class Image:
         return Page(number, data.ljust(self.size, b"\0"), len(data), self.usable)
 
     def chain(self, first: int, length: int, seen: set[int] | None = None) -> bytes | None:
-        """So many bytes of an overflow chain; None when it leads out of the file, or in a circle.
+        """So many bytes of an overflow chain; None when it leads out of the file.
 
+        What its last page points to does not matter: the length says that it is the last.
         ``seen`` takes the numbers of its pages.
         """
         parts: list[bytes] = []
@@ -75,8 +76,6 @@ class Image:
             parts.append(page.data[4 : 4 + min(length, room)])
             length -= room
             number = int.from_bytes(page.data[:4], "big")
-        if number != 0:
-            return None
         if seen is not None:
             seen.update(numbers)
         return b"".join(parts)

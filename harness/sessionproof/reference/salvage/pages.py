@@ -36,14 +36,14 @@ class Pages:
     """Which pages hold data, and of which tree.
 
     ``live`` are surely in use, ``doubtful`` may be; none of both holds the file's own records.
-    ``owner`` names the table or index of a page, where that is known. ``reached`` are those to
-    which a tree leads.
+    ``owner`` names the table or index of a page, where that is known. ``beyond`` are pages to which
+    a tree leads, by its name, and which the file does not have.
     """
 
     live: frozenset[int]
     doubtful: frozenset[int]
     owner: Mapping[int, str]
-    reached: frozenset[int]
+    beyond: Mapping[str, list[int]]
 
 
 def pages_of(image: Image) -> Pages:
@@ -52,9 +52,13 @@ def pages_of(image: Image) -> Pages:
     free, complete = _free_list(image)
     roots = _roots(image)
     owner = {1: SCHEMA}
+    beyond: dict[str, list[int]] = {}
     for root, name in [(1, SCHEMA), *roots.items()]:
         for number in _tree(image, root):
-            owner.setdefault(number, name)
+            if 1 <= number <= image.count:
+                owner.setdefault(number, name)
+            else:
+                beyond.setdefault(name, []).append(number)
     reached = frozenset(owner)
     live, doubtful = set[int](), set[int]()
     for number in range(1, image.count + 1):
@@ -73,7 +77,7 @@ def pages_of(image: Image) -> Pages:
             doubtful.add(number)
         if number not in owner and (name := _by_map(map_of, number, {**roots, 1: SCHEMA})):
             owner[number] = name
-    return Pages(frozenset(live), frozenset(doubtful), owner, reached)
+    return Pages(frozenset(live), frozenset(doubtful), owner, beyond)
 
 
 class _Map(dict[int, tuple[int, int]]):
@@ -127,14 +131,16 @@ def _free_list(image: Image) -> tuple[frozenset[int], bool]:
 
 
 def _tree(image: Image, root: int) -> Iterator[int]:
-    """The pages to which a tree leads, its root first."""
+    """The pages to which a tree leads, its root first; also those that the file does not have."""
     waiting, seen = [root], set[int]()
     while waiting:
         number = waiting.pop()
-        if number in seen or not 1 <= number <= image.count:
+        if number in seen:
             continue
         seen.add(number)
         yield number
+        if not 1 <= number <= image.count:
+            continue
         page = image.page(number)
         if page.kind in (INTERIOR_INDEX, INTERIOR_TABLE):
             waiting.append(page.right)
@@ -155,7 +161,8 @@ def _by_map(map_of: Mapping[int, tuple[int, int]], number: int, roots: Mapping[i
 
 def _roots(image: Image) -> dict[int, str]:
     """The tables and indexes by their root pages: as the schema says, else as it begins."""
-    for numbers in (_tree(image, 1), range(1, image.count + 1)):
+    in_file = (number for number in _tree(image, 1) if 1 <= number <= image.count)
+    for numbers in (in_file, range(1, image.count + 1)):
         roots = dict(_described(image, numbers))
         if "messages" in roots.values():
             return roots
