@@ -76,9 +76,10 @@ def schema_of(directory):
 
 
 INSERT = "INSERT INTO messages (sid, seq, role, content, appended_at_us) VALUES"
+LOST_STATE = "INSERT INTO state (sid, key, value) VALUES (77, 'k', '1')"
 SECOND_OF_A = "WHERE sid = 1 AND seq = 2"
 DAMAGES = {
-    "orphans": ([f"{INSERT} (99, 1, 'user', 'x', 1)", "INSERT INTO state VALUES (77, 'k', '1')"],
+    "orphans": ([f"{INSERT} (99, 1, 'user', 'x', 1)", LOST_STATE],
                 5, 2),
     "counters": (["UPDATE sessions SET message_count = message_count - 2, total_tokens = 99"],
                  5, 0),
@@ -177,6 +178,26 @@ def test_the_later_of_two_messages_with_a_number_gets_a_new_one(filled):
     with ReferenceStore(filled) as store:
         assert [one.content for one in store.read("a")] == ["a0", "a1", "a2", "a4", "a3"]
         assert store.append("a", [Message("user", "on")]).seqs == (7,)
+
+
+def test_a_session_whose_name_cannot_be_read_keeps_its_messages(filled):
+    """It is called after its row, as the name is lost; the bytes that were there are set aside."""
+    harm(filled, "UPDATE sessions SET session_id = CAST(X'61FF' AS TEXT) WHERE id = 1")
+    repair(filled, dry_run=False)
+    with ReferenceStore(filled) as store:
+        assert sorted(store.list()) == ["b", "m", "recovered-1"]
+        assert len(store.read("recovered-1")) == 5
+    (line,) = aside_of(filled)
+    assert json.loads(line)["row"]["session_id"].encode("utf-8", "surrogateescape") == b"a\xff"
+
+
+def test_a_session_gets_another_tag_where_its_own_cannot_be_read(filled):
+    """Ids of messages begin with it; a session is never taken away for it."""
+    harm(filled, "UPDATE sessions SET tag = CAST(X'FF' AS TEXT) WHERE id = 1")
+    repair(filled, dry_run=False)
+    assert verify_file(filled).ok
+    with ReferenceStore(filled) as store:
+        assert len({one.id for one in store.read("a")}) == 5
 
 
 def test_an_index_that_lacks_rows_is_made_anew(filled):

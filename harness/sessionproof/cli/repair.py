@@ -44,7 +44,7 @@ def repair(
         to_json=lambda done: _to_json(done, applied=apply),
         show=lambda done, console: _show(done, console, applied=apply),
         code=lambda done: 0 if apply or not any(one.changes for one in done) else 1,
-        interrupted="what was not finished was not begun",
+        interrupted="the file is as it was, or mended in full",
     )
     click.get_current_context().exit(code)
 

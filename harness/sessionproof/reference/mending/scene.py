@@ -14,6 +14,9 @@ from sessionproof.audit.tables import quoted
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.in_place import Keep
 
+_SUMS = ("digest", "checksum")
+"""Columns with a sum of the row's values: who changes a value clears it."""
+
 
 @dataclass(slots=True)
 class Scene:
@@ -68,8 +71,8 @@ def change(
     """Change a column of the rows, which are kept elsewhere as they were."""
     number = _kept(scene, table, where, words, stays=True)
     if number:
-        clears = digests == "cleared" and scene.found.has(table, "digest")
-        digest = ", digest = NULL" if clears else ""
+        sums = [one for one in _SUMS if digests == "cleared" and scene.found.has(table, one)]
+        digest = "".join(f", {one} = NULL" for one in sums)
         scene.connection.execute(f"UPDATE {quoted(table)} SET {assignment}{digest} WHERE {where}")
         scene.changes.append(f"in {rows(number)} of {table} {words}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessionproof.audit.rows import rules_of
+from sessionproof.audit.schemas import Sessions
 from sessionproof.audit.sqltext import checks, tokens
 from sessionproof.audit.tables import quoted
 from sessionproof.reference.digest import TEXT, add_function
@@ -57,21 +58,41 @@ def _by_digest(scene: Scene, table: str, column: str, where: str) -> None:
 def _bad_value(scene: Scene, table: str, column: str, where: str, why: str) -> None:
     """The rows in which a column is wrong: without the value where that can be, else set aside."""
     sessions = scene.known.sessions
-    of_session = sessions is not None and table == sessions.table
-    if sessions and of_session and column in (sessions.next, *sessions.counters):
-        return  # computed below
-    if sessions and column == sessions.number and not scene.known.strict:
+    if sessions is not None and table == sessions.table:
+        _bad_fact(scene, sessions, column, where, why)
+        return
+    if sessions is not None and column == sessions.number and not scene.known.strict:
         return  # a number that only sorts, such as 1.5, does so
     sort = f"{column} {why}"
-    if of_session and column == "status":
-        change(scene, table, where, f"{quoted(column)} = 'active'", f"{sort}: it is active again")
-    elif column.endswith("id") and (column,) in scene.known.tables[table].unique and not of_session:
+    if column.endswith("id") and (column,) in scene.known.tables[table].unique:
         given = f"{quoted(column)} = lower(hex(randomblob(16)))"
         change(scene, table, where, given, f"{sort}: it gets an id of its own")
     elif can_be_null(scene, table, column) and column not in _ESSENTIAL:
         change(scene, table, where, f"{quoted(column)} = NULL", f"{sort}: the value is set aside")
     else:
         set_aside(scene, table, where, sort)
+
+
+def _bad_fact(scene: Scene, sessions: Sessions, column: str, where: str, why: str) -> None:
+    """A session keeps its messages, whatever is wrong with it, unless it has no key at all."""
+    table, one, sort = sessions.table, quoted(column), f"{column} {why}"
+    if column in (sessions.next, *sessions.counters):
+        return  # computed below
+    if column == sessions.key:
+        if why == "is NULL":
+            set_aside(scene, table, where, sort)
+    elif column == "status":
+        active = f"{one} = 'active'"  # which no digest of a session holds
+        change(scene, table, where, active, f"{sort}: it is active again", digests="kept")
+    elif column == "tag":
+        change(
+            scene, table, where, f"{one} = lower(hex(randomblob(8)))", f"{sort}: it is made anew"
+        )
+    elif column in scene.known.tables[table].label:
+        name = f"{one} = 'recovered-' || {quoted(sessions.key)}"
+        change(scene, table, where, name, f"{sort}: the session is called after its row")
+    elif can_be_null(scene, table, column):
+        change(scene, table, where, f"{one} = NULL", f"{sort}: the value is set aside")
 
 
 def constraints(scene: Scene) -> None:
