@@ -28,6 +28,7 @@ NUMBERS, NAMES = "sqlite_autoindex_messages_1", "sqlite_autoindex_sessions_1"
 """The indexes that repeat what matters: session and number of each message; names of sessions."""
 
 _BATCH = 500
+_STATE_MOST = 4  # columns of the table of state
 _TYPES: dict[str, tuple[type, ...]] = {
     "INTEGER": (int,), "TEXT": (str,), "BLOB": (bytes,), "ANY": (str, bytes, int),
 }  # fmt: skip
@@ -57,9 +58,19 @@ class Gathered:
 @cache
 def stored_columns() -> dict[str, dict[str, str]]:
     """Columns and their types of each table in the order of its records, without computed ones."""
+    return _columns_after(len(schema.shipped()))
+
+
+@cache
+def _fewest() -> dict[str, int]:
+    """How many columns a record of each table has at least: later steps only add some."""
+    return {table: len(columns) for table, columns in _columns_after(2).items()}
+
+
+def _columns_after(steps: int) -> dict[str, dict[str, str]]:
     fresh = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        schema.upgrade(fresh, schema.shipped())
+        schema.upgrade(fresh, schema.shipped()[:steps])
         return {
             table: {
                 name: kind
@@ -149,12 +160,13 @@ def _rows(
     """The rows in these cells. Those at ``doubtful`` places are not certain; None for all."""
     for cell in cells:
         record = cell.record
-        if record is None or is_schema(record):
+        if not record or is_schema(record):
             continue
         certain = doubtful is not None and cell.begin not in doubtful
+        own = record[0] is None  # the number of the row stands for it
         into = None
         if page.kind == LEAF_TABLE:
-            into = _row_of_table(cell.rowid, record, certain)
+            into = _row_of_table(owner, (cell.rowid, *record[1:]), certain) if own else None
         elif page.kind in (LEAF_INDEX, INTERIOR_INDEX):
             into = _row_of_index(owner, record, certain)
         if into is not None:
@@ -162,13 +174,14 @@ def _rows(
 
 
 def _row_of_table(
-    rowid: int, record: Record, certain: bool
+    owner: str | None, record: Record, certain: bool
 ) -> tuple[str, tuple[object, ...]] | None:
-    if record[0] is not None:  # where the number of the row stands for it
-        return None
+    """The table by the types of the columns, else by the tree: then it is a row that is spoilt."""
     for table in ("messages", "sessions"):
-        if len(record) == len(stored_columns()[table]):
-            return table, _found(table, certain, (rowid, *record[1:]))
+        if _fits(table, record):
+            return table, _found(table, certain, record)
+    if owner in TABLES and len(record) == len(stored_columns()[owner]):
+        return owner, _found(owner, certain, record)
     return None
 
 
@@ -181,7 +194,7 @@ def _row_of_index(
             return "numbers", record
         case (str() | bytes() as name, int()) if certain and owner == NAMES:
             return None if isinstance(name, NoText) else ("names", record)
-        case (int(), str() | bytes(), str() | bytes()):
+        case (int(), str() | bytes(), str() | bytes(), *_) if len(record) <= _STATE_MOST:
             return "state", _found("state", certain, record)
         case (str() | bytes(),):
             return "llm_models", _found("llm_models", certain, record)
@@ -189,9 +202,14 @@ def _row_of_index(
 
 
 def _found(table: str, certain: bool, record: Record) -> tuple[object, ...]:
+    missing = len(stored_columns()[table]) - len(record)
+    return (int(certain), int(not _fits(table, record)), *record, *(None,) * missing)
+
+
+def _fits(table: str, record: Record) -> bool:
+    """Whether this can be a row of the table, maybe from before its last columns were added."""
     kinds = stored_columns()[table].values()
-    fits = all(
+    return _fewest()[table] <= len(record) <= len(kinds) and all(
         value is None or (isinstance(value, _TYPES[kind]) and not isinstance(value, NoText))
-        for value, kind in zip(record, kinds, strict=True)
+        for value, kind in zip(record, kinds, strict=False)
     )
-    return (int(certain), int(not fits), *record)
