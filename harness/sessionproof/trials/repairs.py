@@ -62,10 +62,10 @@ def mended(trial: Trial) -> None:
     """
     with courier(trial) as lender:
         for number in count():
-            chats = _filled(trial)
-            classes = _classes(trial, chats, number)
             if number and trial.enough(monotonic_s() - trial.started_s):
                 return
+            chats = _filled(trial)
+            classes = _classes(trial, chats, number)
             tried = trial.examined["damages"]
             for damage in trial.within_time(classes):
                 if done(chats.tables.path, damage):
