@@ -32,7 +32,7 @@ NO_SCRIPT = {
 PATIENT = replace(PROFILES["smoke"], share_s=1.0, states=300)
 # A race is caught and shown by luck, however likely: one that escaped is looked for once more.
 # benchmarks/detection.py measures how likely.
-RACED, SEEDS = MANY | {"CORE-04", "DUR-01", "SCALE-03"}, 3
+RACED, SEEDS = MANY | {"CORE-04", "DUR-01", "SCALE-03", "BAK-01"}, 3
 EVERYTHING = "SESSIONPROOF_DEEP" in os.environ
 # They hang for ever: nothing is missed when a call is given up early.
 HANGS = ("OpposingLocks", "KeepsItsLockAfterAnError")

@@ -76,7 +76,7 @@ class BacksUp(Protocol):
     def backup(self, folder: str, *, keep: int | None = None) -> str:
         """Make a new backup in an existing folder and answer its path, a file or a folder there.
 
-        With ``keep``, older backups of this store's in the folder are removed beyond that number.
+        With ``keep``, older backups of the same data in the folder are removed beyond that number.
         """
         ...
 
