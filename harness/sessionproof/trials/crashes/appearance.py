@@ -59,10 +59,12 @@ class Unanswered(Exception):
         self.ended = outcome.failure is not None and outcome.failure.type in (HANG, CRASH)
 
 
-def appearance(handle: Handle, sessions: Sequence[str], claims: Claims) -> Appearance:
+def appearance(
+    handle: Handle, sessions: Sequence[str], claims: Claims, *, rows: bool
+) -> Appearance:
     """What an open store shows of these sessions, and of those that it lists.
 
-    Raises Unanswered.
+    ``rows`` says whether its tables are looked at, too. Raises Unanswered.
     """
     listed = _answer("list()", handle.invoke(List())) if "list" in handle.capabilities else ()
     names = sorted({*sessions, *(listed or ())})
@@ -78,7 +80,7 @@ def appearance(handle: Handle, sessions: Sequence[str], claims: Claims) -> Appea
     sound = None
     if "verify" in handle.capabilities:
         sound = bool(_answer("verify()", upkeep.verify(handle)).ok)
-    return Appearance(reads=reads, counted=counted, sound=sound, rows=_rows(handle))
+    return Appearance(reads=reads, counted=counted, sound=sound, rows=_rows(handle) if rows else "")
 
 
 def _answer(call: str, outcome: Outcome) -> Any:

@@ -42,7 +42,7 @@ class Interruption:
         self._operation = self._act.operation
         self._images = Images(recording.changes)
         self._places = Places(
-            spec, recording.claims, self._operation.looked_at,
+            spec, recording.claims, self._operation,
             parent=parent, deadlines=deadlines, recorder=recorder,
         )  # fmt: skip
         first = self._images.image(State("none", self._act.after + 1))
@@ -160,7 +160,7 @@ class Interruption:
 
     def _judge_again(self, image: Image) -> None:
         """It can be done again, and then it is done."""
-        method, shown = self._operation.method, self._places.again(image, self._operation)
+        method, shown = self._operation.method, self._places.again(image)
         wanted = self._old if method == "backup" else self._new
         if not _among(shown, (wanted,)):
             raise wrong(

@@ -60,13 +60,13 @@ class Places:
         self,
         spec: StoreSpec,
         claims: Claims,
-        looked_at: Sequence[str],
+        operation: Upkeep,
         *,
         parent: Path,
         deadlines: Deadlines,
         recorder: FlightRecorder | None = None,
     ) -> None:
-        self._spec, self._claims, self._looked_at = spec, claims, looked_at
+        self._spec, self._claims, self._operation = spec, claims, operation
         self._parent, self._deadlines, self._recorder = parent, deadlines, recorder
         self._lender: Handle | None = None
 
@@ -92,8 +92,9 @@ class Places:
                     found[name] = shown
         return found
 
-    def again(self, image: Image, operation: Upkeep) -> Shown:
+    def again(self, image: Image) -> Shown:
         """What is there when it is done once more; of a backup, what it restores to."""
+        operation = self._operation
         with scratch_folder(self._parent) as folder:
             image.write(folder)
             if operation.method != "backup":
@@ -124,7 +125,8 @@ class Places:
                 raise wrong(Anomaly.HANG, "open", "the store opens by itself", str(why)) from None
             return Closed(str(why))
         try:
-            return appearance(handle, self._looked_at, self._claims)
+            sessions, rows = self._operation.looked_at, self._operation.method == "repair"
+            return appearance(handle, sessions, self._claims, rows=rows)
         except Unanswered as why:
             if why.ended:
                 raise _stopped("what is there can be read", why.outcome) from None
