@@ -1,0 +1,81 @@
+"""Stores for trials of damage: correct ones that could be taken for wrong, and one that is odd."""
+
+import json
+import sqlite3
+from contextlib import closing, suppress
+
+from fixtures.benign.crash_safe_files import put_in_place
+from fixtures.benign.damage_safe import CLAIMS, CheckedDocuments, CheckedRows
+from fixtures.benign.files import JsonFiles
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.errors import Refused
+from sessionproof.contract.upkeep import Repaired, Verified
+
+
+class Mirrored(CheckedDocuments):
+    """Each document twice; one that is damaged is made anew from the other."""
+
+    def _path_beside(self, path):
+        return path.with_suffix(".mirror")
+
+    def _document(self, path):
+        try:
+            return super()._document(path)
+        except Refused:
+            put_in_place(path, self._path_beside(path).read_bytes())
+            return super()._document(path)
+
+    def _write(self, session_id, messages):
+        super()._write(session_id, messages)
+        path = self._path(session_id)
+        put_in_place(self._path_beside(path), path.read_bytes())
+
+
+class Repairs(CheckedRows):
+    """A bad row makes the session unreadable until it was put aside by a repair."""
+
+    def _value(self, line):
+        return json.loads(line.partition(b" ")[2].decode())
+
+    def verify(self, session_id=None):
+        """All rows can be read."""
+        with suppress(ValueError):
+            return super().verify(session_id)
+        return Verified(("a row cannot be read",))
+
+    @staticmethod
+    def repair(directory, *, dry_run=True):
+        """Take out what is no text."""
+        with closing(sqlite3.connect(f"{directory}/chat.db")) as db:
+            rows = db.execute("SELECT id, CAST(line AS BLOB) FROM messages").fetchall()
+            bad = [(number,) for number, line in rows if b"{" not in line and b"[" not in line]
+            db.executemany("DELETE FROM messages WHERE id = ?", bad)
+            db.commit()
+        return Repaired(changes=tuple(f"row {number}" for (number,) in bad))
+
+
+class FindsDamageEverywhere(JsonFiles):
+    """Its check complains about sound files."""
+
+    def verify(self, session_id=None):
+        """Something is always wrong."""
+        return Verified(("the moon is full",))
+
+
+class Packed(CheckedRows):
+    """No text of a message can be found in the file."""
+
+    claims = Claims(**{**vars(CLAIMS), "durability": "process"})
+
+    def append(self, session_id, messages):
+        """Each byte is another one."""
+        super().append(session_id, messages)
+        self.db.execute(
+            "UPDATE messages SET line = CAST(hex(line) AS BLOB) WHERE instr(line, X'20')"
+        )
+
+    def _value(self, line):
+        try:
+            return super()._value(bytes.fromhex(line.decode()))
+        except ValueError:
+            return None
