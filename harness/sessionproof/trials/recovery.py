@@ -46,13 +46,18 @@ _AFTER = "after-the-recovery-5d1c"
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """A damage that was done, and the files with it."""
+    """A damage that was done, and the files with it.
+
+    ``there`` are the tokens, ``names`` the ids of sessions that can be read in them.
+    ``between_lines``: a file was cut between two lines, which it does not show.
+    """
 
     damage: Damage
     done: Done
     image: Image
     there: frozenset[str]
     names: frozenset[str]
+    between_lines: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,12 +139,14 @@ def _done(known: _Known, image: Image, name: str, damage: Damage, number: int) -
         there = _there(known, image, damaged, folder / name)
         ids = {session.encode() for session in scene.ids.values()}
         names = untouched(image.files, damaged.files, ids)
+    left = damaged.files.get(name, b"")
     yield _Case(
         damage=damage,
         done=done,
         image=damaged,
         there=there,
-        names=frozenset(one.decode() for one in names),
+        names=frozenset(session.decode() for session in names),
+        between_lines=image.files[name].startswith(left) and left.endswith(b"\n"),
     )
 
 
@@ -226,7 +233,7 @@ def _recovery(known: _Known, case: _Case, told: Recovered, saved: Path) -> Recov
         deleted=known.deleted,
         keeps=frozenset(trial.claims.keeps),
         listed=frozenset(names) if listed is not None else None,
-        shows=case.damage.needs != "log",
+        shows=case.damage.needs != "log" and not case.between_lines,
         checksums=trial.claims.checksums,
     )
 

@@ -16,6 +16,8 @@ from pathlib import Path
 BLOCK = 4096
 """Bytes that a disk, and most databases, write as one."""
 
+_MARGIN = 256  # bytes around a text that may belong to its record
+
 LOGS = ("-wal", "-journal")
 
 _SHELL_S = 20.0
@@ -58,7 +60,8 @@ def _same(before: Files, after: Files, name: str, at: int, length: int) -> bool:
     """Whether the blocks are as they were; of a log, all of it."""
     if name.endswith(LOGS):
         return after.get(name) == before[name]
-    first, last = at // BLOCK * BLOCK, -(-(at + length) // BLOCK) * BLOCK
+    first = max(0, at - _MARGIN) // BLOCK * BLOCK
+    last = -(-(at + length + _MARGIN) // BLOCK) * BLOCK
     return after.get(name, b"")[first:last] == before[name][first:last]
 
 
