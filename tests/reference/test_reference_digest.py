@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sessionproof import Message, Refused
 from sessionproof.reference import ReferenceStore
 from sessionproof.reference.codec import COLUMNS, encode
-from sessionproof.reference.digest import TEXT, add_function, digest
+from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function, digest
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12)
 NUMBERS = st.none() | st.integers(0, 2**63 - 1)
@@ -154,3 +154,62 @@ def test_the_function_takes_what_sqlite_gives():
             assert connection.execute(f"SELECT same_digest(x'61', {kept})").fetchone() == (0,)
         right = crc32(b"a").to_bytes(4).hex()
         assert connection.execute(f"SELECT same_digest(x'61', x'{right}')").fetchone() == (1,)
+
+
+def sums(path: str) -> list[tuple[bytes, bytes]]:
+    """Of each session and each value of state the bytes that SQL sums, and what is kept."""
+    with closing(sqlite3.connect(path)) as connection:
+        sessions = connection.execute(f"SELECT {SESSION_TEXT}, checksum FROM sessions").fetchall()
+        state = connection.execute(f"SELECT {STATE_TEXT}, checksum FROM state AS v").fetchall()
+    return sessions + state
+
+
+def test_sessions_and_state_have_sums_after_every_way_to_write(store: ReferenceStore):
+    """Creation, the first append, updates, state: what is kept is the sum of what is there."""
+    store.create("a\ud800", owner="o\x00", title="t", llm_model="m", metadata={"x": [1]})
+    store.append("b", [Message("user", "x")])
+    store.set_state("c", "k\udfff", {"v": 1})
+    store.append_with_state("d", [Message("user", "x")], {"k": None, "l": "text"})
+    store.update("b", title="new", metadata=None)
+    store.update("a\ud800", owner=None)
+    store.set_llm_model("c", "m2")
+    store.set_state("c", "k\udfff", 7)
+    store.update("c")
+    kept = sums(store.tables().path)
+    assert len(kept) == 7
+    assert all(own == crc32(summed).to_bytes(4) for summed, own in kept)
+    assert store.verify().ok
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "sessions SET title = 'z'", "sessions SET owner = NULL", "sessions SET metadata = '{}'",
+        "sessions SET created_at_us = 9", "sessions SET idle_timeout_us = 9",
+        "sessions SET hard_deadline_us = 9", "sessions SET llm_model = 'z'",
+        "state SET value = '9'", "state SET key = 'z'",
+    ],
+)  # fmt: skip
+def test_a_stranger_who_changes_a_session_clears_its_sum(store: ReferenceStore, foreign, change):
+    """What another program wrote is unverified, and not wrong; other rows stay verified."""
+    store.create("s", owner="o", title="t")
+    store.set_state("s", "k", 1)
+    foreign.execute(f"UPDATE {change}")
+    assert sorted(own is None for _, own in sums(store.tables().path)) == [False, True]
+    assert store.verify().ok
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"title1", b"title2"), (b'"value"', b'"valuf"')])
+def test_a_session_that_changed_by_itself_is_told(tmp_path: Path, old: bytes, new: bytes):
+    """A bit of a title, or of a value of the state: verify names the session."""
+    with ReferenceStore(tmp_path, durability="process") as store:
+        store.create("s", title="title1")
+        store.set_state("s", "k", ["value"])
+        path = Path(store.tables().path)
+    held = path.read_bytes()
+    assert held.count(old) == 1
+    path.write_bytes(held.replace(old, new))
+    with ReferenceStore(tmp_path) as store:
+        (problem,) = store.verify().problems
+        assert "of 1 sessions are not as written: s: " in problem
+        assert len(store.verify("s").problems) == 1

@@ -92,7 +92,7 @@ REFUSED = {
     "no status": "UPDATE sessions SET status = NULL WHERE id = 1",
     "no count": "UPDATE sessions SET message_count = NULL WHERE id = 1",
     "counted twice": "UPDATE sessions SET message_count = message_count + 1 WHERE id = 1",
-    "orphan state": "INSERT INTO state VALUES (99, 'k', '1')",
+    "orphan state": "INSERT INTO state (sid, key, value) VALUES (99, 'k', '1')",
     "moved state": "UPDATE state SET sid = 2",
     "moved over state": "UPDATE OR REPLACE state SET sid = 2",
     "bad state": "UPDATE state SET value = '{'",

@@ -1,10 +1,14 @@
-"""Digests of messages: the CRC-32 of all kept fields, four bytes in network order.
+"""Digests of rows: the CRC-32 of all kept fields, four bytes in network order.
 
 What is summed is one text: each field that is not NULL, as its letter and its value (numbers in
 decimal, texts in UTF-8 with surrogates passed), in this order: ``r`` role, ``k`` kind, ``t``
 tokens, ``a`` time of the append, ``d`` duration, ``c`` the client's time, ``i`` the client's id,
 ``n`` name, ``l`` call id, ``j`` content as JSON, ``g`` arguments, ``m`` metadata, ``x`` content as
 text. A fault of the disk is found for certain when it flips up to 32 bits in a row.
+
+Of a session it is ``s`` its id, ``g`` the tag of its messages' ids, ``c`` created, ``i`` idle
+timeout, ``h`` hard deadline, ``o`` owner, ``t`` title, ``l`` model, ``m`` metadata; of a value of
+its state ``k`` the key and ``v`` the value.
 
 A row without a digest was written by another program, or before there were digests: it cannot be
 verified, and is not wrong.
@@ -13,7 +17,7 @@ verified, and is not wrong.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -41,6 +45,25 @@ TEXT = (
 )
 """SQL for the bytes that are summed, of ``messages AS m``. Most rows need the short way alone."""
 
+
+def _summed(table: str, named: Mapping[str, str]) -> str:
+    """SQL for the bytes of these columns by their letters."""
+    parts = [f"ifnull('{letter}' || {table}.{name}, '')" for letter, name in named.items()]
+    return f"CAST({' || '.join(parts)} AS BLOB)"
+
+
+SESSION_TEXT = _summed(
+    "sessions",
+    {
+        "s": "session_id", "g": "tag", "c": "created_at_us", "i": "idle_timeout_us",
+        "h": "hard_deadline_us", "o": "owner", "t": "title", "l": "llm_model", "m": "metadata",
+    },
+)  # fmt: skip
+"""SQL for the bytes that are summed of a session, of ``sessions``."""
+
+STATE_TEXT = _summed("v", {"k": "key", "v": "value"})
+"""The same of a value of its state, of ``state AS v``."""
+
 _NOTHING_BEFORE, _NOTHING_AFTER = (None,) * 5, (None,) * 3  # the content of a plain row
 
 
@@ -54,6 +77,27 @@ def digest(row: Row, appended_at_us: int) -> bytes:
         text = f"r{role}k{kind}{tokens}a{appended_at_us}x{content}"
     else:
         text = _in_full(row, appended_at_us)
+    return _crc(text)
+
+
+def session_digest(key: str, tag: str, created_at_us: int, facts: Mapping[str, Any]) -> bytes:
+    """The digest of a new session without limits; ``facts`` are columns that it is given."""
+    named = (("o", "owner"), ("t", "title"), ("l", "llm_model"), ("m", "metadata"))
+    known = [f"{one}{_text(facts[name])}" for one, name in named if facts.get(name) is not None]
+    return _crc(f"s{key}g{tag}c{created_at_us}{''.join(known)}")
+
+
+def state_digest(key: str, value: str) -> bytes:
+    """The digest of a value of a session's state, which is JSON text."""
+    return _crc(f"k{key}v{value}")
+
+
+def digest_of(summed: bytes) -> bytes:
+    """The digest of bytes that SQL made."""
+    return crc32(summed).to_bytes(4)
+
+
+def _crc(text: str) -> bytes:
     try:
         return crc32(text.encode()).to_bytes(4)
     except UnicodeEncodeError:

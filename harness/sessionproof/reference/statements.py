@@ -6,6 +6,7 @@ A function that raises has left nothing behind, so it may be called again.
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -16,7 +17,15 @@ from sessionproof.contract.message import Receipt
 from sessionproof.reference.arguments import short
 from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless
 from sessionproof.reference.connections import transaction
-from sessionproof.reference.digest import TEXT, digest, first_changed
+from sessionproof.reference.digest import (
+    SESSION_TEXT,
+    TEXT,
+    digest,
+    digest_of,
+    first_changed,
+    session_digest,
+    state_digest,
+)
 
 CHUNK = 50
 """Most messages in one statement; larger batches are several statements in a transaction."""
@@ -46,8 +55,9 @@ DELETE_LLM_MODEL = "DELETE FROM llm_models WHERE name = ?"
 
 _STATUS = "SELECT status FROM sessions WHERE session_id = ?"
 _SET_STATE = (
-    "INSERT INTO state (sid, key, value) SELECT id, ?, ? FROM sessions WHERE session_id = ? "
-    "ON CONFLICT (sid, key) DO UPDATE SET value = excluded.value RETURNING 1"
+    "INSERT INTO state (sid, key, value, checksum) "
+    "SELECT id, ?, ?, ? FROM sessions WHERE session_id = ? ON CONFLICT (sid, key) "
+    "DO UPDATE SET value = excluded.value, checksum = excluded.checksum RETURNING 1"
 )
 # The newest message of a session, and one named by its id: given by the client, or tag.seq.
 _NEWEST = f"(SELECT m.id {_OF_SESSION} ORDER BY m.seq DESC LIMIT 1)"
@@ -59,6 +69,7 @@ _NAMED = (
     " WHERE s.session_id = ? AND s.tag = ? AND m.seq = ? AND m.message_id IS NULL))"
 )
 _DELETE_MESSAGE = f"DELETE FROM messages WHERE id = {_NAMED} RETURNING 1"
+_SET_CHECKSUM = "UPDATE sessions SET checksum = ? WHERE id = ?"
 _STORED = (*COLUMNS, "digest")
 _FIND_MESSAGE = f"SELECT id, message_id, appended_at_us FROM messages WHERE id = {_NAMED}"
 _EDIT_MESSAGE = f"UPDATE messages SET {', '.join(f'{name} = ?' for name in _STORED)} WHERE id = ?"
@@ -133,8 +144,12 @@ def replace(db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int) 
 def update(db: sqlite3.Connection, key: str, facts: Mapping[str, Any]) -> bool:
     """Set columns of a session; whether there is one."""
     settings = ", ".join(f"{name} = ?" for name in facts) or "status = status"
-    sql = f"UPDATE sessions SET {settings} WHERE session_id = ? RETURNING 1"
-    return bool(fetch(db, sql, (*facts.values(), key)))
+    sql = f"UPDATE sessions SET {settings} WHERE session_id = ? RETURNING id, {SESSION_TEXT}"
+    with transaction(db):
+        found = fetch(db, sql, (*facts.values(), key))
+        for place, summed in found:
+            change(db, _SET_CHECKSUM, (digest_of(summed), place))
+    return bool(found)
 
 
 def pop_last(db: sqlite3.Connection, key: str, *, look: Fetch = fetch) -> list[tuple[Any, ...]]:
@@ -164,12 +179,12 @@ def edit_message(db: sqlite3.Connection, key: str, name: str, row: Row) -> bool:
 
 def set_state(db: sqlite3.Connection, key: str, pair: tuple[str, str], now_us: int) -> None:
     """Set one key of a session, which is created when it is unknown."""
-    if fetch(db, _SET_STATE, (*pair, key)):
+    if fetch(db, _SET_STATE, (*pair, state_digest(*pair), key)):
         return
     with transaction(db):
         if not fetch(db, _STATUS, (key,)):
             _make(db, key, {}, now_us)
-        fetch(db, _SET_STATE, (*pair, key))
+        fetch(db, _SET_STATE, (*pair, state_digest(*pair), key))
 
 
 def append_with_state(
@@ -186,7 +201,7 @@ def append_with_state(
             _make_ready(db, key, now_us)
             added = _insert_all(db, key, rows, now_us)
         for pair in pairs:
-            fetch(db, _SET_STATE, (*pair, key))
+            fetch(db, _SET_STATE, (*pair, state_digest(*pair), key))
     return _receipt(rows, added)
 
 
@@ -206,10 +221,12 @@ def _make_ready(db: sqlite3.Connection, key: str, now_us: int) -> None:
 
 
 def _make(db: sqlite3.Connection, key: str, facts: Mapping[str, Any], now_us: int) -> None:
-    columns = ["session_id", "created_at_us", "last_activity_us", *facts]
+    columns = ["session_id", "created_at_us", "last_activity_us", "tag", "checksum", *facts]
     marks = ", ".join("?" for _ in columns)
     sql = f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({marks})"
-    change(db, sql, (key, now_us, now_us, *facts.values()))
+    tag = secrets.token_hex(8)
+    summed = session_digest(key, tag, now_us, facts)
+    change(db, sql, (key, now_us, now_us, tag, summed, *facts.values()))
 
 
 def _insert_all(

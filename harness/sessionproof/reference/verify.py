@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sessionproof.audit.checks import shown
@@ -23,18 +22,40 @@ from sessionproof.contract.upkeep import Verified
 from sessionproof.reference import verify_session
 from sessionproof.reference.codec import from_value
 from sessionproof.reference.connections import connect
-from sessionproof.reference.digest import TEXT, add_function
+from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function
 from sessionproof.reference.failures import ERRORS, as_store_error, is_damage, one_line
 from sessionproof.reference.files import present
 from sessionproof.reference.steps import APPLICATION_ID, shipped
 
 _CACHE_KIB = 65_536
-_UNVERIFIED = (
-    "{:,} of the messages have no digest: another program or an earlier release wrote them"
-)
-_CHANGED = (
-    "SELECT s.session_id, m.seq FROM messages AS m LEFT JOIN sessions AS s ON s.id = m.sid "
-    f"WHERE m.digest IS NOT NULL AND NOT same_digest({TEXT}, CAST(m.digest AS BLOB)) ORDER BY m.id"
+_UNVERIFIED = "{:,} of the {} have no digest: another program or an earlier release wrote them"
+_OWNER = "LEFT JOIN sessions AS s ON s.id ="
+
+
+@dataclass(frozen=True)
+class _Summed:
+    """A table with digests: what is shown of a row beside its session, and where it is."""
+
+    table: str
+    column: str
+    text: str
+    shown: str
+    rows: str
+
+    @property
+    def changed(self) -> str:
+        """SQL for session and name of each row that is not what was written."""
+        kept = f"CAST({self.column} AS BLOB)"
+        return (
+            f"SELECT session_id, {self.shown} FROM {self.rows} "
+            f"WHERE {self.column} IS NOT NULL AND NOT same_digest({self.text}, {kept})"
+        )
+
+
+_SUMMED = (
+    _Summed("messages", "m.digest", TEXT, "m.seq", f"messages AS m {_OWNER} m.sid"),
+    _Summed("sessions", "sessions.checksum", SESSION_TEXT, "'facts'", "sessions"),
+    _Summed("state", "v.checksum", STATE_TEXT, "v.key", f"state AS v {_OWNER} v.sid"),
 )
 
 
@@ -107,25 +128,37 @@ def _reader(path: Path) -> sqlite3.Connection:
 
 
 def _digests(notes: list[str]) -> Further:
-    """The question whether messages are what was written; adds to ``notes`` what has no digest."""
+    """The question whether rows are what was written; adds to ``notes`` what has no digest."""
 
     def compare(connection: sqlite3.Connection) -> Iterator[Problem]:
         add_function(connection)
-        (without,) = connection.execute(
-            "SELECT COUNT(*) FROM messages WHERE digest IS NULL"
-        ).fetchone()
-        if without:
-            notes.append(_UNVERIFIED.format(without))
-        changed = [(from_value(name), seq) for name, seq in connection.execute(_CHANGED).fetchall()]
-        if changed:
-            sessions = Counter(name for name, _ in changed)
-            yield Problem(
-                kind="changed-content", table="messages", column="digest", count=len(changed),
-                what=f"{len(changed)} messages of {len(sessions)} sessions are not as written",
-                examples=tuple(f"{shown(name)}: {seq}" for name, seq in changed[:EXAMPLES_MAX]),
-            )  # fmt: skip
+        for one in _SUMMED:
+            yield from _changed(connection, one, notes)
 
     return {"digests": compare}
+
+
+def _changed(
+    connection: sqlite3.Connection, summed: _Summed, notes: list[str]
+) -> Iterator[Problem]:
+    column = summed.column.partition(".")[2]
+    columns = connection.execute(f"SELECT name FROM pragma_table_info('{summed.table}')").fetchall()
+    there = (column,) in columns  # else an earlier release made the file
+    (without,) = connection.execute(
+        f"SELECT COUNT(*) FROM {summed.table} WHERE {column if there else 'NULL'} IS NULL"
+    ).fetchone()
+    if without:
+        notes.append(_UNVERIFIED.format(without, summed.table))
+    rows = connection.execute(summed.changed).fetchall() if there else []
+    changed = [(from_value(name), row) for name, row in rows]
+    if changed:
+        sessions = len({name for name, _ in changed})
+        yield Problem(
+            kind="changed-content", table=summed.table, column=column,
+            count=len(changed),
+            what=f"{len(changed)} {summed.table} of {sessions} sessions are not as written",
+            examples=tuple(f"{shown(name)}: {shown(row)}" for name, row in changed[:EXAMPLES_MAX]),
+        )  # fmt: skip
 
 
 def _check_ours(found: Audit, file: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sessionproof.audit.sqltext import checks
 from sessionproof.contract.upkeep import Verified
 from sessionproof.reference.codec import lossless
-from sessionproof.reference.digest import TEXT, add_function
+from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function
 from sessionproof.reference.failures import ERRORS, is_damage, one_line
 
 _NUMBERS_MAX = 5
@@ -23,6 +23,14 @@ _REAL = (
 _CHANGED = (
     "SELECT m.seq FROM messages AS m WHERE m.sid = ? AND m.digest IS NOT NULL "
     f"AND NOT same_digest({TEXT}, CAST(m.digest AS BLOB)) ORDER BY m.seq"
+)
+_CHANGED_FACTS = (
+    "SELECT 1 FROM sessions WHERE id = ? AND checksum IS NOT NULL "
+    f"AND NOT same_digest({SESSION_TEXT}, CAST(checksum AS BLOB))"
+)
+_CHANGED_STATE = (
+    "SELECT COUNT(*) FROM state AS v WHERE v.sid = ? AND v.checksum IS NOT NULL "
+    f"AND NOT same_digest({STATE_TEXT}, CAST(v.checksum AS BLOB))"
 )
 # The numbers that the index has, and the row does not: such a row is served in a wrong place.
 _MISPLACED = (
@@ -65,6 +73,11 @@ def _problems(db: sqlite3.Connection, session_id: str) -> Iterator[str]:
         numbers = [str(number) for (number,) in db.execute(sql, (sid,)).fetchall()]
         if numbers:
             yield f"message {_some(numbers)} {what}"
+    if db.execute(_CHANGED_FACTS, (sid,)).fetchone():
+        yield "what is kept of the session is not what was written"
+    (values,) = db.execute(_CHANGED_STATE, (sid,)).fetchone()
+    if values:
+        yield f"{values} values of its state are not what was written"
     yield from _broken(db, sid)
 
 

@@ -39,6 +39,8 @@ def looked(trial: Trial, file: str, ask: Callable[[sqlite3.Connection], T]) -> T
 
 def _asked(file: str, ask: Callable[[sqlite3.Connection], T]) -> T:
     with unwatched(), closing(opened(file)) as connection:
+        # EXPLAIN shows BLOBs of a statement as they are
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
         return ask(connection)
 
 

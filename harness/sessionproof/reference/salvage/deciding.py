@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from sessionproof.reference.codec import from_value
-from sessionproof.reference.digest import TEXT, add_function
+from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function
 from sessionproof.reference.salvage.gathering import (
     NAMES,
     NUMBERS,
@@ -29,6 +29,8 @@ _OF_M = ", ".join(f"m.{name}" for name in stored_columns()["messages"])
 _INSERT = f"INSERT OR IGNORE INTO messages ({_MESSAGES}) SELECT {_OF_M} FROM found.messages AS m "
 _GOOD = "m.certain AND NOT m.spoilt"
 _UNLISTED = "NOT EXISTS (SELECT 1 FROM found.numbers WHERE sid = m.sid AND seq = m.seq)"
+_STATE_CHANGED = f"v.checksum IS NOT NULL AND NOT same_digest({STATE_TEXT}, v.checksum)"
+_FACTS_CHANGED = f"checksum IS NOT NULL AND NOT same_digest({SESSION_TEXT}, checksum)"
 _NOT_TAKEN = (
     "NOT EXISTS (SELECT 1 FROM messages AS t WHERE t.sid = m.sid AND t.seq = m.seq) "
     "AND NOT EXISTS (SELECT 1 FROM messages AS t WHERE t.id = m.id)"
@@ -45,10 +47,12 @@ def decide(db: sqlite3.Connection, gathered: Gathered, now_us: int) -> list[str]
         "UPDATE found.messages AS m SET spoilt = 1 "
         f"WHERE m.digest IS NOT NULL AND NOT same_digest({TEXT}, m.digest)"
     )
+    db.execute(f"UPDATE found.state AS v SET spoilt = 1 WHERE {_STATE_CHANGED}")
     lost = [
         *_take_sessions(db, gathered, now_us),
         *_take_messages(db, gathered),
         *_take_rest(db, gathered),
+        *_belied(db),
     ]
     _count_again(db)
     return lost
@@ -182,9 +186,9 @@ def _uncounted(db: sqlite3.Connection) -> Iterator[str]:
 
 def _take_rest(db: sqlite3.Connection, gathered: Gathered) -> Iterator[str]:
     """State, and the models that are known."""
-    kept = "sid, key, value FROM found.state WHERE certain AND NOT spoilt"
+    kept = "sid, key, value, checksum FROM found.state WHERE certain AND NOT spoilt"
     db.execute(
-        f"INSERT OR IGNORE INTO state (sid, key, value) SELECT {kept} "
+        f"INSERT OR IGNORE INTO state (sid, key, value, checksum) SELECT {kept} "
         "AND sid IN (SELECT id FROM sessions)"
     )
     db.execute(
@@ -197,6 +201,19 @@ def _take_rest(db: sqlite3.Connection, gathered: Gathered) -> Iterator[str]:
     yield from _pages(gathered, "llm_models", "names of models that no session names")
     if gathered.unknown:
         yield f"{_listed('page', gathered.unknown)} cannot be read, and may have held anything"
+
+
+def _belied(db: sqlite3.Connection) -> Iterator[str]:
+    """What was changed by itself: of a session it stays and is told, of its state it is left."""
+    for (name,) in db.execute(f"SELECT session_id FROM sessions WHERE {_FACTS_CHANGED}").fetchall():
+        yield f"session {_shown(name)}: what is kept of it was changed, and stays as it is"
+    db.execute(f"UPDATE sessions SET checksum = NULL WHERE {_FACTS_CHANGED}")
+    rows = db.execute(
+        "SELECT s.session_id, v.key FROM found.state AS v JOIN sessions AS s ON s.id = v.sid "
+        f"WHERE v.certain AND {_STATE_CHANGED}"
+    )
+    for name, key in rows.fetchall():
+        yield f"session {_shown(name)}: the value of {_shown(key)} was changed, and is left out"
 
 
 def _pages(gathered: Gathered, table: str, what: str) -> Iterator[str]:
