@@ -124,6 +124,13 @@ def test_calls_that_are_awaited_are_awaited_in_the_script(trial_of):
     assert not any("await store.close(" in line for line in finding.script)
 
 
+def test_a_migration_that_is_built_beside_survives_all(look_of):
+    """Each state of the strictest model is the old one or the new one."""
+    look = look_of(f"{MUTANTS}:Migrating", "migrate", "power-strict")
+    assert look.judged == 500
+    assert not look.wrong
+
+
 def test_a_migration_may_say_that_it_is_not_done(look_of):
     """A refusal to open is no harm, as long as the migration can be done again."""
     look = look_of(f"{STORES}:SaysItIsNotDone", "migrate")

@@ -5,8 +5,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from fixtures.benign.interrupted import OneDocument, legacy_messages, unique
-from fixtures.mutants.interrupted import KeptByAProcess, RemovesBeforeItRestores
+from fixtures.benign.interrupted import OneDocument, unique
+from fixtures.mutants.interrupted import (
+    KeptByAProcess,
+    MigratingByAProcess,
+    RemovesBeforeItRestores,
+    legacy_messages,
+)
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.upkeep import Migrated
@@ -31,7 +36,7 @@ class RestoresNothing(KeptByAProcess):
         return str(path) if path.exists() else super().restore(backup, directory)
 
 
-class SaysItIsNotDone(KeptByAProcess):
+class SaysItIsNotDone(MigratingByAProcess):
     """A migration that was interrupted is refused at opening, until it is done again."""
 
     def __init__(self, location):
@@ -58,7 +63,7 @@ class SaysItIsNotDone(KeptByAProcess):
         return told
 
 
-class MigratesInPlace(KeptByAProcess):
+class MigratesInPlace(MigratingByAProcess):
     """The old file may have the new one's name: it is kept under another."""
 
     def __init__(self, location):
