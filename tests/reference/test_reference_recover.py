@@ -219,6 +219,33 @@ def test_changed_content_is_not_saved(damaged, sound, saved):
     assert [one.id for one in after] == [one.id for one in before if "<s1:30>" not in one.content]
 
 
+def test_a_changed_name_is_put_right(damaged, sound, saved):
+    """A session whose name changed in its row has the one of the index, by its sum."""
+    (leaf,) = pages(damaged, "leaf of sessions")
+    at = (damaged / FILE).read_bytes().find(b"empty", (leaf - 1) * PAGE)
+    changed(damaged, lambda data: data.__setitem__(at, ord("E")))
+    assert recover(damaged, saved).lost == ()
+    assert contents(saved) == contents(sound)
+
+
+def test_what_changed_of_a_session_is_told(damaged, saved):
+    """An owner that changed by itself stays as it is, and is told; a changed value is left out."""
+    for old, new in (("ann", "anx"), ('{"deep":[null]}', '{"deep":[nuXl]}')):
+        at = (damaged / FILE).read_bytes().find(old.encode())
+        changed(
+            damaged,
+            lambda data, at=at, new=new: data.__setitem__(
+                slice(at, at + len(new.encode())), new.encode()
+            ),
+        )
+    told = recover(damaged, saved)
+    assert told.lost == (
+        "session 's3': what is kept of it was changed, and stays as it is",
+        "session 's1': the value of 'key' was changed, and is left out",
+    )
+    assert verify_file(saved).problems == ()
+
+
 def test_the_log_is_read(sound, saved, tmp_path):
     """Messages that a crash left in the log alone are saved; the log stays as it was."""
     shutil.copytree(sound, tmp_path / "crashed")

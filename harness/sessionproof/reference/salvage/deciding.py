@@ -65,6 +65,7 @@ def _take_sessions(db: sqlite3.Connection, gathered: Gathered, now_us: int) -> I
     known = f" AND {named})" if gathered.whole(NAMES) and _count(db, "found.names") else ""
     db.execute(f"{taken} WHERE s.certain AND NOT s.spoilt{known}")
     db.execute(f"{taken} WHERE NOT s.spoilt AND {named} AND n.session_id = s.session_id)")
+    _name_by_index(db)
     db.execute("CREATE TABLE found.counted AS SELECT id, message_count, next_seq FROM sessions")
     listed = "" if gathered.whole(NUMBERS) else "UNION SELECT sid FROM found.messages WHERE certain"
     missing = db.execute(
@@ -74,6 +75,20 @@ def _take_sessions(db: sqlite3.Connection, gathered: Gathered, now_us: int) -> I
     for (sid,) in missing:
         if isinstance(sid, int) and sid > 0:
             yield from _make_anew(db, sid, now_us)
+
+
+def _name_by_index(db: sqlite3.Connection) -> None:
+    """Put a name right that changed in a session's row, where the sum is that of the index's."""
+    rows = db.execute(
+        "SELECT sessions.id, sessions.session_id, n.session_id FROM sessions "
+        f"JOIN found.names AS n ON n.sid = sessions.id WHERE {_FACTS_CHANGED} "
+        "AND n.session_id IS NOT sessions.session_id"
+    ).fetchall()
+    named = "UPDATE OR IGNORE sessions SET session_id = ? WHERE id = ?"
+    for sid, own, other in rows:
+        db.execute(named, (other, sid))
+        if _is(db, f"id = ? AND {_FACTS_CHANGED}", sid):
+            db.execute(named, (own, sid))
 
 
 def _make_anew(db: sqlite3.Connection, sid: int, now_us: int) -> Iterator[str]:
@@ -254,6 +269,10 @@ def _listed(what: str, numbers: list[int]) -> str:
 def _shown(name: object) -> str:
     text = str(from_value(name))
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _is(db: sqlite3.Connection, condition: str, sid: int) -> bool:
+    return db.execute(f"SELECT 1 FROM sessions WHERE {condition}", (sid,)).fetchone() is not None
 
 
 def _count(db: sqlite3.Connection, table: str) -> int:
