@@ -67,6 +67,14 @@ def _fewest() -> dict[str, int]:
     return {table: len(columns) for table, columns in _columns_after(2).items()}
 
 
+@cache
+def _counts() -> tuple[int, ...]:
+    """How many columns records of messages and sessions may have."""
+    most = {table: len(columns) for table, columns in stored_columns().items()}
+    both = ("messages", "sessions")
+    return tuple({n for table in both for n in range(_fewest()[table], most[table] + 1)})
+
+
 def _columns_after(steps: int) -> dict[str, dict[str, str]]:
     fresh = sqlite3.connect(":memory:", isolation_level=None)
     try:
@@ -143,7 +151,7 @@ class _Reader:
             yield from _rows(page, owner, listing.cells, doubtful)
             if not listing.sound:
                 seen = {cell.begin for cell in listing.cells}
-                found = anywhere(page, self._image.chain)
+                found = anywhere(page, self._image.chain, _counts())
                 yield from _rows(page, owner, [one for one in found if one.begin not in seen], None)
         self._gathered.unknown = [n for n in self._gathered.unknown if n not in self._chained]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -168,29 +168,60 @@ def _overlapping(spans: Sequence[tuple[int, int]]) -> set[int]:
     }
 
 
-def anywhere(page: Page, follow: Follow) -> Iterator[Cell]:
-    """Whatever looks like a cell with a record, at each place of a page: also what was freed."""
+def anywhere(page: Page, follow: Follow, columns: Collection[int]) -> Iterator[Cell]:
+    """Whatever looks like a cell with a record, at each place of a page: also what was freed.
+
+    Where a listed cell's own length is damaged, a record of so many ``columns`` is looked for.
+    """
     for at in range(page.start + 8, page.valid - 4):
         cell = cell_at(page, at, follow)
         if cell is not None and cell.record is not None:
             yield cell
+    if page.kind == LEAF_TABLE:
+        for begin in page.cells():
+            _, at = varint(page.data, begin)
+            rowid, at = varint(page.data, at)
+            for record in _by_their_types(page.data[at : page.valid], columns):
+                yield Cell(rowid, 0, record, begin, at)
 
 
 def decoded(payload: bytes) -> Record | None:
-    """The values of a record; None when it is none."""
+    """The values of a record that takes all of these bytes; None when it is none."""
     head, at = varint(payload, 0)
     if not at <= head <= len(payload):
         return None
-    values: list[Column] = []
-    body = head
+    serials: list[int] = []
     while at < head:
         serial, at = varint(payload, at)
+        serials.append(serial)
+    if at != head:
+        return None
+    found = _values(payload, head, serials)
+    return None if found is None or found[1] != len(payload) else found[0]
+
+
+def _by_their_types(data: bytes, columns: Collection[int]) -> Iterator[Record]:
+    """Records of so many values at the beginning of these bytes, whatever lengths say."""
+    _, at = varint(data, 0)
+    serials: list[int] = []
+    while len(serials) < max(columns) and at < len(data):
+        serial, at = varint(data, at)
+        serials.append(serial)
+        found = _values(data, at, serials) if len(serials) in columns else None
+        if found is not None:
+            yield found[0]
+
+
+def _values(data: bytes, body: int, serials: Sequence[int]) -> tuple[Record, int] | None:
+    """The values of these types from there on, and where they end; None beyond the end."""
+    values: list[Column] = []
+    for serial in serials:
         size = _size(serial)
-        if size is None or at > head or body + size > len(payload):
+        if size is None or body + size > len(data):
             return None
-        values.append(_value(serial, payload[body : body + size]))
+        values.append(_value(serial, data[body : body + size]))
         body += size
-    return tuple(values) if body == len(payload) else None
+    return tuple(values), body
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
