@@ -13,7 +13,7 @@ import click
 def verify(path: Path, *, as_json: bool) -> None:
     """Look at everything in PATH, a directory with sessions.db or such a file, without changing it.
 
-    Structure, references, counters, numbers and values, and the digest of every message.
+    Structure, references, counters, numbers, values, and the digests of messages and sessions.
     Exit codes: 0 all is in order, 1 problems were found, 2 refused, 130 interrupted.
     """
     from sessionproof.audit.result import audit_to_json
