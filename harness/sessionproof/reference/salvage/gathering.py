@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from sessionproof.reference import steps as schema
@@ -141,25 +141,32 @@ class _Reader:
             page = self._image.page(number)
             live = number in self._pages.live
             owner = self._pages.owner.get(number)
-            if page.kind not in KINDS:
-                self._note(number, page, owner, live)
-                continue
+            known = page.kind in KINDS
+            if not known:
+                page = _as_leaf(page)
             listing = listed(page, self._follow)
-            if not listing.sound and live:
-                self._note(number, page, owner, live)
-            doubtful = listing.doubtful if live else None
+            sound = known and listing.sound
+            if not sound and live:
+                self._note(number, page, owner)
+            doubtful = listing.doubtful if live and known else None
             yield from _rows(page, owner, listing.cells, doubtful)
-            if not listing.sound:
+            if not sound:
                 seen = {cell.begin for cell in listing.cells}
                 found = anywhere(page, self._image.chain, _counts())
                 yield from _rows(page, owner, [one for one in found if one.begin not in seen], None)
         self._gathered.unknown = [n for n in self._gathered.unknown if n not in self._chained]
 
-    def _note(self, number: int, page: Page, owner: str | None, live: bool) -> None:
+    def _note(self, number: int, page: Page, owner: str | None) -> None:
         if owner is not None:
             self._gathered.hurt.setdefault(owner, []).append(number)
-        elif live and any(page.data):
+        elif any(page.data):
             self._gathered.unknown.append(number)
+
+
+def _as_leaf(page: Page) -> Page:
+    """A page whose kind is damaged as a leaf of a table, where rows are."""
+    data = page.data[: page.start] + bytes([LEAF_TABLE]) + page.data[page.start + 1 :]
+    return replace(page, data=data)
 
 
 def _rows(
