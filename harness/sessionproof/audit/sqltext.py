@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
@@ -16,6 +17,7 @@ _TOKEN = re.compile(
 )
 
 
+@lru_cache(maxsize=512)  # the same schemas are compared again and again
 def tokens(sql: str) -> tuple[str, ...]:
     """What the statement says: without comments, blanks, quotes around names, and case."""
     found = []
