@@ -61,8 +61,8 @@ class Tried:
 def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--files", type=int, default=10, help="damaged files per class")
-    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--files", type=int, default=12, help="damaged files per class")
+    options.add_argument("--seed", type=int, default=20)
     options.add_argument("--only", default="", help="classes whose name has this in it")
     options.add_argument("--verbose", action="store_true", help="a line for each file")
     given = options.parse_args()
