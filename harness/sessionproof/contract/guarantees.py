@@ -639,6 +639,7 @@ _ROWS = (
         "somebody asks, the last good backup has been replaced.",
         unit="damages",
         least=20,
+        weight=3.0,
     ),
     Guarantee(
         id="COR-02",
