@@ -156,7 +156,7 @@ def test_numbered_lines_are_saved(trial_of):
 @pytest.mark.parametrize(
     ("store", "anomaly"),
     [
-        (mutants.BeginsAnew, Anomaly.UNSAVED),
+        (mutants.SavesNothing, Anomaly.UNSAVED),
         (mutants.FillsIn, Anomaly.PHANTOM),
         (mutants.MendsInPlace, Anomaly.OVERWRITTEN),
         (mutants.KeepsSilent, Anomaly.UNNOTICED),
