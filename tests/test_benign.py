@@ -7,7 +7,15 @@ from zlib import crc32
 import pytest
 
 from fixtures.benign.related import Related
-from fixtures.registry import MANY, OF_CRASHES, OF_DAMAGE, benign_stores, judged, timed_guarantees
+from fixtures.registry import (
+    MANY,
+    OF_CRASHES,
+    OF_DAMAGE,
+    OF_FILES,
+    benign_stores,
+    judged,
+    timed_guarantees,
+)
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.verdicts import Verdict
@@ -30,6 +38,11 @@ FOR_MANY = (
 CRASHED = ("fixtures.benign.crash_safe:", "fixtures.benign.crash_safe_files:")
 # Damaged files: most libraries look at none of it, and are right in all else.
 DAMAGED = "fixtures.benign.damage_safe"
+# Backups and the like: each change tries them on the stores that have them in their own way.
+UPKEPT = (
+    DAMAGED,
+    *(f"fixtures.benign.{name}:" for name in ("backups", "migrations", "recovery", "repairs")),
+)
 # Correct in all but this: each append counts the session anew, so that fractions do not drift.
 COUNTS_ANEW = (Related,)
 LONG = frozenset(name for name in GUARANTEES if name.startswith(("SCALE", "PERF-01")))
@@ -41,9 +54,9 @@ def is_often(store, guarantee):
         return store in FOR_MANY
     if guarantee in OF_CRASHES:
         return store in OFTEN or store.startswith(CRASHED)
-    if store in OFTEN or (store.startswith(DAMAGED) and guarantee not in LONG):
+    if store in OFTEN or (store.startswith(UPKEPT) and guarantee in OF_FILES):
         return True
-    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 4 == 0
+    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 6 == 0
 
 
 PAIRS = [

@@ -196,9 +196,8 @@ def plain_pytest(folder, *arguments):
     return ended.returncode, ended.stdout + ended.stderr, result
 
 
-@pytest.mark.parametrize(
-    "store", ["Exits", pytest.param("RaisesSystemExit", marks=pytest.mark.night)]
-)
+@pytest.mark.night
+@pytest.mark.parametrize("store", ["Exits", "RaisesSystemExit"])
 def test_a_plain_pytest_takes_a_baseline(store, tmp_path):
     """A known break is an expected failure there, also one that ended the worker."""
     (tmp_path / "known.toml").write_text(f'[broken]\nCORE-14 = "{REASON}"\n')

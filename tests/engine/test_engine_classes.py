@@ -92,7 +92,9 @@ def test_it_has_a_test_for_each_of_the_suites():
         assert test.__doc__
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2"), ("-p", "no:xdist")])
+@pytest.mark.parametrize(
+    "workers", [pytest.param((), marks=pytest.mark.night), ("-n", "2"), ("-p", "no:xdist")]
+)
 def test_a_store_is_judged_in_any_pytest(workers, project):
     """With workers or without: tests pass, not claimed is a skip, one report is written once."""
     text = IMPORTS + a_class("store = make_store") + "\ndef test_mine():\n    pass\n"
@@ -198,6 +200,7 @@ def test_tests_of_the_suite_cannot_be_replaced(project):
     assert "list what is known to be broken in a baseline instead" in printed
 
 
+@pytest.mark.night
 def test_the_users_settings_cannot_bend_the_gate(project):
     """Whatever names, markers, warnings and fixtures are set, the verdict is the same."""
     (project / "pytest.ini").write_text(
@@ -224,6 +227,7 @@ def test_collecting_judges_nothing(project):
     assert results == {}
 
 
+@pytest.mark.night
 def test_an_interruption_leaves_a_report(project):
     """Ctrl-C while a class is judged ends pytest with its code, and leaves a partial report."""
     (project / "tests" / "test_mystore.py").write_text(

@@ -117,12 +117,16 @@ def test_each_class_changes_the_file_that_it_names(made, tmp_path):
         assert done.use
 
 
+def _length(path):
+    return len(path.name)
+
+
 def test_logs_are_damaged_where_there_are_logs(tmp_path):
     """Classes of pages and of logs are not done to files without them."""
     names = {
         made: {damage.name for damage in fitting(EVERY, file)}
         for made, make in MADE.items()
-        for file in [next((make(tmp_path / made)).glob("chat.*[bnl]"))]
+        for file in [min((make(tmp_path / made)).glob("chat.*"), key=_length)]
     }
     assert "log cut" in names["live"]
     assert "log cut" not in names["database"]

@@ -145,6 +145,7 @@ def test_a_good_store_is_green(folder):
     assert outputs["verdict"] in summary
 
 
+@pytest.mark.night
 def test_a_bad_store_is_red_and_a_baseline_makes_it_green(folder):
     """The ids that are broken come out; listed with reasons they do not fail the job."""
     where = {"working-directory": ".", "report": "out/report"}

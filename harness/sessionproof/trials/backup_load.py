@@ -39,7 +39,8 @@ from sessionproof.workload.seats import raw
 _MIX = "writes"
 _WARM = 6  # calls of a client before backups begin
 _CALLS = 2_000  # and at most while they are made
-_BACKUPS = 3  # in a round
+_BACKUPS = 3  # that are judged in a round
+_PAUSES = 8  # between backups, of the time that clients have
 _EXCUSED = frozenset({Anomaly.NON_MONOTONIC})
 """A message that nobody had been told of may be in a backup, and not yet in the next."""
 
@@ -83,14 +84,14 @@ class Load:
         asked = on_its_loop(handle, operation_s) if one.kind == "tasks" else handle
         ended = Event()
         with ThreadPoolExecutor(1) as aside:
-            taking = aside.submit(_take, asked, folder, ended)
+            taking = aside.submit(_take, asked, folder, ended, budget_s / _PAUSES)
             try:
                 self.written.append(self._work(one, _CALLS, budget_s=budget_s))
             finally:
                 ended.set()
                 while one.kind == "tasks" and not taking.done() and not handle.dropped:
                     handle.lend("a backup", lambda _, wait: wait(asyncio.sleep(0.005)))
-            self.taken = taking.result()
+            self.taken = self._chosen(taking.result())
 
     def _work(self, one: Crew, calls: int, *, budget_s: float) -> Written:
         trial, self.played = self.trial, self.played + 1
@@ -114,6 +115,13 @@ class Load:
         came_to_an_end(worked, one)
         return Written(worked.history, [*one.ids])
 
+    def _chosen(self, taken: list[Taken]) -> list[Taken]:
+        """What is judged of them: those made beside writes first, and no more than a few."""
+        good = [one for one in taken if one.outcome.type == "ok"]
+        refused = [one for one in taken if one.outcome.type != "ok"]
+        met = [one for one in good if self.beside(one)]
+        return [*refused[:1], *(met or good)[-_BACKUPS:]]
+
     def beside(self, taken: Taken) -> bool:
         """Whether clients were at work while this backup was made."""
         rows = self.written[-1].history.rows
@@ -122,13 +130,17 @@ class Load:
         return bool(begun and (appends["ret"] > taken.began_ns).any())
 
 
-def _take(handle: Handle, folder: Path, ended: Event) -> list[Taken]:
-    """Backups one after the other, until the clients have ended."""
+def _take(handle: Handle, folder: Path, ended: Event, pause_s: float) -> list[Taken]:
+    """Backups one after the other, until the clients have ended.
+
+    Clients take a while to begin, which a fast store would spend on backups that nobody disturbs.
+    """
     taken: list[Taken] = []
-    while len(taken) < _BACKUPS and not (ended.is_set() and taken) and not handle.dropped:
+    while not (ended.is_set() and taken) and not handle.dropped:
         began = monotonic_ns()
         outcome = upkeep.backup(handle, folder)
         taken.append(Taken(outcome, began, monotonic_ns()))
+        ended.wait(pause_s)
     return taken
 
 
