@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -43,6 +44,7 @@ NOTHING_MORE: Further = MappingProxyType({})
 
 _OF_THE_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 _LOOK_S = 0.1
+_COUNTED = "counters and numbers"
 _TICK_OPERATIONS = 500_000  # of SQLite's machine, a few milliseconds
 _SETTINGS = (
     "application_id", "user_version", "journal_mode", "encoding", "page_size", "page_count",
@@ -145,7 +147,9 @@ class _Examination:
         }
         if not self._reading.writable:  # else integrity_check heeds them
             general["constraints"] = lambda other: constraint_problems(other, tables)
-        aside = general if self._further else dict[str, Question]()
+        counted: Further = {} if known is None else {_COUNTED: partial(_counted, tables, known)}
+        # What else is asked takes long: the other thread shares the work.
+        aside: Further = {**general, **counted} if self._further else {}
         with self._integrity(aside) as sound:
             for step, check in general.items():
                 if step not in aside:
@@ -154,9 +158,9 @@ class _Examination:
             if known is None:
                 return
             self._ask("schema", lambda: _schema(tables, known, settings))
-            self._ask("counters and numbers", lambda: session_problems(db, tables, known))
-            for step, check in self._further.items():
-                self._ask(step, lambda check=check: check(db))  # type: ignore[misc]
+            for step, check in {**counted, **self._further}.items():
+                if step not in aside:
+                    self._ask(step, lambda check=check: check(db))  # type: ignore[misc]
             trusted = sound()
             held = self._held(known) if trusted and known.strict else frozenset[str]()
             self._ask("values", lambda: row_problems(db, tables, known, held=held))
@@ -240,6 +244,10 @@ class _Examination:
             self._stopped = error
             return 1
         return 0
+
+
+def _counted(tables: Catalog, known: Known, connection: sqlite3.Connection) -> Iterable[Problem]:
+    return session_problems(connection, tables, known)
 
 
 def _interrupted(error: Exception) -> bool:
