@@ -27,7 +27,7 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.store import SqliteTables
 from sessionproof.contract.upkeep import Verified
-from sessionproof.reference import opening, statements, steps, upkeep, verify
+from sessionproof.reference import opening, statements, steps, upkeep
 from sessionproof.reference.arguments import (
     SAME,
     Same,
@@ -331,6 +331,8 @@ class ReferenceStore:
         key = None if session_id is None else checked_text(session_id, "session_id")
         if self.ended:
             raise Refused(self.ended)
+        from sessionproof.reference import verify  # late: opening a store does not wait for it
+
         return verify.verified(self._path, key)
 
     def backup(self, folder: os.PathLike[str] | str, *, keep: int | None = None) -> str:
@@ -338,7 +340,7 @@ class ReferenceStore:
 
         With ``keep``, older backups of this store there are removed beyond that number.
         """
-        from sessionproof.reference import backup  # late: opening a store does not wait for it
+        from sessionproof.reference import backup  # late, as above
 
         made = self._read(lambda db: backup.back_up_open(db, self._path, Path(folder), keep=keep))
         return os.fspath(made)
