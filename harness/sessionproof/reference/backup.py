@@ -25,7 +25,8 @@ from sessionproof.reference.copying import (
     told,
     unfinished,
 )
-from sessionproof.reference.files import BACKUP, copies, copy_name, present, sync
+from sessionproof.reference.files import BACKUP, copies, copy_name, present
+from sessionproof.reference.opening import sync
 
 _OnState: TypeAlias = Callable[[Callable[[sqlite3.Connection], Rows]], Rows]
 """Calls a function with a connection on one committed state, and answers what it answers."""
@@ -120,10 +121,11 @@ def _refuse_problems(problems: tuple[str, ...], what: str, *, as_it_is: bool) ->
 
 def _without_older(source: Path, newest: Path, keep: int, progress: Progress) -> Iterator[Path]:
     """Remove the backups beyond ``keep``; those that are damaged count for nothing."""
+    older = [one for one in reversed(copies(source, newest.parent, BACKUP)) if one != newest]
+    if len(older) < keep:
+        return  # all of them stay, whatever is in them
     good = 1
-    for one in reversed(copies(source, newest.parent, BACKUP)):
-        if one == newest:
-            continue
+    for one in older:
         if good >= keep:
             with suppress(OSError):  # another backup removes it, too, or nobody may
                 one.unlink()

@@ -13,8 +13,8 @@ from sessionproof.audit.file import Unreadable, on_committed_state
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.connections import WAIT_S, patiently
-from sessionproof.reference.files import copy_name, new_file, open_here, series_of, sync, with_logs
-from sessionproof.reference.opening import uri
+from sessionproof.reference.files import copy_name, open_here, series_of, with_logs
+from sessionproof.reference.opening import new_file, sync, uri
 from sessionproof.reference.steps import APPLICATION_ID
 from sessionproof.reference.verify import verify_file
 

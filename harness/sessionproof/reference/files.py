@@ -26,9 +26,6 @@ from sessionproof.reference.opening import FILE, uri
 if sys.platform == "linux":
     import fcntl
 
-PRIVATE = 0o600
-"""The mode of every file that holds what people said."""
-
 BACKUP = "backup"
 """The last part of a backup's name."""
 
@@ -123,23 +120,6 @@ def _time_us(name: str) -> int:
         raise ValueError(f"{name!r} is no name of a copy")
     made = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
     return (made - _EPOCH) // timedelta(microseconds=1)
-
-
-def new_file(path: Path) -> None:
-    """Make an empty, private file; raises ``FileExistsError`` when there is one."""
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
-
-
-def sync(path: Path) -> None:
-    """See that a file, or the names in a folder, survive a power loss.
-
-    Only for files that this process has not open in another way.
-    """
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def with_logs(file: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from sessionproof.contract.upkeep import Repaired
 from sessionproof.reference import files
 from sessionproof.reference.copying import kept_copy, on_state
 from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.opening import new_file, sync
 
 SET_ASIDE = "set-aside.jsonl"
 """The last part of the name of a file with rows that were taken out of a database."""
@@ -79,7 +80,7 @@ def _worked(
     """The work within a transaction that is left open; what it set aside is on the disk."""
     connection.execute("BEGIN IMMEDIATE")
     aside = file.with_name(files.copy_name(file, SET_ASIDE))
-    files.new_file(aside)
+    new_file(aside)
     try:
         with aside.open("w", encoding="ascii") as out:
             changes = work(connection, lambda row: _write(out, row))
@@ -88,7 +89,7 @@ def _worked(
         if not aside.stat().st_size:
             aside.unlink()
             return None, changes
-        files.sync(aside.parent)
+        sync(aside.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
         with suppress(sqlite3.Error):  # the first error says more

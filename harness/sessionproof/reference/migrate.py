@@ -30,7 +30,7 @@ from sessionproof.contract.upkeep import Migrated
 from sessionproof.reference import steps as schema
 from sessionproof.reference.copying import on_state
 from sessionproof.reference.failures import as_store_error
-from sessionproof.reference.files import copy_name, held_alone, new_file, open_alone, sync
+from sessionproof.reference.files import copy_name, held_alone, open_alone
 from sessionproof.reference.legacy import kept as keeping
 from sessionproof.reference.legacy.aside import Aside
 from sessionproof.reference.legacy.kept import Kept
@@ -38,7 +38,7 @@ from sessionproof.reference.legacy.layouts import LAYOUTS
 from sessionproof.reference.legacy.reading import Old
 from sessionproof.reference.legacy.takeover import take_over
 from sessionproof.reference.legacy.values import Manner
-from sessionproof.reference.opening import FILE, uri
+from sessionproof.reference.opening import FILE, new_file, sync, uri
 from sessionproof.reference.verify import verify_file
 
 Told: TypeAlias = Callable[[str], None]

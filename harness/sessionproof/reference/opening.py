@@ -15,6 +15,8 @@ from sessionproof.reference.failures import ERRORS, as_store_error, primary_code
 
 FILE = "sessions.db"
 OLDEST_SQLITE = (3, 37, 0)
+PRIVATE = 0o600
+"""The mode of every file that holds what people said."""
 
 
 def prepare(
@@ -72,7 +74,7 @@ def _create_when_absent(path: Path, steps: schema.Steps) -> None:
         )
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
     try:
-        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        new_file(fresh)
         with closing(sqlite3.connect(uri(fresh, "mode=rw"), uri=True, isolation_level=None)) as new:
             new.execute("PRAGMA synchronous = OFF")  # synced below, before anyone can see it
             new.execute("PRAGMA journal_mode = MEMORY")
@@ -80,14 +82,14 @@ def _create_when_absent(path: Path, steps: schema.Steps) -> None:
             new.execute("PRAGMA auto_vacuum = INCREMENTAL")
             schema.upgrade(new, steps)
             new.execute("PRAGMA journal_mode = WAL")
-        _sync(fresh)
+        sync(fresh)
         try:
             os.link(fresh, path)
         except FileExistsError:
             return  # another process or thread was faster, and its file is whole
     finally:
         fresh.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _recognised(path: Path, known: int) -> int:
@@ -125,7 +127,16 @@ def _upgrade(path: Path, steps: schema.Steps) -> None:
         schema.upgrade(old, steps)
 
 
-def _sync(path: Path) -> None:
+def new_file(path: Path) -> None:
+    """Make an empty, private file; raises ``FileExistsError`` when there is one."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE))
+
+
+def sync(path: Path) -> None:
+    """See that a file, or the names in a folder, survive a power loss.
+
+    Only for files that this process has not open in another way.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -18,15 +18,8 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.upkeep import Recovered
 from sessionproof.reference import steps as schema
 from sessionproof.reference.failures import as_store_error
-from sessionproof.reference.files import (
-    copy_name,
-    held_alone,
-    new_file,
-    present,
-    sync,
-    with_logs,
-)
-from sessionproof.reference.opening import FILE, uri
+from sessionproof.reference.files import copy_name, held_alone, present, with_logs
+from sessionproof.reference.opening import FILE, new_file, sync, uri
 from sessionproof.reference.salvage.choosing import gather_chosen
 from sessionproof.reference.salvage.deciding import decide
 from sessionproof.reference.salvage.image import opened

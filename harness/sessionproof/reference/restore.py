@@ -40,10 +40,9 @@ from sessionproof.reference.files import (
     open_alone,
     present,
     purpose_of,
-    sync,
     with_logs,
 )
-from sessionproof.reference.opening import FILE
+from sessionproof.reference.opening import FILE, sync
 
 BEFORE = "before-restore"
 """The last part of the name of what was there before."""

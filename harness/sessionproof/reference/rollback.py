@@ -13,11 +13,11 @@ from pathlib import Path
 
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.failures import as_store_error
-from sessionproof.reference.files import copy_name, held_alone, open_alone, sync, with_logs
+from sessionproof.reference.files import copy_name, held_alone, open_alone, with_logs
 from sessionproof.reference.legacy import kept as keeping
 from sessionproof.reference.legacy.kept import Kept
 from sessionproof.reference.migrate import version_at
-from sessionproof.reference.opening import FILE
+from sessionproof.reference.opening import FILE, sync
 from sessionproof.reference.steps import APPLICATION_ID
 
 SAFETY = "before-rollback"

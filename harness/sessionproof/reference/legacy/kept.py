@@ -18,7 +18,7 @@ from typing import Any
 
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.upkeep import Migrated
-from sessionproof.reference.files import PRIVATE, sync
+from sessionproof.reference.opening import PRIVATE, sync
 
 FOLDER = "migrated"
 ASIDE = "aside.jsonl"
