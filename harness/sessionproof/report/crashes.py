@@ -12,7 +12,7 @@ from markupsafe import Markup
 from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.measurements import CrashCell, Crashes
 from sessionproof.report.plain import cut, shown
-from sessionproof.report.result import RunResult
+from sessionproof.report.result import RunResult, measured_once
 from sessionproof.svg.crash_map import Column, Row, crash_map, sample
 from sessionproof.svg.scales import rounds
 
@@ -71,21 +71,10 @@ class Drawn:
 
 def crash_rows(result: RunResult) -> tuple[Found, ...]:
     """All crashes of a run, each once though several guarantees may have the same."""
-    known: list[tuple[Crashes, list[str]]] = []
-    for row in result.guarantees:
-        for one in row.measured:
-            if not isinstance(one, Crashes):
-                continue
-            names = next((names for other, names in known if other == one), None)
-            if names is None:
-                known.append((one, [row.id]))
-            elif row.id not in names:
-                names.append(row.id)
+    known = measured_once(result, Crashes)
     clients = list(dict.fromkeys(one.clients for one, _ in known))
     known.sort(key=lambda pair: clients.index(pair[0].clients))
-    return tuple(
-        Found(tuple(names), one, wrong(one), kinds(one), _first(one)) for one, names in known
-    )
+    return tuple(Found(names, one, wrong(one), kinds(one), _first(one)) for one, names in known)
 
 
 def crash_lines(rows: Iterable[Found]) -> list[str]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sessionproof.contract.measurements import DamageClass, DamagedPage, Damages
 from sessionproof.report.plain import cut, shown
-from sessionproof.report.result import RunResult
+from sessionproof.report.result import RunResult, measured_once
 from sessionproof.svg.page_map import ACROSS, Cell, page_map, rows_of, sample
 
 FILES_MAX = 6  # that are drawn
@@ -63,17 +63,7 @@ class Drawn:
 
 def damage_rows(result: RunResult) -> tuple[Found, ...]:
     """All damages of a run, each once though several guarantees may have the same."""
-    known: list[tuple[Damages, list[str]]] = []
-    for row in result.guarantees:
-        for one in row.measured:
-            if not isinstance(one, Damages):
-                continue
-            names = next((names for other, names in known if other == one), None)
-            if names is None:
-                known.append((one, [row.id]))
-            elif row.id not in names:
-                names.append(row.id)
-    return tuple(Found(tuple(names), one) for one, names in known)
+    return tuple(Found(names, one) for one, names in measured_once(result, Damages))
 
 
 def damage_lines(rows: Iterable[Found]) -> list[str]:

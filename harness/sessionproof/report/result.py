@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sessionproof.contract.guarantees import GUARANTEES, Guarantee
 from sessionproof.contract.measurements import Measured
 from sessionproof.contract.verdicts import Finding, Record, Verdict
+
+M = TypeVar("M", bound=Measured)
 
 SCHEMA_VERSION = 1
 
@@ -195,6 +197,21 @@ def counts(result: RunResult) -> dict[Verdict, int]:
     return {
         verdict: sum(one.verdict is verdict for one in result.guarantees) for verdict in Verdict
     }
+
+
+def measured_once(result: RunResult, kind: type[M]) -> list[tuple[M, tuple[str, ...]]]:
+    """What was measured of a kind, with its guarantees: each once, though several may have it."""
+    known: list[tuple[M, list[str]]] = []
+    for row in result.guarantees:
+        for one in row.measured:
+            if not isinstance(one, kind):
+                continue
+            names = next((names for other, names in known if other == one), None)
+            if names is None:
+                known.append((one, [row.id]))
+            elif row.id not in names:
+                names.append(row.id)
+    return [(one, tuple(names)) for one, names in known]
 
 
 def _sentence(result: RunResult, code: int) -> str:
