@@ -212,12 +212,7 @@ def _plain(draft: _Draft, sessions: _Sessions, *, damaged: bool) -> _Rows:
             "INSERT INTO sessions (session_id, message_count, total_tokens) VALUES (?, ?, ?)",
             (name, counted, tokens),
         )
-    numbers = count(1)
-    for name, messages in sessions.items():
-        for one in messages:
-            yield message, (f"m{next(numbers)}", name, *_kept(draft, one))
-    for one in _strays(draft) if damaged else ():
-        yield message, (f"m{next(numbers)}", "gone", *_kept(draft, one))
+    yield from _messages(message, draft, sessions, damaged=damaged)
 
 
 def _portal(draft: _Draft, sessions: _Sessions, *, damaged: bool) -> _Rows:
@@ -234,12 +229,16 @@ def _portal(draft: _Draft, sessions: _Sessions, *, damaged: bool) -> _Rows:
             "'2026-01-01 00:00:00')",
             (name, counted),
         )
+    yield from _messages(message, draft, sessions, damaged=damaged)
+
+
+def _messages(statement: str, draft: _Draft, sessions: _Sessions, *, damaged: bool) -> _Rows:
     numbers = count(1)
     for name, messages in sessions.items():
         for one in messages:
-            yield message, (f"m{next(numbers)}", name, *_kept(draft, one))
+            yield statement, (f"m{next(numbers)}", name, *_kept(draft, one))
     for one in _strays(draft) if damaged else ():
-        yield message, (f"m{next(numbers)}", "gone", *_kept(draft, one))
+        yield statement, (f"m{next(numbers)}", "gone", *_kept(draft, one))
 
 
 def _manager(draft: _Draft, sessions: _Sessions, *, damaged: bool) -> _Rows:
