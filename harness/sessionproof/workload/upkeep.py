@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.operations import Outcome
-from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
+from sessionproof.contract.upkeep import Repaired
 from sessionproof.host.client import MalformedAnswer
+from sessionproof.host.values import ANSWERS
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.shapes import kind
 
@@ -23,9 +24,7 @@ Call = Callable[..., Any]
 
 def verify(handle: Handle, session_id: str | None = None) -> Outcome:
     """``Verified`` for all data, or for one session."""
-    return handle.perform(
-        "verify", lambda call: _record(Verified, "verify", call("verify", session_id))
-    )
+    return handle.perform("verify", lambda call: _record("verify", call("verify", session_id)))
 
 
 def backup(handle: Handle, folder: Path, *, keep: int | None = None) -> Outcome:
@@ -54,20 +53,21 @@ def recover(handle: Handle, damaged: Path, directory: Path) -> Outcome:
     """``Recovered``."""
     return handle.perform(
         "recover",
-        lambda call: _record(
-            Recovered, "recover", call("recover", os.fspath(damaged), os.fspath(directory))
-        ),
+        lambda call: _record("recover", call("recover", os.fspath(damaged), os.fspath(directory))),
     )
 
 
 def repair(handle: Handle, directory: Path, *, dry_run: bool) -> Outcome:
     """``Repaired``."""
-    return handle.perform(
-        "repair",
-        lambda call: _record(
-            Repaired, "repair", call("repair", os.fspath(directory), dry_run=dry_run)
-        ),
-    )
+
+    def ask(call: Call) -> Repaired:
+        done = call("repair", os.fspath(directory), dry_run=dry_run)
+        if isinstance(done, Repaired) and isinstance(done.backup, os.PathLike):
+            done = replace(done, backup=os.fspath(done.backup))  # as other paths are taken
+        made: Repaired = _record("repair", done)
+        return made
+
+    return handle.perform("repair", ask)
 
 
 def migrate(handle: Handle, file: Path, directory: Path, *, dry_run: bool = False) -> Outcome:
@@ -75,7 +75,6 @@ def migrate(handle: Handle, file: Path, directory: Path, *, dry_run: bool = Fals
     return handle.perform(
         "migrate",
         lambda call: _record(
-            Migrated,
             "migrate",
             call("migrate", os.fspath(file), os.fspath(directory), dry_run=dry_run),
         ),
@@ -97,34 +96,12 @@ def _path(method: str, value: object) -> Path:
     return Path(os.fspath(value))
 
 
-def _record(record: type, method: str, value: object) -> Any:
-    """A plain copy of a record, checked field by field."""
-    if not isinstance(value, record):
+def _record(method: str, value: object) -> Any:
+    """A plain copy of a record, checked field by field as the answer of another process is."""
+    answer = ANSWERS[method]
+    try:
+        return answer.from_json(answer.to_json(value))
+    except ValueError as error:
         raise MalformedAnswer(
-            f"{method} answered {kind(value)}, expected sessionproof.{record.__name__}"
-        )
-    return record(
-        **{
-            item.name: _field(method, item.name, getattr(value, item.name))
-            for item in fields(record)
-        }
-    )
-
-
-_SENTENCES = ("problems", "lost", "changes", "notes")
-
-
-def _field(method: str, name: str, value: object) -> Any:
-    if name in _SENTENCES:
-        if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-            return tuple(str.__str__(one) for one in value)
-        raise MalformedAnswer(f"{method}: {name} is {kind(value)}, expected a tuple of texts")
-    if name == "backup":
-        return None if value is None else os.fspath(_path(method, value))
-    if name == "changed":
-        if isinstance(value, bool):
-            return value
-        raise MalformedAnswer(f"{method}: {name} is {kind(value)}, expected True or False")
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise MalformedAnswer(f"{method}: {name} is {kind(value)}, expected a whole number")
-    return int.__add__(value, 0)
+            f"{method} answered what the contract does not allow: {error}"
+        ) from None
