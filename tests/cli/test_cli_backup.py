@@ -17,22 +17,6 @@ from sessionproof.reference import ReferenceStore
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Run a command: exit code, stdout, stderr."""
-
-    def command(*words):
-        ended = subprocess.run(
-            [sys.executable, "-m", "sessionproof", *map(str, words)],
-            check=False, capture_output=True, encoding="utf-8", timeout=60, cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "100"},
-        )  # fmt: skip
-        assert "Traceback" not in ended.stderr
-        return ended.returncode, ended.stdout, ended.stderr
-
-    return command
-
-
-@pytest.fixture
 def chats(tmp_path) -> Path:
     """A directory with a store of two sessions, beside an empty folder for backups."""
     for name in ("chats", "backups"):
