@@ -19,8 +19,12 @@ from sessionproof.contract.errors import (
     Refused,
     TooLarge,
 )
+from sessionproof.contract.health import Health, HealthCheck
+from sessionproof.contract.lifetime import Swept
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
+from sessionproof.contract.searching import Hit
+from sessionproof.contract.snapshots import SnapshotInfo
 from sessionproof.contract.store import SessionStore, SqliteTables
 from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 
@@ -30,10 +34,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 __all__ = [
-    "Claims", "Conflict", "Expired", "Indefinite", "Json", "Limits", "Location", "Message",
-    "Migrated", "NotFound", "NotRepresentable", "Page", "Receipt", "Recovered", "Refused",
-    "Repaired", "SessionInfo", "SessionStore", "SqliteTables", "TooLarge", "Verified",
-    "__version__",
+    "Claims", "Conflict", "Expired", "Health", "HealthCheck", "Hit", "Indefinite", "Json",
+    "Limits", "Location", "Message", "Migrated", "NotFound", "NotRepresentable", "Page",
+    "Receipt", "Recovered", "Refused", "Repaired", "SessionInfo", "SessionStore", "SnapshotInfo",
+    "SqliteTables", "Swept", "TooLarge", "Verified", "__version__",
 ]  # fmt: skip
 
 

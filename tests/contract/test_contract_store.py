@@ -40,7 +40,11 @@ def test_the_core_alone_is_a_store():
 def test_capabilities_are_the_methods(tmp_path):
     """Whatever optional method a store has is found; what is no method is not."""
     of_files = {"tables", "verify", "backup", "restore", "recover", "repair", "migrate", "rollback"}
-    assert capabilities_of(MemoryStore(tmp_path)) == set(CAPABILITIES) - of_files
+    of_time = {"set_limits", "touch", "set_status", "sweep", "set_clock", "maintain", "health"}
+    of_more = {"snapshot", "restore_snapshot", "snapshots", "search"}
+    assert capabilities_of(MemoryStore(tmp_path)) == (
+        set(CAPABILITIES) - of_files - of_time - of_more
+    )
     assert capabilities_of(with_method("list", ["not", "callable"])) == frozenset()
     assert shape_problems(with_method("list", ["not", "callable"])) == []
 

@@ -8,6 +8,9 @@ from sessionproof import (
     Claims,
     Conflict,
     Expired,
+    Health,
+    HealthCheck,
+    Hit,
     Indefinite,
     Message,
     Migrated,
@@ -19,7 +22,9 @@ from sessionproof import (
     Refused,
     Repaired,
     SessionInfo,
+    SnapshotInfo,
     SqliteTables,
+    Swept,
     TooLarge,
     Verified,
 )
@@ -131,6 +136,40 @@ class Plain:
 
     def rollback(self, directory):
         pass
+
+    def set_limits(self, sid, *, idle_us=None, hard_us=None):
+        self.state["limits", sid] = (idle_us, hard_us)
+
+    def touch(self, sid):
+        pass
+
+    def set_status(self, sid, status):
+        self.state["status", sid] = status
+
+    def sweep(self):
+        return Swept(warned=("\ud83d",), expired=("s", "t"))
+
+    def set_clock(self, now_us):
+        self.state["clock"] = now_us
+
+    def snapshot(self, sid, *, reason=None):
+        return f"{sid}:{reason}"
+
+    def restore_snapshot(self, snapshot_id, *, session_id=None):
+        return session_id or snapshot_id
+
+    def snapshots(self, sid=None):
+        return (SnapshotInfo(snapshot_id="1", session_id=sid or "\ud83d", message_count=2),)
+
+    def search(self, query, *, limit=100):
+        found = Message("user", f"{query} {limit}")
+        return [Hit("s", found), Hit("\ud83d", found, snippet=query)]
+
+    def health(self):
+        return Health((HealthCheck("orphans", "critical", "10 orphans"),))
+
+    def maintain(self):
+        return ("sweep", "optimize")
 
     def close(self):
         pass

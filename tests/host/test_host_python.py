@@ -72,6 +72,10 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         ("restore", ("none", "d"), {}), ("restore", ("b", "d"), {}), ("recover", ("f", "d"), {}),
         ("repair", ("d",), {}), ("repair", ("d",), {"dry_run": False}),
         ("migrate", ("f", "d"), {"dry_run": True}), ("rollback", ("d",), {}),
+        ("set_limits", ("s",), {"idle_us": 1}), ("touch", ("s",), {}), ("sweep", (), {}),
+        ("set_status", ("s", "paused"), {}), ("set_clock", (None,), {}), ("search", ("a b",), {}),
+        ("snapshot", ("s",), {"reason": "why"}), ("restore_snapshot", ("1",), {"session_id": "u"}),
+        ("snapshots", (), {}), ("snapshots", ("s",), {}), ("health", (), {}), ("maintain", (), {}),
     ]  # fmt: skip
     assert {name for name, _, _ in calls} >= set(CAPABILITIES)
     for name, positional, keywords in calls:

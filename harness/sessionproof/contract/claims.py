@@ -9,12 +9,21 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from sessionproof.contract.lifetime import STATUSES
 from sessionproof.contract.message import MESSAGE_FIELDS
 
 HANDLES = ("one", "tasks", "threads", "processes")
 DURABILITY = ("none", "process", "power", "power-strict")
 CONSISTENCY = ("none", "session", "linearizable")
-_SETS = ("keeps", "roles", "kinds")
+ACTIVITY = frozenset(
+    {
+        "append", "touch", "get", "read", "read_last", "page", "count", "delete_message",
+        "edit_message", "pop_last", "replace", "clear", "set_state", "get_state", "search",
+    }
+)  # fmt: skip
+FINDS = frozenset({"cjk", "code"})
+TRANSITIONS = frozenset(f"{one}>{other}" for one in STATUSES for other in STATUSES if one != other)
+_SETS = ("keeps", "roles", "kinds", "activity", "transitions", "finds")
 COSTS = ("append", "get", "read_last", "page", "create", "update", "delete", "open")
 _AMOUNTS = ("writers", "content_bytes", "id_bytes", "batch_bytes", "retention")
 
@@ -57,6 +66,15 @@ class Claims:
     ``private_files``: files that the store makes are readable by their owner alone.
     ``checksums``: content that changed by itself, by a fault of the disk, is found by ``verify`` or
     by reading it.
+    ``activity``: the methods that move a session's last activity, and with it the end of its idle
+    limit. ``warns``: a sweep tells of sessions before they expire. ``expires``: whether a session
+    past its limit refuses messages at once, or from the next sweep on. ``after_expiry``: whether
+    its messages can be read then. ``transitions``: the moves of a status that are taken, as in
+    ``active>paused``; to expire by a limit is none of them. ``restore_over_live``: what restoring
+    a snapshot does where its session has messages that the snapshot has not: it is refused, or
+    puts the snapshot in their place. ``search_order``: newest messages first, or the best first.
+    ``finds``: what a search finds beside words of letters: ``cjk`` (words inside texts without
+    blanks), ``code`` (``C++``, ``foo_bar``, ``x->y``).
     ``costs``: for operations by name, the most that a call costs, as a multiple of what raw SQLite
     needs for the same in the same rounds; what is not named is not promised.
     ``sources``: for each claim by name, the address of the sentence that makes it.
@@ -84,6 +102,14 @@ class Claims:
     on_delete_in_use: Literal["refuses", "cascades"] | None = None
     private_files: bool = False
     checksums: bool = False
+    activity: Set[str] = frozenset({"append"})
+    warns: bool = False
+    expires: Literal["at_once", "by_sweep"] = "by_sweep"
+    after_expiry: Literal["readable", "gone"] = "readable"
+    transitions: Set[str] = frozenset()
+    restore_over_live: Literal["refuses", "replaces"] | None = None
+    search_order: Literal["newest", "best"] | None = None
+    finds: Set[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
     costs: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -225,7 +251,15 @@ def _problems(claims: Claims) -> list[str]:
             f"claim keeps names no field of a message: {', '.join(unknown)} "
             f"(fields: {', '.join(MESSAGE_FIELDS)})"
         )
+    for name, known in (("activity", ACTIVITY), ("finds", FINDS), ("transitions", TRANSITIONS)):
+        unknown = sorted(map(str, getattr(claims, name) - known))
+        if unknown:
+            problems.append(f"claim {name} names {', '.join(unknown)}; known: {_some(known)}")
     return problems
+
+
+def _some(names: Set[str]) -> str:
+    return ", ".join(sorted(names)[:20])
 
 
 def _cost_problems(costs: object) -> list[str]:

@@ -24,6 +24,21 @@ class SystemClock:
         return time.time_ns() // 1_000
 
 
+class SettableClock:
+    """The machine's own clock until it is set; then it stands."""
+
+    def __init__(self) -> None:
+        self._set_us: int | None = None
+
+    def now_us(self) -> int:
+        """Integer microseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1_000 if self._set_us is None else self._set_us
+
+    def set_clock(self, now_us: int | None) -> None:
+        """Stand at this time; None: go with the machine again."""
+        self._set_us = now_us
+
+
 class VirtualClock:
     """A clock that stands still until it is told to move, forwards or backwards."""
 

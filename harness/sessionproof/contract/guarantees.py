@@ -63,6 +63,14 @@ PRIVATE = Claim(words="private_files", made=lambda claims: claims.private_files)
 TOKENS = Claim(words="keeps tokens", made=lambda claims: "tokens" in claims.keeps)
 DURATIONS = Claim(words="keeps duration_us", made=lambda claims: "duration_us" in claims.keeps)
 ON_DELETE = Claim(words="on_delete_in_use", made=lambda claims: claims.on_delete_in_use is not None)
+WARNS = Claim(words="warns", made=lambda claims: claims.warns)
+MOVES = Claim(words="transitions", made=lambda claims: bool(claims.transitions))
+OVER_LIVE = Claim(
+    words="restore_over_live", made=lambda claims: claims.restore_over_live is not None
+)
+TOGETHER = Claim(
+    words="handles of at least tasks", made=lambda claims: claims.at_least("handles", "tasks")
+)
 CONCURRENT = Claim(
     words="handles of at least tasks, writes=append",
     made=lambda claims: claims.at_least("handles", "tasks") and claims.writes == "append",
@@ -746,6 +754,178 @@ _ROWS = (
         unit="files",
         least=4,
         needs=("migrate", "rollback"),
+    ),
+    Guarantee(
+        id="TMO-01",
+        promise="A session does not expire before its idle limit, and does after it, whatever was "
+        "done in between.",
+        damage="A user pauses to think, and the assistant has forgotten the conversation; or it "
+        "never ends, and the next person at the desk reads it.",
+        unit="limits",
+        least=10,
+        needs=("set_limits",),
+    ),
+    Guarantee(
+        id="TMO-02",
+        promise="A session ends at its hard limit, however busy it is.",
+        damage="A stolen session lives for ever, because its thief keeps it busy.",
+        unit="limits",
+        least=10,
+        needs=("set_limits",),
+    ),
+    Guarantee(
+        id="TMO-03",
+        promise="What counts as activity is what the store says, and nothing else.",
+        damage="A job deletes old messages every night, and no session ever expires.",
+        unit="activities",
+        least=6,
+        needs=("set_limits",),
+    ),
+    Guarantee(
+        id="TMO-04",
+        promise="A warning is given once before a session expires, and again only after new "
+        "activity.",
+        damage="The user is told every minute that his session will end, or never.",
+        unit="warnings",
+        least=6,
+        needs=("set_limits", "sweep"),
+        claim=WARNS,
+    ),
+    Guarantee(
+        id="TMO-05",
+        promise="An expired session refuses messages with a clear error, and its messages can be "
+        "read, or not, as the store says; reading it changes nothing.",
+        damage="An answer is written into a session that has ended, and nobody ever sees it.",
+        unit="sessions",
+        least=6,
+        needs=("set_limits",),
+    ),
+    Guarantee(
+        id="TMO-06",
+        promise="A sweep beside appends never loses an acknowledged one, and never ends a session "
+        "that is in use.",
+        damage="A user presses enter as the sweep runs, and his message is gone.",
+        unit="races",
+        least=10,
+        needs=("set_limits", "sweep"),
+        claim=TOGETHER,
+    ),
+    Guarantee(
+        id="TMO-07",
+        promise="Two sweeps at once expire each session once, and tell it once.",
+        damage="The user gets two mails about one session, and the archive keeps it twice.",
+        unit="races",
+        least=10,
+        needs=("set_limits", "sweep"),
+        claim=TOGETHER,
+    ),
+    Guarantee(
+        id="TMO-08",
+        promise="A clock that steps back, or leaps over an hour, a day or a year, expires what is "
+        "due by it, and makes no session immortal.",
+        damage="The clocks change in the night, and every user is signed out; or nobody ever "
+        "again.",
+        unit="steps",
+        least=10,
+        needs=("set_limits", "set_clock"),
+    ),
+    Guarantee(
+        id="TMO-09",
+        promise="What a sweep costs grows with what expires, and not with what is stored.",
+        damage="The sweep takes a second a minute, and all writers wait for it.",
+        unit="sweeps",
+        least=10,
+        needs=("set_limits", "sweep"),
+    ),
+    Guarantee(
+        id="TMO-10",
+        promise="A session's status changes along the moves that the store declares, and no other.",
+        damage="An archived conversation takes messages again, after the archive was sent away.",
+        unit="moves",
+        least=10,
+        needs=("set_status",),
+        claim=MOVES,
+    ),
+    Guarantee(
+        id="SNAP-01",
+        promise="A session that is restored from a snapshot is what it was: every field, the "
+        "order, the numbers and the totals.",
+        damage="A conversation is taken back to yesterday, and its tool calls have lost their "
+        "arguments.",
+        unit="snapshots",
+        least=6,
+        needs=("snapshot", "restore_snapshot"),
+    ),
+    Guarantee(
+        id="SNAP-02",
+        promise="A snapshot outlives the deletion of its session.",
+        damage="The copy that was made before the deletion was deleted with it.",
+        unit="snapshots",
+        least=3,
+        needs=("snapshot", "restore_snapshot", "delete"),
+    ),
+    Guarantee(
+        id="SNAP-03",
+        promise="A snapshot that is taken while others write is the session as it was at one "
+        "moment.",
+        damage="The snapshot has the answer without the question.",
+        unit="snapshots",
+        least=10,
+        needs=("snapshot", "restore_snapshot"),
+        claim=CONCURRENT,
+    ),
+    Guarantee(
+        id="SNAP-04",
+        promise="To restore a snapshot twice, or over newer messages, does what the store says, "
+        "and loses nothing silently.",
+        damage="A click on restore removes an hour of conversation without a word.",
+        unit="restores",
+        least=6,
+        needs=("snapshot", "restore_snapshot"),
+        claim=OVER_LIVE,
+    ),
+    Guarantee(
+        id="SRCH-01",
+        promise="A message is found by its words as soon as its append is acknowledged; a deleted "
+        "one is not.",
+        damage="A user deletes a message, and everybody in the team still finds it.",
+        unit="searches",
+        least=20,
+        needs=("search",),
+    ),
+    Guarantee(
+        id="SRCH-02",
+        promise="Whatever a user types is searched for and is no error; each hit is there once, "
+        "in the order and within the limit that was asked for.",
+        damage="A user searches for C++, and sees a syntax error of the database.",
+        unit="searches",
+        least=30,
+        needs=("search",),
+    ),
+    Guarantee(
+        id="SRCH-03",
+        promise="What can be found is what is stored, after any sequence of operations.",
+        damage="The search answers what was edited away, and misses what was written instead.",
+        unit="searches",
+        least=30,
+        needs=("search",),
+    ),
+    Guarantee(
+        id="STATE-01",
+        promise="What was set is read back, a later value wins, and nothing else changes.",
+        damage="The assistant asks for the delivery address that it was given a minute ago.",
+        unit="values",
+        least=30,
+        needs=("get_state", "set_state"),
+    ),
+    Guarantee(
+        id="STATE-02",
+        promise="Values that several clients set under different keys never lose each other.",
+        damage="Two tools of one assistant end at the same time, and the result of one is gone.",
+        unit="values",
+        least=30,
+        needs=("get_state", "set_state"),
+        claim=TOGETHER,
     ),
     Guarantee(
         id="STATE-03",

@@ -10,11 +10,13 @@ import importlib
 import importlib.metadata
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import SettableClock
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
 
@@ -93,6 +95,7 @@ def spec_of(name: str, factory: object) -> StoreSpec:
                 f"{name}{signature} cannot be called with one location: "
                 "give it a class or a function that takes the location alone"
             ) from None
+    takes_clock = signature is not None and "clock" in signature.parameters
     claims = getattr(factory, "claims", None)
     if claims is not None and not isinstance(claims, Claims):
         raise StoreNotFound(
@@ -101,12 +104,34 @@ def spec_of(name: str, factory: object) -> StoreSpec:
     version = getattr(factory, "version", None)
     return StoreSpec(
         name=name,
-        open=factory,
+        open=_with_clock(factory) if takes_clock else factory,
         claims=claims,
         encode=getattr(factory, "encode", None),
         decode=getattr(factory, "decode", None),
         version=version if isinstance(version, str) else None,
     )
+
+
+def _with_clock(factory: Callable[..., Any]) -> Callable[[Location], Any]:
+    """Opens the store on a clock that can be set; the handle then has ``set_clock``."""
+
+    def open_with_clock(location: Location) -> Any:
+        clock = SettableClock()
+        made = factory(location, clock=clock)
+        return _awaited(made, clock) if inspect.isawaitable(made) else _settable(made, clock)
+
+    return open_with_clock
+
+
+async def _awaited(made: Awaitable[Any], clock: SettableClock) -> Any:
+    return _settable(await made, clock)
+
+
+def _settable(store: Any, clock: SettableClock) -> Any:
+    if not hasattr(store, "set_clock"):
+        with suppress(AttributeError):  # a class with slots has no room for it
+            store.set_clock = clock.set_clock
+    return store
 
 
 def _of_scheme(name: str, point: importlib.metadata.EntryPoint, rest: str) -> object:

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+from sessionproof.contract.health import Maintains, TellsHealth
+from sessionproof.contract.lifetime import SetsClock, SetsLimits, SetsStatus, Sweeps, Touches
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
+from sessionproof.contract.searching import Searches
+from sessionproof.contract.snapshots import ListsSnapshots, RestoresSnapshots, TakesSnapshots
 from sessionproof.contract.upkeep import (
     BacksUp,
     Migrates,
@@ -245,8 +249,9 @@ CORE = _methods(SessionStore)
 CAPABILITIES = _methods(
     Creates, Gets, Lists, Deletes, Clears, ReadsLast, Pages, Counts, PopsLast, DeletesMessages,
     EditsMessages, Replaces, GetsState, SetsState, AppendsWithState, AddsLlmModels, SetsLlmModel,
-    DeletesLlmModels, ShowsTables, Verifies, BacksUp, Restores, Recovers, Repairs, Migrates,
-    RollsBack,
+    DeletesLlmModels, SetsLimits, Touches, SetsStatus, Sweeps, SetsClock, TakesSnapshots,
+    RestoresSnapshots, ListsSnapshots, Searches, TellsHealth, Maintains, ShowsTables, Verifies,
+    BacksUp, Restores, Recovers, Repairs, Migrates, RollsBack,
 )  # fmt: skip
 
 

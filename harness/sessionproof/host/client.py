@@ -11,9 +11,13 @@ from typing import Any
 
 from sessionproof.contract.claims import Claims, claims_from_json
 from sessionproof.contract.errors import Indefinite, NotRepresentable
+from sessionproof.contract.health import Health
+from sessionproof.contract.lifetime import Swept
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
+from sessionproof.contract.searching import Hit
+from sessionproof.contract.snapshots import SnapshotInfo
 from sessionproof.contract.store import CAPABILITIES, SqliteTables
 from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 from sessionproof.host import wire
@@ -201,6 +205,54 @@ class HostedStore:
     def delete_llm_model(self, name: str) -> None:
         """Forget the model."""
         self._call("delete_llm_model", name=name)
+
+    def set_limits(
+        self, session_id: str, *, idle_us: int | None = None, hard_us: int | None = None
+    ) -> None:
+        """Let the session expire."""
+        self._call("set_limits", session_id=session_id, idle_us=idle_us, hard_us=hard_us)
+
+    def touch(self, session_id: str) -> None:
+        """Keep the session alive."""
+        self._call("touch", session_id=session_id)
+
+    def set_status(self, session_id: str, status: str) -> None:
+        """Move the session to another status."""
+        self._call("set_status", session_id=session_id, status=status)
+
+    def sweep(self) -> Swept:
+        """Warn of and expire what is due."""
+        return self._call("sweep")  # type: ignore[no-any-return]
+
+    def set_clock(self, now_us: int | None) -> None:
+        """Set the clock of the store's process."""
+        self._call("set_clock", now_us=now_us)
+
+    def snapshot(self, session_id: str, *, reason: str | None = None) -> str:
+        """Keep the session as it is; answers the snapshot's id."""
+        return self._call("snapshot", session_id=session_id, reason=reason)  # type: ignore[no-any-return]
+
+    def restore_snapshot(self, snapshot_id: str, *, session_id: str | None = None) -> str:
+        """Make the session as it was; answers its id."""
+        return self._call(  # type: ignore[no-any-return]
+            "restore_snapshot", snapshot_id=snapshot_id, session_id=session_id
+        )
+
+    def snapshots(self, session_id: str | None = None) -> Sequence[SnapshotInfo]:
+        """The snapshots of a session, or all."""
+        return self._call("snapshots", session_id=session_id)  # type: ignore[no-any-return]
+
+    def search(self, query: str, *, limit: int = 100) -> Sequence[Hit]:
+        """Messages that have the words of the query."""
+        return self._call("search", query=query, limit=limit)  # type: ignore[no-any-return]
+
+    def health(self) -> Health:
+        """What the store says of itself."""
+        return self._call("health")  # type: ignore[no-any-return]
+
+    def maintain(self) -> Sequence[str]:
+        """Do what is due."""
+        return self._call("maintain")  # type: ignore[no-any-return]
 
     def tables(self) -> SqliteTables:
         """What lies behind the store, for audits."""

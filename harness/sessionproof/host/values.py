@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
+from sessionproof.contract.health import SEVERITIES, Health, HealthCheck
+from sessionproof.contract.lifetime import Swept
 from sessionproof.contract.message import (
     MESSAGE_FIELDS,
     Message,
@@ -22,6 +24,8 @@ from sessionproof.contract.message import (
     SessionInfo,
     to_json,
 )
+from sessionproof.contract.searching import Hit
+from sessionproof.contract.snapshots import SnapshotInfo
 from sessionproof.contract.store import SqliteTables
 from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 
@@ -249,6 +253,47 @@ _VERIFIED, _RECOVERED, _REPAIRED, _MIGRATED = (
     for record in (Verified, Recovered, Repaired, Migrated)
 )
 
+_SWEPT = Answer(_record_to_json(Swept), _record_from_json(Swept))
+
+
+def _hit_to_json(hit: Any) -> dict[str, Any]:
+    _expect(hit, Hit, "a Hit")
+    found = {"session_id": _text(hit.session_id), "message": _message_to_json(hit.message)}
+    return found if hit.snippet is None else {**found, "snippet": _text(hit.snippet)}
+
+
+def _hit_from_json(value: Any) -> Hit:
+    _only(value, ("session_id", "message", "snippet"), "a hit")
+    message = _message_from_json(value.get("message"))
+    return Hit(_text(value.get("session_id")), message, _or_none(_text)(value.get("snippet")))
+
+
+def _check_to_json(check: Any) -> dict[str, Any]:
+    _expect(check, HealthCheck, "a HealthCheck")
+    if check.severity not in SEVERITIES:
+        raise ValueError(f"a severity that is none of {', '.join(SEVERITIES)}")
+    return {name: _text(getattr(check, name)) for name in ("name", "severity", "text")}
+
+
+def _check_from_json(value: Any) -> HealthCheck:
+    _only(value, ("name", "severity", "text"), "a result")
+    check = HealthCheck(*(_text(value.get(name)) for name in ("name", "severity", "text")))  # type: ignore[arg-type]
+    _check_to_json(check)
+    return check
+
+
+def _health_to_json(health: Any) -> dict[str, Any]:
+    _expect(health, Health, "a Health")
+    return {"checks": _each(health.checks, _check_to_json)}
+
+
+def _health_from_json(value: Any) -> Health:
+    _only(value, ("checks",), "a Health")
+    return Health(tuple(_each(value.get("checks"), _check_from_json)))
+
+
+_SNAPSHOT = Answer(_record_to_json(SnapshotInfo), _record_from_json(SnapshotInfo))
+
 _RECEIPT = Answer(_or_none(_receipt_to_json), _or_none(_receipt_from_json))
 
 ANSWERS: dict[str, Answer] = {
@@ -273,6 +318,17 @@ ANSWERS: dict[str, Answer] = {
     "add_llm_model": _NOTHING,
     "set_llm_model": _NOTHING,
     "delete_llm_model": _NOTHING,
+    "set_limits": _NOTHING,
+    "touch": _NOTHING,
+    "set_status": _NOTHING,
+    "sweep": _SWEPT,
+    "set_clock": _NOTHING,
+    "snapshot": Answer(_text, _text),
+    "restore_snapshot": Answer(_text, _text),
+    "snapshots": Answer(_list_of(_SNAPSHOT.to_json), _list_of(_SNAPSHOT.from_json)),
+    "search": Answer(_list_of(_hit_to_json), _list_of(_hit_from_json)),
+    "health": Answer(_health_to_json, _health_from_json),
+    "maintain": Answer(_list_of(_text), _list_of(_text)),
     "tables": Answer(_record_to_json(SqliteTables), _record_from_json(SqliteTables)),
     "verify": _VERIFIED,
     "backup": Answer(_text, _text),

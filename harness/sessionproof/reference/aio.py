@@ -7,26 +7,26 @@ import builtins
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial, wraps
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sessionproof.contract.clock import Clock
 from sessionproof.contract.errors import Indefinite, Refused
 from sessionproof.contract.location import Location
-from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import SqliteTables
-from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 from sessionproof.reference import upkeep
-from sessionproof.reference.arguments import SAME, Same
 from sessionproof.reference.connections import CLOSED
 from sessionproof.reference.grouping import MOST, STOPPED, Outcome
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.store import Durability, ReferenceStore
+from sessionproof.reference.timeouts import Timeouts
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _MOST_READ_THREADS = 8
@@ -38,6 +38,43 @@ class _Waiting(NamedTuple):
     call: Callable[[], Any]
     future: asyncio.Future[Any]
     alone: bool
+
+
+def _writing(
+    method: Callable[Concatenate[ReferenceStore, P], T],
+) -> Callable[Concatenate[AsyncReferenceStore, P], Coroutine[Any, Any, T]]:
+    """The method, carried out by the thread that writes, with what others wait for."""
+
+    @wraps(method)
+    async def call(store: AsyncReferenceStore, /, *given: P.args, **named: P.kwargs) -> T:
+        return await store._write(partial(method, store._store, *given, **named))
+
+    return call
+
+
+def _reading(
+    method: Callable[Concatenate[ReferenceStore, P], T],
+) -> Callable[Concatenate[AsyncReferenceStore, P], Coroutine[Any, Any, T]]:
+    """The method, carried out by one of the other threads."""
+
+    @wraps(method)
+    async def call(store: AsyncReferenceStore, /, *given: P.args, **named: P.kwargs) -> T:
+        return await store._read(partial(method, store._store, *given, **named))
+
+    return call
+
+
+def _lending(
+    function: Callable[P, T],
+) -> Callable[Concatenate[AsyncReferenceStore, P], Coroutine[Any, Any, T]]:
+    """The function, which is about no handle, as a method."""
+
+    async def call(store: AsyncReferenceStore, /, *given: P.args, **named: P.kwargs) -> T:
+        return await store._read(partial(function, *given, **named))
+
+    call.__doc__ = function.__doc__
+    call.__name__ = function.__name__
+    return call
 
 
 class AsyncReferenceStore:
@@ -60,6 +97,8 @@ class AsyncReferenceStore:
         durability: Durability = "power",
         clock: Clock | None = None,
         check_digests: bool = False,
+        timeouts: Timeouts | None = None,
+        snapshots_before: Collection[str] = (),
     ) -> None:
         self._store = ReferenceStore(
             location,
@@ -67,6 +106,8 @@ class AsyncReferenceStore:
             durability=durability,
             clock=clock,
             check_digests=check_digests,
+            timeouts=timeouts,
+            snapshots_before=snapshots_before,
         )
         self.claims = replace(type(self).claims, durability=durability)
         readers = min(preset_named(preset).readers, _MOST_READ_THREADS)
@@ -96,165 +137,58 @@ class AsyncReferenceStore:
             self._writes.shutdown()  # at once: nothing is under way any more
             self._reads.shutdown()
 
-    async def append(self, session_id: str, messages: Sequence[Message]) -> Receipt:
-        """See ``ReferenceStore.append``."""
-        return await self._write(lambda: self._store.append(session_id, messages))
+    # As of ReferenceStore: what writes waits with other writes, all else has threads of its own.
 
-    async def read(self, session_id: str) -> builtins.list[Message]:
-        """See ``ReferenceStore.read``."""
-        return await self._read(lambda: self._store.read(session_id))
+    append = _writing(ReferenceStore.append)
+    read = _reading(ReferenceStore.read)
+    read_last = _reading(ReferenceStore.read_last)
+    page = _reading(ReferenceStore.page)
+    count = _reading(ReferenceStore.count)
+    pop_last = _writing(ReferenceStore.pop_last)
+    delete_message = _writing(ReferenceStore.delete_message)
+    edit_message = _writing(ReferenceStore.edit_message)
+    replace = _writing(ReferenceStore.replace)
+    clear = _writing(ReferenceStore.clear)
 
-    async def read_last(self, session_id: str, n: int) -> builtins.list[Message]:
-        """See ``ReferenceStore.read_last``."""
-        return await self._read(lambda: self._store.read_last(session_id, n))
+    create = _writing(ReferenceStore.create)
+    get = _reading(ReferenceStore.get)
+    update = _writing(ReferenceStore.update)
+    list = _reading(ReferenceStore.list)
+    delete = _writing(ReferenceStore.delete)
 
-    async def page(
-        self, session_id: str, *, cursor: str | int | None = None, limit: int = 50
-    ) -> Page:
-        """See ``ReferenceStore.page``."""
-        return await self._read(lambda: self._store.page(session_id, cursor=cursor, limit=limit))
+    get_state = _reading(ReferenceStore.get_state)
+    set_state = _writing(ReferenceStore.set_state)
+    append_with_state = _writing(ReferenceStore.append_with_state)
 
-    async def count(self, session_id: str) -> int:
-        """See ``ReferenceStore.count``."""
-        return await self._read(lambda: self._store.count(session_id))
+    add_llm_model = _writing(ReferenceStore.add_llm_model)
+    set_llm_model = _writing(ReferenceStore.set_llm_model)
+    delete_llm_model = _writing(ReferenceStore.delete_llm_model)
 
-    async def pop_last(self, session_id: str) -> Message | None:
-        """See ``ReferenceStore.pop_last``."""
-        return await self._write(lambda: self._store.pop_last(session_id))
+    set_limits = _writing(ReferenceStore.set_limits)
+    touch = _writing(ReferenceStore.touch)
+    set_status = _writing(ReferenceStore.set_status)
+    sweep = _reading(ReferenceStore.sweep)
 
-    async def delete_message(self, session_id: str, message_id: str) -> None:
-        """See ``ReferenceStore.delete_message``."""
-        await self._write(lambda: self._store.delete_message(session_id, message_id))
+    snapshot = _reading(ReferenceStore.snapshot)
+    restore_snapshot = _reading(ReferenceStore.restore_snapshot)
+    snapshots = _reading(ReferenceStore.snapshots)
 
-    async def edit_message(self, session_id: str, message_id: str, message: Message) -> None:
-        """See ``ReferenceStore.edit_message``."""
-        await self._write(lambda: self._store.edit_message(session_id, message_id, message))
+    search = _reading(ReferenceStore.search)
 
-    async def replace(self, session_id: str, messages: Sequence[Message]) -> None:
-        """See ``ReferenceStore.replace``."""
-        await self._write(lambda: self._store.replace(session_id, messages))
-
-    async def clear(self, session_id: str) -> None:
-        """See ``ReferenceStore.clear``."""
-        await self._write(lambda: self._store.clear(session_id))
-
-    async def create(
-        self,
-        session_id: str | None = None,
-        *,
-        messages: Sequence[Message] = (),
-        owner: str | None = None,
-        title: str | None = None,
-        llm_model: str | None = None,
-        metadata: Mapping[str, Json] | None = None,
-    ) -> str:
-        """See ``ReferenceStore.create``."""
-        return await self._write(
-            lambda: self._store.create(
-                session_id,
-                messages=messages,
-                owner=owner,
-                title=title,
-                llm_model=llm_model,
-                metadata=metadata,
-            ),
-        )
-
-    async def get(self, session_id: str) -> SessionInfo | None:
-        """See ``ReferenceStore.get``."""
-        return await self._read(lambda: self._store.get(session_id))
-
-    async def update(
-        self,
-        session_id: str,
-        *,
-        owner: str | Same | None = SAME,
-        title: str | Same | None = SAME,
-        llm_model: str | Same | None = SAME,
-        metadata: Mapping[str, Json] | Same | None = SAME,
-    ) -> None:
-        """See ``ReferenceStore.update``."""
-        await self._write(
-            lambda: self._store.update(
-                session_id, owner=owner, title=title, llm_model=llm_model, metadata=metadata
-            ),
-        )
-
-    async def list(self) -> builtins.list[str]:
-        """See ``ReferenceStore.list``."""
-        return await self._read(self._store.list)
-
-    async def delete(self, session_id: str) -> None:
-        """See ``ReferenceStore.delete``."""
-        await self._write(lambda: self._store.delete(session_id))
-
-    async def get_state(self, session_id: str, key: str) -> Json:
-        """See ``ReferenceStore.get_state``."""
-        return await self._read(lambda: self._store.get_state(session_id, key))
-
-    async def set_state(self, session_id: str, key: str, value: Json) -> None:
-        """See ``ReferenceStore.set_state``."""
-        await self._write(lambda: self._store.set_state(session_id, key, value))
-
-    async def append_with_state(
-        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
-    ) -> Receipt:
-        """See ``ReferenceStore.append_with_state``."""
-        return await self._write(lambda: self._store.append_with_state(session_id, messages, state))
-
-    async def add_llm_model(self, name: str) -> None:
-        """See ``ReferenceStore.add_llm_model``."""
-        await self._write(lambda: self._store.add_llm_model(name))
-
-    async def set_llm_model(self, session_id: str, name: str | None) -> None:
-        """See ``ReferenceStore.set_llm_model``."""
-        await self._write(lambda: self._store.set_llm_model(session_id, name))
-
-    async def delete_llm_model(self, name: str) -> None:
-        """See ``ReferenceStore.delete_llm_model``."""
-        await self._write(lambda: self._store.delete_llm_model(name))
+    health = _reading(ReferenceStore.health)
+    maintain = _reading(ReferenceStore.maintain)
+    verify = _reading(ReferenceStore.verify)
+    backup = _reading(ReferenceStore.backup)
 
     async def tables(self) -> SqliteTables:
         """See ``ReferenceStore.tables``."""
         return self._store.tables()
 
-    async def verify(self, session_id: str | None = None) -> Verified:
-        """See ``ReferenceStore.verify``."""
-        return await self._read(lambda: self._store.verify(session_id))
-
-    async def backup(self, folder: os.PathLike[str] | str, *, keep: int | None = None) -> str:
-        """See ``ReferenceStore.backup``."""
-        return await self._read(lambda: self._store.backup(folder, keep=keep))
-
-    async def restore(
-        self, backup: os.PathLike[str] | str, directory: os.PathLike[str] | str
-    ) -> str | None:
-        """See ``ReferenceStore.restore``."""
-        return await self._read(lambda: upkeep.restore(backup, directory))
-
-    async def recover(
-        self, damaged: os.PathLike[str] | str, directory: os.PathLike[str] | str
-    ) -> Recovered:
-        """See ``ReferenceStore.recover``."""
-        return await self._read(lambda: upkeep.recover(damaged, directory))
-
-    async def repair(self, directory: os.PathLike[str] | str, *, dry_run: bool = True) -> Repaired:
-        """See ``ReferenceStore.repair``."""
-        return await self._read(lambda: upkeep.repair(directory, dry_run=dry_run))
-
-    async def migrate(
-        self,
-        file: os.PathLike[str] | str,
-        directory: os.PathLike[str] | str,
-        *,
-        dry_run: bool = False,
-    ) -> Migrated:
-        """See ``ReferenceStore.migrate``."""
-        return await self._read(lambda: upkeep.migrate(file, directory, dry_run=dry_run))
-
-    async def rollback(self, directory: os.PathLike[str] | str) -> None:
-        """See ``ReferenceStore.rollback``."""
-        await self._read(lambda: upkeep.rollback(directory))
+    restore = _lending(upkeep.restore)
+    recover = _lending(upkeep.recover)
+    repair = _lending(upkeep.repair)
+    migrate = _lending(upkeep.migrate)
+    rollback = _lending(upkeep.rollback)
 
     async def _read(self, call: Callable[[], T]) -> T:
         if self._store.ended:  # after a fork the threads are gone, and nobody would ever answer

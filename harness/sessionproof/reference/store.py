@@ -7,7 +7,7 @@ import os
 import secrets
 import sqlite3
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,17 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.store import SqliteTables
 from sessionproof.contract.upkeep import Verified
-from sessionproof.reference import opening, statements, steps, upkeep
+from sessionproof.reference import (
+    health,
+    lifetime,
+    maintenance,
+    opening,
+    searching,
+    snapshots,
+    statements,
+    steps,
+    upkeep,
+)
 from sessionproof.reference.arguments import (
     SAME,
     Same,
@@ -49,6 +59,7 @@ from sessionproof.reference.decoding import decode_all, decode_info, decode_name
 from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
+from sessionproof.reference.timeouts import Timeouts
 
 T = TypeVar("T")
 
@@ -79,6 +90,8 @@ class ReferenceStore:
         durability: Durability = "power",
         clock: Clock | None = None,
         check_digests: bool = False,
+        timeouts: Timeouts | None = None,
+        snapshots_before: Collection[str] = (),
     ) -> None:
         if durability not in _SYNCHRONOUS:
             raise ValueError(f"durability must be one of power, process; got {durability!r}")
@@ -86,6 +99,8 @@ class ReferenceStore:
         if durability != self.claims.durability:
             self.claims = replace(self.claims, durability=durability)
         self._clock = clock or SystemClock()
+        self._timeouts = timeouts
+        self._snapshots_before = frozenset(snapshots_before)
         self._fetch = statements.fetch_verified if check_digests else statements.fetch
         self._path = opening.prepare(Path(location).absolute(), steps.shipped(), patiently)
         connected = partial(connect, self._path, synchronous=_SYNCHRONOUS[durability])
@@ -324,7 +339,21 @@ class ReferenceStore:
         """The file and the names of its tables."""
         return replace(TABLES, path=str(self._path))
 
+    # How a session ends, and how it was
+
+    set_limits = lifetime.set_limits
+    touch = lifetime.touch
+    set_status = lifetime.set_status
+    sweep = lifetime.sweep
+    snapshot = snapshots.snapshot
+    restore_snapshot = snapshots.restore_snapshot
+    snapshots = snapshots.snapshots
+    search = searching.search
+
     # The store as a whole
+
+    health = health.health
+    maintain = maintenance.maintain
 
     def verify(self, session_id: str | None = None) -> Verified:
         """Look at everything, or at one session: structure, references, counters, digests."""

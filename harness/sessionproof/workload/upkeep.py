@@ -24,7 +24,7 @@ Call = Callable[..., Any]
 
 def verify(handle: Handle, session_id: str | None = None) -> Outcome:
     """``Verified`` for all data, or for one session."""
-    return handle.perform("verify", lambda call: _record("verify", call("verify", session_id)))
+    return handle.perform("verify", lambda call: answered("verify", call("verify", session_id)))
 
 
 def backup(handle: Handle, folder: Path, *, keep: int | None = None) -> Outcome:
@@ -53,7 +53,7 @@ def recover(handle: Handle, damaged: Path, directory: Path) -> Outcome:
     """``Recovered``."""
     return handle.perform(
         "recover",
-        lambda call: _record("recover", call("recover", os.fspath(damaged), os.fspath(directory))),
+        lambda call: answered("recover", call("recover", os.fspath(damaged), os.fspath(directory))),
     )
 
 
@@ -64,7 +64,7 @@ def repair(handle: Handle, directory: Path, *, dry_run: bool) -> Outcome:
         done = call("repair", os.fspath(directory), dry_run=dry_run)
         if isinstance(done, Repaired) and isinstance(done.backup, os.PathLike):
             done = replace(done, backup=os.fspath(done.backup))  # as other paths are taken
-        made: Repaired = _record("repair", done)
+        made: Repaired = answered("repair", done)
         return made
 
     return handle.perform("repair", ask)
@@ -74,7 +74,7 @@ def migrate(handle: Handle, file: Path, directory: Path, *, dry_run: bool = Fals
     """``Migrated``."""
     return handle.perform(
         "migrate",
-        lambda call: _record(
+        lambda call: answered(
             "migrate",
             call("migrate", os.fspath(file), os.fspath(directory), dry_run=dry_run),
         ),
@@ -96,8 +96,8 @@ def _path(method: str, value: object) -> Path:
     return Path(os.fspath(value))
 
 
-def _record(method: str, value: object) -> Any:
-    """A plain copy of a record, checked field by field as the answer of another process is."""
+def answered(method: str, value: object) -> Any:
+    """A plain copy of an answer, checked field by field as the answer of another process is."""
     answer = ANSWERS[method]
     try:
         return answer.from_json(answer.to_json(value))

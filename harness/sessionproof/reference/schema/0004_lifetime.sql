@@ -1,0 +1,1 @@
+-- Limits, warnings, status.

@@ -1,0 +1,1 @@
+-- Views, listings, health, maintenance.
