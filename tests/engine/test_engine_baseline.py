@@ -212,6 +212,7 @@ def test_a_plain_pytest_takes_a_baseline(store, tmp_path):
     assert "1 failed" in printed
 
 
+@pytest.mark.night
 def test_pyproject_names_the_baseline_of_its_store(tmp_path):
     """The setting is a path from its folder, and is for the store named there alone."""
     (tmp_path / "known.toml").write_text(f'[broken]\nCORE-04 = "{REASON}"\n')

@@ -93,7 +93,12 @@ def test_it_has_a_test_for_each_of_the_suites():
 
 
 @pytest.mark.parametrize(
-    "workers", [pytest.param((), marks=pytest.mark.night), ("-n", "2"), ("-p", "no:xdist")]
+    "workers",
+    [
+        pytest.param((), marks=pytest.mark.night),
+        ("-n", "2"),
+        pytest.param(("-p", "no:xdist"), marks=pytest.mark.night),
+    ],
 )
 def test_a_store_is_judged_in_any_pytest(workers, project):
     """With workers or without: tests pass, not claimed is a skip, one report is written once."""

@@ -62,6 +62,7 @@ def test_that_keeps_a_thread_does_not_hold_the_run(tmp_path):
     assert quick(tmp_path, "hostile:LeavesThreads").code == 0
 
 
+@pytest.mark.night
 def test_a_dying_store_is_given_up(tmp_path):
     """After some deaths the rest is not examined, and never shown as holding."""
     ran = judge(tmp_path, "hostile:Exits", "--profile", "smoke", "--seed", 1, "-n", 1)
@@ -71,6 +72,7 @@ def test_a_dying_store_is_given_up(tmp_path):
     assert verdicts <= {"broken", "unknown", "not claimed"}
 
 
+@pytest.mark.night
 def test_a_hanging_store_is_not_waited_for_again_and_again(tmp_path):
     """After two hangs in a worker of a pass further tests are not examined, and say so."""
     ran = judge(

@@ -209,6 +209,7 @@ def test_what_is_installed(version, installed, folder):
     assert calls[5:] == [".", "-r", "a.txt", "*", *([installed] if installed else [])]
 
 
+@pytest.mark.night
 def test_claims_and_acceptance_are_handed_on(folder):
     """Words of require and accept-unknown become options, one each."""
     code, printed, _, _ = run_action(

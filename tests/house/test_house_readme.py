@@ -77,6 +77,7 @@ def test_each_command_is_one_line():
             assert one.code.count("\n") == 1, one.code
 
 
+@pytest.mark.night
 def test_the_reference_is_judged_as_shown(folder):
     """What the first command prints at its end is what the README shows, speeds left aside."""
     chosen = "--profile smoke --only CORE --only SEQ"
