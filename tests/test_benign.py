@@ -12,6 +12,7 @@ from fixtures.registry import (
     OF_CRASHES,
     OF_DAMAGE,
     OF_FILES,
+    OF_LIFE,
     benign_stores,
     judged,
     timed_guarantees,
@@ -43,6 +44,10 @@ UPKEPT = (
     DAMAGED,
     *(f"fixtures.benign.{name}:" for name in ("backups", "migrations", "recovery", "repairs")),
 )
+# Limits, snapshots, search, state: each change tries them on the stores that have their own.
+LIVING = tuple(
+    f"fixtures.benign.{name}:" for name in ("timeouts", "snapshots", "searches", "sweeps", "states")
+)
 # Correct in all but this: each append counts the session anew, so that fractions do not drift.
 COUNTS_ANEW = (Related,)
 LONG = frozenset(name for name in GUARANTEES if name.startswith(("SCALE", "PERF-01")))
@@ -55,6 +60,8 @@ def is_often(store, guarantee):
     if guarantee in OF_CRASHES:
         return store in OFTEN or store.startswith(CRASHED)
     if store in OFTEN or (store.startswith(UPKEPT) and guarantee in OF_FILES):
+        return True
+    if store.startswith(LIVING) and guarantee in OF_LIFE:
         return True
     return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 6 == 0
 

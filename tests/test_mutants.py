@@ -32,7 +32,10 @@ NO_SCRIPT = {
 PATIENT = replace(PROFILES["smoke"], share_s=1.0, states=300)
 # A race is caught and shown by luck, however likely: one that escaped is looked for once more.
 # benchmarks/detection.py measures how likely.
-RACED, SEEDS = MANY | {"CORE-04", "DUR-01", "SCALE-03", "BAK-01"}, 3
+RACED = MANY | {
+    "CORE-04", "DUR-01", "SCALE-03", "BAK-01", "TMO-06", "TMO-07", "SNAP-03", "SRCH-01", "STATE-02",
+}  # fmt: skip
+SEEDS = 3
 EVERYTHING = "SESSIONPROOF_DEEP" in os.environ
 # They hang for ever: nothing is missed when a call is given up early.
 HANGS = ("OpposingLocks", "KeepsItsLockAfterAnError")
