@@ -26,14 +26,15 @@ from sessionproof.contract.message import (
     SessionInfo,
 )
 from sessionproof.contract.store import SqliteTables
-from sessionproof.contract.upkeep import Verified
 from sessionproof.reference import (
     health,
     lifetime,
+    llm_models,
     maintenance,
     opening,
     searching,
     snapshots,
+    state,
     statements,
     steps,
     upkeep,
@@ -44,18 +45,16 @@ from sessionproof.reference.arguments import (
     facts,
     no_message,
     no_session,
-    pairs_of,
     whole,
 )
 from sessionproof.reference.claimed import CLAIMS, TABLES
 from sessionproof.reference.codec import (
-    checked_json,
     checked_text,
     encode,
     encode_all,
 )
 from sessionproof.reference.connections import Readers, connect, patiently
-from sessionproof.reference.decoding import decode_all, decode_info, decode_names, decode_state
+from sessionproof.reference.decoding import decode_all, decode_info, decode_names
 from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
@@ -290,50 +289,14 @@ class ReferenceStore:
         key = checked_text(session_id, "session_id")
         self._write(lambda db: statements.change(db, statements.DELETE, (key,)))
 
-    # State
+    # State, and the models that sessions name
 
-    def get_state(self, session_id: str, key: str) -> Json:
-        """The value of the key; None when it was never set, and for an unknown session."""
-        names = (checked_text(session_id, "session_id"), checked_text(key, "key"))
-        found = self._read(lambda db: statements.fetch(db, statements.GET_STATE, names))
-        return decode_state(found[0][0], self._path) if found else None
-
-    def set_state(self, session_id: str, key: str, value: Json) -> None:
-        """Set one key, others stay; an unknown session is created. This is no activity."""
-        name = checked_text(session_id, "session_id")
-        pair = (checked_text(key, "key"), checked_json(value, "value"))
-        self._write(lambda db: statements.set_state(db, name, pair, self._clock.now_us()))
-
-    def append_with_state(
-        self, session_id: str, messages: Sequence[Message], state: Mapping[str, Json]
-    ) -> Receipt:
-        """Add messages and set keys in one transaction; raises as ``append`` and ``set_state`` do.
-
-        Without messages and keys it does nothing.
-        """
-        key = checked_text(session_id, "session_id")
-        rows, pairs = encode_all(messages), pairs_of(state)
-        if not rows and not pairs:
-            return Receipt((), ())
-        return self._write(
-            lambda db: statements.append_with_state(db, key, rows, pairs, self._clock.now_us())
-        )
-
-    # The models that sessions name
-
-    def add_llm_model(self, name: str) -> None:
-        """Make an LLM's model known; one that is known stays as it is."""
-        model = checked_text(name, "name")
-        self._write(lambda db: statements.change(db, statements.ADD_LLM_MODEL, (model,)))
-
-    def set_llm_model(self, session_id: str, name: str | None) -> None:
-        """Let the session name this model, which makes it known, or none. Raises ``NotFound``."""
-        self.update(session_id, llm_model=name)
-
-    def delete_llm_model(self, name: str) -> None:
-        """Forget a model, known or not; raises ``Refused`` while sessions name it."""
-        model = checked_text(name, "name")
-        self._write(lambda db: statements.change(db, statements.DELETE_LLM_MODEL, (model,)))
+    get_state = state.get_state
+    set_state = state.set_state
+    append_with_state = state.append_with_state
+    add_llm_model = llm_models.add_llm_model
+    set_llm_model = llm_models.set_llm_model
+    delete_llm_model = llm_models.delete_llm_model
 
     def tables(self) -> SqliteTables:
         """The file and the names of its tables."""
@@ -355,25 +318,8 @@ class ReferenceStore:
     health = health.health
     maintain = maintenance.maintain
 
-    def verify(self, session_id: str | None = None) -> Verified:
-        """Look at everything, or at one session: structure, references, counters, digests."""
-        key = None if session_id is None else checked_text(session_id, "session_id")
-        if self.ended:
-            raise Refused(self.ended)
-        from sessionproof.reference import verify  # late: opening a store does not wait for it
-
-        return verify.verified(self._path, key)
-
-    def backup(self, folder: os.PathLike[str] | str, *, keep: int | None = None) -> str:
-        """Make a verified backup in an existing folder while the store is in use; its path.
-
-        With ``keep``, older backups of this store there are removed beyond that number.
-        """
-        from sessionproof.reference import backup  # late, as above
-
-        made = self._read(lambda db: backup.back_up_open(db, self._path, Path(folder), keep=keep))
-        return os.fspath(made)
-
+    verify = upkeep.verify
+    backup = upkeep.backup
     restore = staticmethod(upkeep.restore)
     recover = staticmethod(upkeep.recover)
     repair = staticmethod(upkeep.repair)

@@ -1,13 +1,44 @@
-"""What is done to directories that nobody has open: for every handle to lend, as static methods.
+"""The store as a whole: ``verify`` and ``backup`` are methods of ``ReferenceStore``.
 
-What it takes is imported when it is used: opening a store should not wait for it.
+The others are about directories that nobody has open: every handle lends them, as static methods.
+What they take is imported when it is used: opening a store should not wait for it.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sessionproof.contract.upkeep import Migrated, Recovered, Repaired
+from sessionproof.contract.errors import Refused
+from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
+from sessionproof.reference.codec import checked_text
+
+if TYPE_CHECKING:
+    from sessionproof.reference.store import ReferenceStore
+
+
+def verify(store: ReferenceStore, session_id: str | None = None) -> Verified:
+    """Look at everything, or at one session: structure, references, counters, digests."""
+    key = None if session_id is None else checked_text(session_id, "session_id")
+    if store.ended:
+        raise Refused(store.ended)
+    from sessionproof.reference import verify as module
+
+    return module.verified(store._path, key)
+
+
+def backup(
+    store: ReferenceStore, folder: os.PathLike[str] | str, *, keep: int | None = None
+) -> str:
+    """Make a verified backup in an existing folder while the store is in use; its path.
+
+    With ``keep``, older backups of this store there are removed beyond that number.
+    """
+    from sessionproof.reference import backup as module
+
+    made = store._read(lambda db: module.back_up_open(db, store._path, Path(folder), keep=keep))
+    return os.fspath(made)
 
 
 def restore(backup: os.PathLike[str] | str, directory: os.PathLike[str] | str) -> str | None:
