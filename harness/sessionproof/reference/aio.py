@@ -175,6 +175,13 @@ class AsyncReferenceStore:
 
     search = _reading(ReferenceStore.search)
 
+    recent_sessions = _reading(ReferenceStore.recent_sessions)
+    largest_sessions = _reading(ReferenceStore.largest_sessions)
+    session_statistics = _reading(ReferenceStore.session_statistics)
+    sessions_at_timeout = _reading(ReferenceStore.sessions_at_timeout)
+    token_use = _reading(ReferenceStore.token_use)
+    slow_responses = _reading(ReferenceStore.slow_responses)
+
     health = _reading(ReferenceStore.health)
     maintain = _reading(ReferenceStore.maintain)
     verify = _reading(ReferenceStore.verify)

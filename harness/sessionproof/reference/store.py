@@ -29,6 +29,7 @@ from sessionproof.contract.store import SqliteTables
 from sessionproof.reference import (
     health,
     lifetime,
+    listings,
     llm_models,
     maintenance,
     opening,
@@ -312,6 +313,15 @@ class ReferenceStore:
     restore_snapshot = snapshots.restore_snapshot
     snapshots = snapshots.snapshots
     search = searching.search
+
+    # Many sessions
+
+    recent_sessions = listings.recent_sessions
+    largest_sessions = listings.largest_sessions
+    session_statistics = listings.session_statistics
+    sessions_at_timeout = listings.sessions_at_timeout
+    token_use = listings.token_use
+    slow_responses = listings.slow_responses
 
     # The store as a whole
 

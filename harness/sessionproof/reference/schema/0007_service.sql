@@ -26,3 +26,31 @@ CREATE TABLE health_slow (
     operation TEXT    NOT NULL,
     took_us   INTEGER NOT NULL CHECK (took_us >= 0)
 ) STRICT;
+
+-- Views for people and their tools; the store itself does not use them. Times are in microseconds
+-- since 1970-01-01 UTC, and as text in UTC.
+
+-- Every session with its status, also those that are paused, archived or expired.
+CREATE VIEW recent_sessions AS
+SELECT session_id, title, owner, llm_model, status, message_count, total_tokens, created_at_us,
+       last_activity_us, datetime(last_activity_us / 1000000, 'unixepoch') AS last_activity
+FROM sessions
+ORDER BY last_activity_us DESC, id DESC;
+
+-- Sums of the counters, by model and status; no message is read.
+CREATE VIEW session_statistics AS
+SELECT llm_model, status, count(*) AS sessions, sum(message_count) AS messages,
+       sum(total_tokens) AS tokens, sum(total_duration_us) AS duration_us,
+       max(last_activity_us) AS last_activity_us
+FROM sessions
+GROUP BY llm_model, status;
+
+-- What a sweep would expire now, by the machine's clock; a healthy session is not among them.
+CREATE VIEW sessions_at_timeout AS
+SELECT session_id, status, deadline_us,
+       datetime(deadline_us / 1000000, 'unixepoch') AS deadline,
+       CASE WHEN hard_deadline_us = deadline_us THEN 'hard' ELSE 'idle' END AS run_out
+FROM sessions
+WHERE status IN ('active', 'idle') AND deadline_us IS NOT NULL
+  AND deadline_us <= CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
+ORDER BY deadline_us, id;
