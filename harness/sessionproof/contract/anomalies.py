@@ -13,6 +13,7 @@ class Anomaly(StrEnum):
     REORDER = "incompatible-order"
     PHANTOM = "phantom"
     LEAK = "cross-session-leak"
+    LOST_UPDATE = "lost-update"
     CHANGED = "changed-content"
     ABORTED_READ = "aborted-read"
     TORN_BATCH = "torn-batch"
@@ -69,6 +70,7 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.REORDER: "messages are there in another order than they were appended",
     Anomaly.PHANTOM: "a message is there that nobody appended",
     Anomaly.LEAK: "a message of one session is read in another",
+    Anomaly.LOST_UPDATE: "an acknowledged value is gone, as another client wrote over it",
     Anomaly.CHANGED: "a message came back with other content than was appended",
     Anomaly.ABORTED_READ: "what a refused operation tried to write can be read (G1a)",
     Anomaly.TORN_BATCH: "a part of a batch is there without the rest",

@@ -25,6 +25,7 @@ class F(IntEnum):
     DELETE = 7
     CLEAR = 8
     REPLACE = 9
+    SET_STATE = 10
 
 
 class Type(IntEnum):
@@ -79,7 +80,8 @@ ROW = np.dtype(
 ``id``: that of its first message, or of what would be one: never 0, and no two operations share
 one, but for an attempt that was refused with ``Conflict`` and its repetition.
 ``inv``, ``ret``: read before and after the call.
-``n``: messages sent; the ``n`` of ``READ_LAST``, the limit of ``PAGES``, otherwise 0.
+``n``: messages sent; the ``n`` of ``READ_LAST``, the limit of ``PAGES``, the number of
+the key that ``SET_STATE`` sets, otherwise 0.
 ``length``: messages answered, the number that ``COUNT`` answered, or ``MISSING``.
 ``value``: the sequence number of the first message (``APPEND``), the total of tokens (``COUNT``),
 or ``NONE``.

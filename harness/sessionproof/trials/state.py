@@ -20,6 +20,7 @@ from sessionproof.contract.operations import (
     Program,
     Reopen,
     SetState,
+    session_of,
 )
 from sessionproof.trials.single import Trial
 from sessionproof.workload import programs
@@ -78,7 +79,7 @@ def read_values(transcript: Transcript) -> int:
 def _judged(trial: Trial, transcript: Transcript) -> Fault | None:
     """The oracle's word; what is unusual may be refused, and read no further then."""
     taken = {
-        (done.operation.session, key)
+        (session_of(done.operation), key)
         for done in transcript
         if done.outcome.type == "ok"
         for key in _set_by(done.operation)
@@ -157,7 +158,7 @@ def _program(trial: Trial, steps: Sequence[Operation]) -> Program:
     for step in steps:
         watched.append(step)
         keys |= dict.fromkeys(_set_by(step))
-        watched += [GetState(step.session, key) for key in _set_by(step)]  # type: ignore[union-attr]
+        watched += [GetState(session_of(step), key) for key in _set_by(step)]
     watched += [GetState(name, key) for key in keys for name in _SESSIONS]
     return trial.program(*_begun(trial), *watched, sessions=_SESSIONS)
 

@@ -47,6 +47,11 @@ _SAID = 300  # characters of an error that are kept
 _READS = (F.READ, F.READ_LAST, F.PAGES, F.COUNT)
 
 
+def key_of(n: int) -> str:
+    """The key that ``SET_STATE`` sets; its value is the number of the operation."""
+    return f"key-{n}"
+
+
 @dataclass(frozen=True)
 class Job:
     """What one client is to do.
@@ -193,6 +198,8 @@ class Client:
                 name, arguments = "read_last", (session, call.n)
             case F.COUNT:
                 name = self._counts[number // BATCH % len(self._counts)]
+            case F.SET_STATE:
+                name, arguments = "set_state", (session, key_of(call.n), number // BATCH)
             case _:
                 name = _METHODS[call.f]
         self.doing = name

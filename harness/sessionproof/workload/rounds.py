@@ -12,7 +12,7 @@ class Call(NamedTuple):
     """One operation: ``session`` is a place in ``Round.sessions``.
 
     ``n`` is the number of messages of an append, a creation or a replacement, the ``n`` of
-    ``READ_LAST``, the limit of ``PAGES``, otherwise 0.
+    ``READ_LAST``, the limit of ``PAGES``, the number of the key of ``SET_STATE``, otherwise 0.
     """
 
     f: F
