@@ -8,7 +8,8 @@ text. A fault of the disk is found for certain when it flips up to 32 bits in a 
 
 Of a session it is ``s`` its id, ``g`` the tag of its messages' ids, ``c`` created, ``i`` idle
 timeout, ``h`` hard deadline, ``o`` owner, ``t`` title, ``l`` model, ``m`` metadata; of a value of
-its state ``k`` the key and ``v`` the value.
+its state ``k`` the key and ``v`` the value; of a snapshot ``i`` its id, ``s`` the session's, ``k``
+kind, ``r`` reason, ``t`` when it was taken, ``n`` how many messages it has, ``b`` its body.
 
 A row without a digest was written by another program, or before there were digests: it cannot be
 verified, and is not wrong.
@@ -66,6 +67,13 @@ STATE_TEXT = _summed("v", {"k": "key", "v": "value"})
 
 _NOTHING_BEFORE, _NOTHING_AFTER = (None,) * 5, (None,) * 3  # the content of a plain row
 
+_OF_SNAPSHOT = {
+    "i": "snapshot_id", "s": "session_id", "k": "kind", "r": "reason", "t": "taken_at_us",
+    "n": "message_count", "b": "body",
+}  # fmt: skip
+SNAPSHOT_TEXT = _summed("p", _OF_SNAPSHOT)
+"""The same of a snapshot, of ``snapshots AS p``."""
+
 
 def digest(row: Row, appended_at_us: int) -> bytes:
     """The digest of a row, given by its values of ``codec.COLUMNS``."""
@@ -81,8 +89,11 @@ def digest(row: Row, appended_at_us: int) -> bytes:
 
 
 def session_digest(key: str, tag: str, created_at_us: int, facts: Mapping[str, Any]) -> bytes:
-    """The digest of a new session without limits; ``facts`` are columns that it is given."""
-    named = (("o", "owner"), ("t", "title"), ("l", "llm_model"), ("m", "metadata"))
+    """The digest of a new session; ``facts`` are columns that it is given."""
+    named = (
+        ("i", "idle_timeout_us"), ("h", "hard_deadline_us"), ("o", "owner"), ("t", "title"),
+        ("l", "llm_model"), ("m", "metadata"),
+    )  # fmt: skip
     known = [f"{one}{_text(facts[name])}" for one, name in named if facts.get(name) is not None]
     return _crc(f"s{key}g{tag}c{created_at_us}{''.join(known)}")
 
@@ -90,6 +101,16 @@ def session_digest(key: str, tag: str, created_at_us: int, facts: Mapping[str, A
 def state_digest(key: str, value: str) -> bytes:
     """The digest of a value of a session's state, which is JSON text."""
     return _crc(f"k{key}v{value}")
+
+
+def snapshot_digest(values: Sequence[str | bytes | int | None]) -> bytes:
+    """The digest of a snapshot, given by its values in the order of its letters."""
+    summed = 0
+    for letter, value in zip(_OF_SNAPSHOT, values, strict=True):
+        if value is not None:
+            raw = value if type(value) is bytes else str(value).encode("utf-8", "surrogatepass")
+            summed = crc32(raw, crc32(letter.encode(), summed))
+    return summed.to_bytes(4)
 
 
 def digest_of(summed: bytes) -> bytes:

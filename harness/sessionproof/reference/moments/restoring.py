@@ -1,0 +1,157 @@
+"""A snapshot becomes a session again: the same numbers, the same ids of messages.
+
+A session that is there keeps its tag, and its next number never goes back. One that is gone comes
+back under a new tag, as the numbers after the snapshot may have been given before it went: its
+messages carry the ids that they had, and no id is ever given to two messages.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sessionproof.contract.errors import Refused
+from sessionproof.reference.arguments import short
+from sessionproof.reference.codec import COLUMNS, Value
+from sessionproof.reference.connections import transaction
+from sessionproof.reference.digest import SESSION_TEXT, digest, digest_of
+from sessionproof.reference.moments.contents import Contents, Rows, gather
+from sessionproof.reference.moments.keeping import RESTORE, Taken, put, row_of
+from sessionproof.reference.statements import fetch
+
+_NAMES = ("session_id", "tag")
+_COUNTED = ("message_count", "total_tokens", "total_duration_us", "next_seq")
+_OTHERWISE = ("session_id", "tag", "checksum", "next_seq")
+"""Facts in which a session may differ from its snapshot and still be the same."""
+_RETOLD = ("message_id", "digest")
+"""Columns of messages that follow the tag."""
+
+
+def restore(
+    db: sqlite3.Connection, taken: Taken, session_id: str, now_us: int, *, replace: bool
+) -> None:
+    """Make the session as it was, in one transaction.
+
+    Raises ``Refused`` where it has messages that the snapshot has not, unless ``replace``. What
+    is there and is otherwise is kept as a snapshot before.
+    """
+    wanted = taken.contents
+    with transaction(db):
+        there = gather(db, session_id)
+        if there is not None:
+            columns = [one for one in wanted.messages.columns if one not in _RETOLD]
+            live, old = [*_told(there, columns)], [*_told(wanted, columns)]
+            if live == old and _facts(there, wanted.facts) == _facts(wanted, wanted.facts):
+                return
+            newer = len({*live} - {*old})
+            if newer and not replace:
+                raise _refused(session_id, newer)
+            reason = f"before {taken.info.snapshot_id} was restored"
+            put(db, row_of(there, RESTORE, now_us, reason), keep=None)
+            fetch(db, "DELETE FROM sessions WHERE session_id = ?", (session_id,))
+        _make(db, wanted, session_id, there)
+
+
+def _refused(session_id: str, newer: int) -> Refused:
+    some = "a message" if newer == 1 else f"{newer:,} messages"
+    return Refused(
+        f"session {short(session_id)} has {some} that the snapshot has not: restore it under "
+        "another id, or replace what is there, which is kept as a snapshot then"
+    )
+
+
+def _make(
+    db: sqlite3.Connection, wanted: Contents, session_id: str, there: Contents | None
+) -> None:
+    """Insert the session with its messages and its state; nothing has its name."""
+    facts = dict(wanted.facts)
+    tag = secrets.token_hex(8) if there is None else there.facts["tag"]
+    fetch(
+        db,
+        "INSERT INTO sessions (session_id, tag, created_at_us, last_activity_us) "
+        "VALUES (?, ?, ?, ?)",
+        (session_id, tag, facts["created_at_us"], facts["last_activity_us"]),
+    )
+    ((sid,),) = fetch(db, "SELECT id FROM sessions WHERE session_id = ?", (session_id,))
+    _insert_messages(db, sid, _with_ids(wanted, tag))
+    _insert(db, "state", sid, wanted.state)
+    # What the session itself says comes last: its limits and status refuse no message of its own.
+    following = facts["next_seq"] if there is None else max(facts["next_seq"], _next(there))
+    _set(db, sid, facts, following)
+    if facts["checksum"] is not None:
+        _sum_again(db, sid, facts["checksum"], intact=wanted.intact)
+
+
+def _with_ids(wanted: Contents, tag: str) -> Rows:
+    """The messages; under another tag each has its id written out."""
+    old, rows = wanted.facts["tag"], wanted.messages
+    if old == tag:
+        return rows
+    return Rows(rows.columns, [_with_id(row, f"{old}.{row['seq']}") for row in rows.named()])
+
+
+def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
+    if row["message_id"] is not None:
+        return tuple(row.values())
+    renamed = row | {"message_id": name}
+    if row["digest"] is not None and row["digest"] == _digest(row):
+        renamed["digest"] = _digest(renamed)  # else it was wrong before, and stays so
+    return tuple(renamed.values())
+
+
+def _digest(row: Mapping[str, Any]) -> bytes:
+    return digest(tuple(row[name] for name in COLUMNS), row["appended_at_us"])
+
+
+def _insert_messages(db: sqlite3.Connection, sid: int, rows: Rows) -> None:
+    """Insert them with their numbers: the schema takes each run without a gap."""
+    place = rows.columns.index("seq")
+    starts = [0, *(at for at, (one, other) in enumerate(pairwise(rows.values), 1)
+                   if other[place] != one[place] + 1), len(rows.values)]  # type: ignore[operator]  # fmt: skip
+    for start, end in pairwise(starts):
+        run = rows.values[start:end]
+        if run:
+            db.execute("UPDATE sessions SET next_seq = ? WHERE id = ?", (run[0][place], sid))
+            _insert(db, "messages", sid, Rows(rows.columns, run))
+
+
+def _insert(db: sqlite3.Connection, table: str, sid: int, rows: Rows) -> None:
+    columns = ", ".join(rows.columns)
+    marks = ", ".join("?" for _ in rows.columns)
+    db.executemany(f"INSERT INTO {table} (sid, {columns}) VALUES ({sid}, {marks})", rows.values)
+
+
+def _set(db: sqlite3.Connection, sid: int, facts: Mapping[str, Any], following: int) -> None:
+    own = {name: facts[name] for name in facts if name not in (*_NAMES, *_COUNTED, "checksum")}
+    columns = {**own, "next_seq": following}
+    settings = ", ".join(f"{name} = ?" for name in columns)
+    db.execute(f"UPDATE sessions SET {settings} WHERE id = ?", (*columns.values(), sid))
+
+
+def _sum_again(db: sqlite3.Connection, sid: int, kept: bytes, *, intact: bool) -> None:
+    """The session's digest under its name and tag of now; one that was wrong stays so."""
+    ((summed,),) = fetch(db, f"SELECT {SESSION_TEXT} FROM sessions WHERE id = ?", (sid,))
+    checksum = digest_of(summed) if intact else kept
+    db.execute("UPDATE sessions SET checksum = ? WHERE id = ?", (checksum, sid))
+
+
+def _next(contents: Contents) -> int:
+    return int(contents.facts["next_seq"])
+
+
+def _facts(contents: Contents, names: Iterable[str]) -> Sequence[Any]:
+    """What the session says of itself, and its state, as they are compared."""
+    facts = [contents.facts.get(name) for name in names if name not in _OTHERWISE]
+    return [*facts, *contents.state.named()]
+
+
+def _told(contents: Contents, columns: Sequence[str]) -> Iterator[tuple[Value, ...]]:
+    """Each message as it is compared: with its id written out."""
+    tag = contents.facts["tag"]
+    for row in contents.messages.named():
+        own = row["message_id"]
+        name = f"{tag}.{row['seq']}" if own is None else own
+        yield (name, *(row[one] for one in columns))
