@@ -104,7 +104,7 @@ def reads(folder: Path, what: str) -> Iterator[dict[str, Callable[[], Any]]]:
             if what == "get":
                 yield {
                     "store": lambda: store.get("s"),
-                    "raw": lambda: raw.execute(statements.GET, ("s",)).fetchall(),
+                    "raw": lambda: raw.execute(statements.GET, (1, "s")).fetchall(),
                 }
             else:
                 yield {
@@ -300,7 +300,7 @@ def measure_memory(path: str) -> float:
     def use() -> None:
         db = connect(Path(path), writes=False, synchronous="NORMAL")
         db.execute(statements.READ_LAST, ("s", 50)).fetchall()
-        db.execute(statements.GET, ("s",)).fetchall()
+        db.execute(statements.GET, (1, "s")).fetchall()
         opened.append(db)
 
     for _ in range(5):  # what is there only once is paid for by these

@@ -29,7 +29,8 @@ class SetsLimits(Protocol):
         """Let the session expire ``idle_us`` after its last activity, or ``hard_us`` after now.
 
         Whichever comes first. None is no limit of that kind, so both None let it live for ever.
-        Setting limits is activity. Limits below 1 are refused.
+        Setting limits is activity. Limits below 1 are refused. The status of a session that is
+        paused, archived or expired stays; limits set anew let it be opened again.
         """
         ...
 
@@ -48,7 +49,9 @@ class SetsStatus(Protocol):
     def set_status(self, session_id: str, status: str) -> None:
         """Move the session to one of ``STATUSES``; a move that is not declared is refused.
 
-        To the status that it has, the move does nothing. A move to active is activity.
+        To the status that it has, the move does nothing. A move to active is activity; past the
+        hard limit it may be refused until limits are set anew. Paused and archived sessions do not
+        expire.
         """
         ...
 

@@ -6,6 +6,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import MESSAGE_FIELDS
 from sessionproof.contract.store import SqliteTables
 from sessionproof.reference.codec import KINDS, ROLES
+from sessionproof.reference.transitions import TRANSITIONS
 
 # Two to three times what was measured against raw SQLite that checks and counts nothing: another
 # machine must not break them.
@@ -40,6 +41,11 @@ CLAIMS = Claims(
     private_files=True,
     checksums=True,
     on_delete_in_use="refuses",
+    activity={"append", "touch", "replace"},
+    warns=True,
+    expires="at_once",
+    after_expiry="readable",
+    transitions=TRANSITIONS,
     costs=COSTS,
 )
 

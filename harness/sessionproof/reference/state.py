@@ -26,7 +26,9 @@ def set_state(store: ReferenceStore, session_id: str, key: str, value: Json) -> 
     """Set one key, others stay; an unknown session is created. This is no activity."""
     name = checked_text(session_id, "session_id")
     pair = (checked_text(key, "key"), checked_json(value, "value"))
-    store._write(lambda db: statements.set_state(db, name, pair, store._clock.now_us()))
+    store._write(
+        lambda db: statements.set_state(db, name, pair, store._clock.now_us(), store._timeouts)
+    )
 
 
 def append_with_state(
@@ -41,5 +43,7 @@ def append_with_state(
     if not rows and not pairs:
         return Receipt((), ())
     return store._write(
-        lambda db: statements.append_with_state(db, key, rows, pairs, store._clock.now_us())
+        lambda db: statements.append_with_state(
+            db, key, rows, pairs, store._clock.now_us(), store._timeouts
+        )
     )

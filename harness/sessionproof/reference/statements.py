@@ -26,6 +26,7 @@ from sessionproof.reference.digest import (
     session_digest,
     state_digest,
 )
+from sessionproof.reference.timeouts import Timeouts
 
 CHUNK = 50
 """Most messages in one statement; larger batches are several statements in a transaction."""
@@ -39,10 +40,19 @@ READ_PAGE = f"SELECT {READ}, s.tag, m.seq {_OF_SESSION} AND m.seq > ? ORDER BY m
 COUNTERS = (
     "message_count", "total_tokens", "total_duration_us", "created_at_us", "last_activity_us",
 )  # fmt: skip
+TAKES = "status IN ('active', 'idle') AND ifnull(deadline_us > {}, 1)"
+"""SQL, with the time now in the place of ``{}``: whether a session takes messages."""
+
+SHOWN = (
+    "CASE WHEN status IN ('active', 'idle') AND deadline_us <= {} THEN 'expired' ELSE status END"
+)
+"""SQL, in the same way: the status, which is expired at once, whenever the next sweep comes."""
+
 GET = (
-    f"SELECT {', '.join(COUNTERS)}, status, owner, title, llm_model, metadata "
+    f"SELECT {', '.join(COUNTERS)}, {SHOWN.format('?')}, owner, title, llm_model, metadata "
     "FROM sessions WHERE session_id = ?"
 )
+STATUS = f"SELECT {SHOWN.format('?')} FROM sessions WHERE session_id = ?"
 COUNT = "SELECT message_count FROM sessions WHERE session_id = ?"
 LIST = "SELECT session_id FROM sessions"
 DELETE = "DELETE FROM sessions WHERE session_id = ?"
@@ -53,7 +63,6 @@ GET_STATE = (
 ADD_LLM_MODEL = "INSERT INTO llm_models (name) VALUES (?) ON CONFLICT DO NOTHING"
 DELETE_LLM_MODEL = "DELETE FROM llm_models WHERE name = ?"
 
-_STATUS = "SELECT status FROM sessions WHERE session_id = ?"
 _SET_STATE = (
     "INSERT INTO state (sid, key, value, checksum) "
     "SELECT id, ?, ?, ? FROM sessions WHERE session_id = ? ON CONFLICT (sid, key) "
@@ -69,7 +78,7 @@ _NAMED = (
     " WHERE s.session_id = ? AND s.tag = ? AND m.seq = ? AND m.message_id IS NULL))"
 )
 _DELETE_MESSAGE = f"DELETE FROM messages WHERE id = {_NAMED} RETURNING 1"
-_SET_CHECKSUM = "UPDATE sessions SET checksum = ? WHERE id = ?"
+SET_CHECKSUM = "UPDATE sessions SET checksum = ? WHERE id = ?"
 _STORED = (*COLUMNS, "digest")
 _FIND_MESSAGE = f"SELECT id, message_id, appended_at_us FROM messages WHERE id = {_NAMED}"
 _EDIT_MESSAGE = f"UPDATE messages SET {', '.join(f'{name} = ?' for name in _STORED)} WHERE id = ?"
@@ -108,14 +117,20 @@ def change(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> None:
     fetch(db, sql, values)
 
 
-def append(db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int) -> Receipt:
+def append(
+    db: sqlite3.Connection,
+    key: str,
+    rows: Sequence[Row],
+    now_us: int,
+    timeouts: Timeouts | None,
+) -> Receipt:
     """Add rows to a session, which is created when it is unknown; raises ``Expired``."""
     if len(rows) <= CHUNK:
         added = _insert(db, key, rows, now_us)
         if added:
             return _receipt(rows, added)
     with transaction(db):
-        _make_ready(db, key, now_us)
+        _make_ready(db, key, now_us, timeouts)
         return _receipt(rows, _insert_all(db, key, rows, now_us))
 
 
@@ -125,18 +140,25 @@ def create(
     facts: Mapping[str, Any],
     rows: Sequence[Row],
     now_us: int,
+    timeouts: Timeouts | None,
 ) -> None:
     """Make a session with its first rows; the schema refuses an id that is taken."""
     with transaction(db):
-        _make(db, key, facts, now_us)
+        _make(db, key, facts, now_us, timeouts)
         _insert_all(db, key, rows, now_us)
 
 
-def replace(db: sqlite3.Connection, key: str, rows: Sequence[Row], now_us: int) -> None:
+def replace(
+    db: sqlite3.Connection,
+    key: str,
+    rows: Sequence[Row],
+    now_us: int,
+    timeouts: Timeouts | None,
+) -> None:
     """Exchange all rows of a session; raises ``Expired``."""
     with transaction(db):
         if rows:
-            _make_ready(db, key, now_us)
+            _make_ready(db, key, now_us, timeouts)
         change(db, CLEAR, (key,))
         _insert_all(db, key, rows, now_us)
 
@@ -148,7 +170,7 @@ def update(db: sqlite3.Connection, key: str, facts: Mapping[str, Any]) -> bool:
     with transaction(db):
         found = fetch(db, sql, (*facts.values(), key))
         for place, summed in found:
-            change(db, _SET_CHECKSUM, (digest_of(summed), place))
+            change(db, SET_CHECKSUM, (digest_of(summed), place))
     return bool(found)
 
 
@@ -177,13 +199,19 @@ def edit_message(db: sqlite3.Connection, key: str, name: str, row: Row) -> bool:
     return bool(found)
 
 
-def set_state(db: sqlite3.Connection, key: str, pair: tuple[str, str], now_us: int) -> None:
+def set_state(
+    db: sqlite3.Connection,
+    key: str,
+    pair: tuple[str, str],
+    now_us: int,
+    timeouts: Timeouts | None,
+) -> None:
     """Set one key of a session, which is created when it is unknown."""
     if fetch(db, _SET_STATE, (*pair, state_digest(*pair), key)):
         return
     with transaction(db):
-        if not fetch(db, _STATUS, (key,)):
-            _make(db, key, {}, now_us)
+        if not fetch(db, STATUS, (now_us, key)):
+            _make(db, key, {}, now_us, timeouts)
         fetch(db, _SET_STATE, (*pair, state_digest(*pair), key))
 
 
@@ -193,12 +221,13 @@ def append_with_state(
     rows: Sequence[Row],
     pairs: Sequence[tuple[str, str]],
     now_us: int,
+    timeouts: Timeouts | None,
 ) -> Receipt:
     """Add rows and set keys of a session, which is created when it is unknown; ``Expired``."""
     with transaction(db):
         added = _insert_all(db, key, rows, now_us)
         if not added:
-            _make_ready(db, key, now_us)
+            _make_ready(db, key, now_us, timeouts)
             added = _insert_all(db, key, rows, now_us)
         for pair in pairs:
             fetch(db, _SET_STATE, (*pair, state_digest(*pair), key))
@@ -211,16 +240,24 @@ def split_id(name: str) -> tuple[str | None, int | None]:
     return (match[1], int(match[2])) if match else (None, None)
 
 
-def _make_ready(db: sqlite3.Connection, key: str, now_us: int) -> None:
+def _make_ready(db: sqlite3.Connection, key: str, now_us: int, timeouts: Timeouts | None) -> None:
     """See within a transaction that the session is there and takes messages."""
-    found = fetch(db, _STATUS, (key,))
+    found = fetch(db, STATUS, (now_us, key))
     if not found:
-        _make(db, key, {}, now_us)
+        _make(db, key, {}, now_us, timeouts)
     elif found[0][0] not in ("active", "idle"):
         raise Expired(f"the session is {found[0][0]} and takes no messages; nothing was stored")
 
 
-def _make(db: sqlite3.Connection, key: str, facts: Mapping[str, Any], now_us: int) -> None:
+def _make(
+    db: sqlite3.Connection,
+    key: str,
+    facts: Mapping[str, Any],
+    now_us: int,
+    timeouts: Timeouts | None,
+) -> None:
+    if timeouts is not None:
+        facts = {**facts, **timeouts.columns(now_us)}
     columns = ["session_id", "created_at_us", "last_activity_us", "tag", "checksum", *facts]
     marks = ", ".join("?" for _ in columns)
     sql = f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({marks})"
@@ -245,12 +282,12 @@ def _insert(
     if len(rows) == 1:
         return fetch(db, INSERT_ONE, values_of_one(rows[0], now_us, key))
     values = [value for row in rows for value in (*row, digest(row, now_us))]
-    return sorted(fetch(db, _insertion(len(rows)), (now_us, *values, key)))
+    return sorted(fetch(db, _insertion(len(rows)), (now_us, *values, key, now_us)))
 
 
 def values_of_one(row: Row, now_us: int, key: str) -> tuple[Any, ...]:
     """What ``INSERT_ONE`` takes."""
-    return (*row, digest(row, now_us), now_us, key)
+    return (*row, digest(row, now_us), now_us, key, now_us)
 
 
 @cache
@@ -263,7 +300,7 @@ def _insertion(number: int) -> str:
         return (
             f"INSERT INTO messages (sid, seq, {columns}, appended_at_us) "
             f"SELECT id, next_seq, {marks}, ? FROM sessions "
-            f"WHERE session_id = ? AND status IN ('active', 'idle') {answer}"
+            f"WHERE session_id = ? AND {TAKES.format('?')} {answer}"
         )
     rows = ", ".join(f"({offset}, {marks})" for offset in range(number))
     taken = ", ".join(f"v.column{column + 2}" for column in range(len(_STORED)))
@@ -271,7 +308,7 @@ def _insertion(number: int) -> str:
         f"INSERT INTO messages (sid, seq, appended_at_us, {columns}) "
         f"SELECT s.id, s.next_seq + v.column1, ?, {taken} "
         f"FROM sessions AS s, (VALUES {rows}) AS v "
-        f"WHERE s.session_id = ? AND s.status IN ('active', 'idle') {answer}"
+        f"WHERE s.session_id = ? AND {TAKES.format('?')} {answer}"
     )
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 import sessionproof
-from sessionproof.contract.clock import Clock, SystemClock
+from sessionproof.contract.clock import Clock, SystemClock, monotonic_ns
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import (
@@ -60,6 +60,7 @@ from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.timeouts import Timeouts
+from sessionproof.reference.vitals.pace import Pace
 
 T = TypeVar("T")
 
@@ -98,7 +99,14 @@ class ReferenceStore:
         readers = preset_named(preset)
         if durability != self.claims.durability:
             self.claims = replace(self.claims, durability=durability)
+        unknown = set(snapshots_before) - lifetime.SNAPSHOTS_BEFORE
+        if unknown:
+            raise ValueError(
+                f"snapshots_before names {', '.join(sorted(map(str, unknown)))}: "
+                f"known are {', '.join(sorted(lifetime.SNAPSHOTS_BEFORE))}"
+            )
         self._clock = clock or SystemClock()
+        self._pace = Pace(self._clock)
         self._timeouts = timeouts
         self._snapshots_before = frozenset(snapshots_before)
         self._fetch = statements.fetch_verified if check_digests else statements.fetch
@@ -150,7 +158,9 @@ class ReferenceStore:
         rows = encode_all(messages)
         if not rows:
             return Receipt((), ())
-        return self._write(lambda db: statements.append(db, key, rows, self._clock.now_us()))
+        return self._write(
+            lambda db: statements.append(db, key, rows, self._clock.now_us(), self._timeouts)
+        )
 
     def read(self, session_id: str) -> builtins.list[Message]:
         """All messages, oldest first; empty for an unknown session."""
@@ -219,7 +229,9 @@ class ReferenceStore:
         """
         key = checked_text(session_id, "session_id")
         rows = encode_all(messages)
-        self._write(lambda db: statements.replace(db, key, rows, self._clock.now_us()))
+        self._write(
+            lambda db: statements.replace(db, key, rows, self._clock.now_us(), self._timeouts)
+        )
 
     def clear(self, session_id: str) -> None:
         """Remove all messages; numbers go on, state stays. No error for an unknown session."""
@@ -247,13 +259,17 @@ class ReferenceStore:
         key = checked_text(name, "session_id")
         rows = encode_all(messages)
         known = facts({"owner": owner, "title": title, "llm_model": llm_model}, metadata)
-        self._write(lambda db: statements.create(db, key, known, rows, self._clock.now_us()))
+        self._write(
+            lambda db: statements.create(db, key, known, rows, self._clock.now_us(), self._timeouts)
+        )
         return name
 
     def get(self, session_id: str) -> SessionInfo | None:
         """The session's facts and counters; None when it is unknown."""
         key = checked_text(session_id, "session_id")
-        found = self._read(lambda db: statements.fetch(db, statements.GET, (key,)))
+        found = self._read(
+            lambda db: statements.fetch(db, statements.GET, (self._clock.now_us(), key))
+        )
         return decode_info(session_id, found[0], self._path) if found else None
 
     def update(
@@ -282,13 +298,7 @@ class ReferenceStore:
         rows = self._read(lambda db: statements.fetch(db, statements.LIST, ()))
         return decode_names(rows, self._path)
 
-    def delete(self, session_id: str) -> None:
-        """Remove the session with all that belongs to it. No error for an unknown session.
-
-        The id may be used again, and starts empty.
-        """
-        key = checked_text(session_id, "session_id")
-        self._write(lambda db: statements.change(db, statements.DELETE, (key,)))
+    delete = lifetime.delete
 
     # State, and the models that sessions name
 
@@ -341,16 +351,22 @@ class ReferenceStore:
         return decode_all(rows, self._path)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        begun_ns = monotonic_ns()
         try:
             return self._readers.run(work)
         except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=False) from error
+        finally:
+            self._pace.tell(monotonic_ns() - begun_ns)
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        begun_ns = monotonic_ns()
         try:
             return self._writer.run(work)
         except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=True) from error
+        finally:
+            self._pace.tell(monotonic_ns() - begun_ns)
 
     def _together(self, calls: Sequence[Callable[[], Any]]) -> builtins.list[Outcome]:
         """What came of calls of this handle's own methods, which are committed together."""

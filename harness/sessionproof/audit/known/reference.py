@@ -20,7 +20,7 @@ _SESSIONS = Table(
     words={"status": frozenset({"active", "idle", "paused", "archived", "expired"})},
     integers={
         "next_seq": 1, "created_at_us": -(2**63), "last_activity_us": -(2**63),
-        "idle_timeout_us": 1, "hard_deadline_us": -(2**63),
+        "idle_timeout_us": 1, "hard_deadline_us": -(2**63), "warn_us": 0,
     },
     json={"metadata": ()},
 )  # fmt: skip
