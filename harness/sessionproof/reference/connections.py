@@ -30,6 +30,12 @@ WAIT_S = 5.0
 QUEUE_S = 30.0
 """How long a thread waits for the other threads of its own handle."""
 
+WAITS = 1_000
+"""So many waits for other threads are remembered."""
+
+Wait: TypeAlias = tuple[float, float]
+"""When a thread had waited for others, on the clock that never steps, and how many seconds."""
+
 # Four processes that pause 1 ms between appends: p99 is 0.4 of that of SQLite's own waiting. With
 # a disk that syncs, the longest wait is an eighth; the price is throughput when nobody ever pauses.
 _FIRST_PAUSE_S = 0.00002
@@ -167,6 +173,7 @@ class Readers:
         self._all: set[sqlite3.Connection] = set()
         self._waiting = 0
         self._ended: str | None = None
+        self.waited: deque[Wait] = deque(maxlen=WAITS)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The answer of ``work``; raises ``Refused`` after close and fork."""
@@ -184,6 +191,16 @@ class Readers:
             self._give_back(held)
             raise
         return answer
+
+    @property
+    def busy(self) -> int:
+        """How many connections are in use at this moment."""
+        return max(0, len(self._all) - len(self._idle))
+
+    @property
+    def most(self) -> int:
+        """How many there can be."""
+        return self._preset.readers + self._preset.extra_readers
 
     def close(self) -> None:
         """Close every connection; those in use are waited for."""
@@ -206,7 +223,7 @@ class Readers:
 
     def _hold_another(self, held: list[_Reader]) -> None:
         """Hold an idle reader, a new one while the preset allows it, or the next one given back."""
-        most = self._preset.readers + self._preset.extra_readers
+        most = self.most
         ends = monotonic_s() + QUEUE_S
         with self._lock:
             while True:
@@ -223,6 +240,8 @@ class Readers:
                 if left_s <= 0:
                     raise Refused(f"all {most} readers are busy: use a larger preset")
                 self._wait(left_s)
+                now_s = monotonic_s()
+                self.waited.append((now_s, now_s - ends + QUEUE_S))
 
     def _wait(self, longest_s: float) -> None:
         self._waiting += 1

@@ -29,6 +29,7 @@ from contextlib import suppress
 from copy import copy
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Indefinite, Refused, StoreError
 from sessionproof.reference import connections
 from sessionproof.reference.failures import is_busy, is_definite, refuses_one
@@ -85,6 +86,7 @@ class Writer:
         self._grouping: int | None = None  # the thread that is in ``together``
         self._connection = open_connection()
         self._pauses = connections.fresh_pauses()
+        self.waited: deque[connections.Wait] = deque(maxlen=connections.WAITS)
         self.ended: str | None = None
         # From here on waiting is ours, see ``patiently``.
         self._connection.execute("PRAGMA busy_timeout = 0").close()
@@ -143,7 +145,10 @@ class Writer:
         if self._grouping == threading.get_ident():
             return self._alone(work)
         turn = _Turn(work)
+        begun_s = monotonic_s()
         self._in_turn(turn, self._lead)
+        now_s = monotonic_s()
+        self.waited.append((now_s, now_s - begun_s))
         answer: T = turn.outcome.told()  # type: ignore[union-attr]
         return answer
 

@@ -1,0 +1,84 @@
+"""How long calls take: the last ones of all, and the slow ones.
+
+What a call pays for it is two readings of the clock and an entry in a ring, which takes no lock.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from dataclasses import dataclass
+from types import FrameType
+
+from sessionproof.contract.clock import Clock
+from sessionproof.reference.vitals.report import Number, Vital
+from sessionproof.reference.vitals.thresholds import Thresholds
+
+CALLS = 1_000
+"""Over so many calls the average is."""
+
+SLOW_CALLS = 100
+"""So many slow calls are remembered."""
+
+SLOW_S = 0.1
+"""From here on a call is slow."""
+
+_WHOLE = frozenset({"backup"})
+"""Calls that read everything, and say nothing about the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A slow call: when it ended, which method it was, how long it took. No text of a user's."""
+
+    at_us: int
+    operation: str
+    took_us: int
+
+
+class Pace:
+    """The last calls of one handle."""
+
+    def __init__(self, clock: Clock, *, slow_s: float = SLOW_S) -> None:
+        self.took_ns: deque[int] = deque(maxlen=CALLS)
+        self.slow: deque[Slow] = deque(maxlen=SLOW_CALLS)
+        self._slow_ns = int(slow_s * 1e9)
+        self._clock = clock
+
+    def tell(self, took_ns: int) -> None:
+        """A call has ended; asked by what carried it out for a method."""
+        if took_ns >= self._slow_ns:
+            name = _method(sys._getframe(2))
+            self.slow.append(Slow(self._clock.now_us(), name, took_ns // 1_000))
+            if name in _WHOLE:
+                return
+        self.took_ns.append(took_ns)
+
+
+def _method(frame: FrameType | None) -> str:
+    """The name of the public method that called: only slow calls pay for this."""
+    while frame is not None and frame.f_code.co_name.startswith(("_", "<")):
+        frame = frame.f_back
+    return frame.f_code.co_name if frame else "a call"
+
+
+def average(pace: Pace, thresholds: Thresholds) -> Vital:
+    """The average of the last calls."""
+    took = list(pace.took_ns)
+    if not took:
+        return Vital("average time", "unknown", "nothing was called yet")
+    mean_ms = sum(took) / len(took) / 1e6
+    return Vital(
+        "average time",
+        thresholds.average_ms.of(mean_ms),
+        f"{mean_ms:.3g} ms over the last {len(took)} calls of this handle",
+        (Number("call_seconds_average", mean_ms / 1e3), Number("calls_averaged", len(took))),
+    )
+
+
+def slow(pace: Pace) -> Vital:
+    """The slow calls that are remembered, the newest by name."""
+    calls = list(pace.slow)
+    newest = ", ".join(f"{one.operation} {one.took_us / 1e3:.0f} ms" for one in calls[-5:][::-1])
+    text = f"{len(calls)} remembered; the newest: {newest}" if calls else "none"
+    return Vital("slow calls", "ok", text, (Number("slow_calls", len(calls)),))

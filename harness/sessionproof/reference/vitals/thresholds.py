@@ -1,0 +1,43 @@
+"""From where on something is a warning, and from where on it is critical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sessionproof.contract.health import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Both are reached by their own value."""
+
+    warning: float
+    critical: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warning <= self.critical:
+            raise ValueError(f"a warning comes before what is critical: {self}")
+
+    def of(self, value: float) -> Severity:
+        """How bad the value is."""
+        if value >= self.critical:
+            return "critical"
+        return "warning" if value >= self.warning else "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Numbers of rows and sessions, megabytes, milliseconds, parts of a pool, days.
+
+    One wrong counter is a warning: triggers keep them, so none is wrong by chance.
+    """
+
+    orphans: Limit = Limit(1, 10)
+    mismatches: Limit = Limit(1, 100)
+    file_mb: Limit = Limit(1_000, 5_000)
+    log_mb: Limit = Limit(100, 1_000)
+    average_ms: Limit = Limit(100, 1_000)
+    wait_ms: Limit = Limit(1_000, 10_000)
+    pool_use: Limit = Limit(0.8, 0.95)
+    full_within_days: float = 30
+    """A file that grows so that it is critical within these days is a warning."""
