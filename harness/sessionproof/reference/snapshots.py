@@ -11,7 +11,7 @@ from sessionproof.contract.snapshots import SnapshotInfo
 from sessionproof.reference.arguments import no_session, whole
 from sessionproof.reference.codec import checked_text
 from sessionproof.reference.moments import keeping
-from sessionproof.reference.moments.contents import Contents, gather
+from sessionproof.reference.moments.contents import Contents, gather_named
 from sessionproof.reference.moments.keeping import CHECKPOINT, take
 from sessionproof.reference.moments.restoring import restore
 
@@ -85,6 +85,6 @@ def remove_snapshot(store: ReferenceStore, snapshot_id: str) -> None:
 def _at_one_moment(db: sqlite3.Connection, key: str) -> Contents | None:
     db.execute("BEGIN")
     try:
-        return gather(db, key)
+        return gather_named(db, key)
     finally:
         db.execute("ROLLBACK")  # it only read

@@ -1,1 +1,1 @@
-"""Sessions as they were: what a snapshot holds, how it is kept, and how it becomes a session again."""
+"""Sessions as they were: what a snapshot holds, how it is kept, and how it is restored."""

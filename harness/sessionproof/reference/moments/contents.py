@@ -51,12 +51,8 @@ class Contents:
     intact: bool = True
 
 
-def gather(db: sqlite3.Connection, key: Key) -> Contents | None:
-    """What is kept of a session, as a transaction sees it; None when there is none."""
-    found = fetch(db, "SELECT id FROM sessions WHERE session_id = ?", (key,))
-    if not found:
-        return None
-    (sid,) = found[0]
+def gather(db: sqlite3.Connection, sid: int) -> Contents:
+    """What is kept of the session of this row, as a transaction sees it."""
     (facts,) = _rows(db, "sessions", "id = ?", sid).named()
     ((summed, kept),) = fetch(
         db, f"SELECT {SESSION_TEXT}, CAST(checksum AS BLOB) FROM sessions WHERE id = ?", (sid,)
@@ -67,6 +63,12 @@ def gather(db: sqlite3.Connection, key: Key) -> Contents | None:
         state=_rows(db, "state", "sid = ? ORDER BY key", sid),
         intact=kept is None or same_digest(summed, kept),
     )
+
+
+def gather_named(db: sqlite3.Connection, session_id: Key) -> Contents | None:
+    """What is kept of the session of this id; None when there is none."""
+    found = fetch(db, "SELECT id FROM sessions WHERE session_id = ?", (session_id,))
+    return gather(db, found[0][0]) if found else None
 
 
 def packed(contents: Contents) -> bytes:

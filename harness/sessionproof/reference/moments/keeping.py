@@ -13,7 +13,7 @@ from sessionproof.reference.arguments import short
 from sessionproof.reference.codec import from_value
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import snapshot_digest
-from sessionproof.reference.moments.contents import Contents, Key, gather, packed, unpacked
+from sessionproof.reference.moments.contents import Contents, Key, gather_named, packed, unpacked
 from sessionproof.reference.statements import fetch
 
 CHECKPOINT, RESTORE = "checkpoint", "restore"
@@ -52,7 +52,7 @@ def take(
     Of the kinds in ``REPEATED``, older snapshots of the session are removed beyond that number.
     """
     with transaction(db):
-        contents = gather(db, key)
+        contents = gather_named(db, key)
         if contents is None:
             return None
         return put(db, row_of(contents, kind, now_us, reason), keep=REPEATED.get(kind))
@@ -77,7 +77,7 @@ def put(db: sqlite3.Connection, row: Row, *, keep: int | None) -> str:
     return str(row[0])
 
 
-def listed(db: sqlite3.Connection, key: Key | None) -> list[Row]:
+def listed(db: sqlite3.Connection, key: str | None) -> list[Row]:
     """The facts of a session's snapshots, or of all, newest first."""
     return fetch(db, _OF_ALL, ()) if key is None else fetch(db, _OF_SESSION, (key,))
 

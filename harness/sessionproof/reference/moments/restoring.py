@@ -18,7 +18,7 @@ from sessionproof.reference.arguments import short
 from sessionproof.reference.codec import COLUMNS, Value
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import SESSION_TEXT, digest, digest_of
-from sessionproof.reference.moments.contents import Contents, Rows, gather
+from sessionproof.reference.moments.contents import Contents, Rows, gather_named
 from sessionproof.reference.moments.keeping import RESTORE, Taken, put, row_of
 from sessionproof.reference.statements import fetch
 
@@ -40,7 +40,7 @@ def restore(
     """
     wanted = taken.contents
     with transaction(db):
-        there = gather(db, session_id)
+        there = gather_named(db, session_id)
         if there is not None:
             columns = [one for one in wanted.messages.columns if one not in _RETOLD]
             live, old = [*_told(there, columns)], [*_told(wanted, columns)]
@@ -90,7 +90,7 @@ def _with_ids(wanted: Contents, tag: str) -> Rows:
     old, rows = wanted.facts["tag"], wanted.messages
     if old == tag:
         return rows
-    return Rows(rows.columns, [_with_id(row, f"{old}.{row['seq']}") for row in rows.named()])
+    return Rows(rows.columns, [_with_id(row, _own_id(old, row)) for row in rows.named()])
 
 
 def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
@@ -100,6 +100,11 @@ def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
     if row["digest"] is not None and row["digest"] == _digest(row):
         renamed["digest"] = _digest(renamed)  # else it was wrong before, and stays so
     return tuple(renamed.values())
+
+
+def _own_id(tag: str, row: Mapping[str, Any]) -> str:
+    """The id of a message that was given none by its client."""
+    return f"{tag}.{row['seq']}"
 
 
 def _digest(row: Mapping[str, Any]) -> bytes:
@@ -153,5 +158,5 @@ def _told(contents: Contents, columns: Sequence[str]) -> Iterator[tuple[Value, .
     tag = contents.facts["tag"]
     for row in contents.messages.named():
         own = row["message_id"]
-        name = f"{tag}.{row['seq']}" if own is None else own
+        name = _own_id(tag, row) if own is None else own
         yield (name, *(row[one] for one in columns))
