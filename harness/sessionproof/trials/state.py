@@ -133,9 +133,10 @@ def usual(value: Any, deep: int = 0) -> bool:
 def _examples(trial: Trial) -> Iterator[Program]:
     """Values one after the other under one key, keys that are near each other, and lives."""
     for at in range(0, len(VALUES), 10):
-        yield _program(trial, [SetState("s0", "value", one) for one in VALUES[at : at + 10]])
+        sets: list[Operation] = [SetState("s0", "value", one) for one in VALUES[at : at + 10]]
+        yield _program(trial, [SetState("s0", "step", at), *sets])
     for group in ID_GROUPS:
-        sets: list[Operation] = [SetState("s0", key, at) for at, key in enumerate(group)]
+        sets = [SetState("s0", key, at) for at, key in enumerate(group)]
         yield _program(trial, [*sets, SetState("s1", group[0], "other")])
     changes = programs.changes(trial.capabilities, trial.claims)
     kinds = [one for one in changes if one not in (SetState, AppendWithState)]

@@ -58,16 +58,8 @@ def _round(trial: Trial, turns: Turns, one: Crew) -> int:
     right = possible(worked.history)
     seen = _read(trial, one.ids[0] or "", sorted(right))
     for n, values in right.items():
-        trial.require(
-            seen[n] in values,
-            Anomaly.LOST_UPDATE,
-            did=f"{one.named} set keys of their own in one session, {_SETS} values each",
-            expected=f"{key_of(n)} is {' or '.join(map(repr, sorted(values, key=str)))}: the last "
-            "that its only client was acknowledged",
-            seen=f"a fresh handle reads {seen[n]!r}",
-            program=_lines(programs),
-            script=_script(trial, one),
-        )
+        if seen[n] not in values:
+            raise Broken(_lost(trial, one, programs, n, values, seen[n]))
     return _beside(worked.history, one.clients)
 
 
@@ -122,6 +114,25 @@ def _read(trial: Trial, session: str, numbers: Sequence[int]) -> dict[int, Any]:
     return seen
 
 
+def _lost(
+    trial: Trial,
+    one: Crew,
+    programs: Sequence[Sequence[Call]],
+    n: int,
+    values: Set[int | None],
+    seen: object,
+) -> Finding:
+    right = " or ".join(map(repr, sorted(values, key=str)))
+    return Finding(
+        anomaly=Anomaly.LOST_UPDATE,
+        did=f"{one.named} set keys of their own in one session, {_SETS} values each",
+        expected=f"{key_of(n)} is {right}: the last that its only client was acknowledged",
+        seen=f"a fresh handle reads {seen!r}",
+        program=tuple(_lines(programs)),
+        script=_script(trial, one),
+    )
+
+
 def _stopped(trial: Trial, one: Crew, outcome: Outcome) -> Exception:
     """What ended a round: a hang or a crash, as a break."""
     failure = outcome.failure
@@ -150,6 +161,7 @@ def _lines(programs: Sequence[Sequence[Call]]) -> list[str]:
 
 
 def _script(trial: Trial, one: Crew, *, hung: bool = False) -> tuple[str, ...]:
+    trial.store.close()  # whether closing is awaited is known only then
     begun = needs_create(trial.claims, trial.capabilities)
     first = [] if begun else [f"store.append(s0, [{said(trial, 'hello')}])"]
     created = ["s0 = store.create('s0')"] if begun else []
