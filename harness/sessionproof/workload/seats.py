@@ -115,7 +115,7 @@ class ThreadSeats:
             watch = Watch(clients, self._operation_s)
             start = partial(_start, Barrier(len(clients)), setting.begin_ns)
             handles = self._handles[: len(clients)]
-            with _frequent_switches():
+            with frequent_switches():
                 for handle, client in zip(handles, clients, strict=True):
                     action = partial(_in_thread, client, start, watch)
                     handle.begin(f"{len(clients)} clients at once", action)
@@ -270,7 +270,8 @@ def _journal(job: Job, setting: Setting) -> Journal:
 
 
 @contextmanager
-def _frequent_switches() -> Iterator[None]:
+def frequent_switches() -> Iterator[None]:
+    """Threads take turns often within the block."""
     usual_s = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
