@@ -174,6 +174,7 @@ class AsyncReferenceStore:
     snapshots = _reading(ReferenceStore.snapshots)
 
     search = _reading(ReferenceStore.search)
+    search_sessions = _reading(ReferenceStore.search_sessions)
 
     recent_sessions = _reading(ReferenceStore.recent_sessions)
     largest_sessions = _reading(ReferenceStore.largest_sessions)

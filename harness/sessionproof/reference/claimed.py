@@ -46,6 +46,8 @@ CLAIMS = Claims(
     expires="at_once",
     after_expiry="readable",
     transitions=TRANSITIONS,
+    search_order="newest",
+    finds={"cjk", "code"},
     costs=COSTS,
 )
 

@@ -323,6 +323,7 @@ class ReferenceStore:
     restore_snapshot = snapshots.restore_snapshot
     snapshots = snapshots.snapshots
     search = searching.search
+    search_sessions = searching.search_sessions
 
     # Many sessions
 
