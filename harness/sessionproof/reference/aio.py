@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import inspect
 import os
 import threading
 from collections import deque
@@ -74,6 +75,11 @@ def _lending(
 
     call.__doc__ = function.__doc__
     call.__name__ = function.__name__
+    own = inspect.signature(function)
+    store = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    call.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[store, *own.parameters.values()]
+    )
     return call
 
 
@@ -171,6 +177,9 @@ class AsyncReferenceStore:
 
     snapshot = _reading(ReferenceStore.snapshot)
     restore_snapshot = _reading(ReferenceStore.restore_snapshot)
+    read_snapshot = _reading(ReferenceStore.read_snapshot)
+    compare_snapshots = _reading(ReferenceStore.compare_snapshots)
+    remove_snapshot = _writing(ReferenceStore.remove_snapshot)
     snapshots = _reading(ReferenceStore.snapshots)
 
     search = _reading(ReferenceStore.search)

@@ -46,6 +46,7 @@ CLAIMS = Claims(
     expires="at_once",
     after_expiry="readable",
     transitions=TRANSITIONS,
+    restore_over_live="refuses",
     search_order="newest",
     finds={"cjk", "code"},
     costs=COSTS,

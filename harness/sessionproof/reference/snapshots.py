@@ -14,11 +14,15 @@ from sessionproof.reference.moments import keeping
 from sessionproof.reference.moments.contents import Contents, gather_named
 from sessionproof.reference.moments.keeping import CHECKPOINT, take
 from sessionproof.reference.moments.restoring import restore
+from sessionproof.reference.moments.showing import Difference, Moment, difference, moment
 
 if TYPE_CHECKING:
     from sessionproof.reference.store import ReferenceStore
 
-__all__ = ["remove_snapshot", "restore_snapshot", "snapshot", "snapshots", "take"]
+__all__ = [
+    "compare_snapshots", "read_snapshot", "remove_snapshot", "restore_snapshot", "snapshot",
+    "snapshots", "take",
+]  # fmt: skip
 
 
 def snapshot(
@@ -61,7 +65,7 @@ def restore_snapshot(
     given = checked_text(session_id, "session_id", optional=True)
     if type(replace) is not bool:
         raise Refused(f"replace must be True or False, not {type(replace).__name__}")
-    taken = keeping.opened(store._read(lambda db: keeping.found(db, name)))
+    taken = _opened(store, name)
     key = taken.info.session_id if given is None else given
     now_us = store._clock.now_us()
     store._write(lambda db: restore(db, taken, key, now_us, replace=replace))
@@ -75,11 +79,35 @@ def snapshots(store: ReferenceStore, session_id: str | None = None) -> builtins.
     return [keeping.info_of(row) for row in rows]
 
 
+def read_snapshot(store: ReferenceStore, snapshot_id: str) -> Moment:
+    """What a snapshot holds. Raises ``NotFound``, and ``Refused`` for what cannot be read."""
+    taken = _opened(store, checked_text(snapshot_id, "snapshot_id"))
+    return moment(taken.contents, taken.info)
+
+
+def compare_snapshots(
+    store: ReferenceStore, snapshot_id: str, other: str | None = None
+) -> Difference:
+    """What another snapshot has otherwise, or the session as it is now; raises ``NotFound``."""
+    before = read_snapshot(store, snapshot_id)
+    if other is not None:
+        return difference(before, read_snapshot(store, other))
+    key = before.session.session_id
+    contents = store._read(lambda db: _at_one_moment(db, key))
+    if contents is None:
+        raise no_session(key)
+    return difference(before, moment(contents, None))
+
+
 def remove_snapshot(store: ReferenceStore, snapshot_id: str) -> None:
     """Remove a snapshot for good; raises ``NotFound``."""
     name = checked_text(snapshot_id, "snapshot_id")
     if not store._write(lambda db: keeping.removed(db, name)):
         raise keeping.no_snapshot(name)
+
+
+def _opened(store: ReferenceStore, snapshot_id: str) -> keeping.Taken:
+    return keeping.opened(store._read(lambda db: keeping.found(db, snapshot_id)))
 
 
 def _at_one_moment(db: sqlite3.Connection, key: str) -> Contents | None:

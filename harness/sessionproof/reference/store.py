@@ -321,6 +321,9 @@ class ReferenceStore:
     sweep = lifetime.sweep
     snapshot = snapshots.snapshot
     restore_snapshot = snapshots.restore_snapshot
+    read_snapshot = snapshots.read_snapshot
+    compare_snapshots = snapshots.compare_snapshots
+    remove_snapshot = snapshots.remove_snapshot
     snapshots = snapshots.snapshots
     search = searching.search
     search_sessions = searching.search_sessions

@@ -22,7 +22,13 @@ from sessionproof.contract.upkeep import Verified
 from sessionproof.reference import verify_session
 from sessionproof.reference.codec import from_value
 from sessionproof.reference.connections import connect
-from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function
+from sessionproof.reference.digest import (
+    SESSION_TEXT,
+    SNAPSHOT_TEXT,
+    STATE_TEXT,
+    TEXT,
+    add_function,
+)
 from sessionproof.reference.failures import ERRORS, as_store_error, is_damage, one_line
 from sessionproof.reference.files import present
 from sessionproof.reference.steps import APPLICATION_ID, shipped
@@ -56,6 +62,7 @@ _SUMMED = (
     _Summed("messages", "m.digest", TEXT, "m.seq", f"messages AS m {_OWNER} m.sid"),
     _Summed("sessions", "sessions.checksum", SESSION_TEXT, "'facts'", "sessions"),
     _Summed("state", "v.checksum", STATE_TEXT, "v.key", f"state AS v {_OWNER} v.sid"),
+    _Summed("snapshots", "p.digest", SNAPSHOT_TEXT, "p.snapshot_id", "snapshots AS p"),
 )
 
 
@@ -143,7 +150,9 @@ def _changed(
 ) -> Iterator[Problem]:
     column = summed.column.partition(".")[2]
     columns = connection.execute(f"SELECT name FROM pragma_table_info('{summed.table}')").fetchall()
-    there = (column,) in columns  # else an earlier release made the file
+    if not columns:
+        return  # an earlier release made the file
+    there = (column,) in columns  # as above
     (without,) = connection.execute(
         f"SELECT COUNT(*) FROM {summed.table} WHERE {column if there else 'NULL'} IS NULL"
     ).fetchone()

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from sessionproof.audit.sqltext import checks
 from sessionproof.contract.upkeep import Verified
 from sessionproof.reference.codec import lossless
-from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function
+from sessionproof.reference.digest import (
+    SESSION_TEXT,
+    SNAPSHOT_TEXT,
+    STATE_TEXT,
+    TEXT,
+    add_function,
+)
 from sessionproof.reference.failures import ERRORS, is_damage, one_line
 
 _NUMBERS_MAX = 5
@@ -31,6 +37,10 @@ _CHANGED_FACTS = (
 _CHANGED_STATE = (
     "SELECT COUNT(*) FROM state AS v WHERE v.sid = ? AND v.checksum IS NOT NULL "
     f"AND NOT same_digest({STATE_TEXT}, CAST(v.checksum AS BLOB))"
+)
+_CHANGED_SNAPSHOTS = (
+    "SELECT COUNT(*) FROM snapshots AS p WHERE p.session_id = ? "
+    f"AND NOT same_digest({SNAPSHOT_TEXT}, p.digest)"
 )
 # The numbers that the index has, and the row does not: such a row is served in a wrong place.
 _MISPLACED = (
@@ -78,6 +88,9 @@ def _problems(db: sqlite3.Connection, session_id: str) -> Iterator[str]:
     (values,) = db.execute(_CHANGED_STATE, (sid,)).fetchone()
     if values:
         yield f"{values} values of its state are not what was written"
+    (taken,) = db.execute(_CHANGED_SNAPSHOTS, lossless([session_id])).fetchone()
+    if taken:
+        yield f"{taken} of its snapshots are not what was written"
     yield from _broken(db, sid)
 
 

@@ -42,6 +42,18 @@ _STATE = Table(
     unique=(("sid", "key"),),
     json={"value": ()},
 )
+_SNAPSHOTS = Table(
+    label=("snapshot_id",),
+    columns=("id", "snapshot_id", "session_id", "kind", "taken_at_us", "digest", "body"),
+    required=("snapshot_id", "session_id", "kind", "body"),
+    unique=(("snapshot_id",),),
+    words={
+        "kind": frozenset({"checkpoint", "warning", "expiry", "archive", "delete", "restore"}),
+    },
+    integers={"taken_at_us": -(2**63), "message_count": 0},
+)
+_SNAPSHOTS_SINCE = 5
+"""The step that makes the table."""
 
 
 def _steps() -> tuple[str, ...]:
@@ -56,7 +68,12 @@ KNOWN = tuple(
         name="reference",
         version=str(version),
         marks={"sessions": ("tag", "next_seq"), "messages": ("sid", "appended_at_us")},
-        tables={"sessions": _SESSIONS, "messages": _MESSAGES, "state": _STATE},
+        tables={
+            "sessions": _SESSIONS,
+            "messages": _MESSAGES,
+            "state": _STATE,
+            **({"snapshots": _SNAPSHOTS} if version >= _SNAPSHOTS_SINCE else {}),
+        },
         references=(
             Reference("messages", ("sid",), "sessions", ("id",)),
             Reference("state", ("sid",), "sessions", ("id",)),
