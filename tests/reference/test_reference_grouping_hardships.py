@@ -105,7 +105,7 @@ class Struck:
         return getattr(self._real, name)
 
 
-@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "SELECT status", "INSERT INTO sessions"])
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "SELECT CASE", "INSERT INTO sessions"])
 def test_an_interrupt_leaves_no_transaction_open(store: ReferenceStore, monkeypatch, statement):
     """Ctrl-C within a transaction undoes it, though the error is kept, as a notebook does."""
     real = store._writer._connection

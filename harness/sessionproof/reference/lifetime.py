@@ -38,12 +38,16 @@ SNAPSHOTS_BEFORE = frozenset({"warning", "expiry", "archive", "delete"})
 
 _KINDS = {"archived": "archive", "expired": "expiry"}
 
-_DUE = "SELECT 1 FROM sessions WHERE due_us <= ? LIMIT 1"
+DUE = "SELECT 1 FROM sessions WHERE due_us <= ? LIMIT 1"
+"""Takes the time; a row when a sweep has anything to do."""
+
 _SOME_DUE = "FROM sessions WHERE due_us <= ?1 ORDER BY due_us LIMIT ?2"
-_SWEEP = (
+SWEEP = (
     "UPDATE sessions SET status = CASE WHEN deadline_us <= ?1 THEN 'expired' ELSE 'idle' END "
     f"WHERE id IN (SELECT id {_SOME_DUE}) RETURNING session_id, status"
 )
+"""Takes the time and how many at most; answers each session that was due, with its new status."""
+
 _SWEPT = (
     f"SELECT session_id, CASE WHEN deadline_us <= ?1 THEN 'expiry' ELSE 'warning' END {_SOME_DUE}"
 )
@@ -163,7 +167,7 @@ def sweep(store: ReferenceStore) -> Swept:
     kept = store._snapshots_before & {"warning", "expiry"}
     size = BATCH_KEPT if kept else BATCH
     told: dict[str, list[str]] = {"idle": [], "expired": []}
-    more = bool(store._read(lambda db: fetch(db, _DUE, (now_us,))))  # mostly nothing is, for free
+    more = bool(store._read(lambda db: fetch(db, DUE, (now_us,))))  # mostly nothing is, for free
     while more:
         try:
             done = store._write(lambda db: _sweep_some(store, db, now_us, size))
@@ -201,11 +205,11 @@ def _sweep_some(
 ) -> list[tuple[Any, ...]]:
     """Id and new status of some sessions that were due."""
     if not store._snapshots_before & {"warning", "expiry"}:
-        return fetch(db, _SWEEP, (now_us, size))
+        return fetch(db, SWEEP, (now_us, size))
     with transaction(db):
         for key, kind in fetch(db, _SWEPT, (now_us, size)):
             _keep(store, db, key, kind, now_us)
-        return fetch(db, _SWEEP, (now_us, size))
+        return fetch(db, SWEEP, (now_us, size))
 
 
 def _found(
