@@ -34,22 +34,23 @@ BEGIN
 END;
 
 CREATE TRIGGER search_after_update AFTER UPDATE OF role, content, content_json, arguments ON messages
-WHEN NEW.role IS NOT OLD.role OR NEW.content IS NOT OLD.content
-    OR NEW.content_json IS NOT OLD.content_json OR NEW.arguments IS NOT OLD.arguments
+WHEN NEW.id <= (SELECT mark FROM search_mark) AND (
+    NEW.role IS NOT OLD.role OR NEW.content IS NOT OLD.content
+    OR NEW.content_json IS NOT OLD.content_json OR NEW.arguments IS NOT OLD.arguments)
 BEGIN
     DELETE FROM search_index WHERE rowid = NEW.id;
     INSERT INTO search_again (id)
-    SELECT NEW.id FROM search_mark
-    WHERE NEW.id <= mark AND NOT EXISTS (SELECT 1 FROM search_again WHERE id = NEW.id);
+    SELECT NEW.id WHERE NOT EXISTS (SELECT 1 FROM search_again WHERE id = NEW.id);
 END;
 
 -- The number of the newest message is given again when it is gone.
 CREATE TRIGGER search_after_delete AFTER DELETE ON messages
+WHEN OLD.id <= (SELECT mark FROM search_mark)
 BEGIN
     DELETE FROM search_index WHERE rowid = OLD.id;
     DELETE FROM search_again WHERE id = OLD.id;
     UPDATE search_mark SET mark = (SELECT coalesce(max(id), 0) FROM messages)
-    WHERE mark >= OLD.id AND mark > (SELECT coalesce(max(id), 0) FROM messages);
+    WHERE mark > (SELECT coalesce(max(id), 0) FROM messages);
 END;
 
 CREATE TRIGGER search_after_session AFTER INSERT ON sessions
