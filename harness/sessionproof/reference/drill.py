@@ -21,7 +21,7 @@ from sessionproof.reference.copying import (
     quiet,
     row_counts,
 )
-from sessionproof.reference.files import BACKUP, all_copies, series_of
+from sessionproof.reference.files import BACKUP, all_copies, copies, series_of
 from sessionproof.reference.restore import put_back
 from sessionproof.reference.store import ReferenceStore
 
@@ -43,13 +43,18 @@ class Drill:
     good: Path | None
 
 
-def drilled(folder: Path | str, *, progress: Progress = quiet) -> tuple[Drill, ...]:
-    """Try the newest backup of each file in a folder; raises ``Refused`` when there is none."""
+def drilled(
+    folder: Path | str, *, of: Path | None = None, progress: Progress = quiet
+) -> tuple[Drill, ...]:
+    """Try the newest backup of each file in a folder, or ``of`` one file.
+
+    Raises ``Refused`` when there is none.
+    """
     place = Path(folder).absolute()
     if not place.is_dir():
         raise Refused(f"{place} is no folder: name one with backups")
     all_series: dict[str | None, list[Path]] = {}
-    for one in all_copies(place, BACKUP):
+    for one in all_copies(place, BACKUP) if of is None else copies(of, place, BACKUP):
         all_series.setdefault(series_of(one), []).append(one)
     if not all_series:
         raise Refused(f"{place} has no backups: make one first")

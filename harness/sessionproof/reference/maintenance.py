@@ -1,15 +1,134 @@
-"""Upkeep on its intervals: a method of ``ReferenceStore``."""
+"""Upkeep on its intervals: a method of ``ReferenceStore``, and a thread that does it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
-from sessionproof.contract.errors import Refused
+from sessionproof.contract.errors import Refused, StoreError
+from sessionproof.reference.chores.alone import alone
+from sessionproof.reference.chores.plan import Plan, is_due
+from sessionproof.reference.chores.runs import Run, last_good_runs, last_runs, store_run
+from sessionproof.reference.connections import transaction
+from sessionproof.reference.failures import ERRORS, as_store_error, one_line
 
 if TYPE_CHECKING:
+    from sessionproof.reference.aio import AsyncReferenceStore
     from sessionproof.reference.store import ReferenceStore
 
+DEFAULT = Plan()
 
-def maintain(store: ReferenceStore) -> list[str]:
-    """."""
-    raise Refused("not yet")
+_LOOK_S = 5.0
+_log = logging.getLogger("sessionproof.maintenance")
+
+
+def maintain(store: ReferenceStore, *, plan: Plan = DEFAULT) -> list[str]:
+    """Do what is due now; answers the names of what was done.
+
+    Nothing is done, and nothing answered, while another thread or process is at it. What fails does
+    not stop the rest, and is raised at the end as ``Refused``.
+    """
+    runs = tuple(due_runs(store, plan))
+    failed = [run for run in runs if run.failed]
+    if failed:
+        others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        raise Refused(f"upkeep of {store._path}: {failed[0].task}: {failed[0].text}{others}")
+    return [run.task for run in runs]
+
+
+def due_runs(store: ReferenceStore, plan: Plan, *, all_now: bool = False) -> Iterator[Run]:
+    """Do what is due, or ``all_now`` that the plan has, and answer each run when it is over.
+
+    Each run is stored before it is answered, also one that failed.
+    """
+    if store.ended:
+        raise Refused(store.ended)
+    from sessionproof.reference.chores.tasks import TASKS
+
+    with alone(store._path.parent) as nobody_else:
+        if not nobody_else:
+            return
+        last, good = store._read(lambda db: (last_runs(db), last_good_runs(db)))
+        now_us = store._clock.now_us()
+        for task in TASKS:
+            wanted = plan.interval_s(task) is not None
+            if wanted and (all_now or is_due(task, plan, now_us, last, good, store._path)):
+                yield _run(store, plan, task)
+
+
+def _run(store: ReferenceStore, plan: Plan, task: str) -> Run:
+    """Carry out one task and write it down."""
+    from sessionproof.reference.chores.tasks import TASKS
+
+    begun_us = store._clock.now_us()
+    try:
+        text, failed = TASKS[task](store, plan)
+    except (StoreError, *ERRORS, OSError) as error:
+        if store.ended:
+            raise Refused(store.ended) from error
+        of_sqlite = isinstance(error, ERRORS)
+        told = as_store_error(error, path=store._path, writes=True) if of_sqlite else error
+        text, failed = one_line(told), True
+    run = Run(task, begun_us, store._clock.now_us(), failed, text)
+
+    def keep(db: sqlite3.Connection) -> None:
+        with transaction(db):
+            store_run(db, run)
+
+    store._write(keep)
+    return run
+
+
+class Maintenance:
+    """A thread that does what is due, from ``with`` to its end; it ends after the task under way.
+
+    Several processes may have one for the same directory: one of them does it. Failures are logged
+    to ``sessionproof.maintenance``, and told by ``health``. Ended before the store is closed.
+    """
+
+    def __init__(
+        self, store: ReferenceStore | AsyncReferenceStore, *, plan: Plan = DEFAULT
+    ) -> None:
+        own: Any = store  # an asynchronous one has another that it carries everything out by
+        self._store: ReferenceStore = getattr(own, "_store", own)
+        self._plan = plan
+        self._ending = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, name="sessionproof-maintenance", daemon=True
+        )
+
+    def __enter__(self) -> Maintenance:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the thread after the task under way; a second time does nothing."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        while not self._ending.is_set():
+            try:
+                for run in due_runs(self._store, self._plan):
+                    if run.failed:
+                        _log.warning("%s: %s: %s", self._store._path, run.task, run.text)
+                    if self._ending.is_set():
+                        break
+            except StoreError as error:
+                if self._store.ended:
+                    return
+                _log.warning("%s: %s", self._store._path, error)
+            self._ending.wait(_LOOK_S)
