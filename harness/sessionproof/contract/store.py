@@ -80,7 +80,7 @@ class Clears(Protocol):
     """A session can be emptied."""
 
     def clear(self, session_id: str) -> None:
-        """Remove all messages of the session."""
+        """Remove all messages of the session; its state stays."""
         ...
 
 
