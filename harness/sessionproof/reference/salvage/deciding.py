@@ -12,7 +12,13 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from sessionproof.reference.codec import from_value
-from sessionproof.reference.digest import SESSION_TEXT, STATE_TEXT, TEXT, add_function
+from sessionproof.reference.digest import (
+    SESSION_TEXT,
+    SNAPSHOT_TEXT,
+    STATE_TEXT,
+    TEXT,
+    add_function,
+)
 from sessionproof.reference.salvage.gathering import (
     NAMES,
     NUMBERS,
@@ -31,6 +37,8 @@ _GOOD = "m.certain AND NOT m.spoilt"
 _UNLISTED = "NOT EXISTS (SELECT 1 FROM found.numbers WHERE sid = m.sid AND seq = m.seq)"
 _STATE_CHANGED = f"v.checksum IS NOT NULL AND NOT same_digest({STATE_TEXT}, v.checksum)"
 _FACTS_CHANGED = f"checksum IS NOT NULL AND NOT same_digest({SESSION_TEXT}, checksum)"
+_SNAPSHOT_CHANGED = f"NOT same_digest({SNAPSHOT_TEXT}, p.digest)"
+_SNAPSHOTS = ", ".join(stored_columns()["snapshots"])
 _NOT_TAKEN = (
     "NOT EXISTS (SELECT 1 FROM messages AS t WHERE t.sid = m.sid AND t.seq = m.seq) "
     "AND NOT EXISTS (SELECT 1 FROM messages AS t WHERE t.id = m.id)"
@@ -48,6 +56,9 @@ def decide(db: sqlite3.Connection, gathered: Gathered, now_us: int) -> list[str]
         f"WHERE m.digest IS NOT NULL AND NOT same_digest({TEXT}, m.digest)"
     )
     db.execute(f"UPDATE found.state AS v SET spoilt = 1 WHERE {_STATE_CHANGED}")
+    db.execute(
+        f"UPDATE found.snapshots AS p SET spoilt = 1 WHERE NOT p.spoilt AND {_SNAPSHOT_CHANGED}"
+    )
     lost = [
         *_take_sessions(db, gathered, now_us),
         *_take_messages(db, gathered),
@@ -200,7 +211,7 @@ def _uncounted(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _take_rest(db: sqlite3.Connection, gathered: Gathered) -> Iterator[str]:
-    """State, and the models that are known."""
+    """State, the models that are known, and snapshots: those are whole, or left out."""
     kept = "sid, key, value, checksum FROM found.state WHERE certain AND NOT spoilt"
     db.execute(
         f"INSERT OR IGNORE INTO state (sid, key, value, checksum) SELECT {kept} "
@@ -211,9 +222,14 @@ def _take_rest(db: sqlite3.Connection, gathered: Gathered) -> Iterator[str]:
         "WHERE certain AND NOT spoilt UNION SELECT llm_model FROM sessions "
         "WHERE llm_model IS NOT NULL"
     )
+    db.execute(
+        f"INSERT OR IGNORE INTO snapshots ({_SNAPSHOTS}) SELECT {_SNAPSHOTS} FROM found.snapshots "
+        "WHERE certain AND NOT spoilt ORDER BY id"
+    )
     yield from _pages(gathered, "sessions", "sessions") if not gathered.whole(NAMES) else ()
     yield from _pages(gathered, "state", "keys of sessions")
     yield from _pages(gathered, "llm_models", "names of models that no session names")
+    yield from _pages(gathered, "snapshots", "snapshots")
     if gathered.unknown:
         yield f"{_listed('page', gathered.unknown)} cannot be read, and may have held anything"
 
@@ -229,6 +245,11 @@ def _belied(db: sqlite3.Connection) -> Iterator[str]:
     )
     for name, key in rows.fetchall():
         yield f"session {_shown(name)}: the value of {_shown(key)} was changed, and is left out"
+    rows = db.execute(
+        "SELECT session_id, snapshot_id FROM found.snapshots AS p WHERE p.certain AND p.spoilt"
+    )
+    for name, snapshot in rows.fetchall():
+        yield f"session {_shown(name)}: its snapshot {_shown(snapshot)} was changed; it is left out"
 
 
 def _pages(gathered: Gathered, table: str, what: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ from sessionproof.reference.salvage.records import (
     listed,
 )
 
-TABLES = ("sessions", "messages", "state", "llm_models")
+TABLES = ("sessions", "messages", "state", "llm_models", "snapshots")
 NUMBERS, NAMES = "sqlite_autoindex_messages_1", "sqlite_autoindex_sessions_1"
 """The indexes that repeat what matters: session and number of each message; names of sessions."""
 
@@ -64,7 +64,8 @@ def stored_columns() -> dict[str, dict[str, str]]:
 @cache
 def _fewest() -> dict[str, int]:
     """How many columns a record of each table has at least: later steps only add some."""
-    return {table: len(columns) for table, columns in _columns_after(2).items()}
+    after = {**_columns_after(2), "snapshots": _columns_after(5)["snapshots"]}
+    return {table: len(columns) for table, columns in after.items()}
 
 
 @cache
@@ -192,7 +193,7 @@ def _row_of_table(
     owner: str | None, record: Record, certain: bool
 ) -> tuple[str, tuple[object, ...]] | None:
     """The table by the types of the columns, else by the tree: then it is a row that is spoilt."""
-    for table in ("messages", "sessions"):
+    for table in ("messages", "sessions", "snapshots"):
         if _fits(table, record):
             return table, _found(table, certain, record)
     if owner in TABLES and len(record) == len(stored_columns()[owner]):
