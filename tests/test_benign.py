@@ -46,7 +46,8 @@ UPKEPT = (
 )
 # Limits, snapshots, search, state: each change tries them on the stores that have their own.
 LIVING = tuple(
-    f"fixtures.benign.{name}:" for name in ("timeouts", "snapshots", "searches", "sweeps", "states")
+    f"fixtures.benign.{name}:"
+    for name in ("lifetime", "timeouts", "snapshots", "searches", "sweeps", "states")
 )
 # Correct in all but this: each append counts the session anew, so that fractions do not drift.
 COUNTS_ANEW = (Related,)
