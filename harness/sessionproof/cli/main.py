@@ -12,7 +12,10 @@ from sessionproof import __version__
 from sessionproof.cli.backup import backup
 from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
+from sessionproof.cli.explain import explain
+from sessionproof.cli.health import health
 from sessionproof.cli.history import history
+from sessionproof.cli.maintain import maintain
 from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
@@ -209,3 +212,6 @@ main.add_command(migrate)
 main.add_command(rollback)
 main.add_command(verify)
 main.add_command(repair)
+main.add_command(health)
+main.add_command(maintain)
+main.add_command(explain)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 
 from sessionproof.contract.health import Severity
 
@@ -41,3 +42,19 @@ class Thresholds:
     pool_use: Limit = Limit(0.8, 0.95)
     full_within_days: float = 30
     """A file that grows so that it is critical within these days is a warning."""
+
+
+def thresholds_of(given: Iterable[str]) -> Thresholds:
+    """Thresholds by texts as ``file_mb=500,2000``; raises ``ValueError`` in one line."""
+    limits: dict[str, Limit] = {}
+    names = [one.name for one in fields(Thresholds) if isinstance(one.default, Limit)]
+    for text in given:
+        name, _, values = text.partition("=")
+        if name not in names:
+            raise ValueError(f"there is no limit {name!r}: use {', '.join(names)}")
+        try:
+            warning, critical = map(float, values.split(","))
+        except ValueError:
+            raise ValueError(f"{text!r} is not NAME=WARNING,CRITICAL with two numbers") from None
+        limits[name] = Limit(warning, critical)
+    return replace(Thresholds(), **limits)  # type: ignore[arg-type]

@@ -1,0 +1,132 @@
+"""One SELECT on a database: its plan, what it costs SQLite's machine, how long it takes.
+
+Only reading statements are run. What else SQL can do (attach files, set pragmas, change rows) is
+refused before it begins, or, for rows, explained and not run.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from sessionproof.audit.file import Reading, Unreadable, on_committed_state
+from sessionproof.contract.clock import monotonic_ns, monotonic_s
+
+_READS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION,
+          sqlite3.SQLITE_RECURSIVE)  # fmt: skip
+_WRITES = (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+_LOOKS = ("data_version", "page_size", "page_count")  # a search index asks for them by itself
+_LOOK_STEPS = 10_000  # between two looks at the clock
+_STEPS_MOST = 20_000_000
+_LONGEST_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """``plan`` is a line each, indented by what it belongs to.
+
+    ``steps`` are those of SQLite's machine for one run, ``times_s`` the seconds of each run after
+    a first one; both are None and empty where the statement was not run, as ``note`` says.
+    """
+
+    plan: tuple[str, ...]
+    rows: int | None = None
+    steps: int | None = None
+    times_s: tuple[float, ...] = ()
+    note: str | None = None
+
+
+def explained(path: os.PathLike[str] | str, sql: str, *, runs: int = 10) -> Explained:
+    """Explain a statement on the committed state of a file, and run it so often if it only reads.
+
+    The file is not changed. Raises ``Unreadable`` in one line. Not for a file that this process
+    has open.
+    """
+    return on_committed_state(Path(path), lambda reading: _explained(reading, sql, runs))
+
+
+def _explained(reading: Reading, sql: str, runs: int) -> Explained:
+    db = reading.connection
+    writes = False
+
+    def judge(action: int, name: str | None, value: str | None, *_about: str | None) -> int:
+        nonlocal writes
+        writes = writes or action in _WRITES
+        looks = action == sqlite3.SQLITE_PRAGMA and name in _LOOKS and value is None
+        allowed = looks or action in (*_READS, *_WRITES)
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    try:
+        db.execute("PRAGMA trusted_schema = ON").close()  # a plan runs nothing, also no trigger
+        db.set_authorizer(judge)
+        plan = _plan(db, sql)
+        db.set_authorizer(None)
+        db.execute("PRAGMA trusted_schema = OFF").close()
+        db.set_authorizer(judge)
+        if writes:
+            return Explained(plan=plan, note="it changes rows, so it was not run")
+        rows, steps = _measured(db, sql)
+        if steps is None:
+            return Explained(plan=plan, note=f"it takes longer than {_LONGEST_S:.0f} s")
+        begun_s = monotonic_s()
+        times = []
+        for _ in range(runs):
+            begun_ns = monotonic_ns()
+            db.execute(sql).fetchall()
+            times.append((monotonic_ns() - begun_ns) / 1e9)
+            if monotonic_s() - begun_s > _LONGEST_S:
+                break
+        return Explained(plan=plan, rows=rows, steps=steps, times_s=tuple(times))
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise Unreadable(f"the statement cannot be explained: {_why(error)}") from error
+    finally:
+        db.set_authorizer(None)
+
+
+def _plan(db: sqlite3.Connection, sql: str) -> tuple[str, ...]:
+    depth = {0: -1}
+    lines = []
+    for number, parent, _, words in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
+        depth[number] = depth.get(parent, -1) + 1
+        lines.append("  " * depth[number] + str(words))
+    return tuple(lines)
+
+
+def _measured(db: sqlite3.Connection, sql: str) -> tuple[int | None, int | None]:
+    """Rows and steps of one run; Nones when it takes too long.
+
+    Steps are counted one by one where there are few, and by ``_LOOK_STEPS`` where there are many.
+    """
+    seen = 0
+    begun_s = monotonic_s()
+
+    def look() -> bool:
+        nonlocal seen
+        seen += 1
+        return monotonic_s() - begun_s > _LONGEST_S
+
+    try:
+        db.set_progress_handler(look, _LOOK_STEPS)
+        number = len(db.execute(sql).fetchall())
+        if seen * _LOOK_STEPS > _STEPS_MOST:
+            return number, seen * _LOOK_STEPS
+        seen = 0
+        db.set_progress_handler(look, 1)
+        db.execute(sql).fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return None, None
+    finally:
+        db.set_progress_handler(None, 0)
+    return number, seen
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, sqlite3.ProgrammingError) and "binding" in str(error).lower():
+        return "put values in the place of its ? marks"
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_AUTH:
+        return "only statements that read, insert, update or delete are"
+    return " ".join(str(error).split())

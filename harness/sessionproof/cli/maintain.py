@@ -1,0 +1,123 @@
+"""``sessionproof maintain``: upkeep of a store, once or for as long as it runs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sessionproof.reference.chores.plan import Plan
+    from sessionproof.reference.chores.runs import Run
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--once", is_flag=True, help="Do what is due and end; so it is without --daemon.")
+@click.option("--daemon", is_flag=True, help="Go on until SIGTERM or Ctrl-C.")
+@click.option("--all", "all_now", is_flag=True, help="Do all of it now, due or not.")
+@click.option(
+    "--backups", type=click.Path(path_type=Path), help="Existing folder: make backups, try them."
+)
+@click.option(
+    "--keep", type=click.IntRange(1), default=30, show_default=True, help="Backups that stay."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, for programs.")
+def maintain(
+    path: Path,
+    *,
+    once: bool,
+    daemon: bool,
+    all_now: bool,
+    backups: Path | None,
+    keep: int,
+    as_json: bool,
+) -> None:
+    """Do the upkeep of PATH, a directory with sessions.db, which others may use meanwhile.
+
+    Sweep, search index, statistics, free pages, verify, backups and drills, log, health: each on
+    its interval, and by one process only. Exit codes: 0 done, or ended by SIGTERM, 1 a task failed
+    or found something wrong, 2 refused, 130 interrupted.
+    """
+    from sessionproof.cli.upkeep import carried_out
+    from sessionproof.reference.chores.plan import Plan
+
+    if daemon and (once or all_now or as_json):
+        raise click.UsageError("--daemon goes with none of --once, --all and --json")
+    plan = Plan(backups=None if backups is None else backups.absolute(), keep=keep)
+    if daemon:
+        code = carried_out(
+            lambda _progress: _go_on(path, plan),
+            as_json=False,
+            to_json=lambda _: {},
+            show=lambda _, _console: None,
+            code=lambda _: 0,
+            interrupted="the task under way was given up",
+        )
+    else:
+        code = carried_out(
+            lambda progress: _once(path, plan, progress, all_now=all_now),
+            as_json=as_json,
+            to_json=_to_json,
+            show=_show,
+            code=lambda runs: int(any(run.failed for run in runs)),
+            interrupted="what was done is done",
+        )
+    click.get_current_context().exit(code)
+
+
+def _once(path: Path, plan: Plan, progress: Any, *, all_now: bool) -> tuple[Run, ...]:
+    from sessionproof.reference.maintenance import due_runs
+    from sessionproof.reference.store import ReferenceStore
+
+    runs = []
+    with ReferenceStore(_directory(path), preset="cli") as store:
+        for run in due_runs(store, plan, all_now=all_now):
+            progress(run.task)
+            runs.append(run)
+    return tuple(runs)
+
+
+def _go_on(path: Path, plan: Plan) -> None:
+    import logging
+
+    from sessionproof.reference.maintenance import Maintenance
+    from sessionproof.reference.store import ReferenceStore
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    ended = threading.Event()
+    with ReferenceStore(_directory(path), preset="cli") as store, Maintenance(store, plan=plan):
+        signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+        click.echo(f"upkeep of {path} goes on until SIGTERM or Ctrl-C", err=True)
+        ended.wait()
+
+
+def _directory(path: Path) -> Path:
+    """The directory of a database that is there: nothing is ever made by a wrong path."""
+    from sessionproof.contract.errors import Refused
+    from sessionproof.reference.files import present
+    from sessionproof.reference.opening import FILE
+
+    file = present(path)
+    if file.name != FILE:
+        raise Refused(f"{file} is not named {FILE}: name a directory of the reference store")
+    return file.parent
+
+
+def _show(runs: tuple[Run, ...], console: Console) -> None:
+    from sessionproof.cli.upkeep import say
+
+    for run in runs:
+        say(console, f"{'FAILED' if run.failed else 'done  '}  {run.task}: {run.text}")
+    if not runs:
+        say(console, "nothing was due, or another process is at it")
+
+
+def _to_json(runs: tuple[Run, ...]) -> dict[str, Any]:
+    names = ("task", "started_at_us", "ended_at_us", "failed", "text")
+    return {"runs": [{name: getattr(run, name) for name in names} for run in runs]}
