@@ -21,7 +21,7 @@ NUMBERS = st.none() | st.integers(0, 2**63 - 1)
 JSON = st.none() | st.booleans() | st.integers(-5, 5) | TEXTS
 MESSAGES = st.builds(
     Message,
-    role=st.sampled_from(["user", "assistant", "tool", "system", "developer"]),
+    role=st.sampled_from(["user", "assistant", "tool", "system", "developer", None]),
     content=TEXTS | st.lists(JSON, max_size=2) | st.none(),
     kind=st.sampled_from(["text", "tool_call", "tool_result"]),
     tokens=NUMBERS,

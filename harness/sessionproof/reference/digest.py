@@ -79,8 +79,9 @@ def digest(row: Row, appended_at_us: int) -> bytes:
     """The digest of a row, given by its values of ``codec.COLUMNS``."""
     values: tuple[Any, ...] = row
     content = values[8]
-    if type(content) is str and row[3:8] == _NOTHING_BEFORE and row[9:] == _NOTHING_AFTER:
-        role, kind, number = values[:3]
+    role, kind, number = values[:3]
+    plain = type(content) is str and role is not None
+    if plain and row[3:8] == _NOTHING_BEFORE and row[9:] == _NOTHING_AFTER:
         tokens = "" if number is None else f"t{number}"
         text = f"r{role}k{kind}{tokens}a{appended_at_us}x{content}"
     else:
