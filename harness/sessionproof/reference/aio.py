@@ -191,6 +191,8 @@ class AsyncReferenceStore:
     sessions_at_timeout = _reading(ReferenceStore.sessions_at_timeout)
     token_use = _reading(ReferenceStore.token_use)
     slow_responses = _reading(ReferenceStore.slow_responses)
+    export_sessions = _reading(ReferenceStore.export_sessions)
+    import_sessions = _reading(ReferenceStore.import_sessions)
 
     health = _reading(ReferenceStore.health)
     maintain = _reading(ReferenceStore.maintain)

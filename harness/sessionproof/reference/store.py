@@ -27,6 +27,7 @@ from sessionproof.contract.message import (
 )
 from sessionproof.contract.store import SqliteTables
 from sessionproof.reference import (
+    exchanging,
     health,
     lifetime,
     listings,
@@ -336,6 +337,8 @@ class ReferenceStore:
     sessions_at_timeout = listings.sessions_at_timeout
     token_use = listings.token_use
     slow_responses = listings.slow_responses
+    export_sessions = exchanging.export_sessions
+    import_sessions = exchanging.import_sessions
 
     # The store as a whole
 

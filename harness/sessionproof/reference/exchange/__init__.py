@@ -1,0 +1,1 @@
+"""Sessions as files: JSON Lines, chats of OpenAI's API, CSV; and out of other libraries' files."""

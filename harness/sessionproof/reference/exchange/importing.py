@@ -1,0 +1,138 @@
+"""Sessions out of files: the whole file is looked at before the first one is stored.
+
+So a file with a mistake changes nothing. Each session is one transaction: an import that is
+interrupted leaves whole sessions, and can be done again with those left out.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sessionproof.contract.errors import Conflict, Refused, StoreError
+from sessionproof.reference.arguments import short
+from sessionproof.reference.exchange import foreign
+from sessionproof.reference.exchange.conversations import Conversation, Tally
+from sessionproof.reference.exchange.exporting import FORMS
+from sessionproof.reference.exchange.putting import Ready, prepared, put
+from sessionproof.reference.exchange.recognising import form_of
+from sessionproof.reference.statements import fetch
+
+if TYPE_CHECKING:
+    from sessionproof.reference.store import ReferenceStore
+
+EXISTING = ("refuse", "skip")
+"""What to do with sessions that are there already."""
+
+_EXISTS = "SELECT 1 FROM sessions WHERE session_id = ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What was stored; sessions that were there already and left alone; what had no place."""
+
+    form: str
+    sessions: int
+    messages: int
+    skipped: int
+    notes: tuple[str, ...] = ()
+
+
+def import_sessions(
+    store: ReferenceStore,
+    path: os.PathLike[str] | str,
+    *,
+    form: str | None = None,
+    existing: str = "refuse",
+    told: Callable[[str], None] = lambda _: None,
+) -> Imported:
+    """See ``exchanging.import_sessions``; ``told`` hears where it is, again and again."""
+    if existing not in EXISTING:
+        raise Refused(f"existing must be one of {', '.join(EXISTING)}, not {existing!r}")
+    source = Path(path).absolute()
+    if not source.exists():
+        raise Refused(f"{source} does not exist: name a file, or a folder of CSV")
+    known = form or form_of(source)
+    if known in FORMS:
+        return _import(store, source, known, existing, told)
+    if known not in foreign.LIBRARIES:
+        names = ", ".join((*FORMS, *foreign.LIBRARIES))
+        raise Refused(f"form must be one of {names}, not {known!r}")
+    with tempfile.TemporaryDirectory(prefix="sessionproof-") as folder:
+        tally, spool = Tally(), Path(folder, "sessions.jsonl")
+        foreign.convert(source, known, spool, tally)
+        done = _import(store, spool, "full", existing, told)
+    notes = [f"{what}: {number:,}" for what, number in tally.left_out.items()]
+    return Imported(
+        form=known, sessions=done.sessions, messages=done.messages, skipped=done.skipped,
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _import(
+    store: ReferenceStore, source: Path, form: str, existing: str, told: Callable[[str], None]
+) -> Imported:
+    read: Callable[[Path], Iterator[Conversation]] = FORMS[form].read
+    there = _checked(store, source, read(source), existing, told)
+    sessions = messages = skipped = 0
+    for one in read(source):
+        ready = prepared(one)
+        told(f"session {sessions + skipped + 1:,}")
+        if ready.key not in there and _stored(store, ready, existing, sessions):
+            sessions += 1
+            messages += len(ready.rows)
+        else:
+            skipped += 1
+    return Imported(form=form, sessions=sessions, messages=messages, skipped=skipped)
+
+
+def _checked(
+    store: ReferenceStore,
+    source: Path,
+    conversations: Iterator[Conversation],
+    existing: str,
+    told: Callable[[str], None],
+) -> set[str]:
+    """Look at all of it; the ids that are taken, if that is no mistake."""
+    seen, there = set[str](), set[str]()
+    for number, one in enumerate(conversations, 1):
+        told(f"looking at session {number:,}")
+        try:
+            key = prepared(one).key
+        except StoreError as error:
+            name = f"session {number}" if one.session_id is None else short(one.session_id)
+            raise type(error)(f"{source}: {name}: {error}; nothing was stored") from error
+        if one.session_id is None:
+            continue
+        if key in seen:
+            raise Refused(f"{source}: {short(key)} is there twice; nothing was stored")
+        seen.add(key)
+        if _is_there(store, key):
+            there.add(key)
+            if existing == "refuse":
+                raise Conflict(
+                    f"{source}: there is a session {short(key)} already; nothing was stored: leave "
+                    'out what is there with existing="skip", or import into another directory'
+                )
+    return there
+
+
+def _stored(store: ReferenceStore, ready: Ready, existing: str, before: int) -> bool:
+    """Store the session; False if it is there by now, and that is no mistake."""
+    try:
+        store._write(lambda db: put(db, ready, store._clock.now_us()))
+    except StoreError as error:
+        if isinstance(error, Conflict) and existing == "skip" and _is_there(store, ready.key):
+            return False
+        raise type(error)(
+            f"{short(ready.key)}: {error}; {before:,} sessions before it were stored"
+        ) from error
+    return True
+
+
+def _is_there(store: ReferenceStore, key: str) -> bool:
+    return bool(store._read(lambda db: fetch(db, _EXISTS, (key,))))
