@@ -49,11 +49,8 @@ def explained(path: os.PathLike[str] | str, sql: str, *, runs: int = 10) -> Expl
 
 def _explained(reading: Reading, sql: str, runs: int) -> Explained:
     db = reading.connection
-    writes = False
 
     def judge(action: int, name: str | None, value: str | None, *_about: str | None) -> int:
-        nonlocal writes
-        writes = writes or action in _WRITES
         looks = action == sqlite3.SQLITE_PRAGMA and name in _LOOKS and value is None
         allowed = looks or action in (*_READS, *_WRITES)
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
@@ -61,7 +58,7 @@ def _explained(reading: Reading, sql: str, runs: int) -> Explained:
     try:
         db.execute("PRAGMA trusted_schema = ON").close()  # a plan runs nothing, also no trigger
         db.set_authorizer(judge)
-        plan = _plan(db, sql)
+        plan, writes = _plan(db, sql), _writes(db, sql)
         db.set_authorizer(None)
         db.execute("PRAGMA trusted_schema = OFF").close()
         db.set_authorizer(judge)
@@ -92,6 +89,12 @@ def _plan(db: sqlite3.Connection, sql: str) -> tuple[str, ...]:
         depth[number] = depth.get(parent, -1) + 1
         lines.append("  " * depth[number] + str(words))
     return tuple(lines)
+
+
+def _writes(db: sqlite3.Connection, sql: str) -> bool:
+    """Whether the statement begins a transaction that writes: its second operand says so."""
+    steps = db.execute(f"EXPLAIN {sql}").fetchall()
+    return any(row[1] == "Transaction" and row[3] for row in steps)
 
 
 def _measured(db: sqlite3.Connection, sql: str) -> tuple[int | None, int | None]:

@@ -17,7 +17,7 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.health import Health
 from sessionproof.reference.connections import connect
 from sessionproof.reference.failures import ERRORS, as_store_error, is_damage
-from sessionproof.reference.vitals.pace import average, slow
+from sessionproof.reference.vitals.pace import average, slow, slow_kept
 from sessionproof.reference.vitals.report import Report, Vital, looked
 from sessionproof.reference.vitals.settings import OUTSIDE, settings, values_of
 from sessionproof.reference.vitals.thresholds import Thresholds
@@ -89,7 +89,7 @@ def report_of_file(
             raise as_store_error(error, path=file, writes=False) from error
         vitals = (Vital("file", "critical", f"the file is damaged: {error}"),)
     outside = "only the process that has the store open knows it: call health() there"
-    known_inside = ("pool", "average time", "slow calls")
+    known_inside = ("pool", "average time")
     return Report(str(file), (*vitals, *(Vital(n, "unknown", outside) for n in known_inside)))
 
 
@@ -121,6 +121,7 @@ def _of_file(
     yield from looked("upkeep", lambda: upkeep_done(db, now_us))
     yield from looked("locks", lambda: locks(file, open_here=open_here))
     if not open_here:
+        yield from looked("slow calls", lambda: slow_kept(db))
         yield OUTSIDE
 
 

@@ -15,7 +15,6 @@ from sessionproof.reference.connections import connect, transaction
 
 if TYPE_CHECKING:
     from sessionproof.reference.store import ReferenceStore
-    from sessionproof.reference.vitals.pace import Slow
 
 _VACUUM_PAGES = 500
 """So many pages are given back in one transaction: writers wait for no more than that."""
@@ -24,7 +23,6 @@ _VACUUM_FROM = 0.1
 """Less than this part of the file is left free for what comes."""
 
 _ANALYSED_ROWS = 400
-_SLOW_KEPT = 100
 
 
 class Done(NamedTuple):
@@ -112,7 +110,7 @@ def drill(store: ReferenceStore, plan: Plan) -> Done:
 def health(store: ReferenceStore, _plan: Plan) -> Done:
     """A look at everything that is quick to tell; the size is written down."""
     from sessionproof.reference import health as module
-    from sessionproof.reference.vitals import sizes
+    from sessionproof.reference.vitals import pace, sizes
 
     now_us = store._clock.now_us()
     size = store._read(lambda db: sizes.size_of(db, store._path, now_us))
@@ -121,27 +119,13 @@ def health(store: ReferenceStore, _plan: Plan) -> Done:
     def work(db: sqlite3.Connection) -> None:
         with transaction(db):
             sizes.kept(db, size)
-            _keep_slow(db, slow)
+            pace.keep_slow(db, slow)
 
     store._write(work)
     found = module.report(store)
     bad = [one.name for one in found.vitals if one.severity in ("warning", "critical")]
     severity = found.health.severity
     return Done(f"{severity}: {', '.join(bad)}" if bad else severity, severity == "critical")
-
-
-def _keep_slow(db: sqlite3.Connection, slow: list[Slow]) -> None:
-    """Write down what was slow, for other processes; each call once."""
-    db.executemany(
-        "INSERT INTO health_slow (at_us, operation, took_us) SELECT ?1, ?2, ?3 WHERE NOT EXISTS "
-        "(SELECT 1 FROM health_slow WHERE at_us = ?1 AND operation = ?2 AND took_us = ?3)",
-        [(one.at_us, one.operation, one.took_us) for one in slow],
-    )
-    db.execute(
-        "DELETE FROM health_slow WHERE id <= "
-        "(SELECT id FROM health_slow ORDER BY id DESC LIMIT 1 OFFSET ?)",
-        (_SLOW_KEPT,),
-    )
 
 
 def checkpoint(store: ReferenceStore, _plan: Plan) -> Done:

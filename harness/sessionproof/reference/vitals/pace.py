@@ -5,8 +5,10 @@ What a call pays for it is two readings of the clock and an entry in a ring, whi
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -77,8 +79,30 @@ def average(pace: Pace, thresholds: Thresholds) -> Vital:
 
 
 def slow(pace: Pace) -> Vital:
-    """The slow calls that are remembered, the newest by name."""
-    calls = list(pace.slow)
-    newest = ", ".join(f"{one.operation} {one.took_us / 1e3:.0f} ms" for one in calls[-5:][::-1])
+    """The slow calls of this handle that are remembered."""
+    return _told([(one.operation, one.took_us) for one in pace.slow])
+
+
+def slow_kept(db: sqlite3.Connection) -> Vital:
+    """The slow calls that upkeep has written down, of all processes that do it."""
+    return _told(db.execute("SELECT operation, took_us FROM health_slow ORDER BY id").fetchall())
+
+
+def keep_slow(db: sqlite3.Connection, slow: Iterable[Slow]) -> None:
+    """Write down what was slow, each call once; within a transaction of the caller's."""
+    db.executemany(
+        "INSERT INTO health_slow (at_us, operation, took_us) SELECT ?1, ?2, ?3 WHERE NOT EXISTS "
+        "(SELECT 1 FROM health_slow WHERE at_us = ?1 AND operation = ?2 AND took_us = ?3)",
+        [(one.at_us, one.operation, one.took_us) for one in slow],
+    )
+    db.execute(
+        "DELETE FROM health_slow WHERE id <= "
+        "(SELECT id FROM health_slow ORDER BY id DESC LIMIT 1 OFFSET ?)",
+        (SLOW_CALLS,),
+    )
+
+
+def _told(calls: Sequence[tuple[str, int]]) -> Vital:
+    newest = ", ".join(f"{name} {took_us / 1e3:.0f} ms" for name, took_us in calls[-5:][::-1])
     text = f"{len(calls)} remembered; the newest: {newest}" if calls else "none"
     return Vital("slow calls", "ok", text, (Number("slow_calls", len(calls)),))
