@@ -61,7 +61,7 @@ from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.grouping import Outcome, Writer
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.timeouts import Timeouts
-from sessionproof.reference.vitals.pace import Pace
+from sessionproof.reference.vitals.pace import SLOW_NS, Pace
 
 T = TypeVar("T")
 
@@ -108,6 +108,7 @@ class ReferenceStore:
             )
         self._clock = clock or SystemClock()
         self._pace = Pace(self._clock)
+        self._took = self._pace.took_ns.append
         self._timeouts = timeouts
         self._snapshots_before = frozenset(snapshots_before)
         self._fetch = statements.fetch_verified if check_digests else statements.fetch
@@ -364,7 +365,8 @@ class ReferenceStore:
         except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=False) from error
         finally:
-            self._pace.tell(monotonic_ns() - begun_ns)
+            took_ns = monotonic_ns() - begun_ns
+            (self._took if took_ns < SLOW_NS else self._pace.slowly)(took_ns)
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         begun_ns = monotonic_ns()
@@ -373,7 +375,8 @@ class ReferenceStore:
         except ERRORS as error:
             raise as_store_error(error, path=self._path, writes=True) from error
         finally:
-            self._pace.tell(monotonic_ns() - begun_ns)
+            took_ns = monotonic_ns() - begun_ns
+            (self._took if took_ns < SLOW_NS else self._pace.slowly)(took_ns)
 
     def _together(self, calls: Sequence[Callable[[], Any]]) -> builtins.list[Outcome]:
         """What came of calls of this handle's own methods, which are committed together."""

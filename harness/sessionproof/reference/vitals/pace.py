@@ -22,8 +22,8 @@ CALLS = 1_000
 SLOW_CALLS = 100
 """So many slow calls are remembered."""
 
-SLOW_S = 0.1
-"""From here on a call is slow."""
+SLOW_NS = 100_000_000
+"""From here on a call is slow: 0.1 s."""
 
 _WHOLE = frozenset({"backup"})
 """Calls that read everything, and say nothing about the others."""
@@ -39,22 +39,19 @@ class Slow:
 
 
 class Pace:
-    """The last calls of one handle."""
+    """The last calls of one handle: those that were quick go into ``took_ns`` at once."""
 
-    def __init__(self, clock: Clock, *, slow_s: float = SLOW_S) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.took_ns: deque[int] = deque(maxlen=CALLS)
         self.slow: deque[Slow] = deque(maxlen=SLOW_CALLS)
-        self._slow_ns = int(slow_s * 1e9)
         self._clock = clock
 
-    def tell(self, took_ns: int) -> None:
-        """A call has ended; asked by what carried it out for a method."""
-        if took_ns >= self._slow_ns:
-            name = _method(sys._getframe(2))
-            self.slow.append(Slow(self._clock.now_us(), name, took_ns // 1_000))
-            if name in _WHOLE:
-                return
-        self.took_ns.append(took_ns)
+    def slowly(self, took_ns: int) -> None:
+        """A slow call has ended; asked by what carried it out for a method."""
+        name = _method(sys._getframe(2))
+        self.slow.append(Slow(self._clock.now_us(), name, took_ns // 1_000))
+        if name not in _WHOLE:
+            self.took_ns.append(took_ns)
 
 
 def _method(frame: FrameType | None) -> str:
