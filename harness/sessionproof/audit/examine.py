@@ -21,6 +21,7 @@ from sessionproof.audit.checks import (
 )
 from sessionproof.audit.counts import session_problems
 from sessionproof.audit.file import Reading, Unreadable, on_committed_state
+from sessionproof.audit.indexes import index_notes
 from sessionproof.audit.known import KNOWN
 from sessionproof.audit.recognise import (
     header_problems,
@@ -98,6 +99,7 @@ class _Examination:
             rows = self._rows(tables, known)
             self._ask_all(tables, known, settings)
             self._notes += _notes(tables, known, settings)
+            self._notes += index_notes(self._connection, tables)
         self._connection.set_progress_handler(None, 0)
         return Audit(
             file=str(self._path),
