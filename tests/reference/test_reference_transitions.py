@@ -13,7 +13,8 @@ from sessionproof.contract.lifetime import STATUSES, Swept
 from sessionproof.reference import ReferenceStore, snapshots
 from sessionproof.reference.transitions import MOVES, TRANSITIONS
 
-DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def say(text: str = "x") -> list[Message]:
@@ -231,7 +232,23 @@ def test_only_what_is_wanted_is_kept(tmp_path: Path, clock: VirtualClock):
 
 
 def test_the_page_draws_these_moves():
-    """The table of docs/lifecycle.md and its picture show the moves that are declared."""
-    page = (DOCS / "lifecycle.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE)
-    assert {one: tuple(re.findall(r"`(\w+)`", others)) for one, others in rows} == dict(MOVES)
+    """The table of docs/lifecycle.md has the moves that are declared, and what the status allows."""
+    table = PAGE.partition("\n## Status\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (\w+) \|", table, re.MULTILINE)
+    drawn = {one: tuple(re.findall(r"`(\w+)`", others)) for one, others, _ in rows}
+    assert drawn == dict(MOVES)
+    assert [one for one, _, takes in rows if takes == "yes"] == ["active", "idle"]
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
+def test_every_block_of_the_page_runs(code: str, tmp_path: Path, monkeypatch):
+    """Each block of code runs by itself."""
+    folders = iter(range(9))
+
+    def fresh() -> str:
+        folder = tmp_path / str(next(folders))
+        folder.mkdir()
+        return str(folder)
+
+    monkeypatch.setattr("tempfile.mkdtemp", fresh)
+    exec(compile(code, "docs/lifecycle.md", "exec"), {"__name__": "__main__"})
