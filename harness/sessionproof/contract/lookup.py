@@ -43,7 +43,8 @@ class StoreSpec:
 
     ``open`` takes a Location and answers a handle or an awaitable of one. ``encode`` and
     ``decode`` are the adapter's pure translations, None when it has none. ``claims`` is None when
-    the factory declares none; a handle may still carry its own.
+    the factory declares none; a handle may still carry its own. ``takes_clock``: the factory has a
+    keyword ``clock``, and ``open`` gives it one that can be set.
     """
 
     name: str
@@ -52,6 +53,7 @@ class StoreSpec:
     encode: Callable[[Message], Any] | None = None
     decode: Callable[[Any], Message] | None = None
     version: str | None = None
+    takes_clock: bool = False
 
 
 def find_store(name: str) -> StoreSpec:
@@ -109,6 +111,7 @@ def spec_of(name: str, factory: object) -> StoreSpec:
         encode=getattr(factory, "encode", None),
         decode=getattr(factory, "decode", None),
         version=version if isinstance(version, str) else None,
+        takes_clock=takes_clock,
     )
 
 
