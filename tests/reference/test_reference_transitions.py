@@ -232,7 +232,7 @@ def test_only_what_is_wanted_is_kept(tmp_path: Path, clock: VirtualClock):
 
 
 def test_the_page_draws_these_moves():
-    """The table of docs/lifecycle.md has the moves that are declared, and what the status allows."""
+    """The table of the page has the moves that are declared, and what takes messages."""
     table = PAGE.partition("\n## Status\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (\w+) \|", table, re.MULTILINE)
     drawn = {one: tuple(re.findall(r"`(\w+)`", others)) for one, others, _ in rows}
