@@ -29,6 +29,7 @@ class Setting:
     warns: bool = False
     snapshots: bool = False
     readable: bool = True
+    batches: bool = False
 
 
 def beside_lines(setting: Setting) -> list[str]:

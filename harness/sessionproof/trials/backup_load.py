@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class Taken:
     ended_ns: int
 
 
+Take: TypeAlias = "Callable[[Handle, Path, Event, float], list[Taken]]"
+"""Asks a handle until an event is set, with pauses of so many seconds."""
+
+
 @dataclass(frozen=True)
 class Written:
     """What clients did, and the ids by which the store knows the sessions of their history."""
@@ -72,10 +76,10 @@ class Load:
     taken: list[Taken] = field(default_factory=list)
     written: list[Written] = field(default_factory=list)
 
-    def play(self, one: Crew, folder: Path, budget_s: float) -> None:
+    def play(self, one: Crew, folder: Path, budget_s: float, take: Take | None = None) -> None:
         """A round at a fresh location: some writes, then more with backups beside them.
 
-        Raises Broken, CannotOpen.
+        ``take`` makes something else than backups. Raises Broken, CannotOpen.
         """
         self.trial.store.fresh_location()
         self.written = [self._work(one, _WARM, budget_s=60.0)]
@@ -84,7 +88,7 @@ class Load:
         asked = on_its_loop(handle, operation_s) if one.kind == "tasks" else handle
         ended = Event()
         with ThreadPoolExecutor(1) as aside:
-            taking = aside.submit(_take, asked, folder, ended, budget_s / _PAUSES)
+            taking = aside.submit(take or _take, asked, folder, ended, budget_s / _PAUSES)
             try:
                 self.written.append(self._work(one, _CALLS, budget_s=budget_s))
             finally:

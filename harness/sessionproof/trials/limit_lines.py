@@ -33,5 +33,6 @@ def setting_of(trial: Trial) -> Setting | None:
         clock=("taken" if isinstance(owner, SettableClock) else "set") if virtual else None,
         warns=trial.claims.warns,
         snapshots="snapshots" in trial.capabilities,
+        batches=len(trial.several(2)) == 2 and trial.claims.atomic_batches,
         readable=trial.claims.after_expiry == "readable" and trial.words.samples[0].kind == "text",
     )

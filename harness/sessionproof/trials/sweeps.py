@@ -80,10 +80,11 @@ def _at_the_limit(sessions: Sessions, one: Racers) -> tuple[str, int]:
     used = sessions.random.sample(ids, 2)
     sessions.used(used)
     sessions.set_clock(at_us)
-    clocks = [before_us] * _WRITERS + [at_us]
+    users = one.number - 1
+    clocks = [before_us] * users + [at_us]
     trial.require_ok(one.set_clocks(clocks), "set the clock")
     others = [name for name in ids if name not in used]
-    programs = [_uses(sessions, others) for _ in range(_WRITERS)]
+    programs = [_uses(sessions, others) for _ in range(users)]
     calls = sum(map(len, programs))
     turns = sorted(sessions.random.randrange(calls) for _ in range(2))
     done = one.race([*programs, [Ask("sweep", after=turn) for turn in turns]])
@@ -106,7 +107,7 @@ def _around_the_limit(sessions: Sessions, one: Racers) -> tuple[str, int]:
     began_ns = monotonic_ns()
     ids = sessions.made(2 * _SESSIONS, idle_us=_SHORT_US)
     due_ns = (began_ns + monotonic_ns()) // 2 + _SHORT_US * 1_000
-    programs = [_uses(sessions, ids, from_ns=due_ns - _SOON_NS) for _ in range(_WRITERS)]
+    programs = [_uses(sessions, ids, from_ns=due_ns - _SOON_NS) for _ in range(one.number - 1)]
     sweeps = [
         Ask("sweep", not_before_ns=due_ns + (at - _SWEEPS // 2) * _PAUSE_NS)
         for at in range(_SWEEPS)
