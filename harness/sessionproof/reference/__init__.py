@@ -3,5 +3,6 @@
 from sessionproof.reference.aio import AsyncReferenceStore
 from sessionproof.reference.presets import PRESETS, Preset
 from sessionproof.reference.store import ReferenceStore
+from sessionproof.reference.timeouts import Timeouts
 
-__all__ = ["PRESETS", "AsyncReferenceStore", "Preset", "ReferenceStore"]
+__all__ = ["PRESETS", "AsyncReferenceStore", "Preset", "ReferenceStore", "Timeouts"]
