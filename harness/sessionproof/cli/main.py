@@ -13,6 +13,7 @@ from sessionproof.cli.backup import backup
 from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
 from sessionproof.cli.explain import explain
+from sessionproof.cli.export import export, import_sessions
 from sessionproof.cli.health import health
 from sessionproof.cli.history import history
 from sessionproof.cli.maintain import maintain
@@ -20,6 +21,7 @@ from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
+from sessionproof.cli.sessions import sessions
 from sessionproof.cli.verify import verify
 
 
@@ -215,3 +217,6 @@ main.add_command(repair)
 main.add_command(health)
 main.add_command(maintain)
 main.add_command(explain)
+main.add_command(sessions)
+main.add_command(export)
+main.add_command(import_sessions)

@@ -21,7 +21,7 @@ from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.reference.arguments import whole
 from sessionproof.reference.codec import READ, checked_text, from_value
 from sessionproof.reference.decoding import decode_all, decode_info, decode_names
-from sessionproof.reference.statements import GET, fetch
+from sessionproof.reference.statements import COUNTERS, SHOWN, fetch
 
 if TYPE_CHECKING:
     from sessionproof.reference.store import ReferenceStore
@@ -35,7 +35,9 @@ LARGEST = {
 }
 """What sessions may be large by, and the counter that says so."""
 
-_FACTS = GET.partition("SELECT ")[2].partition(" FROM")[0]
+# Each statement takes the time as its first value.
+_STATUS = SHOWN.format("?1")
+_FACTS = f"{', '.join(COUNTERS)}, {_STATUS}, owner, title, llm_model, metadata"
 _CURSOR = re.compile(r"(-?\d{1,19})\.(\d{1,19})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Every zone of today differs from UTC by a whole number of these, so no day begins within one.
@@ -114,21 +116,27 @@ def recent_sessions(
     return _listed(
         store,
         lambda db, path: recent(
-            db, path, owner=owner, status=status, day=day, zone=zone, limit=limit, cursor=cursor
+            db, path, now_us=store._clock.now_us(), owner=owner, status=status, day=day, zone=zone,
+            limit=limit, cursor=cursor,
         ),
-    )
+    )  # fmt: skip
 
 
 def largest_sessions(
     store: ReferenceStore, *, by: str = "messages", owner: str | None = None, limit: int = 50
 ) -> tuple[SessionInfo, ...]:
     """The sessions with the most ``messages`` or ``tokens``, or the longest ``duration``."""
-    return _listed(store, lambda db, path: largest(db, path, by=by, owner=owner, limit=limit))
+    return _listed(
+        store,
+        lambda db, path: largest(
+            db, path, now_us=store._clock.now_us(), by=by, owner=owner, limit=limit
+        ),
+    )
 
 
 def session_statistics(store: ReferenceStore) -> tuple[Statistics, ...]:
     """Sums by model and status, of the sessions' own counters."""
-    return _listed(store, statistics)
+    return _listed(store, lambda db, path: statistics(db, path, now_us=store._clock.now_us()))
 
 
 def sessions_at_timeout(store: ReferenceStore, *, limit: int = 50) -> tuple[AtTimeout, ...]:
@@ -185,6 +193,7 @@ def recent(
     db: sqlite3.Connection,
     path: Path,
     *,
+    now_us: int,
     owner: str | None = None,
     status: str | None = None,
     day: date | None = None,
@@ -196,7 +205,9 @@ def recent(
     whole(limit, "limit", least=1)
     if status is not None and status not in STATUSES:
         raise Refused(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
-    terms = _Terms(owner=owner, status=status)
+    terms = _Terms(now_us, owner=owner)
+    if status is not None:
+        terms.add(f"{_STATUS} = ?", status)
     if day is not None:
         terms.add("last_activity_us >= ?", _midnight_us(day, zone))
         terms.add("last_activity_us < ?", _midnight_us(day + timedelta(days=1), zone))
@@ -217,13 +228,19 @@ def recent(
 
 
 def largest(
-    db: sqlite3.Connection, path: Path, *, by: str, owner: str | None = None, limit: int = 50
+    db: sqlite3.Connection,
+    path: Path,
+    *,
+    now_us: int,
+    by: str,
+    owner: str | None = None,
+    limit: int = 50,
 ) -> tuple[SessionInfo, ...]:
     """See ``largest_sessions``."""
     whole(limit, "limit", least=1)
     if by not in LARGEST:
         raise Refused(f"sessions are large by {', '.join(LARGEST)}, not by {by!r}")
-    terms = _Terms(owner=owner)
+    terms = _Terms(now_us, owner=owner)
     rows = fetch(
         db,
         f"SELECT session_id, {_FACTS} FROM sessions {terms.where()} "
@@ -233,14 +250,13 @@ def largest(
     return _infos(rows, path)
 
 
-def statistics(db: sqlite3.Connection, path: Path) -> tuple[Statistics, ...]:
+def statistics(db: sqlite3.Connection, path: Path, *, now_us: int) -> tuple[Statistics, ...]:
     """See ``session_statistics``."""
     rows = fetch(
         db,
-        "SELECT llm_model, status, count(*), sum(message_count), sum(total_tokens), "
-        "sum(total_duration_us), max(last_activity_us) FROM sessions "
-        "GROUP BY llm_model, status ORDER BY llm_model, status",
-        (),
+        f"SELECT llm_model, {_STATUS}, count(*), sum(message_count), sum(total_tokens), "
+        "sum(total_duration_us), max(last_activity_us) FROM sessions GROUP BY 1, 2 ORDER BY 1, 2",
+        (now_us,),
     )
     models = decode_names(rows, path)
     return tuple(
@@ -260,8 +276,8 @@ def at_timeout(
         db,
         "SELECT session_id, status, "
         "CASE WHEN hard_deadline_us = deadline_us THEN 'hard' ELSE 'idle' END, deadline_us "
-        "FROM sessions WHERE status IN ('active', 'idle') AND deadline_us IS NOT NULL "
-        "AND deadline_us <= ? ORDER BY deadline_us, id LIMIT ?",
+        # What is due is known by its index; a part of it is due to be warned of alone.
+        "FROM sessions WHERE due_us <= ?1 AND deadline_us <= ?1 ORDER BY deadline_us, id LIMIT ?2",
         (now_us, whole(limit, "limit", least=1)),
     )
     names = decode_names(rows, path)
@@ -278,16 +294,16 @@ def tokens(
     zone: tzinfo = UTC,
 ) -> tuple[TokenUse, ...]:
     """See ``token_use``."""
-    terms = _Terms(owner=owner)
+    terms = _Terms(_QUARTER_US, owner=owner)
     if first is not None:
         terms.add("m.appended_at_us >= ?", _midnight_us(first, zone))
     if last is not None:
         terms.add("m.appended_at_us < ?", _midnight_us(last + timedelta(days=1), zone))
     rows = fetch(
         db,
-        "SELECT s.llm_model, m.appended_at_us / ?, count(*), sum(ifnull(m.tokens, 0)) "
+        "SELECT s.llm_model, m.appended_at_us / ?1, count(*), sum(ifnull(m.tokens, 0)) "
         f"FROM messages AS m JOIN sessions AS s ON s.id = m.sid {terms.where()} GROUP BY 1, 2",
-        (_QUARTER_US, *terms.values),
+        terms.values,
     )
     sums: dict[tuple[date, str | None], tuple[int, int]] = {}
     for model, (_, quarter, messages, spent) in zip(decode_names(rows, path), rows, strict=True):
@@ -315,8 +331,9 @@ def slow(
     limit: int = 50,
 ) -> tuple[SlowAnswer, ...]:
     """See ``slow_responses``."""
-    terms = _Terms(session_id=session_id, owner=owner, llm_model=llm_model, role=role)
-    terms.add("m.duration_us >= ?", whole(least_us, "least_us", least=0))
+    least = whole(least_us, "least_us", least=0)
+    terms = _Terms(least, session_id=session_id, owner=owner, llm_model=llm_model, role=role)
+    terms.add("m.duration_us >= ?1")
     rows = fetch(
         db,
         # The inner one looks at no texts, and the outer one at those of the answers alone.
@@ -335,11 +352,14 @@ def slow(
 
 
 class _Terms:
-    """What rows must fulfil; a text that is None says nothing."""
+    """What rows must fulfil, with the values of a statement, whose first one is given.
 
-    def __init__(self, **texts: str | None) -> None:
+    A text that is None says nothing.
+    """
+
+    def __init__(self, first: int, **texts: str | None) -> None:
         self._terms: list[str] = []
-        self.values: list[Any] = []
+        self.values: list[Any] = [first]
         for name, value in texts.items():
             if checked_text(value, name, optional=True) is not None:
                 self.add(f"{name} = ?", value)

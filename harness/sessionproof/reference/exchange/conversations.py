@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,12 @@ from sessionproof.reference.codec import MOST
 TEXTS = ("tag", "status", "owner", "title", "llm_model")
 NUMBERS = (
     "next_seq", "created_at_us", "last_activity_us", "idle_timeout_us", "hard_deadline_us",
+    "warn_us",
 )  # fmt: skip
 FACTS = (*TEXTS, *NUMBERS, "metadata")
 """The columns of ``sessions`` that go along, beside ``session_id``; counters are computed."""
+
+_LEAST = {"next_seq": 1, "idle_timeout_us": 1, "warn_us": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,12 @@ class Conversation:
 
 @dataclass(slots=True)
 class Tally:
-    """How much went through, and what could not, by a sentence's end with its number."""
+    """How much went through, and what the other side has no place for, with how often."""
 
     sessions: int = 0
     messages: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    told: Callable[[str], None] = lambda _: None
 
     def leave_out(self, what: str) -> None:
         """Count something that the other side has no place for."""
@@ -59,6 +63,7 @@ class Tally:
         """The same conversations, counted while they are iterated."""
         for one in conversations:
             self.sessions += 1
+            self.told(f"session {self.sessions:,}")
             yield Conversation(
                 one.session_id, self._items(one.messages), one.facts, one.state, one.count
             )
@@ -77,7 +82,7 @@ def checked_facts(given: Mapping[str, Any]) -> dict[str, Any]:
             raise Refused(f"a session has no field {name!r}")
         if name in TEXTS and type(value) is not str:
             raise Refused(f"{name} must be a string, not {type(value).__name__}")
-        least = 1 if name in ("next_seq", "idle_timeout_us") else -MOST
+        least = _LEAST.get(name, -MOST)
         if name in NUMBERS and (type(value) is not int or not least <= value <= MOST):
             raise Refused(f"{name} must be an integer of at least {least}")
     if known.get("status", STATUSES[0]) not in STATUSES:

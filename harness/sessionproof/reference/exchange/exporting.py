@@ -49,7 +49,7 @@ def export_sessions(
     """See ``exchanging.export_sessions``."""
 
     def work(db: sqlite3.Connection) -> Exported:
-        return _written(db, store._path, Path(path), form, session_ids, owner)
+        return _written(db, store._path, Path(path), form, session_ids, owner, lambda _: None)
 
     return store._read(work)
 
@@ -61,9 +61,15 @@ def export_file(
     form: str = "full",
     session_ids: Collection[str] = (),
     owner: str | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Exported:
-    """The same of a directory with sessions.db, or such a file, which is only read."""
-    return on_database(source, lambda db, file: _written(db, file, path, form, session_ids, owner))
+    """The same of a directory with sessions.db, or such a file, which is only read.
+
+    ``told`` hears where it is, again and again.
+    """
+    return on_database(
+        source, lambda db, file: _written(db, file, path, form, session_ids, owner, told)
+    )
 
 
 def _written(
@@ -73,13 +79,14 @@ def _written(
     form: str,
     session_ids: Collection[str],
     owner: str | None,
+    told: Callable[[str], None],
 ) -> Exported:
     if form not in FORMS:
         raise Refused(f"form must be one of {', '.join(FORMS)}, not {form!r}")
     checked_text(owner, "owner", optional=True)
     for name in session_ids:
         checked_text(name, "session_id")
-    tally = Tally()
+    tally = Tally(told=told)
     made = conversations(db, source, session_ids=session_ids, owner=owner)
     try:
         with closing(made), _new(path.absolute(), folder=form == "csv") as part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,7 +71,7 @@ def conversations(
     *,
     session_ids: Collection[str] = (),
     owner: str | None = None,
-) -> Iterator[Conversation]:
+) -> Generator[Conversation]:
     """All sessions in the order in which they were made, those named, or those of an owner.
 
     All is of one committed state. Raises ``NotFound`` for a session that is named and unknown,

@@ -28,29 +28,37 @@ CREATE TABLE health_slow (
 ) STRICT;
 
 -- Views for people and their tools; the store itself does not use them. Times are in microseconds
--- since 1970-01-01 UTC, and as text in UTC.
+-- since 1970-01-01 UTC, and as text in UTC. What has run out by the machine's clock is expired,
+-- whenever the next sweep comes.
 
 -- Every session with its status, also those that are paused, archived or expired.
 CREATE VIEW recent_sessions AS
-SELECT session_id, title, owner, llm_model, status, message_count, total_tokens, created_at_us,
-       last_activity_us, datetime(last_activity_us / 1000000, 'unixepoch') AS last_activity
+SELECT session_id, title, owner, llm_model,
+       CASE WHEN status IN ('active', 'idle')
+                 AND deadline_us <= (julianday('now') - 2440587.5) * 86400000000
+            THEN 'expired' ELSE status END AS status,
+       message_count, total_tokens, created_at_us, last_activity_us,
+       datetime(last_activity_us / 1000000, 'unixepoch') AS last_activity
 FROM sessions
 ORDER BY last_activity_us DESC, id DESC;
 
 -- Sums of the counters, by model and status; no message is read.
 CREATE VIEW session_statistics AS
-SELECT llm_model, status, count(*) AS sessions, sum(message_count) AS messages,
-       sum(total_tokens) AS tokens, sum(total_duration_us) AS duration_us,
-       max(last_activity_us) AS last_activity_us
+SELECT llm_model,
+       CASE WHEN status IN ('active', 'idle')
+                 AND deadline_us <= (julianday('now') - 2440587.5) * 86400000000
+            THEN 'expired' ELSE status END AS status,
+       count(*) AS sessions, sum(message_count) AS messages, sum(total_tokens) AS tokens,
+       sum(total_duration_us) AS duration_us, max(last_activity_us) AS last_activity_us
 FROM sessions
-GROUP BY llm_model, status;
+GROUP BY 1, 2;
 
--- What a sweep would expire now, by the machine's clock; a healthy session is not among them.
+-- What a sweep would expire now; a session that is in time is not among them.
 CREATE VIEW sessions_at_timeout AS
 SELECT session_id, status, deadline_us,
        datetime(deadline_us / 1000000, 'unixepoch') AS deadline,
        CASE WHEN hard_deadline_us = deadline_us THEN 'hard' ELSE 'idle' END AS run_out
 FROM sessions
-WHERE status IN ('active', 'idle') AND deadline_us IS NOT NULL
+WHERE due_us <= CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
   AND deadline_us <= CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
 ORDER BY deadline_us, id;
