@@ -231,6 +231,25 @@ def test_when_a_warning_comes(tmp_path: Path, clock, warn, limits, before):
         assert store.sweep() == (Swept(warned=("s",)) if before else Swept(expired=("s",)))
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_the_shortest_limits_have_a_warning(store: ReferenceStore, clock: VirtualClock, limit):
+    """A microsecond before the end there is time for it."""
+    store.append("s", say())
+    store.set_limits("s", idle_us=limit)
+    clock.move(limit - 1)
+    assert store.sweep() == Swept(warned=("s",))
+    clock.move(1)
+    assert store.sweep() == Swept(expired=("s",))
+
+
+@pytest.mark.parametrize("warn", [None, 0])
+def test_a_store_that_never_warns_says_so(tmp_path: Path, warn: int | None):
+    """The claim of the handle is what the handle does."""
+    with ReferenceStore(tmp_path, timeouts=Timeouts(warn_us=warn)) as store:
+        assert not store.claims.warns
+    assert ReferenceStore.claims.warns
+
+
 @pytest.mark.parametrize(
     "make",
     [

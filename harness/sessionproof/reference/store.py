@@ -100,6 +100,8 @@ class ReferenceStore:
         readers = preset_named(preset)
         if durability != self.claims.durability:
             self.claims = replace(self.claims, durability=durability)
+        if timeouts is not None and not timeouts.warn_us:
+            self.claims = replace(self.claims, warns=False)
         unknown = set(snapshots_before) - lifetime.SNAPSHOTS_BEFORE
         if unknown:
             raise ValueError(

@@ -37,7 +37,7 @@ class Timeouts:
         limits = [limit for limit in (self.idle_us, self.hard_us) if limit is not None]
         warn_us = None
         if limits and self.warn_us is not None:
-            warn_us = min(self.warn_us, min(limits) // 2)
+            warn_us = min(self.warn_us, (min(limits) + 1) // 2)  # of a limit of 1, too
         return {
             "idle_timeout_us": None if self.idle_us is None else min(self.idle_us, LONGEST_US),
             "hard_deadline_us": (
