@@ -22,7 +22,7 @@ Kind: TypeAlias = Literal["early", "late", "limits", "unclear", "content", "warn
 ENDS: frozenset[Kind] = frozenset({"early", "late", "limits"})
 Rule: TypeAlias = Literal[
     "succeeds", "fails", "fails clearly", "not in expired", "in expired", "not in warned",
-    "in warned", "same content", "no content",
+    "in warned", "same content", "no content", "status",
 ]  # fmt: skip
 _SPECIAL = (HANG, CRASH, MALFORMED)
 _CHANGES = ("delete_message", "edit_message", "pop_last", "replace", "clear")
@@ -30,7 +30,10 @@ _CHANGES = ("delete_message", "edit_message", "pop_last", "replace", "clear")
 
 @dataclass(frozen=True)
 class TimeFault:
-    """The step that went wrong, and by which rule; ``session`` is the one that it is about."""
+    """The step that went wrong, and by which rule; ``session`` is the one that it is about.
+
+    ``statuses`` are those of which the session should have one, where that is the rule.
+    """
 
     index: int
     kind: Kind
@@ -39,6 +42,7 @@ class TimeFault:
     session: str
     expected: str
     seen: str
+    statuses: tuple[str, ...] = ()
 
 
 @dataclass
@@ -51,7 +55,6 @@ class _Judged:
     ids: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     warnings: int = 0
-    refusals: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,13 @@ class Judgement:
     """The first fault, and what was seen: sessions that ended when they had to, and so on.
 
     ``ended`` are sessions that were alive within their limits and seen to be over after them,
-    ``warnings`` how many came in time, ``refusals`` how many messages had to be refused and were.
+    ``warnings`` how many came in time, ``moves`` those of a status that were taken or refused.
     """
 
     fault: TimeFault | None
     ended: int = 0
     warnings: int = 0
-    refusals: int = 0
+    moves: int = 0
 
 
 def judged(done: Sequence[Done], claims: Claims, kinds: Collection[Kind]) -> Judgement:
@@ -80,7 +83,7 @@ def judged(done: Sequence[Done], claims: Claims, kinds: Collection[Kind]) -> Jud
             if fault.session:
                 state.lives[fault.session] = replace(state.lives[fault.session], known=False)
                 state.kept[fault.session] = None
-    return Judgement(None, len(state.ended), state.warnings, state.refusals)
+    return Judgement(None, len(state.ended), state.warnings)
 
 
 def _step(state: _Judged, index: int, one: Done) -> list[TimeFault]:
@@ -157,7 +160,6 @@ def _activity(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         ]  # fmt: skip
     state.lives[name] = replace(life, asked=True)
     if word == "refuses":
-        state.refusals += 1
         state.ended.add(name)
         clear = {Expired.__name__}
         clear |= {NotFound.__name__} if state.claims.after_expiry == "gone" else set()

@@ -205,6 +205,9 @@ def _last(
             within, _, what = fault.rule.rpartition(" ")
             told = "swept.warned" if what == "warned" else "swept.expired"
             return [f"swept = {called[-1]}", f"assert {fault.session} {within} {told}, swept"]
+        case "status":
+            allowed = expression((None, *fault.statuses))
+            return [f"info = {called[-1]}", f"assert info.status in {allowed}, info"]
         case "same content":
             return [f"seen = {called[-1]}", *_contents(_kept(done, fault, claims))]
         case "no content":

@@ -73,10 +73,11 @@ def warned(trial: Trial) -> None:
     if not timed.settable:
         waited(timed, waiting.swept_often)
         return
+    some = st.integers(SECOND_US, DAY_US)
     limit = st.one_of(
-        st.builds(Limited, limits_us(*_USUAL)),
-        st.builds(Limited, st.none(), limits_us(*_USUAL)),
-        st.builds(Limited, limits_us(*_USUAL), limits_us(*_USUAL)),
+        st.builds(Limited, some),
+        st.builds(Limited, st.none(), some),
+        st.builds(Limited, some, some),
         st.just(Limited()),
     )
     lived = st.lists(st.tuples(limit, st.lists(st.booleans(), max_size=3)), min_size=1, max_size=2)

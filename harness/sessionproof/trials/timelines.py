@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from sessionproof.checks.timelines import Judgement, Kind, TimeFault, judged
@@ -29,6 +30,8 @@ BEGIN_US = 4_102_444_800_000_000
 Waits: TypeAlias = Callable[[Claims, Collection[str], int], Timeline]
 """A timeline by the machine's clock, of sessions with about this limit in microseconds."""
 
+Judge: TypeAlias = Callable[[Sequence[Done], Claims], Judgement]
+
 _AGAIN = 3
 
 
@@ -43,12 +46,20 @@ class _Shown:
 class Timed:
     """The timelines of one trial. Each begins later than all before it, as clocks go.
 
-    ``zone`` is a TZ under which the trial is run, for the script alone.
+    Faults of these kinds are looked for, or those that ``judge`` finds. ``zone`` is a TZ under
+    which the trial is run, for the script alone.
     """
 
-    def __init__(self, trial: Trial, kinds: Collection[Kind], *, zone: str = "") -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        kinds: Collection[Kind] = (),
+        *,
+        zone: str = "",
+        judge: Judge | None = None,
+    ) -> None:
         self.trial = trial
-        self.kinds = frozenset(kinds)
+        self.judge = judge or partial(judged, kinds=frozenset(kinds))
         self.zone = zone
         settable = "set_clock" in trial.capabilities
         sample = good_message(trial, "limit")
@@ -106,7 +117,7 @@ class Timed:
         if self.settable:
             last = max((one.step.at_us for one in done), default=0)
             self.bench.began_us = began + last + DAY_US
-        judgement = judged(done, self.trial.claims, self.kinds)
+        judgement = self.judge(done, self.trial.claims)
         if judgement.fault is None:
             return None, judgement
         return _Shown(timeline, done, judgement.fault, began), judgement
