@@ -25,6 +25,6 @@ class Searches(Protocol):
         """At most ``limit`` messages whose text has all words of the query, each once.
 
         The query is a user's text: whatever it is, it is no error. One without a word finds
-        nothing.
+        nothing. The case of letters does not count, and punctuation around a word does not hide it.
         """
         ...
