@@ -27,6 +27,12 @@ Pauses: TypeAlias = Callable[[float, float], float]
 WAIT_S = 5.0
 """How long an operation waits for a lock that another connection holds."""
 
+CACHE_KIB = 2_000
+"""The most that a connection keeps in memory of the file."""
+
+LOG_PAGES = 1_000
+"""From so many pages on a commit empties the log."""
+
 QUEUE_S = 30.0
 """How long a thread waits for the other threads of its own handle."""
 
@@ -67,11 +73,16 @@ def connect(path: Path, *, writes: bool, synchronous: str) -> sqlite3.Connection
         "fullfsync": 1 if synchronous == "FULL" else 0,  # macOS: through the disk's own cache
         "temp_store": 2,  # in memory: nothing is written outside the location
         "query_only": 0 if writes else 1,
+        # A build of SQLite may have other defaults: large caches for each connection, maps of a
+        # file that a restore makes shorter.
+        "cache_size": -CACHE_KIB,
+        "mmap_size": 0,
+        "wal_autocheckpoint": LOG_PAGES,
     }
     try:
         for name, value in settings.items():
             connection.execute(f"PRAGMA {name} = {value}").close()
-        seen = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in settings}
+        seen = {name: _value(connection, name) for name in settings}
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         if mode != "wal" and writes:  # a copy made by VACUUM INTO, say
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -81,6 +92,12 @@ def connect(path: Path, *, writes: bool, synchronous: str) -> sqlite3.Connection
         connection.close()
         raise
     return connection
+
+
+def _value(connection: sqlite3.Connection, name: str) -> int:
+    """The value of a setting; 0 where this SQLite has no such setting, as it has no maps."""
+    row = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(row[0]) if row else 0
 
 
 class transaction:  # noqa: N801 - it is used as a statement

@@ -31,7 +31,7 @@ DEFAULT = Thresholds()
 def health(store: ReferenceStore, *, thresholds: Thresholds = DEFAULT) -> Health:
     """Look at rows, settings, sizes, plans, speed and upkeep; what is wrong is answered.
 
-    Reads what counters are computed from, about 0.1 s for 100,000 messages. Raises ``Refused``
+    Reads what counters are computed from, about 0.05 s for 100,000 messages. Raises ``Refused``
     when the handle was closed.
     """
     return report(store, thresholds=thresholds).health
@@ -126,5 +126,8 @@ def _of_file(
 
 
 def _settings(store: ReferenceStore) -> Iterator[Vital]:
+    """Those of the writer, and of a reader if one is free: nobody is waited for."""
     wanted = {"power": 2, "process": 1}[str(store.claims.durability)]
-    return settings(store._writer.run(values_of), store._readers.run(values_of), synchronous=wanted)
+    readers = store._readers
+    reader = readers.run(values_of) if readers.busy < readers.most else None
+    return settings(store._writer.run(values_of), reader, synchronous=wanted)

@@ -7,7 +7,7 @@ import sqlite3
 from sessionproof.reference.vitals.report import Number, Vital, number_in
 from sessionproof.reference.vitals.thresholds import Thresholds
 
-# NOT EXISTS: NOT IN finds nothing any more once a key is NULL. Indexes alone answer the first two.
+# NOT EXISTS: NOT IN finds nothing any more once a key is NULL. An index alone answers for messages.
 _ORPHANS = {
     "messages": "FROM messages AS c WHERE NOT EXISTS "
     "(SELECT 1 FROM sessions AS p WHERE p.id = c.sid)",
@@ -18,7 +18,7 @@ _ORPHANS = {
 _MISMATCHES = (
     "SELECT count(*) FROM sessions AS s LEFT JOIN (SELECT sid, count(*) AS messages, "
     "sum(coalesce(tokens, 0)) AS tokens, sum(coalesce(duration_us, 0)) AS duration "
-    "FROM messages NOT INDEXED GROUP BY sid) AS r ON r.sid = s.id "
+    "FROM messages GROUP BY sid) AS r ON r.sid = s.id "
     "WHERE s.message_count IS NOT coalesce(r.messages, 0) "
     "OR s.total_tokens IS NOT coalesce(r.tokens, 0) "
     "OR s.total_duration_us IS NOT coalesce(r.duration, 0)"

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sessionproof.contract.errors import StoreError
 from sessionproof.contract.health import Health, HealthCheck, Severity
 from sessionproof.reference.failures import ERRORS, is_damage, one_line
 
@@ -52,6 +53,8 @@ def looked(name: str, look: Look) -> tuple[Vital, ...]:
     try:
         found = look()
         return (found,) if isinstance(found, Vital) else tuple(found)
+    except StoreError as error:
+        return (Vital(name, "unknown", f"could not be looked at: {error}"),)
     except ERRORS as error:
         damaged = is_damage(error)
         text = "the file is damaged" if damaged else "could not be looked at"

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from sessionproof.reference.connections import CACHE_KIB, LOG_PAGES, WAIT_S
 from sessionproof.reference.vitals.report import Vital
 
 Values = Mapping[str, object]
@@ -17,32 +18,35 @@ Values = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Right values of a pragma for the one that writes and for those that read; why."""
+    """Right values of a pragma for the one that writes and for those that read; why.
+
+    ``synchronous`` is as the store's durability has it.
+    """
 
     name: str
-    writer: tuple[object, ...]
-    reader: tuple[object, ...]
+    writer: object
+    reader: object
     why: str
 
 
 SETTINGS = (
-    Setting("foreign_keys", (1,), (1,), "a message belongs to a session, or is refused"),
-    Setting("journal_mode", ("wal",), ("wal",), "readers go on while one writes"),
+    Setting("foreign_keys", 1, 1, "a message belongs to a session, or is refused"),
+    Setting("journal_mode", "wal", "wal", "readers go on while one writes"),
     Setting(
-        "synchronous", (1, 2), (1, 2),
+        "synchronous", 2, 2,
         "2 (FULL) survives a power loss, 1 (NORMAL) a crash of the process: as durability says",
     ),
     Setting(
-        "busy_timeout", (0,), (5000,),
+        "busy_timeout", 0, int(WAIT_S * 1000),
         "readers wait for locks in SQLite; the writer waits itself, in shorter pauses",
     ),
     Setting(
-        "cache_size", (-2000,), (-2000,),
+        "cache_size", -CACHE_KIB, -CACHE_KIB,
         "2 MB at most for each connection: a large cache would be there as often as connections",
     ),
-    Setting("temp_store", (2,), (2,), "nothing that was said is written outside the location"),
-    Setting("mmap_size", (0,), (0,), "a file that shrinks under a map kills the process"),
-    Setting("wal_autocheckpoint", (1000,), (1000,), "the log is emptied every 4 MB"),
+    Setting("temp_store", 2, 2, "nothing that was said is written outside the location"),
+    Setting("mmap_size", 0, 0, "a file that shrinks under a map kills the process"),
+    Setting("wal_autocheckpoint", LOG_PAGES, LOG_PAGES, "the log is emptied every 4 MB"),
 )  # fmt: skip
 
 
@@ -52,20 +56,29 @@ def values_of(db: sqlite3.Connection) -> dict[str, object]:
     return {name: row[0] if row else None for name, row in found.items()}
 
 
-def settings(writer: Values, reader: Values, *, synchronous: int) -> Iterator[Vital]:
-    """Each setting of both connections: critical where it is not what the store set."""
+def settings(writer: Values, reader: Values | None, *, synchronous: int) -> Iterator[Vital]:
+    """Each setting of both connections: critical where it is not what the store set.
+
+    Without a reader, as where all are busy, that of the writer alone.
+    """
     for one in SETTINGS:
-        seen = (writer.get(one.name), reader.get(one.name))
+        right = (
+            (synchronous, synchronous) if one.name == "synchronous" else (one.writer, one.reader)
+        )
+        seen = (writer[one.name], right[1] if reader is None else reader[one.name])
         name = f"pragma {one.name}"
         if None in seen:
             yield Vital(name, "unknown", "this SQLite has no such setting")
-            continue
-        right = ((synchronous,),) * 2 if one.name == "synchronous" else (one.writer, one.reader)
-        good = all(value in wanted for value, wanted in zip(seen, right, strict=True))
-        shown = f"{seen[0]}" if seen[0] == seen[1] else f"{seen[0]}, and {seen[1]} to read"
-        wanted = " and ".join(str(values[0]) for values in right)
-        text = f"{shown}: {one.why}" if good else f"{shown}, and should be {wanted}: {one.why}"
-        yield Vital(name, "ok" if good else "critical", text)
+        elif seen == right:
+            yield Vital(name, "ok", f"{_both(seen)}: {one.why}")
+        else:
+            text = f"{_both(seen)}, and should be {_both(right)}: {one.why}"
+            yield Vital(name, "critical", text)
+
+
+def _both(values: tuple[object, object]) -> str:
+    writes, reads = values
+    return f"{writes}" if writes == reads else f"{writes}, and {reads} to read"
 
 
 OUTSIDE = Vital(
