@@ -21,10 +21,11 @@ from sessionproof.contract.errors import Indefinite, Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.store import SqliteTables
 from sessionproof.reference import upkeep
+from sessionproof.reference.claimed import Durability, claimed_by_handle
 from sessionproof.reference.connections import CLOSED
 from sessionproof.reference.grouping import MOST, STOPPED, Outcome
 from sessionproof.reference.presets import preset_named
-from sessionproof.reference.store import Durability, ReferenceStore
+from sessionproof.reference.store import ReferenceStore
 from sessionproof.reference.timeouts import Timeouts
 
 P = ParamSpec("P")
@@ -115,7 +116,7 @@ class AsyncReferenceStore:
             timeouts=timeouts,
             snapshots_before=snapshots_before,
         )
-        self.claims = replace(type(self).claims, durability=durability)
+        self.claims = claimed_by_handle(type(self).claims, durability, timeouts)
         readers = min(preset_named(preset).readers, _MOST_READ_THREADS)
         self._writes = ThreadPoolExecutor(1, "sessionproof-write")
         self._changing = threading.Lock()  # held for a moment, by any event loop's thread

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, Literal
+
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import MESSAGE_FIELDS
 from sessionproof.contract.store import SqliteTables
 from sessionproof.reference.codec import KINDS, ROLES
+from sessionproof.reference.timeouts import Timeouts
 from sessionproof.reference.transitions import TRANSITIONS
+
+Durability = Literal["power", "process"]
 
 # Two to three times what was measured against raw SQLite that checks and counts nothing: another
 # machine must not break them.
@@ -51,6 +57,17 @@ CLAIMS = Claims(
     finds={"cjk", "code"},
     costs=COSTS,
 )
+
+
+def claimed_by_handle(claims: Claims, durability: Durability, timeouts: Timeouts | None) -> Claims:
+    """The claims of a handle that was opened with these options."""
+    changed: dict[str, Any] = {}
+    if durability != claims.durability:
+        changed["durability"] = durability
+    if claims.warns and timeouts is not None and not timeouts.warn_us:
+        changed["warns"] = False
+    return replace(claims, **changed) if changed else claims  # to check them anew takes its time
+
 
 TABLES = SqliteTables(
     path="",

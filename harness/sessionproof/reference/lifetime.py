@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from sessionproof.contract.errors import Expired, Refused
@@ -70,6 +71,17 @@ _SET_LIMITS = (
 )
 _SET_STATUS = "UPDATE sessions SET status = ? WHERE id = ?"
 _REOPEN = f"UPDATE sessions SET {_LATER}, status = 'active' WHERE id = ?2"
+
+
+def checked_kinds(names: Collection[str]) -> frozenset[str]:
+    """What to take snapshots before; ValueError for a word that would never take one."""
+    unknown = {*names} - SNAPSHOTS_BEFORE
+    if unknown:
+        raise ValueError(
+            f"snapshots_before names {', '.join(sorted(map(str, unknown)))}: "
+            f"known are {', '.join(sorted(SNAPSHOTS_BEFORE))}"
+        )
+    return frozenset(names)
 
 
 def set_limits(

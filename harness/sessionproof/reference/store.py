@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import sessionproof
 from sessionproof.contract.clock import Clock, SystemClock, monotonic_ns
@@ -49,7 +49,7 @@ from sessionproof.reference.arguments import (
     no_session,
     whole,
 )
-from sessionproof.reference.claimed import CLAIMS, TABLES
+from sessionproof.reference.claimed import CLAIMS, TABLES, Durability, claimed_by_handle
 from sessionproof.reference.codec import (
     checked_text,
     encode,
@@ -65,7 +65,6 @@ from sessionproof.reference.vitals.pace import SLOW_NS, Pace
 
 T = TypeVar("T")
 
-Durability = Literal["power", "process"]
 
 _SYNCHRONOUS = {"power": "FULL", "process": "NORMAL"}
 
@@ -98,21 +97,12 @@ class ReferenceStore:
         if durability not in _SYNCHRONOUS:
             raise ValueError(f"durability must be one of power, process; got {durability!r}")
         readers = preset_named(preset)
-        if durability != self.claims.durability:
-            self.claims = replace(self.claims, durability=durability)
-        if timeouts is not None and not timeouts.warn_us:
-            self.claims = replace(self.claims, warns=False)
-        unknown = set(snapshots_before) - lifetime.SNAPSHOTS_BEFORE
-        if unknown:
-            raise ValueError(
-                f"snapshots_before names {', '.join(sorted(map(str, unknown)))}: "
-                f"known are {', '.join(sorted(lifetime.SNAPSHOTS_BEFORE))}"
-            )
+        self.claims = claimed_by_handle(self.claims, durability, timeouts)
         self._clock = clock or SystemClock()
         self._pace = Pace(self._clock)
         self._took = self._pace.took_ns.append
         self._timeouts = timeouts
-        self._snapshots_before = frozenset(snapshots_before)
+        self._snapshots_before = lifetime.checked_kinds(snapshots_before)
         self._fetch = statements.fetch_verified if check_digests else statements.fetch
         self._path = opening.prepare(Path(location).absolute(), steps.shipped(), patiently)
         connected = partial(connect, self._path, synchronous=_SYNCHRONOUS[durability])
