@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sessionproof.checks.transcript import Fault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Receipt
-from sessionproof.contract.operations import Append, Outcome
+from sessionproof.contract.operations import Append, Create, Delete, Outcome, Program
 from sessionproof.trials import kept_limits
 from sessionproof.trials.keeping import (
     SESSION,
@@ -21,8 +21,10 @@ from sessionproof.trials.keeping import (
 from sessionproof.trials.single import Trial
 from sessionproof.workload import lifetime, programs
 from sessionproof.workload.execute import Transcript
+from sessionproof.workload.vocabulary import made_messages
 
 _MOST = 10  # operations of a program
+_EVERY_SORT = 16  # messages: of each kind and role, and some with further fields
 
 Judged = Callable[[Course, str, Seen], None]
 """What is done with a snapshot of a session, given what was seen of it then."""
@@ -102,8 +104,23 @@ def _search(trial: Trial, judged: Judged, *, paused: bool = False) -> None:
             return wrong.fault
         return None
 
-    trial.run(trial.program(Append(SESSION, trial.several(3))), check, examined=0)
+    for program in trial.within_time([*_examples(trial)]):
+        trial.run(program, check, examined=0)
     trial.search(trial.strategy(*kinds, sessions=2, most=_MOST), check, count=lambda _: 0)
+
+
+def _examples(trial: Trial) -> Iterator[Program]:
+    """A message of every sort; then a few messages and each change that can follow them."""
+    made = made_messages(trial.words, trial.text_seed)
+    said = [Append(SESSION, (message,)) for message in made[:_EVERY_SORT]]
+    yield trial.program(*said)
+    changes = [
+        kind
+        for kind in programs.changes(trial.capabilities, trial.claims)
+        if kind not in (Append, Create, Delete)
+    ]
+    for change in programs.one_of_each(trial.words, changes, SESSION, trial.text_seed):
+        yield trial.program(*said[:3], change)
 
 
 def _elsewhere(course: Course, snapshot: str, before: Seen) -> None:
