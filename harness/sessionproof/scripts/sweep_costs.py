@@ -29,7 +29,7 @@ sqlite3.connect = sqlite3.dbapi2.connect = watched
     made.sweep()
     return len(seen)
 """,
-        unit="steps of SQLite's machine",
+        unit="steps in SQLite",
         factor=2.0,
     )
 
