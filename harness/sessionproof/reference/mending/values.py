@@ -37,8 +37,9 @@ def values(scene: Scene) -> None:
 def _by_digest(scene: Scene, table: str, column: str, where: str) -> None:
     """A word that was changed by itself, put right where the digest says which one it was."""
     words = scene.known.tables[table].words.get(column)
-    if words is None or not scene.found.has(table, "digest"):
-        return
+    messages = scene.known.sessions and scene.known.sessions.messages
+    if words is None or table != messages or not scene.found.has(table, "digest"):
+        return  # the digest of another table is of something else
     add_function(scene.connection)
     others = ", ".join(f"x.{quoted(one)}" for one in scene.found.tables[table].columns)
     others = others.replace(f"x.{quoted(column)}", f"w.word AS {quoted(column)}")
