@@ -10,6 +10,7 @@ import click
 
 from sessionproof import __version__
 from sessionproof.cli.backup import backup
+from sessionproof.cli.browse import browse
 from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
 from sessionproof.cli.explain import explain
@@ -220,3 +221,4 @@ main.add_command(explain)
 main.add_command(sessions)
 main.add_command(export)
 main.add_command(import_sessions)
+main.add_command(browse)

@@ -88,13 +88,8 @@ def _written(
         checked_text(name, "session_id")
     tally = Tally(told=told)
     made = conversations(db, source, session_ids=session_ids, owner=owner)
-    try:
-        with closing(made), _new(path.absolute(), folder=form == "csv") as part:
-            _write(FORMS[form], made, part, tally)
-    except OSError as error:
-        raise Refused(
-            f"{error.filename or path} cannot be written: {error.strerror or error}"
-        ) from error
+    with _refusing(path), closing(made), _new(path.absolute(), folder=form == "csv") as part:
+        _write(FORMS[form], made, part, tally)
     return Exported(
         path=path, sessions=tally.sessions, messages=tally.messages, left_out=tally.left_out
     )
@@ -112,11 +107,30 @@ def _write(form: ModuleType, made: Iterator[Conversation], part: Path, tally: Ta
     sync(part)
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a private file that was not there, whole or not at all; raises ``Refused``."""
+    with _refusing(path), _new(path.absolute(), folder=False) as part:
+        part.write_text(text, "utf-8", newline="\n")
+        sync(part)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Refused(
+            f"{error.filename or path} cannot be written: {error.strerror or error}"
+        ) from error
+
+
 @contextmanager
 def _new(path: Path, *, folder: bool) -> Iterator[Path]:
     """A private file, or folder, that gets its name when the block ends well."""
     if os.path.lexists(path):
         raise _taken(path)
+    if not path.parent.is_dir():
+        raise Refused(f"{path.parent} is no directory: make it first")
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         if folder:
