@@ -50,8 +50,6 @@ def flat(trial: Trial) -> None:
     found = _measured(trial)
     trial.measured.append(found.growth)
     trial.count("sweeps", found.told)
-    if found.counted is not None and found.counted.grows:
-        _tell_steps(trial, found.counted)
     if found.growth.verdict in ("flat", "undecided"):
         if found.growth.verdict == "undecided" and found.counted is None:
             raise CouldNotTell(
@@ -93,15 +91,19 @@ class _Measured:
 
 
 def _measured(trial: Trial) -> _Measured:
+    """Steps, then times; raises Broken where steps grow, CouldNotTell where nothing expires."""
     sizes = _sizes(trial)
     with at_sizes(trial, sizes, _with_limits, []) as places:
         due = [_Due(trial, place) for place in places]
+        counted = _counted(trial, due)  # before those that the rounds leave behind make them alike
+        if counted is not None and counted.grows:
+            _tell_steps(trial, counted)
         with undisturbed():
             grown = _timed(trial, due)
         told = sum(one.told for one in due)
         if not told:
             raise CouldNotTell("no sweep expired a session whose limit of a microsecond was over")
-        return _Measured(grown, min(told, grown.rounds), _counted(trial, due))
+        return _Measured(grown, min(told, grown.rounds), counted)
 
 
 def _sizes(trial: Trial) -> tuple[int, ...]:
