@@ -24,6 +24,7 @@ from sessionproof.contract.store import SqliteTables
 from sessionproof.contract.upkeep import Repaired
 from sessionproof.faults.rows import RowDamage, done, row_damages
 from sessionproof.scripts import repairs as lines
+from sessionproof.trials import healths
 from sessionproof.trials.audits import answered, look
 from sessionproof.trials.chats import courier, files_of, require_end, unknown
 from sessionproof.trials.inputs import good_message
@@ -53,6 +54,7 @@ class _Chats:
     ids: dict[str, str]
     before: dict[str, tuple[Message, ...]]
     numbers: Numbers
+    usual: set[str]
 
 
 def mended(trial: Trial) -> None:
@@ -116,13 +118,14 @@ def _filled(trial: Trial) -> _Chats:
     before = {name: _read(handle, session) for name, session in ids.items()}
     tables = answered(trial, look(trial, lambda tables: tables))
     trial.require_ok(trial.store.close(), "closed the store")
+    usual = healths.usual_signs(trial, lambda: _made(trial))
     directory = trial.store.location.root
     if not Path(tables.path).resolve().is_relative_to(directory.resolve()):
         raise NotClaimed("the store's tables do not lie in its location")
     numbers = numbers_in(tables)
     if sorted(map(len, numbers.values())) != sorted(_SIZES.values()):
         raise CouldNotTell("the rows of the table of messages are not the messages")
-    return _Chats(directory, tables, ids, before, numbers)
+    return _Chats(directory, tables, ids, before, numbers, usual)
 
 
 def _message(trial: Trial, text: str, number: int) -> Message:
@@ -185,6 +188,7 @@ class _Case:
         handle = self._open()
         if handle is None:
             return
+        healths.require_told(self.trial, handle, self.damage, self.chats.usual, self._damaged)
         asked: list[str | None] = [None]
         if self.damage.about == "counter":
             asked.append(self.chats.ids["s0"])
@@ -200,6 +204,9 @@ class _Case:
                 lines.is_found("s0" if session else None),
             )
         self.trial.require_ok(self.trial.store.close(), "closed the store")
+
+    def _damaged(self) -> list[str]:
+        return [*_made(self.trial), *lines.damaged(self.damage.statements), lines.AGAIN]
 
     def _repaired(self, *, dry_run: bool) -> Repaired:
         outcome = upkeep.repair(self.lender, self.chats.directory, dry_run=dry_run)
