@@ -8,7 +8,7 @@ from itertools import cycle
 
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append
-from sessionproof.trials.lookups import Chat, says
+from sessionproof.trials.lookups import ALL, Chat, says
 from sessionproof.trials.single import Trial
 from sessionproof.workload.hostile import PATTERNS, PAYLOADS, TEXTS
 
@@ -47,7 +47,7 @@ _CODE = {
 class Ask:
     """A query, and the texts that it finds; None where it must be no error and no more.
 
-    ``of`` is the number of hits that are asked for, with the texts in their order.
+    ``of`` is the number of hits that are asked for; then the texts are in their order.
     """
 
     query: str
@@ -77,7 +77,7 @@ def asked(trial: Trial, case: Case) -> None:
         chat.do(Append(next(turns), says(trial, [str(message.content)], first=at)))
     for ask in case.asks:
         if ask.found is None:
-            chat.is_no_error(ask.query)
+            chat.is_no_error(ask.query, limit=ALL if ask.of is None else ask.of)
         elif ask.of is not None:
             chat.orders(ask.query, ask.of, ask.found)
         else:
@@ -88,17 +88,17 @@ def cases(trial: Trial, words: Iterator[str]) -> Iterator[Case]:
     """What is asked of every store, and of those that claim an order or to find more."""
     yield _people(words)
     yield _twice(words)
-    yield from _limits(trial, words)
-    yield from (_form(form, words) for form in FORMS)
+    yield _limits(trial, words)
     yield _wildcards(words)
     yield _wordless(words)
     yield from _textless(trial, words)
     yield _around(trial, words)
-    yield _hostile(words)
     if "cjk" in trial.claims.finds:
         yield _without_blanks()
     if "code" in trial.claims.finds:
         yield from _code()
+    yield from (_form(form, words) for form in FORMS)
+    yield _hostile(words)
 
 
 def _people(words: Iterator[str]) -> Case:
@@ -122,18 +122,21 @@ def _twice(words: Iterator[str]) -> Case:
     return Case(both, (Ask(a, both), Ask(f"{a} {b}", both), Ask(f"{a} {a}", both)))
 
 
-def _limits(trial: Trial, words: Iterator[str]) -> Iterator[Case]:
+def _limits(trial: Trial, words: Iterator[str]) -> Case:
     """So many as are asked for, in the order that is claimed."""
     a = next(words)
     texts = tuple(f"{a} {next(words)}" for _ in range(_LIMITED))
-    if trial.claims.search_order == "newest":
-        newest = texts[::-1]
-        yield Case(texts, tuple(Ask(a, newest[:of], of=of) for of in (1, 2, 5, _LIMITED, 100)))
-    elif trial.claims.search_order == "best":
-        best = f"{a} {a} {a}"
-        far = f"{' '.join(next(words) for _ in range(60))} {a}"
-        rest = tuple(next(words) for _ in range(_LIMITED))
-        yield Case((best, *rest, far), (Ask(a, (best,), of=1), Ask(a, (best, far), of=2)))
+    match trial.claims.search_order:
+        case "newest":
+            newest = texts[::-1]
+            asks = tuple(Ask(a, newest[:of], of=of) for of in (1, 2, 5, _LIMITED, 100))
+        case "best":
+            rest = tuple(next(words) for _ in range(_LIMITED))
+            best, far = f"{a} {a} {a}", f"{' '.join(next(words) for _ in range(60))} {a}"
+            texts, asks = (best, *rest, far), (Ask(a, (best,), of=1), Ask(a, (best, far), of=2))
+        case None:
+            asks = tuple(Ask(a, None, of=of) for of in (1, 3, _LIMITED))
+    return Case(texts, asks)
 
 
 def _form(form: str, words: Iterator[str]) -> Case:
