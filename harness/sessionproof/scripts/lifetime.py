@@ -34,6 +34,11 @@ _CLOCK = [
     "clock = Clock()",
 ]
 
+_REFUSED = [
+    "except Exception as error:",
+    "    raise AssertionError(f'{type(error).__name__}: {error}') from error",
+]
+
 
 @dataclass(frozen=True)
 class Times:
@@ -96,7 +101,7 @@ def lines_of(
             lines += suppressed(called) if failed else called
             lines += _remembered(one, fault)
         else:
-            lines += _last(done, one, fault, claims, called)
+            lines += _last(done, fault, claims, called)
     return [*lines, "store.close()"]
 
 
@@ -183,14 +188,10 @@ def _remembered(one: Done, fault: TimeFault) -> list[str]:
     return ["warned = []"] if one.step.session == fault.session else []
 
 
-def _last(
-    done: Sequence[Done], one: Done, fault: TimeFault, claims: Claims, called: list[str]
-) -> list[str]:
+def _last(done: Sequence[Done], fault: TimeFault, claims: Claims, called: list[str]) -> list[str]:
     match fault.rule:
         case "succeeds":
-            failure = one.outcome.failure
-            raised = "" if failure is None else f"  # raised {failure.type}"
-            return [*called[:-1], f"{called[-1]}{raised}"]
+            return [*called[:-1], "try:", f"    {called[-1]}", *_REFUSED]
         case "fails":
             return [*called[:-1], *must_refuse(called[-1], fault.seen)]
         case "fails clearly":
@@ -199,7 +200,7 @@ def _last(
                 clear = f"({clear}, {NotFound.__name__})"
             return [
                 *called[:-1], "try:", f"    {called[-1]}", f"except {clear}:", "    pass",
-                "else:", "    raise AssertionError('it was accepted')",
+                *_REFUSED, "else:", "    raise AssertionError('it was accepted')",
             ]  # fmt: skip
         case "in expired" | "not in expired" | "in warned" | "not in warned":
             within, _, what = fault.rule.rpartition(" ")

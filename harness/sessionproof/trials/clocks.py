@@ -42,12 +42,14 @@ ZONES = {
 }
 """Names to what TZ is set to."""
 
+NIGHTS = {
+    "Berlin": (datetime(2027, 3, 28, 1, tzinfo=UTC), datetime(2027, 10, 31, 1, tzinfo=UTC)),
+    "New York": (datetime(2027, 3, 14, 7, tzinfo=UTC), datetime(2027, 11, 7, 6, tzinfo=UTC)),
+    "Lord Howe": (datetime(2027, 4, 3, 15, tzinfo=UTC), datetime(2027, 10, 2, 15, 30, tzinfo=UTC)),
+}
+"""When the clocks of a zone are changed."""
+
 MOMENTS = (
-    datetime(2027, 3, 14, 7, tzinfo=UTC),  # New York's night of an hour less
-    datetime(2027, 3, 28, 1, tzinfo=UTC),  # Berlin's
-    datetime(2027, 4, 3, 15, tzinfo=UTC),  # Lord Howe's of half an hour more
-    datetime(2027, 10, 31, 1, tzinfo=UTC),  # Berlin's night of an hour more
-    datetime(2027, 11, 7, 6, tzinfo=UTC),  # New York's
     datetime(2027, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime(2028, 2, 28, 23, 50, tzinfo=UTC),  # and then the 29th
     datetime(2028, 2, 29, 23, 50, tzinfo=UTC),
@@ -55,7 +57,7 @@ MOMENTS = (
     datetime(2100, 2, 28, 23, 50, tzinfo=UTC),  # no leap year
     datetime(2106, 2, 7, 6, 28, 15, tzinfo=UTC),  # the last second of 32 bits
 )
-"""Times at which calendars do something, in their order."""
+"""Times at which calendars do something everywhere."""
 
 _LIMITS_US = (20 * MINUTE_US, 45 * MINUTE_US, HOUR_US, 90 * MINUTE_US, DAY_US)
 _BEFORE_US = 30 * MINUTE_US
@@ -71,7 +73,8 @@ def steps(trial: Trial) -> None:
         for name in trial.within_time(list(ZONES)):
             with zone(trial, ZONES[name]):
                 timed = Timed(trial, ENDS, zone=ZONES[name])
-                for moment in sorted(random.sample(MOMENTS, 3)):
+                moments = [random.choice(one) for one in (NIGHTS.get(name, MOMENTS), MOMENTS)]
+                for moment in sorted({*moments}):
                     _at_moment(timed, moment, random.sample(_LIMITS_US, 2))
         with zone(trial, random.choice([*ZONES.values()])) as tz:
             _leaps(Timed(trial, ENDS, zone=tz))

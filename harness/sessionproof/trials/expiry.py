@@ -24,6 +24,7 @@ from sessionproof.workload.schedules import (
 from sessionproof.workload.timelines import BEGIN, LIMITS, SWEEP, Step, Timeline
 
 _USUAL = (30 * MINUTE_US, 1, 2, SECOND_US - 1, SECOND_US, HOUR_US + 1, DAY_US)
+_LATE = st.sampled_from((0, 0, 1, HOUR_US))  # after the session began, limits are set
 
 
 def idle(trial: Trial) -> None:
@@ -35,8 +36,8 @@ def idle(trial: Trial) -> None:
         return
     refused = st.sampled_from(((), (), (), (0,), (-1,), (-HOUR_US, 0)))
     limit = st.one_of(
-        st.builds(Limited, limits_us(*_USUAL), st.none(), refused),
-        st.builds(Limited, limits_us(*_USUAL), st.none(), refused),
+        st.builds(Limited, limits_us(*_USUAL), st.none(), _LATE, refused),
+        st.builds(Limited, limits_us(*_USUAL), st.none(), _LATE, refused),
         st.just(Limited()),
     )
     sessions = st.lists(limit, min_size=1, max_size=3)
@@ -54,9 +55,12 @@ def hard(trial: Trial) -> None:
         waited(timed, waiting.hard)
         return
     limit = st.builds(
-        lambda hard_us, part: Limited(None if part is None else hard_us // part + 1, hard_us),
+        lambda hard_us, part, late_us: Limited(
+            None if part is None else hard_us // part + 1, hard_us, late_us
+        ),
         limits_us(*_USUAL),
         st.sampled_from((None, 1, 2, 7)),
+        _LATE,
     )
     sessions = st.lists(limit, min_size=1, max_size=2)
     busy = [name for name in methods(trial.capabilities, trial.claims)

@@ -42,8 +42,8 @@ def _pairs(trial: Trial) -> Iterator[Timeline]:
     if "set_limits" not in trial.capabilities or "set_clock" not in trial.capabilities:
         return
     sweeps = SWEEP in trial.capabilities
+    limited = (Step(0, BEGIN, "s0"), Step(0, LIMITS, "s0", _LIMIT_US))
     for word in _WORDS:
-        limited = (Step(0, BEGIN, "s0"), Step(0, LIMITS, "s0", _LIMIT_US))
         for late, is_shown in ((_LIMIT_US, sweeps or trial.claims.expires == "at_once"),
                                (_LIMIT_US - 1, sweeps and trial.claims.warns)):  # fmt: skip
             if is_shown:
@@ -51,6 +51,13 @@ def _pairs(trial: Trial) -> Iterator[Timeline]:
                 looked = [Step(late, "get", "s0")] if "get" in trial.capabilities else []
                 move = Step(late, STATUS, "s0", status=word)
                 yield (*limited, *swept, *looked, move, *_looks(trial, late))
+    for status in ("paused", "archived"):  # they do not expire
+        if status in ways:
+            moves = [Step(0, STATUS, "s0", status=one) for one in ways[status]]
+            back = Step(2 * _LIMIT_US, STATUS, "s0", status="active")
+            swept = [Step(2 * _LIMIT_US, SWEEP)] if sweeps else []
+            looked = _looks(trial, 2 * _LIMIT_US)
+            yield (*limited, *moves, *swept, *looked, back, *looked)
 
 
 def _ways(claims: Claims) -> Mapping[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from sessionproof.checks.timelines import Judgement, Kind, TimeFault, judged
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import HANG, Failure, Outcome
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.oracle.lifetime import Span
@@ -149,8 +150,9 @@ class Timed:
 
     def _shorter(self, shown: _Shown) -> _Shown:
         """Without the steps that the fault does not need, each at the time that it had."""
+        until = monotonic_s() + self.trial.profile.shrink_s
         for at in reversed(range(len(shown.timeline))):
-            if at >= len(shown.timeline) or self.trial.time_is_up():
+            if at >= len(shown.timeline) or monotonic_s() > until:
                 continue
             left = (*shown.timeline[:at], *shown.timeline[at + 1 :])
             if not _is_whole(left):

@@ -30,10 +30,14 @@ _HARD_MOST = 40  # steps on the way to a hard limit
 
 @dataclass(frozen=True)
 class Limited:
-    """A session's limits; ``refused`` are idle limits that are tried afterwards, and refused."""
+    """A session's limits, set so long after it began.
+
+    ``refused`` are idle limits that are tried afterwards, and refused.
+    """
 
     idle_us: int | None = None
     hard_us: int | None = None
+    late_us: int = 0
     refused: tuple[int, ...] = ()
 
 
@@ -118,6 +122,7 @@ class _Plan:
     def begin(self, name: str, given: Limited) -> None:
         """A session with its limits."""
         self.steps.append(Step(self.now, BEGIN, name))
+        self.now += given.late_us
         self.steps.append(Step(self.now, LIMITS, name, given.idle_us, given.hard_us))
         self.steps += [Step(self.now, LIMITS, name, one) for one in given.refused]
         self.given[name] = given
