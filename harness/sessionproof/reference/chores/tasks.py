@@ -61,11 +61,11 @@ def optimize(store: ReferenceStore, _plan: Plan) -> Done:
 
 def vacuum(store: ReferenceStore, _plan: Plan) -> Done:
     """Free pages are given back to the disk, some at a time."""
-    given_back = 0
     free, pages = store._read(_free)
-    while free and free >= _VACUUM_FROM * (pages + given_back):
+    given_back = 0
+    while free and free + given_back >= _VACUUM_FROM * pages:
         store._write(lambda db: db.execute(_VACUUM).fetchall())
-        left, pages = store._read(_free)
+        left, _ = store._read(_free)
         if left >= free:
             break  # others delete faster
         given_back += free - left
