@@ -23,6 +23,7 @@ from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
 from sessionproof.cli.sessions import sessions
+from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.verify import verify
 
 
@@ -222,3 +223,4 @@ main.add_command(sessions)
 main.add_command(export)
 main.add_command(import_sessions)
 main.add_command(browse)
+main.add_command(snapshots)

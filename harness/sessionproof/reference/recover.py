@@ -66,7 +66,7 @@ def _recovered(
         with closing(_new_database(fresh, found)) as db:
             lost = _filled(db, source, tell, now_us)
             saved = [_count(db, table) for table in ("sessions", "messages")]
-            if not any(saved):
+            if not any(saved) and not _count(db, "snapshots"):
                 raise Refused(f"{source}: nothing of a store of ours can be read in it")
             db.execute("DETACH found")
             db.execute("PRAGMA journal_mode = WAL")

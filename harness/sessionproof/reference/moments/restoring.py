@@ -59,7 +59,7 @@ def _refused(session_id: str, newer: int) -> Refused:
     some = "a message" if newer == 1 else f"{newer:,} messages"
     return Refused(
         f"session {short(session_id)} has {some} that the snapshot has not: restore it under "
-        "another id, or replace what is there, which is kept as a snapshot then"
+        "another id, or with replace, which keeps what is there as a snapshot"
     )
 
 
@@ -97,7 +97,7 @@ def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
     if row["message_id"] is not None:
         return tuple(row.values())
     renamed = row | {"message_id": name}
-    if row["digest"] is not None and row["digest"] == _digest(row):
+    if _is_as_written(row):
         renamed["digest"] = _digest(renamed)  # else it was wrong before, and stays so
     return tuple(renamed.values())
 
@@ -105,6 +105,13 @@ def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
 def _own_id(tag: str, row: Mapping[str, Any]) -> str:
     """The id of a message that was given none by its client."""
     return f"{tag}.{row['seq']}"
+
+
+def _is_as_written(row: Mapping[str, Any]) -> bool:
+    try:
+        return row["digest"] is not None and row["digest"] == _digest(row)
+    except UnicodeDecodeError:  # nobody wrote bytes that are no text
+        return False
 
 
 def _digest(row: Mapping[str, Any]) -> bytes:
