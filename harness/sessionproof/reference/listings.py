@@ -207,16 +207,19 @@ def recent(
         raise Refused(f"status must be one of {', '.join(STATUSES)}, not {status!r}")
     terms = _Terms(now_us, owner=owner)
     if status is not None:
-        terms.add(f"{_STATUS} = ?", status)
+        terms.add(f"{_STATUS} = {{}}", status)
     if day is not None:
-        terms.add("last_activity_us >= ?", _midnight_us(day, zone))
-        terms.add("last_activity_us < ?", _midnight_us(day + timedelta(days=1), zone))
+        terms.add("last_activity_us >= {}", _midnight_us(day, zone))
+        terms.add("last_activity_us < {}", _midnight_us(day + timedelta(days=1), zone))
     if cursor is not None:
-        terms.add("(last_activity_us, id) < (?, ?)", *_after(cursor))
+        terms.add("(last_activity_us, id) < ({}, {})", *_after(cursor))
     rows = fetch(
         db,
-        f"SELECT session_id, {_FACTS}, last_activity_us, id FROM sessions {terms.where()} "
-        "ORDER BY last_activity_us DESC, id DESC LIMIT ?",
+        # The inner one sorts two numbers of each session, and no texts.
+        f"SELECT session_id, {_FACTS}, last_activity_us, id FROM sessions WHERE id IN ("
+        f"SELECT id FROM sessions {terms.where()} "
+        "ORDER BY last_activity_us DESC, id DESC LIMIT ?) "
+        "ORDER BY last_activity_us DESC, id DESC",
         (*terms.values, limit + 1),
     )
     more = len(rows) > limit
@@ -243,8 +246,9 @@ def largest(
     terms = _Terms(now_us, owner=owner)
     rows = fetch(
         db,
-        f"SELECT session_id, {_FACTS} FROM sessions {terms.where()} "
-        f"ORDER BY {LARGEST[by]} DESC, id LIMIT ?",
+        f"SELECT session_id, {_FACTS} FROM sessions WHERE id IN (SELECT id FROM sessions "
+        f"{terms.where()} ORDER BY {LARGEST[by]} DESC, id LIMIT ?) "
+        f"ORDER BY {LARGEST[by]} DESC, id",
         (*terms.values, limit),
     )
     return _infos(rows, path)
@@ -296,9 +300,9 @@ def tokens(
     """See ``token_use``."""
     terms = _Terms(_QUARTER_US, owner=owner)
     if first is not None:
-        terms.add("m.appended_at_us >= ?", _midnight_us(first, zone))
+        terms.add("m.appended_at_us >= {}", _midnight_us(first, zone))
     if last is not None:
-        terms.add("m.appended_at_us < ?", _midnight_us(last + timedelta(days=1), zone))
+        terms.add("m.appended_at_us < {}", _midnight_us(last + timedelta(days=1), zone))
     rows = fetch(
         db,
         "SELECT s.llm_model, m.appended_at_us / ?1, count(*), sum(ifnull(m.tokens, 0)) "
@@ -362,11 +366,15 @@ class _Terms:
         self.values: list[Any] = [first]
         for name, value in texts.items():
             if checked_text(value, name, optional=True) is not None:
-                self.add(f"{name} = ?", value)
+                self.add(f"{name} = {{}}", value)
 
     def add(self, term: str, *values: Any) -> None:
-        self._terms.append(term)
-        self.values += values
+        self._terms.append(term.format(*map(self.place, values)))
+
+    def place(self, value: Any) -> str:
+        """A value for the statement; answers how SQL names it."""
+        self.values.append(value)
+        return f"?{len(self.values)}"
 
     def where(self) -> str:
         return f"WHERE {' AND '.join(self._terms)}" if self._terms else ""

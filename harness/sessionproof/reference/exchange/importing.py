@@ -1,20 +1,22 @@
 """Sessions out of files: the whole file is looked at before the first one is stored.
 
-So a file with a mistake changes nothing. Each session is one transaction: an import that is
-interrupted leaves whole sessions, and can be done again with those left out.
+So a file with a mistake changes nothing. Each session is stored in one transaction, small ones
+together: an import that is interrupted leaves whole sessions, and can be done again without them.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sessionproof.contract.errors import Conflict, Refused, StoreError
 from sessionproof.reference.arguments import short
+from sessionproof.reference.connections import transaction
 from sessionproof.reference.exchange import foreign
 from sessionproof.reference.exchange.conversations import Conversation, Tally
 from sessionproof.reference.exchange.exporting import FORMS
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 EXISTING = ("refuse", "skip")
 """What to do with sessions that are there already."""
 
+_ROWS_AT_ONCE = 1_000
 _EXISTS = "SELECT 1 FROM sessions WHERE session_id = ?"
 
 
@@ -78,16 +81,29 @@ def _import(
 ) -> Imported:
     read: Callable[[Path], Iterator[Conversation]] = FORMS[form].read
     there = _checked(store, source, read(source), existing, told)
-    sessions = messages = skipped = 0
-    for one in read(source):
-        ready = prepared(one)
-        told(f"session {sessions + skipped + 1:,}")
-        if ready.key not in there and _stored(store, ready, existing, sessions):
-            sessions += 1
-            messages += len(ready.rows)
-        else:
-            skipped += 1
-    return Imported(form=form, sessions=sessions, messages=messages, skipped=skipped)
+    sessions = messages = number = 0
+    for group in _groups(map(prepared, read(source))):
+        number += len(group)
+        told(f"session {number:,}")
+        wanted = [ready for ready in group if ready.key not in there]
+        stored = _stored(store, wanted, existing, sessions)
+        sessions += len(stored)
+        messages += sum(len(ready.rows) for ready in stored)
+    return Imported(form=form, sessions=sessions, messages=messages, skipped=number - sessions)
+
+
+def _groups(sessions: Iterable[Ready]) -> Iterator[list[Ready]]:
+    """Sessions that are stored in one transaction: many small ones, or one that is large."""
+    group: list[Ready] = []
+    rows = 0
+    for ready in sessions:
+        group.append(ready)
+        rows += 1 + len(ready.rows)
+        if rows >= _ROWS_AT_ONCE:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def _checked(
@@ -121,17 +137,29 @@ def _checked(
     return there
 
 
-def _stored(store: ReferenceStore, ready: Ready, existing: str, before: int) -> bool:
-    """Store the session; False if it is there by now, and that is no mistake."""
+def _stored(
+    store: ReferenceStore, group: Sequence[Ready], existing: str, before: int
+) -> Sequence[Ready]:
+    """Store the sessions in one transaction; those that were not there by now."""
+    failed: list[str] = []
+
+    def work(db: sqlite3.Connection) -> Sequence[Ready]:
+        now_us = store._clock.now_us()
+        stored = []
+        with transaction(db):
+            for ready in group:
+                failed[:] = [ready.key]
+                if existing == "skip" and fetch(db, _EXISTS, (ready.key,)):
+                    continue
+                put(db, ready, now_us)
+                stored.append(ready)
+        return stored
+
     try:
-        store._write(lambda db: put(db, ready, store._clock.now_us()))
+        return store._write(work)
     except StoreError as error:
-        if isinstance(error, Conflict) and existing == "skip" and _is_there(store, ready.key):
-            return False
-        raise type(error)(
-            f"{short(ready.key)}: {error}; {before:,} sessions before it were stored"
-        ) from error
-    return True
+        name = short(failed[0]) if failed else "the first session"
+        raise type(error)(f"{name}: {error}; {before:,} sessions before were stored") from error
 
 
 def _is_there(store: ReferenceStore, key: str) -> bool:

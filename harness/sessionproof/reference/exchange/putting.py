@@ -21,7 +21,7 @@ from sessionproof.reference.codec import (
 )
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import SESSION_TEXT, digest, digest_of, state_digest
-from sessionproof.reference.exchange.conversations import FACTS, Conversation, Item, checked_facts
+from sessionproof.reference.exchange.conversations import FACTS, Conversation, Item
 from sessionproof.reference.statements import change, fetch
 
 _AT_FIRST = ("tag", "owner", "title", "llm_model", "metadata")
@@ -63,7 +63,7 @@ class Ready:
 def prepared(one: Conversation) -> Ready:
     """The session with its messages in memory; raises ``Refused`` for what none may be."""
     key = secrets.token_hex(16) if one.session_id is None else one.session_id
-    facts = checked_facts(one.facts)
+    facts = dict(one.facts)
     tag = facts.setdefault("tag", secrets.token_hex(8))
     if not _TAG.fullmatch(tag):
         raise Refused("tag must be 16 hexadecimal digits")

@@ -67,7 +67,7 @@ function messageItem(message, needle) {
 function heading(session) {
   const facts = made("dl", { className: "facts" });
   for (const [name, text] of Object.entries(session.facts)) {
-    facts.append(made("div", {}, made("dt", { textContent: name }), made("dd", { dir: "auto", textContent: text })));
+    if (name !== "title") facts.append(made("div", {}, made("dt", { textContent: name }), made("dd", { dir: "auto", textContent: text })));
   }
   return [made("h2", { dir: "auto", textContent: session.facts.title || session.id }), facts];
 }
