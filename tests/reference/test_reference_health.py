@@ -360,7 +360,7 @@ def test_the_last_verify_is_told(tmp_path):
         path = store.tables().path
     past_the_guards(path, "UPDATE sessions SET message_count = 0")
     with ReferenceStore(tmp_path, durability="process") as store:
-        with pytest.raises(Refused, match="verify: 1 problems"):
+        with pytest.raises(Refused, match="verify: 1 kind of problem"):
             store.maintain(plan=Plan(verify_s=0.0))
         assert "last verify" in bad(store.health())
         texts = store._read(lambda db: db.execute("SELECT text FROM maintenance_runs").fetchall())

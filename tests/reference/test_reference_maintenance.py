@@ -183,7 +183,7 @@ def test_a_time_that_is_no_date_is_shown_as_it_is():
 
 def test_vacuum_gives_pages_back_in_steps(store, monkeypatch):
     """After a large deletion the file is smaller; writers come between the steps."""
-    monkeypatch.setattr(tasks, "_VACUUM", "PRAGMA incremental_vacuum(50)")
+    monkeypatch.setattr(tasks, "_VACUUM_PAGES", 50)
     path = Path(store.tables().path)
     store.append("s", [Message("user", "x" * 3_000)] * 600)
     store.delete("s")
