@@ -19,6 +19,7 @@ from sessionproof.contract.upkeep import Recovered
 from sessionproof.reference import steps as schema
 from sessionproof.reference.failures import as_store_error
 from sessionproof.reference.files import copy_name, held_alone, present, with_logs
+from sessionproof.reference.finding.index import forget
 from sessionproof.reference.opening import FILE, new_file, sync, uri
 from sessionproof.reference.salvage.choosing import gather_chosen
 from sessionproof.reference.salvage.deciding import decide
@@ -88,6 +89,7 @@ def _filled(db: sqlite3.Connection, source: Path, tell: Progress, now_us: int) -
     lost += decide(db, gathered, now_us)
     for sql in triggers:
         db.execute(sql)
+    forget(db)
     db.execute("COMMIT")
     return lost
 

@@ -31,6 +31,7 @@ from sessionproof.reference.digest import (
 )
 from sessionproof.reference.failures import ERRORS, as_store_error, is_damage, one_line
 from sessionproof.reference.files import present
+from sessionproof.reference.finding.looking import index_problems
 from sessionproof.reference.steps import APPLICATION_ID, shipped
 
 _CACHE_KIB = 65_536
@@ -142,7 +143,7 @@ def _digests(notes: list[str]) -> Further:
         for one in _SUMMED:
             yield from _changed(connection, one, notes)
 
-    return {"digests": compare}
+    return {"digests": compare, "the search": index_problems}
 
 
 def _changed(

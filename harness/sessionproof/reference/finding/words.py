@@ -26,10 +26,11 @@ _SAME = {
 }
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _KEPT_AT_ENDS = "+#@$%&"  # of C++, C#, @name, 50%
-_SURROUNDING = "".join(
-    re.escape(one) for one in map(chr, _SYMBOLS) if one not in _KEPT_AT_ENDS
-) + "\u00ab\u00bb\u201a-\u201f\u2026\u3001-\u3003\u3008-\u3011"  # fmt: skip
-_ENDS = re.compile(rf"(?:(?<=\s)|^)[{_SURROUNDING}]+|[{_SURROUNDING}]+(?=\s|$)")
+_SURROUNDING = (
+    "".join(one for one in map(chr, _SYMBOLS) if one not in _KEPT_AT_ENDS)
+    + "\u00ab\u00bb\u201a\u201c\u201d\u201e\u2026\u3001\u3002\u300a\u300b\u300c\u300d\u300e\u300f"
+    + "\u3010\u3011\u2022\u00b7"
+)
 _PLAIN = re.compile(rf"[a-z0-9]{{1,{_PIECE}}}|[^a-z0-9\s]")
 _WITHOUT_BLANKS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff"
@@ -48,9 +49,16 @@ def folded(text: str) -> str:
 
 def split(text: str) -> str:
     """The words of a folded text with a blank between each two."""
-    text = _ENDS.sub("", text)
-    pattern = _PLAIN if text.isascii() else _letters()
-    return " ".join(pattern.findall(text)).translate(_SYMBOLS)
+    out: list[str] = []
+    for chunk in text.split():
+        part = chunk.strip(_SURROUNDING)
+        if not part.isascii():
+            out += _letters().findall(part)
+        elif part.isalnum() and len(part) <= _PIECE:  # by far the most frequent
+            out.append(part)
+        else:
+            out += _PLAIN.findall(part)
+    return " ".join(out).translate(_SYMBOLS)
 
 
 def words(text: str) -> str:

@@ -24,6 +24,8 @@ from sessionproof.audit.schemas import Known
 from sessionproof.audit.sqltext import tokens
 from sessionproof.audit.tables import quoted
 from sessionproof.contract.errors import Refused
+from sessionproof.reference.finding.index import forget
+from sessionproof.reference.finding.looking import index_problems
 from sessionproof.reference.in_place import Keep
 from sessionproof.reference.mending.rows import counters, orphans, repeats
 from sessionproof.reference.mending.scene import Scene, scene_of
@@ -54,6 +56,7 @@ def mend(connection: sqlite3.Connection, keep: Keep) -> tuple[str, ...]:
     orphans(scene)
     counters(scene)
     put_back(scene, triggers)
+    search(scene)
     left = _problems(scene) if scene.changes else []
     if scene.known.strict and left:
         raise Refused(
@@ -113,6 +116,20 @@ def _sql(scene: Scene, kind: str, name: str) -> str | None:
     query = "SELECT sql FROM sqlite_schema WHERE type = ? AND name = ?"
     found = scene.connection.execute(query, (kind, name)).fetchone()
     return None if found is None else str(found[0])
+
+
+def search(scene: Scene) -> None:
+    """The index of the search is emptied when it is wrong, or may be: the next one fills it."""
+    if not scene.found.has("search_mark", "mark"):
+        return
+    try:
+        wrong = any(index_problems(scene.connection))
+    except sqlite3.DatabaseError:  # its own tables are damaged
+        wrong = True
+    if wrong:
+        scene.changes.append("the index of the search is emptied: the next search makes it anew")
+    if scene.changes:  # what was mended here went past the triggers
+        forget(scene.connection)
 
 
 def indexes(scene: Scene, problems: list[Problem]) -> None:

@@ -1,0 +1,82 @@
+"""Whether the index has the words of what is stored, all of them and no others."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from sessionproof.audit.result import EXAMPLES_MAX, Problem
+from sessionproof.reference.finding.index import Entry, entries, titles
+from sessionproof.reference.finding.words import FOLDING
+
+_ROWS = "SELECT rowid, words, tags FROM search_index ORDER BY rowid"
+_THERE = "SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'"
+
+
+def index_problems(db: sqlite3.Connection) -> Iterator[Problem]:
+    """What is wrong with the index of a database of ours; nothing where it is to be made anew.
+
+    It takes about as long as to make the index, and nobody waits for it who writes.
+    """
+    if db.execute(_THERE).fetchone() is None:
+        return  # an earlier release made the file
+    mark, folding = db.execute("SELECT mark, folding FROM search_mark").fetchone()
+    if folding != FOLDING:
+        return
+    listed = {number for (number,) in db.execute("SELECT id FROM search_again")}
+    stored = chain(titles(db), entries(db, upto=mark))
+    words: Counter[str] = Counter()
+    examples = [
+        f"{'message' if number > 0 else 'title of session'} {abs(number)}: {how}"
+        for number, how in _differences(stored, _counted(db.execute(_ROWS), words))
+        if number not in listed
+    ]
+    examples += [f"the word {word!a}" for word in sorted(_lists(db, words))]
+    if examples:
+        yield Problem(
+            kind="damaged-index",
+            table="search_index",
+            count=len(examples),
+            what=f"the index of the search is not that of what is stored, in {len(examples)} "
+            "places; a repair makes it anew",
+            examples=tuple(examples[:EXAMPLES_MAX]),
+        )
+
+
+def _differences(stored: Iterable[Entry], kept: Iterable[Entry]) -> Iterator[tuple[int, str]]:
+    """What two sequences of entries, each by rising numbers, have otherwise."""
+    left, right = iter(stored), iter(kept)
+    one, other = next(left, None), next(right, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            if one is not None:
+                yield one[0], "it is not in the index"
+            one = next(left, None)
+        elif one is None or other[0] < one[0]:
+            yield other[0], "it is in the index, and not stored"
+            other = next(right, None)
+        else:
+            if one != other:
+                yield one[0], "the index has other words"
+            one, other = next(left, None), next(right, None)
+
+
+def _counted(rows: Iterable[Entry], words: Counter[str]) -> Iterator[Entry]:
+    """The rows as they are; their words are counted."""
+    for row in rows:
+        words.update(str(row[1]).split())
+        yield row
+
+
+def _lists(db: sqlite3.Connection, words: Counter[str]) -> set[str]:
+    """The words that the lists of the index have more or less often than its rows."""
+    db.execute("PRAGMA query_only = OFF")  # the view of the lists is a table of this connection
+    db.execute("CREATE VIRTUAL TABLE temp.search_lists USING fts5vocab (main, search_index, col)")
+    try:
+        rows = db.execute("SELECT term, cnt FROM temp.search_lists WHERE col = 'words'").fetchall()
+    finally:
+        db.execute("DROP TABLE temp.search_lists")
+    lists = dict(rows)
+    return {word for word in words.keys() | lists.keys() if words[word] != lists.get(word, 0)}
