@@ -6,7 +6,7 @@ import textwrap
 
 from sessionproof.scripts.sweeps import Setting
 
-_SECONDS, _ATTEMPTS = 10, 200
+_SECONDS, _ATTEMPTS = 6, 200
 _LETTERS = "bcdfghjkmnpqrtvw"
 
 

@@ -64,7 +64,8 @@ def session_of(made, name, limit_us):
 def filled(number):
     made = open_store(Location(Path(tempfile.mkdtemp())))
     for place in range(number):
-        session_of(made, f's{{place}}', {_YEAR_US})
+        session_of(made, f's{{place}}', {_YEAR_US} if place % 2 else 1)
+    made.sweep()
     return made
 def look(made, turn):
     for place in range({due}):

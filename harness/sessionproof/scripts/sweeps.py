@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-_SECONDS, _ATTEMPTS = 10, 400
+_SECONDS, _ATTEMPTS = 6, 400
 _START_US, _LIMIT_US = 1_893_456_000_000_000, 3_600_000_000
 
 
@@ -53,7 +53,7 @@ def use(number):
 def sweep(number):
     mine = opened(START + {limit_us})
     ready.wait(60)
-    while True:
+    for _ in range({200 if real else 4}):
         ended = mine.sweep().expired
         told.extend((session, time.monotonic()) for session in ended)
         if {"time.monotonic() > due + 0.05" if real else "ended"}:
@@ -76,21 +76,23 @@ reader.close()
     return _attempts(setting, body)
 
 
-def together_lines(setting: Setting) -> list[str]:
+def together_lines(setting: Setting, *, processes: bool = False) -> list[str]:
     """Lines that fail while sweeps tell of a session more than once, or keep it twice."""
     virtual = setting.clock is not None
     limit_us = _LIMIT_US if virtual else 1
     moments = "(1, 0)" if setting.warns and virtual else "(0,)"
     body = f"""\
-sessions, told = prepared({limit_us}), []
+sessions, told, answers = prepared({limit_us}), [], Answers()
 {"" if virtual else "time.sleep(0.05)"}
 def sweep(number):
     mine = opened(START + {limit_us} - before)
     ready.wait(60)
-    told.append(mine.sweep())
+    answers.put(mine.sweep())
     mine.close()
 for before in {moments}:
     together(sweep, sweep, sweep)
+    while not answers.empty():
+        told.append(answers.get())
 for session in sessions:
     for kind in ('warned', 'expired'):
         often = sum([*getattr(one, kind)].count(session) for one in told)
@@ -112,11 +114,14 @@ for session in sessions:
             "store_there = opened(START)\nfor session in sessions:\n    for kind",
         )
         body += "store_there.close()\n"
-    return _attempts(setting, body)
+    return _attempts(setting, body, processes=processes)
 
 
-def _attempts(setting: Setting, body: str) -> list[str]:
+def _attempts(setting: Setting, body: str, *, processes: bool = False) -> list[str]:
     """The body again and again, each time at an empty location."""
+    client, barrier, queue = "threading.Thread", "threading.Barrier", "queue.SimpleQueue"
+    if processes:
+        client, barrier, queue = "forked.Process", "forked.Barrier", "forked.SimpleQueue"
     clock = """\
 class Clock:
     def __init__(self, us):
@@ -131,7 +136,8 @@ class Clock:
     }[setting.clock]
     text = f"""\
 {clock if setting.clock == "taken" else ""}
-START, broken, tried = {_START_US}, [], 0
+{"forked = multiprocessing.get_context('fork')" if processes else ""}
+START, broken, tried, Answers = {_START_US}, [], 0, {queue}
 def opened(us):
 {opened}
 def prepared(limit_us):
@@ -145,7 +151,7 @@ def prepared(limit_us):
     maker.close()
     return sessions
 def together(*works):
-    threads = [threading.Thread(target=one, args=(at,)) for at, one in enumerate(works)]
+    threads = [{client}(target=one, args=(at,)) for at, one in enumerate(works)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -154,7 +160,7 @@ until = time.monotonic() + {_SECONDS}
 while tried < {_ATTEMPTS} and not broken and time.monotonic() < until:
     tried += 1
     location = Location(Path(tempfile.mkdtemp()))
-    ready = threading.Barrier(3)
+    ready = {barrier}(3)
 {textwrap.indent(body, "    ")}
 assert not broken, f'in attempt {{tried}}: {{broken[0]}}'
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random  # noqa: TID251 - the type alone
 from typing import Any
 
@@ -19,7 +20,7 @@ from sessionproof.contract.operations import CRASH, HANG, Get, Read
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.trials.crowds import kinds_of
-from sessionproof.trials.single import Broken, CouldNotTell, Lines, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload import lifetime
 from sessionproof.workload.crews import Kind
 from sessionproof.workload.guard import Handle
@@ -135,7 +136,8 @@ class Experiment:
     """A race that is run again and again.
 
     ``play`` says what is wrong, empty for nothing, and how much the race is worth as evidence.
-    ``did`` and ``expected`` are for the finding, ``lines`` its script.
+    ``did`` and ``expected`` are for the finding, ``lines`` make its
+    script for clients of a kind.
     """
 
     play: Callable[[Sessions, Racers], tuple[str, int]]
@@ -143,7 +145,7 @@ class Experiment:
     did: str
     expected: str
     anomaly: Anomaly = Anomaly.WRONG_ANSWER
-    lines: Lines = tuple
+    lines: Callable[[Kind], Sequence[str]] = lambda _: ()
 
 
 def in_races(trial: Trial, made: Experiment) -> None:
@@ -212,4 +214,4 @@ def _broken(sessions: Sessions, one: Racers, made: Experiment, seen: str) -> Bro
         anomaly=made.anomaly, did=f"{one.named}: {made.did}", expected=made.expected, seen=seen,
         repeats=f"{failed} of {tried} races",
     )  # fmt: skip
-    return trial.broken(finding, made.lines)
+    return trial.broken(finding, partial(made.lines, one.kind))

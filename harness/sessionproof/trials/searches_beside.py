@@ -17,6 +17,7 @@ from sessionproof.trials.limit_lines import setting_of
 from sessionproof.trials.limited import Experiment, Sessions, in_races, text_of
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload import lifetime
+from sessionproof.workload.crews import Kind
 from sessionproof.workload.racers import Ask, Did, Racers
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.texts import said
@@ -37,7 +38,7 @@ def at_once(trial: Trial) -> None:
     if trial.words.samples[0].kind == "tool_call":
         raise CouldNotTell("the store takes tool calls alone, which have no text")
 
-    def lines() -> list[str]:
+    def lines(_: Kind) -> list[str]:
         setting = setting_of(trial)
         return [] if setting is None else search_lines(setting)
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sessionproof.checks.sweeping import Told, Used, ended_in_use, never_told, told_again
 from sessionproof.contract.clock import monotonic_ns
@@ -44,7 +45,7 @@ def beside_appends(trial: Trial) -> None:
         did="appended to sessions at their limit while one swept",
         expected="every acknowledged message is there, and no session that was used within its "
         "limit has ended",
-        lines=lambda: _lines(trial, beside_lines),
+        lines=lambda _: _lines(trial, beside_lines),
     )
     in_races(trial, made)
 
@@ -56,7 +57,7 @@ def two_at_once(trial: Trial) -> None:
         clients=_SWEEPERS,
         did="swept at once after the limit of some sessions",
         expected="each session is expired once, told to one of them, and kept once",
-        lines=lambda: _lines(trial, together_lines),
+        lines=lambda kind: _lines(trial, partial(together_lines, processes=kind == "processes")),
     )
     in_races(trial, made)
 
