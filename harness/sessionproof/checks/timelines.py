@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import ACTIVITY, Claims
 from sessionproof.contract.errors import Expired, NotFound
-from sessionproof.contract.lifetime import Swept
+from sessionproof.contract.lifetime import STATUSES, Swept
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, MALFORMED
 from sessionproof.oracle.lifetime import Life, Span, acted, is_due, limited, shown, swept, takes
@@ -25,7 +25,7 @@ Rule: TypeAlias = Literal[
     "in warned", "same content", "no content", "status",
 ]  # fmt: skip
 _SPECIAL = (HANG, CRASH, MALFORMED)
-_CHANGES = ("delete_message", "edit_message", "pop_last", "replace", "clear")
+_REMOVES = {"delete_message": 1, "edit_message": 0, "pop_last": 1, "replace": 0, "clear": 1_000_000}
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,15 @@ class TimeFault:
 
 @dataclass
 class _Judged:
-    """The sessions while the steps go by. ``texts`` is None where contents are not known."""
+    """The sessions while the steps go by. ``kept`` is None where contents are not known.
+
+    ``left`` is the least number of messages: emptied, a session may be another one.
+    """
 
     claims: Claims
     lives: dict[str, Life] = field(default_factory=dict)
     kept: dict[str, tuple[Message, ...] | None] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
     warnings: int = 0
@@ -99,6 +103,7 @@ def _step(state: _Judged, index: int, one: Done) -> list[TimeFault]:
             name = one.step.session
             state.lives[name], state.ids[one.session_id] = Life(one.now), name
             state.kept[name] = _within(one.sent, state.claims)
+            state.left[name] = len(one.sent)
             return []
         case "set_limits":
             return _limits(state, index, one)
@@ -270,14 +275,29 @@ def _other(state: _Judged, index: int, one: Done) -> list[TimeFault]:
                       f"it raised {failure.type}: {failure.text}")
         ]  # fmt: skip
     faults = _content(state, index, one) if method == "read" else []
-    if method in _CHANGES:
+    if method == "get" and word == "takes" and _status(one) == "expired":
+        allowed = tuple(status for status in STATUSES if status != "expired")
+        faults.append(
+            TimeFault(index, "early", Anomaly.WRONG_ANSWER, "status", name,
+                      f"another status: {_why_alive(life, one.now)}", "status 'expired'", allowed)
+        )  # fmt: skip
+    if method in _REMOVES:
         state.kept[name] = None
+        state.left[name] = state.left[name] - _REMOVES[method] if method != "replace" else 1
+        if state.left[name] < 1:
+            state.lives[name] = replace(life, known=False)
+            return faults
     if method in state.claims.activity & ACTIVITY and word != "refuses":
         certain = word == "takes" and failure is None
         state.lives[name] = acted(life, one.now, certain=certain)
     elif is_due(life, one.now) != "no":
         state.lives[name] = replace(life, asked=True)
     return faults
+
+
+def _status(one: Done) -> str | None:
+    status: str | None = getattr(one.outcome.value, "status", None)
+    return status
 
 
 def _content(state: _Judged, index: int, one: Done) -> list[TimeFault]:
@@ -307,6 +327,7 @@ def _keep(state: _Judged, name: str, sent: Sequence[Message]) -> None:
     kept = state.kept[name]
     if kept is not None:
         state.kept[name] = _within((*kept, *sent), state.claims)
+    state.left[name] += len(sent)
 
 
 def _within(messages: tuple[Message, ...], claims: Claims) -> tuple[Message, ...]:

@@ -6,7 +6,7 @@ Where there is neither, the script waits as the harness did.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
@@ -24,6 +24,8 @@ ClockOf: TypeAlias = Literal["factory", "method", "machine"]
 """Who gives the store its time."""
 
 _CLOCK = [
+    "",
+    "",
     "class Clock:",
     "    now = 0",
     "",
@@ -34,6 +36,7 @@ _CLOCK = [
     "clock = Clock()",
 ]
 
+_BY_ID = ("delete_message", "edit_message")
 _REFUSED = [
     "except Exception as error:",
     "    raise AssertionError(f'{type(error).__name__}: {error}') from error",
@@ -90,12 +93,13 @@ def lines_of(
         for one in done
         if one.step.method == BEGIN and one.sent
     }
+    named = {one.step.session for one in done if one.step.method in _BY_ID}
     now: int | None = None
     for index, one in enumerate(done[: fault.index + 1]):
         if one.step.at_us != now or one.step.method == REOPEN:
             now = one.step.at_us
             lines += [] if one.step.method == REOPEN else [times.at(now)]
-        called = [*_called(one, claims, times, texts, creates=creates)]
+        called = [*_called(one, claims, times, texts, named, creates=creates)]
         if index < fault.index:
             failed = one.outcome.failure is not None
             lines += suppressed(called) if failed else called
@@ -145,9 +149,19 @@ def _options(one: Done) -> list[str]:
 
 
 def _called(
-    one: Done, claims: Claims, times: Times, texts: Mapping[str, Json], *, creates: bool
+    one: Done,
+    claims: Claims,
+    times: Times,
+    texts: Mapping[str, Json],
+    named: Collection[str],
+    *,
+    creates: bool,
 ) -> Iterator[str]:
-    """One step as lines. ``texts`` are of a message of each session, for searches."""
+    """One step as lines.
+
+    ``texts`` are of a message of each session, for searches; of the sessions ``named`` the ids of
+    messages are needed.
+    """
     step, name = one.step, one.step.session
     match step.method:
         case "begin":
@@ -155,7 +169,8 @@ def _called(
             yield f"{name} = store.create({asked})" if creates else f"{name} = {name!r}"
             for message in one.sent:
                 yield call(Append(name, (message,)), name)
-            yield f"ids_{name} = [one.id for one in store.read({name})]"
+            if name in named:
+                yield f"ids_{name} = [one.id for one in store.read({name})]"
         case "reopen":
             yield "store.close()"
             yield times.open

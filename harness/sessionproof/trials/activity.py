@@ -11,7 +11,7 @@ from sessionproof.contract.seed import generator
 from sessionproof.trials.single import Trial
 from sessionproof.trials.timelines import Timed, require_ends, waited
 from sessionproof.workload import waiting
-from sessionproof.workload.schedules import DAY_US, MINUTE_US
+from sessionproof.workload.schedules import DAY_US, MINUTE_US, emptied
 from sessionproof.workload.timelines import BEGIN, LIMITS, SWEEP, Step, Timeline
 
 _BESIDE = ("list", "verify", SWEEP)  # of no session, so they keep none alive
@@ -40,8 +40,7 @@ def declared(trial: Trial) -> None:
 
 def _asked(trial: Trial) -> list[str]:
     """The methods that the store has, those that change least first."""
-    changes = {"clear", "replace"} if trial.claims.writes == "replace" else set[str]()
-    could = {*ACTIVITY, "append_with_state", *_BESIDE} - changes
+    could = {*ACTIVITY, "append_with_state", *_BESIDE} - emptied(trial.claims)
     known = sorted(could & {*trial.capabilities})
     return ["append", "read", *known, LIMITS]
 
@@ -49,7 +48,7 @@ def _asked(trial: Trial) -> list[str]:
 def _alone(trial: Trial, method: str, limit_us: int, at: int) -> list[Timeline]:
     """The method in the midst of a limit; then a message at a time that shows what it was.
 
-    A microsecond before the old limit and at it, a microsecond before the new one and at it.
+    A microsecond before the session's end, and at it.
     """
     if method == LIMITS:
         asked = Step(at, LIMITS, "s0", limit_us)
@@ -57,10 +56,11 @@ def _alone(trial: Trial, method: str, limit_us: int, at: int) -> list[Timeline]:
         asked = Step(at, method, "" if method in _BESIDE and method != "list" else "s0")
     begun = [Step(0, BEGIN, "s0"), Step(0, LIMITS, "s0", limit_us), asked]
     sweeps = SWEEP in trial.capabilities
-    times = (limit_us - 1, limit_us, at + limit_us - 1, at + limit_us)
+    counts = method == LIMITS or method.removesuffix("_with_state") in trial.claims.activity
+    end = limit_us + (at if counts else 0)
     return [
         (*begun, *([Step(late, SWEEP)] if sweeps else []), Step(late, "append", "s0"))
-        for late in times
+        for late in (end - 1, end)
     ]
 
 

@@ -95,8 +95,8 @@ def refused(trial: Trial) -> None:
     if not timed.settable:
         waited(timed, waiting.ended)
         return
-    asked = ["read", "append", *(name for name in ("touch", "get", "read_last", "count", SWEEP)
-             if name in trial.capabilities)]  # fmt: skip
+    could = ("touch", "get", "read_last", "page", "count", SWEEP)
+    asked = ["read", "append", *(name for name in could if name in trial.capabilities)]
     after = st.lists(st.sampled_from(asked), max_size=6)
     limit = st.one_of(
         st.builds(Limited, limits_us(*_USUAL)), st.builds(Limited, st.none(), limits_us(*_USUAL))

@@ -14,7 +14,7 @@ from sessionproof.trials.timelines import Timed
 from sessionproof.workload.schedules import MINUTE_US
 from sessionproof.workload.timelines import BEGIN, LIMITS, REOPEN, STATUS, SWEEP, Step, Timeline
 
-_WORDS = (*STATUSES, "deleted", "no such status", "")
+_WORDS = (*STATUSES, "no such status", "")
 _LIMIT_US = 30 * MINUTE_US
 
 

@@ -151,16 +151,21 @@ class Timed:
     def _shorter(self, shown: _Shown) -> _Shown:
         """Without the steps that the fault does not need, each at the time that it had."""
         until = monotonic_s() + self.trial.profile.shrink_s
+        names = sorted({step.session for step in shown.timeline} - {"", shown.fault.session})
+        for name in names:
+            shown = self._without(shown, {at for at, step in enumerate(shown.timeline)
+                                          if step.session == name})  # fmt: skip
         for at in reversed(range(len(shown.timeline))):
-            if at >= len(shown.timeline) or monotonic_s() > until:
-                continue
-            left = (*shown.timeline[:at], *shown.timeline[at + 1 :])
-            if not _is_whole(left):
-                continue
-            shorter = self._alone(shown, left)
-            if shorter is not None and shorter.fault.rule == shown.fault.rule:
-                shown = shorter
+            if at < len(shown.timeline) and monotonic_s() < until:
+                shown = self._without(shown, {at})
         return shown
+
+    def _without(self, shown: _Shown, left_out: Collection[int]) -> _Shown:
+        """Without these steps, if it fails in the same way."""
+        left = tuple(step for at, step in enumerate(shown.timeline) if at not in left_out)
+        shorter = self._alone(shown, left) if _is_whole(left) else None
+        same = shorter is not None and shorter.fault.rule == shown.fault.rule
+        return shorter if shorter is not None and same else shown
 
     @property
     def _where(self) -> str:

@@ -56,10 +56,14 @@ class Move:
     by_us: int | None = None
 
 
+def emptied(claims: Claims) -> frozenset[str]:
+    """Methods after which a session may be another one: a store may know it by its messages."""
+    return frozenset({"clear", "replace"} if claims.writes == "replace" else {"clear"})
+
+
 def methods(capabilities: Collection[str], claims: Claims) -> list[str]:
     """What can be asked of a session between its limits, the simplest first."""
-    changes = {"clear", "replace"} if claims.writes == "replace" else set()
-    known = [name for name in sorted(ACTIVITY - {"append", "read", "search"} - changes)
+    known = [name for name in sorted(ACTIVITY - {"append", "read", "search"} - emptied(claims))
              if name in capabilities]  # fmt: skip
     also = [SWEEP] if SWEEP in capabilities else []
     also += [REOPEN] if claims.at_least("durability", "process") else []

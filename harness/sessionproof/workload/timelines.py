@@ -20,6 +20,7 @@ from sessionproof.contract.operations import (
     Count,
     DeleteMessage,
     EditMessage,
+    Failure,
     Get,
     GetState,
     List,
@@ -42,6 +43,7 @@ SLACK_US = 30_000
 """How roughly a time by the machine's clock is taken."""
 
 BEGIN, REOPEN, SWEEP, LIMITS, STATUS = "begin", "reopen", "sweep", "set_limits", "set_status"
+_NOTHING_LEFT = Outcome("fail", failure=Failure("NotFound", "there was nothing left to ask about"))
 _EARLIEST_US = 1_000_000_000_000_000  # of messages in a store that is ordered by their times
 
 
@@ -103,10 +105,12 @@ def carried_out(timeline: Timeline, bench: Bench) -> tuple[Done, ...]:
     bench.messages = {}
     done: list[Done] = []
     started = monotonic_ns() // 1_000
+    shows: int | None = None
     for step in timeline:
         if bench.began_us is None:
             _wait(started + step.at_us - monotonic_ns() // 1_000)
-        else:
+        elif step.at_us != shows:
+            shows = step.at_us
             stood = lifetime.set_clock(bench.handle, bench.began_us + step.at_us)
             if stood.failure is not None:
                 done.append(Done(step, Span(step.at_us, step.at_us), stood))
@@ -155,7 +159,7 @@ def _asked(step: Step, bench: Bench) -> tuple[Outcome, tuple[Message, ...]]:
     if isinstance(operation, DeleteMessage | EditMessage):
         known = bench.messages.get(step.session, [])
         if not known:
-            return Outcome("ok"), ()  # there is nothing left to delete: nothing is asked
+            return _NOTHING_LEFT, ()
         message_id = known.pop(0) if isinstance(operation, DeleteMessage) else known[0]
     return bench.handle.invoke(operation, session, message_id), sent
 
@@ -169,14 +173,13 @@ def _begun(step: Step, bench: Bench) -> tuple[Outcome, tuple[Message, ...]]:
     bench.ids[name] = str(made.value)
     sent = tuple(bench_message(bench) for _ in range(3))
     bench.texts[name] = _text(bench.sent)
-    for message in sent:
-        added = bench.handle.invoke(Append(name, (message,)), bench.ids[name])
-        if added.type != "ok":
-            return added, sent
-    read = bench.handle.invoke(Read(name), bench.ids[name])
-    if read.type == "ok":
-        bench.messages[name] = [one.id for one in read.value if one.id is not None]
-    return read, sent
+    asked: list[Operation] = [Append(name, (message,)) for message in sent]
+    asked.append(Read(name))
+    answers = bench.handle.invoke_all([(one, bench.ids[name]) for one in asked])
+    failed = next((one for one in answers if one.type != "ok"), None)
+    if failed is None:
+        bench.messages[name] = [one.id for one in answers[-1].value if one.id is not None]
+    return failed or answers[-1], sent
 
 
 def _reopened(step: Step, bench: Bench) -> Outcome:
