@@ -13,8 +13,9 @@ from sessionproof.reference.codec import checked_text
 from sessionproof.reference.moments import keeping
 from sessionproof.reference.moments.contents import Contents, gather_named
 from sessionproof.reference.moments.keeping import CHECKPOINT, take
-from sessionproof.reference.moments.restoring import restore
+from sessionproof.reference.moments.restoring import renamed, restore
 from sessionproof.reference.moments.showing import Difference, Moment, difference, moment
+from sessionproof.reference.statements import fetch
 
 if TYPE_CHECKING:
     from sessionproof.reference.store import ReferenceStore
@@ -23,6 +24,8 @@ __all__ = [
     "compare_snapshots", "read_snapshot", "remove_snapshot", "restore_snapshot", "snapshot",
     "snapshots", "take",
 ]  # fmt: skip
+
+_THERE = "SELECT 1 FROM sessions WHERE session_id = ?"
 
 
 def snapshot(
@@ -68,7 +71,9 @@ def restore_snapshot(
     taken = _opened(store, name)
     key = taken.info.session_id if given is None else given
     now_us = store._clock.now_us()
-    store._write(lambda db: restore(db, taken, key, now_us, replace=replace))
+    there = store._read(lambda db: fetch(db, _THERE, (key,)))
+    rows = None if there else renamed(taken.contents)
+    store._write(lambda db: restore(db, taken, key, now_us, replace=replace, written_out=rows))
     return key
 
 

@@ -30,13 +30,26 @@ _RETOLD = ("message_id", "digest")
 """Columns of messages that follow the tag."""
 
 
+def renamed(contents: Contents) -> Rows:
+    """The messages as they are under another tag: each has its id written out."""
+    old, rows = contents.facts["tag"], contents.messages
+    return Rows(rows.columns, [_with_id(row, _own_id(old, row)) for row in rows.named()])
+
+
 def restore(
-    db: sqlite3.Connection, taken: Taken, session_id: str, now_us: int, *, replace: bool
+    db: sqlite3.Connection,
+    taken: Taken,
+    session_id: str,
+    now_us: int,
+    *,
+    replace: bool,
+    written_out: Rows | None = None,
 ) -> None:
     """Make the session as it was, in one transaction.
 
     Raises ``Refused`` where it has messages that the snapshot has not, unless ``replace``. What
-    is there and is otherwise is kept as a snapshot before.
+    is there and is otherwise is kept as a snapshot before. ``written_out`` are the messages as
+    ``renamed``, where they were made before others had to wait.
     """
     wanted = taken.contents
     with transaction(db):
@@ -52,7 +65,7 @@ def restore(
             reason = f"before {taken.info.snapshot_id} was restored"
             put(db, row_of(there, RESTORE, now_us, reason), keep=None)
             fetch(db, "DELETE FROM sessions WHERE session_id = ?", (session_id,))
-        _make(db, wanted, session_id, there)
+        _make(db, wanted, session_id, there, written_out)
 
 
 def _refused(session_id: str, newer: int) -> Refused:
@@ -64,7 +77,11 @@ def _refused(session_id: str, newer: int) -> Refused:
 
 
 def _make(
-    db: sqlite3.Connection, wanted: Contents, session_id: str, there: Contents | None
+    db: sqlite3.Connection,
+    wanted: Contents,
+    session_id: str,
+    there: Contents | None,
+    written_out: Rows | None,
 ) -> None:
     """Insert the session with its messages and its state; nothing has its name."""
     facts = dict(wanted.facts)
@@ -76,21 +93,14 @@ def _make(
         (session_id, tag, facts["created_at_us"], facts["last_activity_us"]),
     )
     ((sid,),) = fetch(db, "SELECT id FROM sessions WHERE session_id = ?", (session_id,))
-    _insert_messages(db, sid, _with_ids(wanted, tag))
+    rows = wanted.messages if tag == facts["tag"] else written_out or renamed(wanted)
+    _insert_messages(db, sid, rows)
     _insert(db, "state", sid, wanted.state)
     # What the session itself says comes last: its limits and status refuse no message of its own.
     following = facts["next_seq"] if there is None else max(facts["next_seq"], _next(there))
     _set(db, sid, facts, following)
     if facts["checksum"] is not None:
         _sum_again(db, sid, facts["checksum"], intact=wanted.intact)
-
-
-def _with_ids(wanted: Contents, tag: str) -> Rows:
-    """The messages; under another tag each has its id written out."""
-    old, rows = wanted.facts["tag"], wanted.messages
-    if old == tag:
-        return rows
-    return Rows(rows.columns, [_with_id(row, _own_id(old, row)) for row in rows.named()])
 
 
 def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
