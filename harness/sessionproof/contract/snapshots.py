@@ -40,8 +40,9 @@ class RestoresSnapshots(Protocol):
     def restore_snapshot(self, snapshot_id: str, *, session_id: str | None = None) -> str:
         """Make the session as it was, under its own id or a new one; answers that id.
 
-        What happens to newer messages of a session that is there is a claim. An unknown snapshot
-        is ``NotFound``.
+        Its limits, its status and the times of its messages are part of it; its last activity may
+        be the restore. Where an id is given, it is that one. What happens to newer messages of a
+        session that is there is a claim. An unknown snapshot is ``NotFound``.
         """
         ...
 
