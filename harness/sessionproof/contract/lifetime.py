@@ -29,6 +29,7 @@ class SetsLimits(Protocol):
         """Let the session expire ``idle_us`` after its last activity, or ``hard_us`` after now.
 
         Whichever comes first. None is no limit of that kind, so both None let it live for ever.
+        Until then it has the limits that the store gives to new sessions, if any.
         What has ended refuses messages with ``Expired``, or ``NotFound`` where it is gone.
         Setting limits is activity. Limits below 1 are refused. The status of a session that is
         paused, archived or expired stays; limits set anew let it be opened again.
