@@ -36,7 +36,8 @@ class Conversation:
     """A session and its messages, which can be iterated once.
 
     ``session_id`` is None where a file names none. ``facts`` are those of ``FACTS`` that are not
-    None, as ``checked_facts`` answers them, ``metadata`` as a value. ``count`` is how many messages the file says there are.
+    None, as ``checked_facts`` answers them, ``metadata`` as a value. ``count`` is how many messages
+    the file says there are.
     """
 
     session_id: str | None
