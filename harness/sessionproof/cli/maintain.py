@@ -91,8 +91,13 @@ def _go_on(path: Path, plan: Plan) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     ended = threading.Event()
+
+    def end(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # who sends it twice does not spoil the good end
+        ended.set()
+
     with ReferenceStore(_directory(path), preset="cli") as store, Maintenance(store, plan=plan):
-        signal.signal(signal.SIGTERM, lambda _number, _frame: ended.set())
+        signal.signal(signal.SIGTERM, end)
         click.echo(f"upkeep of {path} goes on until SIGTERM or Ctrl-C", err=True)
         ended.wait()
 

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Mapping
 
-from sessionproof.reference import statements
+from sessionproof.reference import lifetime, statements
 from sessionproof.reference.vitals.report import Number, Vital
 
 HOT: Mapping[str, str] = {
@@ -19,8 +19,10 @@ HOT: Mapping[str, str] = {
     "get_state": statements.GET_STATE,
     "clear": statements.CLEAR,
     "delete": statements.DELETE,
+    "sweep": lifetime.SWEEP,
+    "whether a sweep is due": lifetime.DUE,
 }
-_WALK = re.compile(r"SCAN (?!CONSTANT|\d)")  # a number is a subquery's
+_WALK = re.compile(r"SCAN (?!CONSTANT|\d|.*VIRTUAL)")  # a number is a subquery's
 
 
 def walks(db: sqlite3.Connection, sql: str) -> list[str]:
