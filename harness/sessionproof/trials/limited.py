@@ -14,7 +14,7 @@ from random import Random  # noqa: TID251 - the type alone
 from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, Get, Read
 from sessionproof.contract.seed import generator
@@ -41,13 +41,15 @@ _MESSAGE_US = 1_700_000_000_000_000
 class Sessions:
     """Gives a trial's races their sessions, texts and times, each once.
 
-    ``waits_s`` is for stores whose clock is slow to come by a limit.
+    ``waits_s`` is for stores whose clock is slow to come by a limit, ``limited_ns`` when the limit
+    of each session was set, on a clock that never steps.
     """
 
     trial: Trial
     races: int = 0
     messages: int = 0
     waits_s: float = 0.0
+    limited_ns: dict[str, int] = field(default_factory=dict)
     random: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +90,7 @@ class Sessions:
                 made = call("create", None if by_store else name) if creates else name
                 call("append", made, [message])
                 call("set_limits", made, idle_us=idle_us)
+                self.limited_ns[str(made)] = monotonic_ns()
                 ids.append(str(made))
             return ids
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sessionproof.checks.sweeping import Told, Used, ended_in_use, never_told, told_again
-from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.operations import Outcome
 from sessionproof.scripts.sweeps import Setting, beside_lines, together_lines
 from sessionproof.trials.limit_lines import setting_of
@@ -23,15 +22,14 @@ from sessionproof.trials.limited import (
 )
 from sessionproof.trials.single import Trial
 from sessionproof.workload import lifetime
-from sessionproof.workload.racers import Ask, Did, Program, Racers
+from sessionproof.workload.racers import Ask, Did, Racers
 
 _WRITERS, _SWEEPERS = 3, 3
 _SESSIONS = 8  # of a race
 _TOUCHES = 0.3  # of the activities, where a store has them
 _SHORT_US = 300_000  # a limit that is waited for
-_SOON_NS = 15_000_000  # before it clients begin
-_SWEEPS = 25  # of a race by real time, and a pause between them
-_PAUSE_NS = 2_000_000
+_EARLY_NS, _LATE_NS = 2_000_000, 2_000_000  # before and behind its limit a session is used
+_SWEEPS, _PAUSE_NS = 40, 500_000  # of a race by real time, and from one to the next
 _LONGEST_WAIT_S = 1.3  # for a clock of whole seconds to come by a limit of a microsecond
 _LEAST_US = 1
 _SWEEPS_MOST = 50
@@ -104,28 +102,29 @@ def _at_the_limit(sessions: Sessions, one: Racers) -> tuple[str, int]:
 
 
 def _around_the_limit(sessions: Sessions, one: Racers) -> tuple[str, int]:
-    """The same on the machine's own clock: clients begin a moment before the limit."""
-    began_ns = monotonic_ns()
+    """The same on the machine's own clock: each session is used once, at about its limit."""
     ids = sessions.made(2 * _SESSIONS, idle_us=_SHORT_US)
-    due_ns = (began_ns + monotonic_ns()) // 2 + _SHORT_US * 1_000
-    programs = [_uses(sessions, ids, from_ns=due_ns - _SOON_NS) for _ in range(one.number - 1)]
-    sweeps = [
-        Ask("sweep", not_before_ns=due_ns + (at - _SWEEPS // 2) * _PAUSE_NS)
-        for at in range(_SWEEPS)
-    ]
+    due_ns = {name: sessions.limited_ns[name] + _SHORT_US * 1_000 for name in ids}
+    users: list[list[Ask]] = [[] for _ in range(one.number - 1)]
+    for ask in _uses(sessions, ids):
+        at_ns = due_ns[ask.arguments[0]] + sessions.random.randrange(-_EARLY_NS, _LATE_NS)
+        sessions.random.choice(users).append(replace(ask, not_before_ns=at_ns))
+    programs = [sorted(program, key=lambda ask: ask.not_before_ns) for program in users]
+    first_ns = min(due_ns.values()) - _EARLY_NS
+    sweeps = [Ask("sweep", not_before_ns=first_ns + at * _PAUSE_NS) for at in range(_SWEEPS)]
     race = _Race.of(one.race([*programs, sweeps]))
     wrong = _wrong(sessions, race, race.uses, limit_ns=_SHORT_US * 1_000 / 2)
     return wrong, race.meetings if race.uses else 0
 
 
-def _uses(sessions: Sessions, ids: Sequence[str], *, from_ns: int = 0) -> Program:
+def _uses(sessions: Sessions, ids: Sequence[str]) -> list[Ask]:
     """An activity on each of these, in an order of its own."""
     trial, chance = sessions.trial, sessions.random
     touches = "touch" in trial.capabilities and "touch" in trial.claims.activity
     asks = [
-        Ask("touch", (name,), not_before_ns=from_ns)
+        Ask("touch", (name,))
         if touches and chance.random() < _TOUCHES
-        else Ask("append", (name, [sessions.message()]), not_before_ns=from_ns)
+        else Ask("append", (name, [sessions.message()]))
         for name in ids
     ]
     chance.shuffle(asks)
