@@ -38,7 +38,7 @@ LARGEST = {
 # Each statement takes the time as its first value.
 _STATUS = SHOWN.format("?1")
 _FACTS = f"{', '.join(COUNTERS)}, {_STATUS}, owner, title, llm_model, metadata"
-_CURSOR = re.compile(r"(-?\d{1,19})\.(\d{1,19})")
+_CURSOR = re.compile(r"(-?[0-9]{1,18})\.([0-9]{1,18})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Every zone of today differs from UTC by a whole number of these, so no day begins within one.
 _QUARTER_US = 900_000_000

@@ -15,7 +15,7 @@ from sessionproof.reference.codec import MOST
 NULL = "\\N"
 
 _AT_FIRST = frozenset("\\=+-@\t\r\n＝＋－＠")
-_INTEGER = re.compile(r"-?\d{1,19}")
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
 def to_cell(value: str | int | None) -> str:
