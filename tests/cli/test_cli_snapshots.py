@@ -32,29 +32,29 @@ def change(chats: Path) -> None:
 
 def test_there_and_back(run, chats):
     """Taken, listed, shown, compared, restored, removed; each says what it did."""
-    code, out, err = run("snapshots", "chats", "take", "a", "--reason", "before")
+    code, out, err = run("snapshots", "take", "chats", "a", "--reason", "before")
     made = out.strip()
     assert (code, err) == (0, "")
-    code, out, _ = run("snapshots", "chats")
+    code, out, _ = run("snapshots", "list", "chats")
     assert code == 0
     assert made in out
     assert "2 messages  a  (before)" in out
-    code, out, _ = run("snapshots", "chats", "show", made)
+    code, out, _ = run("snapshots", "show", "chats", made)
     assert "title              T" in out
     assert "     1  user: Hello\\x1b[31m" in out
     assert "state 'key': 1" in out
-    assert run("snapshots", "chats", "diff", made)[:2] == (0, "nothing is otherwise\n")
+    assert run("snapshots", "diff", "chats", made)[:2] == (0, "nothing is otherwise\n")
     change(chats)
-    code, out, _ = run("snapshots", "chats", "diff", made)
+    code, out, _ = run("snapshots", "diff", "chats", made)
     assert (code, out) == (1, "~ state 'key': 1 -> 2\n+ user: newer\n")
-    code, out, err = run("snapshots", "chats", "restore", made)
+    code, out, err = run("snapshots", "restore", "chats", made)
     assert (code, out) == (2, "")
     assert "has a message that the snapshot has not" in err
-    assert run("snapshots", "chats", "restore", made, "--as", "b")[:2] == (0, "b\n")
-    assert run("snapshots", "chats", "restore", made, "--replace")[:2] == (0, "a\n")
-    assert run("snapshots", "chats", "diff", made)[0] == 0
-    assert run("snapshots", "chats", "remove", made)[:2] == (0, f"removed {made}\n")
-    code, out, _ = run("snapshots", "chats", "list", "a")
+    assert run("snapshots", "restore", "chats", made, "--as", "b")[:2] == (0, "b\n")
+    assert run("snapshots", "restore", "chats", made, "--replace")[:2] == (0, "a\n")
+    assert run("snapshots", "diff", "chats", made)[0] == 0
+    assert run("snapshots", "remove", "chats", made)[:2] == (0, f"removed {made}\n")
+    code, out, _ = run("snapshots", "list", "chats", "a")
     assert "restore" in out
     assert made not in out.splitlines()[0].split()[0]
     with ReferenceStore(chats) as store:
@@ -63,33 +63,33 @@ def test_there_and_back(run, chats):
 
 def test_for_programs(run, chats):
     """With ``--json`` each prints one document."""
-    made = json.loads(run("snapshots", "chats", "take", "a", "--keep", "2", "--json")[1])[
+    made = json.loads(run("snapshots", "take", "chats", "a", "--keep", "2", "--json")[1])[
         "snapshot"
     ]
-    (info,) = json.loads(run("snapshots", "chats", "list", "--json")[1])["snapshots"]
+    (info,) = json.loads(run("snapshots", "list", "chats", "--json")[1])["snapshots"]
     assert (info["snapshot_id"], info["kind"], info["message_count"]) == (made, "checkpoint", 2)
-    shown = json.loads(run("snapshots", "chats", "show", made, "--json")[1])
+    shown = json.loads(run("snapshots", "show", "chats", made, "--json")[1])
     assert (shown["session"]["title"], shown["state"], shown["seqs"]) == ("T", {"key": 1}, [1, 2])
     assert shown["messages"][1]["content"] == "b"
     change(chats)
-    later = json.loads(run("snapshots", "chats", "take", "a", "--json")[1])["snapshot"]
-    found = json.loads(run("snapshots", "chats", "diff", made, later, "--json")[1])
+    later = json.loads(run("snapshots", "take", "chats", "a", "--json")[1])["snapshot"]
+    found = json.loads(run("snapshots", "diff", "chats", made, later, "--json")[1])
     assert found["state"] == {"key": {"before": 1, "after": 2}}
     assert [one["content"] for one in found["added"]] == ["newer"]
-    assert json.loads(run("snapshots", "chats", "restore", made, "--as", "b", "--json")[1]) == {
+    assert json.loads(run("snapshots", "restore", "chats", made, "--as", "b", "--json")[1]) == {
         "session": "b"
     }
-    assert json.loads(run("snapshots", "chats", "remove", made, "--json")[1]) == {"removed": made}
+    assert json.loads(run("snapshots", "remove", "chats", made, "--json")[1]) == {"removed": made}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nowhere",), "nowhere does not exist"),
-        (("chats", "show", "x"), "there is no snapshot 'x'"),
-        (("chats", "take", "x"), "there is no session 'x'"),
-        (("chats", "list", "--jason"), "No such option"),
-        (("other.db", "list"), "is no sessions.db"),
+        (("list", "nowhere"), "nowhere does not exist"),
+        (("show", "chats", "x"), "there is no snapshot 'x'"),
+        (("take", "chats", "x"), "there is no session 'x'"),
+        (("list", "chats", "--jason"), "No such option"),
+        (("list", "other.db"), "is no sessions.db"),
     ],
 )
 def test_mistakes_are_one_line(run, chats, tmp_path, words, said):

@@ -26,29 +26,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_MOST = 200
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+_directory = click.argument("directory", type=click.Path(path_type=Path))
 _snapshot = click.argument("snapshot_id", metavar="SNAPSHOT")
 
 
-@click.group(invoke_without_command=True)
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.pass_context
-def snapshots(context: click.Context, directory: Path) -> None:
-    """Sessions of DIRECTORY, which has a sessions.db, as they were.
-
-    Without a command they are listed. Exit codes: 0 done, 1 diff: something is otherwise,
-    2 refused, 130 interrupted.
-    """
-    context.obj = directory
-    if context.invoked_subcommand is None:
-        context.invoke(list_)
+@click.group()
+def snapshots() -> None:
+    """Sessions as they were, in a directory with sessions.db: list, take, restore them."""
 
 
 @snapshots.command("list")
+@_directory
 @click.argument("session", required=False)
 @_json
-@click.pass_obj
-def list_(directory: Path, *, session: str | None = None, as_json: bool = False) -> None:
-    """List the snapshots of SESSION, also of one that is gone, or all; newest first."""
+def list_(directory: Path, *, session: str | None, as_json: bool) -> None:
+    """List the snapshots of SESSION, also of one that is gone, or all; newest first.
+
+    Exit codes: 0 done, 2 refused, 130 interrupted; so for each of these commands but diff.
+    """
     _done(
         directory,
         lambda store: store.snapshots(session),
@@ -59,9 +54,9 @@ def list_(directory: Path, *, session: str | None = None, as_json: bool = False)
 
 
 @snapshots.command()
+@_directory
 @_snapshot
 @_json
-@click.pass_obj
 def show(directory: Path, *, snapshot_id: str, as_json: bool) -> None:
     """Print the session that SNAPSHOT holds: facts, limits, state, messages."""
     _done(
@@ -74,10 +69,10 @@ def show(directory: Path, *, snapshot_id: str, as_json: bool) -> None:
 
 
 @snapshots.command()
+@_directory
 @_snapshot
 @click.argument("other", required=False)
 @_json
-@click.pass_obj
 def diff(directory: Path, *, snapshot_id: str, other: str | None, as_json: bool) -> None:
     """Print what OTHER, a later snapshot, has otherwise; without it the session as it is now.
 
@@ -94,11 +89,11 @@ def diff(directory: Path, *, snapshot_id: str, other: str | None, as_json: bool)
 
 
 @snapshots.command()
+@_directory
 @click.argument("session")
 @click.option("--reason", help="Why, in a sentence that is kept with it.")
 @click.option("--keep", type=click.IntRange(1), help="Remove older ones that were asked for.")
 @_json
-@click.pass_obj
 def take(
     directory: Path, *, session: str, reason: str | None, keep: int | None, as_json: bool
 ) -> None:
@@ -113,13 +108,13 @@ def take(
 
 
 @snapshots.command()
+@_directory
 @_snapshot
 @click.option("--as", "session", help="Under this id instead of its own.")
 @click.option(
     "--replace", is_flag=True, help="Also over newer messages, which are kept as a snapshot."
 )
 @_json
-@click.pass_obj
 def restore(
     directory: Path, *, snapshot_id: str, session: str | None, replace: bool, as_json: bool
 ) -> None:
@@ -134,9 +129,9 @@ def restore(
 
 
 @snapshots.command()
+@_directory
 @_snapshot
 @_json
-@click.pass_obj
 def remove(directory: Path, *, snapshot_id: str, as_json: bool) -> None:
     """Remove SNAPSHOT for good."""
 
