@@ -69,15 +69,18 @@ class Times:
             "started = time.monotonic()" if self.clock == "machine" else f"began = {self.began_us}"
         )
 
-    def at(self, at_us: int) -> str:
-        """The line that goes to this time."""
+    def at(self, at_us: int) -> list[str]:
+        """The line that goes to this time, if one is needed."""
+        now = f"began + {at_us}" if at_us else "began"
         match self.clock:
             case "factory":
-                return f"clock.now = began + {at_us}"
+                return [f"clock.now = {now}"]
             case "method":
-                return f"store.set_clock(began + {at_us})"
-            case "machine":
-                return f"time.sleep(max(0, started + {at_us / 1e6} - time.monotonic()))"
+                return [f"store.set_clock({now})"]
+            case "machine" if at_us > 0:
+                return [f"time.sleep(max(0, started + {at_us / 1e6} - time.monotonic()))"]
+            case _:
+                return []
 
 
 def lines_of(
@@ -98,7 +101,7 @@ def lines_of(
     for index, one in enumerate(done[: fault.index + 1]):
         if one.step.at_us != now or one.step.method == REOPEN:
             now = one.step.at_us
-            lines += [] if one.step.method == REOPEN else [times.at(now)]
+            lines += [] if one.step.method == REOPEN else times.at(now)
         called = [*_called(one, claims, times, texts, named, creates=creates)]
         if index < fault.index:
             failed = one.outcome.failure is not None
@@ -175,7 +178,7 @@ def _called(
             yield "store.close()"
             yield times.open
             if times.clock == "method":
-                yield times.at(step.at_us)
+                yield from times.at(step.at_us)
         case "sweep" | "verify":
             yield f"store.{step.method}()"
         case "search":

@@ -135,6 +135,10 @@ class Timed:
             repeats = f"{len(failed)} of {_AGAIN}"
             if failed:
                 shown = self._shorter(failed[0])
+        elif shown.fault.anomaly != HANG:  # each time costs the whole waiting
+            mine = ("", shown.fault.session)
+            others = [at for at, step in enumerate(shown.timeline) if step.session not in mine]
+            shown = self._without(shown, others)
         fault, done = shown.fault, shown.done
         upto = done[: fault.index + 1]
         finding = Finding(

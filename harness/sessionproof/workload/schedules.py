@@ -25,7 +25,7 @@ Strategy: TypeAlias = st.SearchStrategy[Timeline]
 
 _PARTS = 8  # of a limit
 _AFTER_US = 30 * DAY_US  # sessions without limits are looked at so long after all others
-_HARD_MOST = 40  # steps on the way to a hard limit
+_HARD_MOST = 20  # steps on the way to a hard limit
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class _Plan:
                 break
             name = min(waiting, key=lambda one: _end(self.lives[one]).latest)
             life, end = self.lives[name], _end(self.lives[name])
-            last = tries[name] > 0 and (life.hard is None or end.latest == life.hard.latest)
+            last = tries[name] > 0 and (life.hard is None or self.now == end.latest - 1)
             if self.now >= end.latest or last or tries[name] > _HARD_MOST:
                 self.now = max(self.now, end.latest + offset)
                 alive[name] = False
