@@ -10,7 +10,9 @@ import pytest
 
 from sessionproof import Message, Refused
 from sessionproof.reference import ReferenceStore
-from sessionproof.reference.moments.contents import gather_named, packed, unpacked
+from sessionproof.reference.moments.contents import Contents, gather_named, packed, unpacked
+from sessionproof.reference.moments.keeping import Taken
+from sessionproof.reference.moments.restoring import restore
 from sessionproof.reference.opening import FILE
 from sessionproof.reference.recover import recover
 from sessionproof.reference.verify import verify_file
@@ -96,10 +98,16 @@ def test_recovery_saves_snapshots(tmp_path, clock):
 def test_a_later_schema_is_met_halfway(store, foreign):
     """Columns that a snapshot does not know get their defaults; all else is compared."""
     fill(store)
-    contents = gather_named(foreign, "a")
-    facts = {name: one for name, one in contents.facts.items() if name != "warn_us"}
-    body = packed(type(contents)(facts, contents.messages, contents.state))
-    assert "warn_us" not in unpacked(body).facts
+    whole = gather_named(foreign, "a")
+    facts = {name: one for name, one in whole.facts.items() if name != "warn_us"}
+    older = unpacked(packed(Contents(facts, whole.messages, whole.state)))
+    store.snapshot("a")
+    taken = Taken(store.snapshots()[0], older)
+    restore(foreign, taken, "a", 0, replace=False)
+    assert len(store.snapshots()) == 1  # nothing was otherwise
+    restore(foreign, taken, "b", 0, replace=False)
+    assert store.read("b") == store.read("a")
+    assert store.verify().ok
 
 
 def test_what_is_no_snapshot_is_refused():
