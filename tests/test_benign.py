@@ -42,7 +42,10 @@ DAMAGED = "fixtures.benign.damage_safe"
 # Backups and the like: each change tries them on the stores that have them in their own way.
 UPKEPT = (
     DAMAGED,
-    *(f"fixtures.benign.{name}:" for name in ("backups", "migrations", "recovery", "repairs")),
+    *(
+        f"fixtures.benign.{name}:"
+        for name in ("backups", "health", "migrations", "recovery", "repairs")
+    ),
 )
 # Limits, snapshots, search, state: each change tries them on the stores that have their own.
 LIVING = tuple(

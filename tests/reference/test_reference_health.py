@@ -168,6 +168,15 @@ def test_a_damaged_file_is_critical_and_raises_nothing(tmp_path):
         assert store.health().severity == "critical"
 
 
+def test_a_file_that_is_gone_is_critical(store):
+    """Removed under an open store: it is answered, as everything that is wrong."""
+    store.append("s", [Message("user", "x")])
+    Path(store.tables().path).unlink()
+    found = store.health()
+    assert found.severity == "critical"
+    assert "file" in bad(found)
+
+
 def test_a_closed_store_is_refused(store):
     """One line, as for every operation."""
     store.close()

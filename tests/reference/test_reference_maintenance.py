@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from sessionproof.reference.chores import runs, tasks
 from sessionproof.reference.chores.alone import alone
 from sessionproof.reference.chores.plan import DAY_S, HOUR_S, Plan, is_due
 from sessionproof.reference.chores.runs import Run, last_good_runs, last_runs, store_run
+from sessionproof.reference.drill import drilled
 from sessionproof.reference.maintenance import Maintenance, due_runs
 
 S_US = 1_000_000
@@ -139,6 +141,39 @@ def test_one_that_is_at_it_is_enough(store, tmp_path):
         assert (ended.stdout, ended.stderr) == ("[]\n", "")
     assert store.maintain() == WITHOUT_BACKUPS
     assert sorted(one.name for one in tmp_path.iterdir() if "sessions" not in one.name) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_does_not_keep_the_lock(tmp_path):
+    """A child that was forked meanwhile has the lock's file, too, and lives on."""
+    with alone(tmp_path):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(write)
+            os.read(read, 1)  # until the parent is done
+            os._exit(0)
+        os.close(read)
+    try:
+        with alone(tmp_path) as mine:
+            assert mine
+    finally:
+        os.close(write)
+        os.waitpid(child, 0)
+
+
+def test_only_backups_of_the_store_are_tried(tmp_path):
+    """Another store's backups in the same folder are not this one's concern."""
+    for name in ("a", "b", "backups"):
+        (tmp_path / name).mkdir()
+    for name in ("a", "b"):
+        with ReferenceStore(tmp_path / name, durability="process") as store:
+            store.append("s", [Message("user", name)])
+            made = Path(store.backup(tmp_path / "backups"))
+            path = Path(store.tables().path)
+    (one,) = drilled(tmp_path / "backups", of=path)
+    assert one.backup == made
+    assert len(drilled(tmp_path / "backups")) == 2
 
 
 def test_many_threads_do_each_task_once(tmp_path):

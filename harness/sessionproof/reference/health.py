@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sessionproof.contract.clock import Clock, SystemClock
-from sessionproof.contract.errors import Refused
-from sessionproof.contract.health import Health
+from sessionproof.contract.errors import Refused, StoreError
+from sessionproof.contract.health import Health, Severity
 from sessionproof.reference.connections import connect
-from sessionproof.reference.failures import ERRORS, as_store_error, is_damage
+from sessionproof.reference.failures import ERRORS, as_store_error, is_busy, is_damage, one_line
 from sessionproof.reference.vitals.pace import average, slow, slow_kept
 from sessionproof.reference.vitals.report import Report, Vital, looked
 from sessionproof.reference.vitals.settings import OUTSIDE, settings, values_of
@@ -87,7 +87,7 @@ def report_of_file(
     except ERRORS as error:
         if not is_damage(error):
             raise as_store_error(error, path=file, writes=False) from error
-        vitals = (Vital("file", "critical", f"the file is damaged: {error}"),)
+        vitals = (Vital("file", "critical", one_line(f"the file is damaged: {error}")),)
     outside = "only the process that has the store open knows it: call health() there"
     known_inside = ("pool", "average time")
     return Report(str(file), (*vitals, *(Vital(n, "unknown", outside) for n in known_inside)))
@@ -100,10 +100,9 @@ def _of_open_file(store: ReferenceStore, thresholds: Thresholds) -> tuple[Vital,
         with closing(connect(store._path, writes=False, synchronous="NORMAL")) as db:
             db.execute("BEGIN").close()
             return tuple(_of_file(db, store._path, now_us, thresholds, open_here=True))
-    except ERRORS as error:
-        if is_damage(error):
-            return (Vital("file", "critical", f"the file is damaged: {error}"),)
-        raise as_store_error(error, path=store._path, writes=False) from error
+    except (StoreError, *ERRORS) as error:
+        severity: Severity = "unknown" if is_busy(error) else "critical"
+        return (Vital("file", severity, one_line(f"the file cannot be read: {error}")),)
 
 
 def _of_file(

@@ -36,6 +36,9 @@ def alone(directory: Path) -> Iterator[bool]:
                 raise Refused(f"{directory} cannot be locked: {error.strerror}") from error
             yield False
         else:
-            yield True
+            try:
+                yield True
+            finally:  # to close it is not enough where a child that was forked has it, too
+                fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
