@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from fixtures.benign.timeouts import AwaitedLives, Lives, PutAway, WarnsBefore
+from fixtures.mutants.statuses import TakesAnyMove
 from fixtures.mutants.timeouts import (
     AwaitsOldLimits,
     EndsInAnAccident,
@@ -12,7 +13,6 @@ from fixtures.mutants.timeouts import (
     GoesOnAtItsLimit,
     NeverGone,
     ReadingDeletesEnded,
-    TakesAnyMove,
     TouchesTheOtherCopy,
     WarnsAtTheEnd,
 )
@@ -68,7 +68,7 @@ def test_a_script_fails_with_the_store_and_passes_with_its_mended_kin(
     broken, row, mended, tmp_path
 ):
     """Each sort of fault: accepted, refused, not told, told, read, a status."""
-    store = f"fixtures.mutants.timeouts:{broken.__name__}"
+    store = f"{broken.__module__}:{broken.__name__}"
     (record,) = judged(store, row, directory=tmp_path)
     (finding,) = record.findings
     assert finding.program

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from fixtures.benign.timeouts import EndsBySweep, Lives, MachineTime, PutAway, WarnsBefore
-from fixtures.mutants.timeouts import GoesOnAtItsLimit, MixesZones, NeverByTheMachine
+from fixtures.mutants.clocks import MixesZones
+from fixtures.mutants.timeouts import GoesOnAtItsLimit, NeverByTheMachine
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.lifetime import Swept
@@ -123,7 +124,7 @@ def test_the_zone_of_the_process_is_put_back(trial_of, monkeypatch):
 
 def test_a_store_in_a_process_of_its_own_is_in_the_zone_too(trial_of):
     """It is started again in each."""
-    command = f"cmd:{os.sys.executable} -m sessionproof.host fixtures.mutants.timeouts:MixesZones"
+    command = f"cmd:{os.sys.executable} -m sessionproof.host fixtures.mutants.clocks:MixesZones"
     with pytest.raises(Broken) as raised:
         clocks.steps(trial_of("TMO-08", find_store(command).open, claims=MixesZones.claims))
     assert any("TZ" in line for line in raised.value.finding.script)
