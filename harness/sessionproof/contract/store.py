@@ -144,7 +144,7 @@ class GetsState(Protocol):
     """A session has key-value state."""
 
     def get_state(self, session_id: str, key: str) -> Json:
-        """The value of the key; None when it was never set."""
+        """The value of the key as it was set last; None when it was never set."""
         ...
 
 
@@ -152,7 +152,7 @@ class SetsState(Protocol):
     """A session's state can be set."""
 
     def set_state(self, session_id: str, key: str, value: Json) -> None:
-        """Set one key; other keys stay."""
+        """Set one key to a value; other keys stay. What cannot be kept as it is is refused."""
         ...
 
 

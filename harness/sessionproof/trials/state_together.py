@@ -162,17 +162,14 @@ def _lines(programs: Sequence[Sequence[Call]]) -> list[str]:
 
 def _script(trial: Trial, one: Crew, *, hung: bool = False) -> tuple[str, ...]:
     trial.store.close()  # whether closing is awaited is known only then
-    begun = needs_create(trial.claims, trial.capabilities)
-    first = [] if begun else [f"store.append(s0, [{said(trial, 'hello')}])"]
-    created = ["s0 = store.create('s0')"] if begun else []
-    if trial.claims.session_ids == "store":
-        created = []
+    made_so = needs_create(trial.claims, trial.capabilities)
+    first = [] if made_so else [f"store.append(s0, [{said(trial, 'hello')}])"]
     return script(
         Crowd(
             kind=one.kind,
             clients=one.clients,
             attempts=_ATTEMPTS,
-            prepared=[*(created or made(trial, "s0")), *first, "sessions = [s0]"],
+            prepared=[*made(trial, "s0"), *first, "sessions = [s0]"],
             visit=[
                 f"for value in range(1, {_SETS + 1}):",
                 f"    key = f'key-{{number}}-{{value % {_KEYS}}}'",
