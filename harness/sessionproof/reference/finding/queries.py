@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from sessionproof.reference.finding.words import folded, is_word, split
 
+_ROW_MOST = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -30,22 +32,6 @@ def terms_of(query: str) -> tuple[Term, ...]:
     return tuple(dict.fromkeys(one for one in _terms(folded(query)) if is_word(one.words)))
 
 
-def _terms(query: str) -> Iterator[Term]:
-    parts = query.split('"')
-    if len(parts) % 2 == 0:  # a quote that nothing closes is none
-        parts[-2:] = [" ".join(parts[-2:])]
-    for place, part in enumerate(parts):
-        if place % 2:
-            yield Term(split(part))
-        else:
-            yield from map(_term, part.split())
-
-
-def _term(chunk: str) -> Term:
-    words = split(chunk)
-    return Term(words, open_end=chunk[-1] == "*" and is_word(chunk[-2:-1]))
-
-
 def expression(
     terms: Sequence[Term], *, sids: Sequence[int] | None = None, role: str | None = None
 ) -> str:
@@ -56,3 +42,24 @@ def expression(
     if role is not None:
         parts.append(f"tags : r{role}")
     return " AND ".join(parts)
+
+
+def _terms(query: str) -> Iterator[Term]:
+    parts = query.split('"')
+    if len(parts) % 2 == 0:  # a quote that nothing closes is none
+        parts[-2:] = [" ".join(parts[-2:])]
+    for place, part in enumerate(parts):
+        if place % 2:
+            yield from _in_parts(split(part))
+        else:
+            for chunk in part.split():
+                open_end = chunk[-1] == "*" and is_word(chunk[-2:-1])
+                yield from _in_parts(split(chunk), open_end=open_end)
+
+
+def _in_parts(words: str, *, open_end: bool = False) -> Iterator[Term]:
+    """A term, or several of so many words: SQLite compares each with each place of its first."""
+    row = words.split()
+    for start in range(0, len(row), _ROW_MOST):
+        last = start + _ROW_MOST >= len(row)
+        yield Term(" ".join(row[start : start + _ROW_MOST]), open_end=open_end and last)

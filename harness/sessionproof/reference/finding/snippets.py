@@ -20,8 +20,8 @@ def snippet(text: str, terms: Sequence[Term]) -> str:
     places = [plain.find(one.words.partition(" ")[0]) for one in terms]
     first = min((place for place in places if place >= 0), default=0)
     begin = max(0, first - _BEFORE)
-    if begin:  # not within a word
-        begin = max(begin, text.rfind(" ", begin, first) + 1) if " " in text[begin:first] else begin
+    if begin:
+        begin = text.find(" ", begin, first) + 1 or begin  # not within a word
     end = min(len(text), first + _AFTER)
     part = " ".join(text[begin:end].split())
     return f"{'…' if begin else ''}{part}{'…' if end < len(text) else ''}"
