@@ -19,6 +19,7 @@ BEFORE, AFTER, LEFT = "before", "after", "left"
 """The folders of a script's files."""
 
 _TEXT_MOST = 90_000  # characters of a script that carries files three times
+_ELSEWHERE = ("restore", "repair", "migrate")  # done where no store is open
 _AGAIN = "sessionproof.trials.crashes.upkeep_again"
 _TOLD = 24  # characters that tell a message from others
 
@@ -90,6 +91,16 @@ def _shown(half: HalfDone) -> Iterator[str]:
     if "verify" in half.facts:
         yield "        verified = store.verify()"
         yield "        there |= {'its own check': verified.ok}"
+    if half.operation.method == "sweep":
+        yield "        there |= {'a sweep ends': sorted(store.sweep().expired)}"
+    if half.operation.method == "snapshot":
+        yield "        for session in sessions:"
+        yield "            found = store.snapshots(session)"
+        yield "            for at, one in enumerate(found):"
+        yield "                name = f'restored {at} {session}'"
+        yield "                back = store.restore_snapshot(one.snapshot_id, session_id=name)"
+        yield f"                told = [str(m.content)[:{_TOLD}] for m in store.read(back)]"
+        yield "                there |= {f'snapshot {len(found) - at} of {session}': told}"
     yield "        return there"
     yield "    finally:"
     yield "        store.close()"
@@ -115,11 +126,11 @@ def _checks(half: HalfDone) -> Iterator[str]:
     elif half.wrong == "again":
         wanted = BEFORE if method == "backup" else AFTER
         yield f"wanted = {live[wanted]}"
-        place = f"{LEFT}/{half.live}" if method == "backup" else "lending"
+        place = "lending" if method in _ELSEWHERE else f"{LEFT}/{half.live}"
         yield from _opening(f"location.root / {place!r}")
         given = ", ".join(f"str(location.root / {f'{LEFT}/{path}'!r})" for path in paths)
         options = "".join(f", {name}={value!r}" for name, value in half.operation.options.items())
-        yield f"made = store.{method}({given}{options})"
+        yield f"made = store.{method}({f'{given}{options}'.removeprefix(', ')})"
         if method == "backup":
             yield "restored = location.root / 'restored'"
             yield "restored.mkdir()"

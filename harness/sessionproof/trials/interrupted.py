@@ -1,4 +1,4 @@
-"""Crashes in the middle of backups, restores, repairs and migrations."""
+"""Crashes in the middle of backups, restores, repairs, migrations, sweeps and snapshots."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from sessionproof.trials.crashes.exploration import COVERED
 from sessionproof.trials.crashes.findings import HOW, sentence
 from sessionproof.trials.crashes.steps import last_change, window_of
 from sessionproof.trials.crashes.upkeep_looks import Budget, Look, Played, Wrong, looked, played
-from sessionproof.trials.crashes.upkeep_scenes import MORE_SCENES, SCENES, Unfit
+from sessionproof.trials.crashes.upkeep_scenes import (
+    MORE_SCENES,
+    NEEDS,
+    OWN_SCENES,
+    SCENES,
+    Unfit,
+)
 from sessionproof.trials.crashes.upkeep_script import upkeep_lines
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 
 _SHARES = 6  # of a guarantee's time, for all scenes together
-_LEAST = 6  # states of each scene, however slow the store
+_LEAST = 4  # states of each scene, however slow the store
 
 
 def survives(trial: Trial) -> None:
@@ -33,7 +39,8 @@ def survives(trial: Trial) -> None:
     if not models:
         raise NotClaimed("the store does not claim durability=process or better")
     reasons: list[str] = []
-    for names in (SCENES, MORE_SCENES):
+    own = [name for name in OWN_SCENES if trial.capabilities.issuperset(NEEDS[name])]
+    for names in ((*SCENES, *own), MORE_SCENES):
         with tempfile.TemporaryDirectory(
             prefix="upkeep-", dir=parent_of(trial), ignore_cleanup_errors=True
         ) as folder:
@@ -56,7 +63,7 @@ def _look(trial: Trial, names: Sequence[str], folder: Path, models: Sequence[str
         try:
             if isinstance(one, Unfit):
                 raise one
-            budget = _budget(trial, left)
+            budget = _budget(trial, left, len(names))
             left -= 1
             look = looked(trial, one, models, budget)
         except Unfit as why:
@@ -69,14 +76,14 @@ def _look(trial: Trial, names: Sequence[str], folder: Path, models: Sequence[str
     return reasons
 
 
-def _budget(trial: Trial, left: int) -> Budget:
+def _budget(trial: Trial, left: int, scenes: int) -> Budget:
     """The part of the row's time and evidence that the next of so many scenes has."""
     profile, missing = trial.profile, trial.guarantee.least - trial.examined[trial.guarantee.unit]
     return Budget(
-        limit_s=_SHARES * profile.share_s / len(SCENES),
+        limit_s=_SHARES * profile.share_s / scenes,
         patience_s=profile.patience_s / left,
         least=max(_LEAST, math.ceil(missing / left)),
-        most=profile.states // len(SCENES) or sys.maxsize,
+        most=profile.states // scenes or sys.maxsize,
     )
 
 

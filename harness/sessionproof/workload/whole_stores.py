@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sessionproof.contract.operations import Outcome, Upkeep
-from sessionproof.workload import upkeep
+from sessionproof.workload import lifetime, upkeep
 from sessionproof.workload.guard import Handle
 
 LIVE, MADE, OLD = "live", "made", "old"
@@ -33,6 +33,14 @@ def carried_out(handle: Handle, operation: Upkeep, root: Path) -> Outcome:
             done = upkeep.migrate(handle, *paths)
         case "rollback":
             done = upkeep.rollback(handle, *paths)
+        case "sweep":
+            done = lifetime.sweep(handle)
+        case "maintain":
+            done = lifetime.maintain(handle)
+        case "snapshot":
+            done = lifetime.snapshot(handle, str(options["session_id"]))
+        case "restore_snapshot":
+            done = lifetime.restore_snapshot(handle, str(options["snapshot_id"]))
         case method:
             raise ValueError(f"no upkeep is called {method}")
     return replace(done, value=None)

@@ -16,7 +16,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, Get, List, Outcome, Read
 from sessionproof.contract.store import SqliteTables
 from sessionproof.trials.crashes.survival_recorded import label
-from sessionproof.workload import upkeep
+from sessionproof.workload import lifetime, upkeep
 from sessionproof.workload.guard import Handle
 
 Counted = tuple[int | None, int | None]
@@ -28,12 +28,16 @@ class Appearance:
 
     ``counted``: what the store keeps of each, messages and tokens. ``sound``: whether its own check
     finds nothing, None without one. ``rows`` tells its tables of sessions and messages from others.
+    ``lives`` is by session whether a sweep ends it now, and its status then; ``kept`` is what its
+    snapshots restore to.
     """
 
     reads: Mapping[str, tuple[str, ...]]
     counted: Mapping[str, Counted] = field(default_factory=dict)
     sound: bool | None = None
     rows: str = ""
+    lives: Mapping[str, tuple[bool, str | None]] = field(default_factory=dict)
+    kept: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @property
     def lasting(self) -> Appearance:
@@ -47,7 +51,11 @@ class Appearance:
         has = [f"{name} has {len(told)}" for name, told in sorted(self.reads.items())]
         more = f", and {len(has) - 5} sessions more" if len(has) > 5 else ""
         unsound = "; its own check finds problems" if self.sound is False else ""
-        return f"{', '.join(has[:5])}{more}{unsound}"
+        due = sorted(name for name, (told, _) in self.lives.items() if told)
+        swept = f"; a sweep ends {', '.join(due) or 'none'}" if self.lives else ""
+        snapshots = [f"{name} {[*map(len, each)]}" for name, each in sorted(self.kept.items())]
+        kept = f"; snapshots have so many messages: {', '.join(snapshots)}" if snapshots else ""
+        return f"{', '.join(has[:5])}{more}{unsound}{swept}{kept}"
 
 
 class Unanswered(Exception):
@@ -81,6 +89,40 @@ def appearance(
     if "verify" in handle.capabilities:
         sound = bool(_answer("verify()", upkeep.verify(handle)).ok)
     return Appearance(reads=reads, counted=counted, sound=sound, rows=_rows(handle) if rows else "")
+
+
+def life_of(handle: Handle, sessions: Sequence[str]) -> Mapping[str, tuple[bool, str | None]]:
+    """What a sweep tells of each session, and its status behind it. Raises Unanswered."""
+    told = _answer("sweep()", lifetime.sweep(handle)).expired
+    if "get" not in handle.capabilities:
+        return {name: (name in told, None) for name in sessions}
+    facts = {name: _answer("get", handle.invoke(Get(""), name)) for name in sessions}
+    return {name: (name in told, one and one.status) for name, one in facts.items()}
+
+
+def kept_of(
+    handle: Handle, sessions: Sequence[str], claims: Claims
+) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """What the snapshots of each session restore to, the oldest first. Raises Unanswered.
+
+    They are restored under new ids, which stay.
+    """
+    kept: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for name in sessions:
+        found = _answer("snapshots", lifetime.snapshots(handle, name)) or ()
+        restored = [
+            _answer(
+                "restore_snapshot",
+                lifetime.restore_snapshot(
+                    handle, one.snapshot_id, session_id=f"restored {at} {name}"
+                ),
+            )
+            for at, one in enumerate(reversed(found))
+        ]
+        reads = [_answer("read", handle.invoke(Read(""), one)) or () for one in restored]
+        if reads:
+            kept[name] = tuple(tuple(label(one, claims.keeps) for one in each) for each in reads)
+    return kept
 
 
 def _answer(call: str, outcome: Outcome) -> Any:

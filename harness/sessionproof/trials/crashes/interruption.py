@@ -68,7 +68,7 @@ class Interruption:
                 raise CannotOpen("what is restored of the backup is not what the store had")
         elif isinstance(self._new, Closed):
             raise CannotOpen(f"after {method} {self._new}")
-        elif _alike(self._old, self._new):
+        elif _alike(self._old, self._new) and method != "maintain":  # it has other things to do
             raise CannotOpen(f"{method} changes nothing that can be read")
 
     def close(self) -> None:
@@ -97,7 +97,8 @@ class Interruption:
         # A store may say that a migration is not done yet: whether it can be done is seen next.
         says_so = isinstance(shown, Closed) and shown.why.startswith("Refused:")
         waits = method == "migrate" and says_so and not answered
-        if not (_alike(shown, self._new) or waits or (is_old and not answered)):
+        some = method == "sweep" and not answered and _is_part(shown, self._old, self._new)
+        if not (_alike(shown, self._new) or waits or some or (is_old and not answered)):
             allowed = f"the new content ({self._new})"
             if not answered:
                 allowed = f"the old content ({self._old}), or {allowed}"
@@ -160,9 +161,13 @@ class Interruption:
 
     def _judge_again(self, image: Image) -> None:
         """It can be done again, and then it is done."""
-        method, shown = self._operation.method, self._places.again(image)
+        method = self._operation.method
+        if method == "restore_snapshot" and _alike(self._places.live(image), self._new):
+            return  # it is done, and over what is there it may be refused
+        shown = self._places.again(image)
         wanted = self._old if method == "backup" else self._new
-        if not _among(shown, (wanted,)):
+        done = _newest(shown) == _newest(wanted) if method == "snapshot" else False
+        if not (done or _among(shown, (wanted,))):
             raise wrong(
                 Anomaly.BAD_BACKUP if method == "backup" else Anomaly.STUCK,
                 "going on",
@@ -204,6 +209,27 @@ def _alike(one: Shown, other: Shown) -> bool:
     if isinstance(one, Closed) or isinstance(other, Closed):
         return isinstance(one, Closed) and isinstance(other, Closed)
     return one == other
+
+
+def _is_part(one: Shown, old: Shown, new: Shown) -> bool:
+    """Whether each session is as it was before a sweep, or as it is after it."""
+    if isinstance(one, Closed) or isinstance(old, Closed) or isinstance(new, Closed):
+        return False
+    names = {name for each in (one, old, new) for name in (*each.reads, *each.lives)}
+    sound = one.sound in (old.sound, new.sound)
+    return sound and all(_of(one, name) in (_of(old, name), _of(new, name)) for name in names)
+
+
+def _of(shown: Appearance, name: str) -> tuple[object, ...]:
+    """All that is shown of one session."""
+    return shown.reads.get(name), shown.counted.get(name), shown.lives.get(name)
+
+
+def _newest(shown: Shown) -> object:
+    """What can be read, and what the newest snapshot of each session restores to."""
+    if isinstance(shown, Closed):
+        return None
+    return shown.reads, shown.sound, {name: each[-1] for name, each in shown.kept.items()}
 
 
 def _among(one: Shown, others: Iterable[Shown]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sessionproof.checks.flaws import Aspect, Flaw, told_of
@@ -13,7 +13,13 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.operations import CRASH, HANG, Outcome, Upkeep
 from sessionproof.faults.crashes.images import Image
-from sessionproof.trials.crashes.appearance import Appearance, Unanswered, appearance
+from sessionproof.trials.crashes.appearance import (
+    Appearance,
+    Unanswered,
+    appearance,
+    kept_of,
+    life_of,
+)
 from sessionproof.trials.crashes.survival import scratch_folder
 from sessionproof.workload import upkeep
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, Handle
@@ -22,6 +28,8 @@ from sessionproof.workload.whole_stores import LIVE, MADE, carried_out
 
 _ENDINGS = {HANG: Anomaly.HANG, CRASH: Anomaly.CRASH}
 _LENDING = "lending"
+_ELSEWHERE = frozenset({"restore", "repair", "migrate", "rollback"})
+"""What is asked of a handle on another location: nothing is open where it is done."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +105,16 @@ class Places:
         operation = self._operation
         with scratch_folder(self._parent) as folder:
             image.write(folder)
-            if operation.method != "backup":
+            if operation.method in _ELSEWHERE:
                 _require(carried_out(self._lent(), operation, folder), operation.method)
                 return self._shown(folder / LIVE)
             handle = self._open(folder / LIVE)
             try:
-                made = _require(carried_out(handle, operation, folder), "backup")
+                made = _require(carried_out(handle, operation, folder), operation.method)
             finally:
                 handle.close()
+            if operation.method != "backup":
+                return self._shown(folder / LIVE)
             shown = self._restored(folder / str(made.value), folder / "restored")
             return Closed("what backup answered is refused") if shown is None else shown
 
@@ -125,8 +135,11 @@ class Places:
                 raise wrong(Anomaly.HANG, "open", "the store opens by itself", str(why)) from None
             return Closed(str(why))
         try:
-            sessions, rows = self._operation.looked_at, self._operation.method == "repair"
-            return appearance(handle, sessions, self._claims, rows=rows)
+            sessions, method = self._operation.looked_at, self._operation.method
+            shown = appearance(handle, sessions, self._claims, rows=method == "repair")
+            if method == "snapshot":
+                return replace(shown, kept=kept_of(handle, sessions, self._claims))
+            return replace(shown, lives=life_of(handle, sessions)) if method == "sweep" else shown
         except Unanswered as why:
             if why.ended:
                 raise _stopped("what is there can be read", why.outcome) from None

@@ -19,13 +19,13 @@ from sessionproof.audit.tables import quoted
 from sessionproof.checks.flaws import told_of
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import Append, Outcome, Upkeep
+from sessionproof.contract.operations import Append, Delete, Outcome, Upkeep
 from sessionproof.contract.store import SqliteTables
 from sessionproof.faults.crashes.images import image_in
 from sessionproof.faults.tracing.recorder import Place
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Trial
-from sessionproof.workload import upkeep
+from sessionproof.workload import lifetime, upkeep
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.texts import said, text_bytes
@@ -35,6 +35,7 @@ _TEXT_BYTES, _BIG_BYTES = 300, 9_000  # a big message takes several pages of a f
 _ELSEWHERE = "../lending"
 _FILE = "chat.db"
 _FIRST_US = 1_700_000_000_000_000
+_LIMITED, _LIMIT_US = ("first", "second", "third"), 1  # over at once, by any clock
 
 
 class Unfit(Exception):
@@ -86,6 +87,54 @@ def _restore_into_nothing(making: _Making) -> Scene:
     shutil.rmtree(making.folder / LIVE)
     (making.folder / LIVE).mkdir()
     return making.scene(Upkeep("restore", (path, LIVE), {}, making.sessions))
+
+
+def _sweep(making: _Making) -> Scene:
+    """Sessions whose limits are over, and one without any."""
+    with making.opened() as handle:
+        making.say(handle, "kept", 3)
+        for name in _LIMITED:
+            making.say(handle, name, 2)
+            limited = lifetime.set_limits(handle, making.id_of(name), idle_us=_LIMIT_US)
+            making.ok("set_limits", limited)
+            making.said.append(f"store.set_limits({name!r}, idle_us={_LIMIT_US})")
+    return making.scene(Upkeep("sweep", (), {}, making.sessions), location=LIVE)
+
+
+def _snapshot(making: _Making) -> Scene:
+    """A session that is kept for the second time, with more in it."""
+    _with_snapshot(making)
+    operation = Upkeep("snapshot", (), {"session_id": making.id_of("grown")}, making.sessions)
+    return making.scene(operation, location=LIVE)
+
+
+def _restore_snapshot(making: _Making) -> Scene:
+    """A session that was kept, and is gone."""
+    kept = _with_snapshot(making)
+    with making.opened() as handle:
+        making.ok("delete", handle.invoke(Delete("grown"), making.id_of("grown")))
+        making.said.append("store.delete('grown')")
+    operation = Upkeep("restore_snapshot", (), {"snapshot_id": kept}, making.sessions)
+    return making.scene(operation, location=LIVE)
+
+
+def _with_snapshot(making: _Making) -> str:
+    """Keep a session, and let it go on; the snapshot's id."""
+    with making.opened() as handle:
+        making.say(handle, "kept", 3)
+        making.say(handle, "grown", 3, big=True)
+        made = making.ok("snapshot", lifetime.snapshot(handle, making.id_of("grown")))
+        making.said.append("store.snapshot('grown')")
+        making.say(handle, "grown", 2)
+    return str(made.value)
+
+
+def _maintain(making: _Making) -> Scene:
+    """A store that was never kept in order."""
+    with making.opened() as handle:
+        making.say(handle, "kept", 3)
+        making.say(handle, "grown", 3, big=True)
+    return making.scene(Upkeep("maintain", (), {}, making.sessions), location=LIVE)
 
 
 def _with_backup(making: _Making) -> str:
@@ -253,6 +302,10 @@ class _Making:
             self.ok("append", handle.invoke(Append(name, (message,)), self._ids[name]))
         self.said.append(f"# {number} messages are appended to {name!r}, one by one")
 
+    def id_of(self, name: str) -> str:
+        """The id of a session that was spoken of."""
+        return self._ids[name]
+
     def ok(self, call: str, outcome: Outcome) -> Outcome:
         """The outcome; raises Unfit for one that is not ok."""
         if outcome.type != "ok":
@@ -286,6 +339,10 @@ _MAKERS: Mapping[str, Callable[[_Making], Scene]] = {
     "migrate in place": _migrate_in_place,
     "first backup": _first_backup,
     "restore into nothing": _restore_into_nothing,
+    "sweep": _sweep,
+    "snapshot": _snapshot,
+    "restore of a snapshot": _restore_snapshot,
+    "maintain": _maintain,
 }
 NEEDS: Mapping[str, Sequence[str]] = {
     "backup": ("backup", "restore"),
@@ -295,9 +352,16 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "migrate in place": ("migrate",),
     "first backup": ("backup", "restore"),
     "restore into nothing": ("backup", "restore"),
+    "sweep": ("set_limits", "sweep"),
+    "snapshot": ("snapshot", "restore_snapshot", "snapshots"),
+    "restore of a snapshot": ("snapshot", "restore_snapshot", "delete"),
+    "maintain": ("maintain",),
 }
 """The scenes, and the methods that each needs."""
 
 SCENES = ("backup", "restore", "repair", "migrate", "migrate in place")
 MORE_SCENES = ("first backup", "restore into nothing")
 """What is played always, and what where those have too few states, as with small files."""
+
+OWN_SCENES = ("sweep", "snapshot", "restore of a snapshot", "maintain")
+"""What is played beside them where the store has the methods."""

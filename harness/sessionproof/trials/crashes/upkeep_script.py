@@ -14,7 +14,7 @@ from sessionproof.scripts.upkeep import AFTER, BEFORE, LEFT, HalfDone, upkeep_sc
 from sessionproof.trials.crashes.interruption import entries_of
 from sessionproof.trials.crashes.upkeep_looks import Look, Wrong
 from sessionproof.trials.single import Trial
-from sessionproof.workload import upkeep
+from sessionproof.workload import lifetime, upkeep
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.whole_stores import LIVE, MADE
 
@@ -93,6 +93,14 @@ def _ask(handle: Handle, trial: Trial) -> None:
         handle.invoke(Get("none"), "none")
     if "verify" in trial.capabilities:
         upkeep.verify(handle)
+    if "sweep" in trial.capabilities:
+        lifetime.sweep(handle)
+    if "snapshots" in trial.capabilities:
+        lifetime.snapshots(handle, "none")
+        lifetime.snapshot(handle, "none")
+        lifetime.restore_snapshot(handle, "none", session_id="none")
+    if "maintain" in trial.capabilities:
+        lifetime.maintain(handle)
     if "restore" in trial.capabilities:
         upkeep.restore(handle, nowhere, location / "nowhere")
     if "repair" in trial.capabilities:
