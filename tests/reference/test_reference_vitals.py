@@ -76,7 +76,9 @@ def test_an_average_needs_calls_and_leaves_out_backups(clock):
     """Nothing is said of no calls; a backup reads everything and says nothing of the others."""
     own = Pace(clock)
     assert pace.average(own, Thresholds()).severity == "unknown"
-    own.took_ns.extend([2 * SLOW_NS] * 3)
+    own.took_ns.extend([2 * SLOW_NS] * 19)
+    assert pace.average(own, Thresholds()).severity == "ok"
+    own.took_ns.append(2 * SLOW_NS)
     assert pace.average(own, Thresholds()).severity == "warning"
 
     def backup(pace: Pace) -> None:
@@ -86,7 +88,7 @@ def test_an_average_needs_calls_and_leaves_out_backups(clock):
         pace.slowly(SLOW_NS)
 
     backup(own)
-    assert (len(own.took_ns), own.slow[0].operation) == (3, "backup")
+    assert (len(own.took_ns), own.slow[0].operation) == (20, "backup")
 
 
 def test_a_full_pool_and_waits_are_told(tmp_path):

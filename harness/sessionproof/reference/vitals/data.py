@@ -42,9 +42,12 @@ def orphans(db: sqlite3.Connection, thresholds: Thresholds) -> Vital:
 def mismatches(db: sqlite3.Connection, thresholds: Thresholds) -> Vital:
     """Sessions whose counters are not what their messages give."""
     number = number_in(db, _MISMATCHES)
-    text = (
-        f"{number} sessions do not count what their messages give; sessionproof repair computes it"
+    who = (
+        "1 session does not count what its"
+        if number == 1
+        else f"{number} sessions do not count what their"
     )
+    text = f"{who} messages give; sessionproof repair computes it"
     return Vital(
         "counters",
         thresholds.mismatches.of(number),

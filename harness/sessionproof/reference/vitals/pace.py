@@ -19,6 +19,9 @@ from sessionproof.reference.vitals.thresholds import Thresholds
 CALLS = 1_000
 """Over so many calls the average is."""
 
+_JUDGED_FROM = 20
+"""An average of fewer calls is told, and is no reason to warn."""
+
 SLOW_CALLS = 100
 """So many slow calls are remembered."""
 
@@ -69,7 +72,7 @@ def average(pace: Pace, thresholds: Thresholds) -> Vital:
     mean_ms = sum(took) / len(took) / 1e6
     return Vital(
         "average time",
-        thresholds.average_ms.of(mean_ms),
+        thresholds.average_ms.of(mean_ms) if len(took) >= _JUDGED_FROM else "ok",
         f"{mean_ms:.3g} ms over the last {len(took)} calls of this handle",
         (Number("call_seconds_average", mean_ms / 1e3), Number("calls_averaged", len(took))),
     )

@@ -61,6 +61,13 @@ def looked(name: str, look: Look) -> tuple[Vital, ...]:
         return (Vital(name, "critical" if damaged else "unknown", one_line(f"{text}: {error}")),)
 
 
+def amount(size_bytes: float) -> str:
+    """A size for people."""
+    if abs(size_bytes) >= MEGABYTE / 10:
+        return f"{size_bytes / MEGABYTE:,.1f} MB"
+    return f"{size_bytes / 1_000:,.0f} kB"
+
+
 def number_in(db: sqlite3.Connection, sql: str, values: tuple[object, ...] = ()) -> int:
     """The one number that a statement answers; 0 for NULL."""
     return int(db.execute(sql, values).fetchone()[0] or 0)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessionproof.reference.vitals.report import MEGABYTE, Number, Vital, number_in
+from sessionproof.reference.vitals.report import MEGABYTE, Number, Vital, amount, number_in
 from sessionproof.reference.vitals.thresholds import Thresholds
 
 DAY_US = 86_400_000_000
@@ -69,8 +69,7 @@ def file_size(size: Size, thresholds: Thresholds) -> Vital:
     return Vital(
         "file size",
         thresholds.file_mb.of(size.file_bytes / MEGABYTE),
-        f"{size.file_bytes / MEGABYTE:,.1f} MB with {size.sessions:,} sessions and "
-        f"{size.messages:,} messages",
+        f"{amount(size.file_bytes)} with {size.sessions:,} sessions and {size.messages:,} messages",
         (
             Number("file_bytes", size.file_bytes),
             Number("sessions", size.sessions),
@@ -82,7 +81,7 @@ def file_size(size: Size, thresholds: Thresholds) -> Vital:
 def log_size(size: Size, thresholds: Thresholds) -> Vital:
     """The size of the log."""
     severity = thresholds.log_mb.of(size.log_bytes / MEGABYTE)
-    text = f"{size.log_bytes / MEGABYTE:,.1f} MB"
+    text = amount(size.log_bytes)
     if severity != "ok":
         text += ": a reader holds an old state, or nobody empties it"
     return Vital("log size", severity, text, (Number("log_bytes", size.log_bytes),))
@@ -111,7 +110,7 @@ def table_sizes(db: sqlite3.Connection, size: Size) -> Vital:
     except sqlite3.OperationalError:
         return Vital("table sizes", "unknown", "this SQLite was built without dbstat")
     largest = sorted(((int(size), str(name)) for name, size in rows), reverse=True)
-    shown = ", ".join(f"{name} {size / MEGABYTE:,.1f} MB" for size, name in largest[:_SHOWN])
+    shown = ", ".join(f"{name} {amount(size)}" for size, name in largest[:_SHOWN])
     numbers = tuple(Number("table_bytes", size, (("table", name),)) for size, name in largest)
     return Vital("table sizes", "ok", shown, numbers)
 
