@@ -70,15 +70,15 @@ def test_who_ends_sessions_by_sweeps_and_has_none_shows_nothing(row, trial_of):
 
 
 def test_a_finding_is_small_and_was_seen_again(trial_of):
-    """One session, its limit, and the step that shows it."""
+    """One session, its limit, what moved its end, and the step that shows it."""
     with pytest.raises(Broken) as raised:
         expiry.idle(trial_of("TMO-01", GoesOnAtItsLimit))
     finding = raised.value.finding
     assert finding.anomaly is Anomaly.ACCEPTED_INVALID
     assert finding.repeats == "3 of 3"
-    assert len(finding.program) == 4
-    assert finding.program[-1].startswith("store.append('s0'")
-    assert finding.program[-1].endswith("# at 0:59:59.999999")
+    assert len(finding.program) < 8
+    assert finding.program[-1].startswith("store.append(")
+    assert finding.program[-1].endswith(".999999")
 
 
 def test_a_sweep_that_raises_is_a_finding(trial_of):

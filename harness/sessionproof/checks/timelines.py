@@ -33,6 +33,7 @@ class TimeFault:
     """The step that went wrong, and by which rule; ``session`` is the one that it is about.
 
     ``statuses`` are those of which the session should have one, where that is the rule.
+    ``refusable`` are the places of earlier steps that a store may, or must, refuse.
     """
 
     index: int
@@ -43,6 +44,7 @@ class TimeFault:
     expected: str
     seen: str
     statuses: tuple[str, ...] = ()
+    refusable: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -78,12 +80,16 @@ class Judgement:
 def judged(done: Sequence[Done], claims: Claims, kinds: Collection[Kind]) -> Judgement:
     """The first fault of these kinds; steps with faults of other kinds end what is known."""
     state = _Judged(claims)
+    refusable: set[int] = set()
     for index, one in enumerate(done):
         for name, life in state.lives.items():
             state.lives[name] = shown(life, one.now)
+        asked = state.lives.get(one.step.session)
+        if asked is not None and takes(asked, one.now, claims) != "takes":
+            refusable.add(index)
         for fault in _step(state, index, one):
             if fault.kind == "call" or fault.kind in kinds:
-                return Judgement(fault)
+                return Judgement(replace(fault, refusable=frozenset(refusable)))
             if fault.session:
                 state.lives[fault.session] = replace(state.lives[fault.session], known=False)
                 state.kept[fault.session] = None

@@ -104,8 +104,8 @@ def lines_of(
             lines += [] if one.step.method == REOPEN else times.at(now)
         called = [*_called(one, claims, times, texts, named, creates=creates)]
         if index < fault.index:
-            failed = one.outcome.failure is not None
-            lines += suppressed(called) if failed else called
+            refused = one.outcome.failure is not None or index in fault.refusable
+            lines += suppressed(called) if refused else called
             lines += _remembered(one, fault)
         else:
             lines += _last(done, fault, claims, called)
@@ -209,7 +209,7 @@ def _remembered(one: Done, fault: TimeFault) -> list[str]:
 def _last(done: Sequence[Done], fault: TimeFault, claims: Claims, called: list[str]) -> list[str]:
     match fault.rule:
         case "succeeds":
-            return [*called[:-1], "try:", f"    {called[-1]}", *_REFUSED]
+            return ["try:", *(f"    {line}" for line in called), *_REFUSED]
         case "fails":
             return [*called[:-1], *must_refuse(called[-1], fault.seen)]
         case "fails clearly":

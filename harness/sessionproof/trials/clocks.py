@@ -62,6 +62,12 @@ MOMENTS = (
 _LIMITS_US = (20 * MINUTE_US, 45 * MINUTE_US, HOUR_US, 90 * MINUTE_US, DAY_US)
 _BEFORE_US = 30 * MINUTE_US
 _LEAPS_US = (SECOND_US, HOUR_US, 9 * HOUR_US, DAY_US, 365 * DAY_US, 366 * DAY_US)
+_EXAMPLES = (
+    (Move("read", by_us=HOUR_US + 1),),  # a whole second is the end, and a fraction is now
+    (Move("read", by_us=366 * DAY_US),),
+    (Move("read", by_us=-HOUR_US),),
+    (Move("read", by_us=366 * DAY_US), Move("read", by_us=-366 * DAY_US), Move(BEGIN)),
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -111,8 +117,11 @@ def _at_moment(timed: Timed, moment: datetime, limits: list[int]) -> None:
 
 
 def _leaps(timed: Timed) -> None:
-    """Drawn timelines with steps back and leaps; raises Broken."""
+    """A step back, a leap, both; then drawn timelines with such; raises Broken."""
     trial = timed.trial
+    for moves in _EXAMPLES:
+        timeline = laid_out([Limited(HOUR_US)], moves, trial.claims, trial.capabilities)
+        trial.count("steps", timed.run(timeline).ended)
     session = st.integers(0, 3)
     leap = st.sampled_from([*_LEAPS_US, *(-one for one in _LEAPS_US), -1, 1])
     method = st.sampled_from(["append", "read", BEGIN])

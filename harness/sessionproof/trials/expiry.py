@@ -16,6 +16,8 @@ from sessionproof.workload.schedules import (
     MINUTE_US,
     SECOND_US,
     Limited,
+    Move,
+    laid_out,
     limits_us,
     methods,
     moves_of,
@@ -41,7 +43,12 @@ def idle(trial: Trial) -> None:
         st.just(Limited()),
     )
     sessions = st.lists(limit, min_size=1, max_size=3)
-    moves = moves_of(methods(trial.capabilities, trial.claims), sessions=3, most=10)
+    asked = methods(trial.capabilities, trial.claims)
+    given = (Limited(30 * MINUTE_US), Limited(), Limited(DAY_US), Limited(DAY_US))
+    each = [Move(name, at % len(given), parts=1) for at, name in enumerate(asked)]
+    seen = timed.run(laid_out(given, each, trial.claims, trial.capabilities))
+    trial.count("limits", seen.ended)
+    moves = moves_of(asked, sessions=3, most=10)
     timed.search(
         timelines(sessions, moves, trial.claims, trial.capabilities), lambda seen: seen.ended
     )

@@ -180,7 +180,8 @@ class _Plan:
             else:
                 self.now = max(self.now, end.latest - 1)
                 tries[name] += 1
-                self.ask("append", name)
+                for method in [SWEEP] * before + ["append"]:
+                    self.ask(method, name)
         endless = [name for name, life in self.lives.items() if life.end is None]
         if endless:
             self.now += _AFTER_US
