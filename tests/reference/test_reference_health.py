@@ -11,7 +11,7 @@ import pytest
 
 from sessionproof import Message, Refused
 from sessionproof.contract.clock import VirtualClock
-from sessionproof.reference import AsyncReferenceStore, ReferenceStore
+from sessionproof.reference import AsyncReferenceStore, ReferenceStore, steps
 from sessionproof.reference.chores.plan import DAY_S, Plan
 from sessionproof.reference.health import report, report_of_file
 from sessionproof.reference.vitals import data, settings
@@ -135,6 +135,16 @@ def test_a_look_from_outside_changes_nothing(tmp_path, store):
     assert severities(found)["pragmas"] == "unknown"
     assert severities(found)["plans"] == "ok"
     assert {one: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+def test_a_file_of_an_earlier_release_is_not_upgraded(tmp_path):
+    """From outside it is looked at as it is: what it has not is unknown, the rest is told."""
+    with closing(sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)) as db:
+        steps.upgrade(db, steps.shipped()[:1])
+    before = (tmp_path / "sessions.db").read_bytes()
+    told = severities(report_of_file(tmp_path).health)
+    assert (told["counters"], told["file size"], told["upkeep"]) == ("ok", "ok", "unknown")
+    assert (tmp_path / "sessions.db").read_bytes() == before
 
 
 def test_a_wrong_path_makes_nothing(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sessionproof.reference.vitals.report import MEGABYTE, Number, Vital, amount, number_in
+from sessionproof.reference.vitals.report import MEGABYTE, Number, Vital, amount, looked, number_in
 from sessionproof.reference.vitals.thresholds import Thresholds
 
 DAY_US = 86_400_000_000
@@ -61,7 +61,7 @@ def of_file(
     yield log_size(size, thresholds)
     yield free_pages(db)
     yield table_sizes(db, size)
-    yield growth(db, size, thresholds)
+    yield from looked("growth", lambda: growth(db, size, thresholds))
 
 
 def file_size(size: Size, thresholds: Thresholds) -> Vital:
