@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from sessionproof import Conflict, Message, NotFound, Refused
 from sessionproof.contract.clock import VirtualClock
-from sessionproof.reference import AsyncReferenceStore, ReferenceStore
+from sessionproof.reference import ReferenceStore
 from sessionproof.reference.exchange.cells import from_cell, integer_from_cell, to_cell
 from sessionproof.reference.exchange.conversations import FACTS
 from sessionproof.reference.steps import shipped, upgrade
@@ -219,6 +218,17 @@ def test_what_a_chat_has_no_place_for_is_counted(tmp_path: Path):
     }  # fmt: skip
 
 
+def test_content_that_a_chat_cannot_have_becomes_text(tmp_path: Path):
+    """Objects and numbers are JSON texts, and counted; texts and lists of parts are as they are."""
+    with opened(tmp_path / "a") as store:
+        store.create("s", messages=[Message("user", one) for one in ({"a": 1}, 7, "x", ["y"])])
+        done = store.export_sessions(tmp_path / "out", form="chat")
+    assert list(done.left_out.values()) == [2]
+    (line,) = (tmp_path / "out").read_text().splitlines()
+    shown = [message["content"] for message in json.loads(line)["messages"]]
+    assert shown == ['{"a": 1}', "7", "x", ["y"]]
+
+
 def test_chats_of_other_hands_are_taken(tmp_path: Path):
     """Old function calls, custom tools, unknown fields, no id: each is kept, two chats apart."""
     custom = {"id": "c", "type": "custom", "custom": {"name": "g", "input": "x"}}
@@ -383,17 +393,3 @@ def test_no_cell_is_a_formula(tmp_path: Path):
     for bad in ("1.0", "", "9" * 19, "x", "١"):
         with pytest.raises(ValueError):
             integer_from_cell(bad)
-
-
-def test_tasks_export_and_import(tmp_path: Path):
-    """The asynchronous store has both."""
-
-    async def work() -> int:
-        (tmp_path / "a").mkdir()
-        async with AsyncReferenceStore(tmp_path / "a") as store:
-            await store.create("s", messages=MIXED)
-            await store.export_sessions(tmp_path / "out")
-            await store.delete("s")
-            return (await store.import_sessions(tmp_path / "out")).messages
-
-    assert asyncio.run(work()) == len(MIXED)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sessionproof import Message, Refused
-from sessionproof.reference import ReferenceStore
+from sessionproof.reference import AsyncReferenceStore, ReferenceStore
 
 # As openai-agents 0.4 to 0.6 makes them.
 AGENTS = """
@@ -261,3 +261,17 @@ def test_a_database_of_langchain_itself(store: ReferenceStore, tmp_path: Path):
     engine.dispose()
     assert store.import_sessions(tmp_path / "chat.db").messages == len(LINES) + 1
     assert [m.content for m in store.read("a")][:3] == ["brief", "hi", "let me see"]
+
+
+def test_tasks_export_and_import(tmp_path: Path):
+    """The asynchronous store has both."""
+
+    async def work() -> int:
+        (tmp_path / "a").mkdir()
+        async with AsyncReferenceStore(tmp_path / "a") as store:
+            await store.create("s", messages=[Message("user", "x")])
+            await store.export_sessions(tmp_path / "out")
+            await store.delete("s")
+            return (await store.import_sessions(tmp_path / "out")).messages
+
+    assert asyncio.run(work()) == 1

@@ -193,6 +193,7 @@ def test_only_what_has_run_out_is_at_its_timeout(filled: ReferenceStore, clock: 
 BAD = {
     "limit": lambda s: s.recent_sessions(limit=0),
     "cursor": lambda s: s.recent_sessions(cursor="nonsense"),
+    "cursor too large": lambda s: s.recent_sessions(cursor=f"{'9' * 19}.1"),
     "cursor type": lambda s: s.recent_sessions(cursor=7),
     "status": lambda s: s.recent_sessions(status="gone"),
     "owner": lambda s: s.recent_sessions(owner=7),

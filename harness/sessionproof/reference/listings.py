@@ -19,7 +19,7 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.lifetime import STATUSES
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.reference.arguments import whole
-from sessionproof.reference.codec import READ, checked_text, from_value
+from sessionproof.reference.codec import MOST, READ, checked_text, from_value
 from sessionproof.reference.decoding import decode_all, decode_info, decode_names
 from sessionproof.reference.statements import COUNTERS, SHOWN, fetch
 
@@ -38,7 +38,7 @@ LARGEST = {
 # Each statement takes the time as its first value.
 _STATUS = SHOWN.format("?1")
 _FACTS = f"{', '.join(COUNTERS)}, {_STATUS}, owner, title, llm_model, metadata"
-_CURSOR = re.compile(r"(-?[0-9]{1,18})\.([0-9]{1,18})")
+_CURSOR = re.compile(r"(-?[0-9]{1,19})\.([0-9]{1,19})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Every zone of today differs from UTC by a whole number of these, so no day begins within one.
 _QUARTER_US = 900_000_000
@@ -387,9 +387,10 @@ def _infos(rows: Sequence[Sequence[Any]], path: Path) -> tuple[SessionInfo, ...]
 
 def _after(cursor: str) -> tuple[int, int]:
     match = _CURSOR.fullmatch(checked_text(cursor, "cursor"))
-    if match is None:
+    place = (int(match[1]), int(match[2])) if match else None
+    if place is None or max(map(abs, place)) > MOST:
         raise Refused(f"recent_sessions takes the cursor of an earlier page of it, not {cursor!r}")
-    return int(match[1]), int(match[2])
+    return place
 
 
 def _midnight_us(day: date, zone: tzinfo) -> int:

@@ -28,6 +28,8 @@ def to_items(messages: Iterable[Message], told: Told) -> list[dict[str, Any]]:
         for name in _NO_PLACE:
             if getattr(message, name) is not None:
                 told(f"{name} of messages")
+        if not isinstance(message.content, str | list | None):
+            told("content that is neither text nor parts, but as JSON text")
         if message.kind == "tool_call":
             if calling and message.content is None and items[-1]["role"] == _role(message):
                 items[-1]["tool_calls"].append(_call(message))
