@@ -231,3 +231,42 @@ def test_a_session_that_appears_meanwhile_is_told(tmp_path: Path, monkeypatch):
             store.import_sessions(tmp_path / "out")
         assert store.import_sessions(tmp_path / "out", existing="skip").skipped == 1
         assert store.count("s") == len(MIXED)
+
+
+def test_an_interrupted_import_leaves_whole_sessions(tmp_path: Path, monkeypatch):
+    """What was stored before is whole; with what is there left out, the import goes on."""
+    from sessionproof.reference.exchange import importing
+
+    def stop(step: str) -> None:
+        if step == "session 2":
+            raise KeyboardInterrupt
+
+    with opened(tmp_path / "a") as store:
+        for name in ("s1", "s2", "s3"):
+            store.create(name, messages=MIXED)
+        store.export_sessions(tmp_path / "out")
+    monkeypatch.setattr(importing, "_ROWS_AT_ONCE", 1)
+    with opened(tmp_path / "b") as store:
+        with pytest.raises(KeyboardInterrupt):
+            importing.import_sessions(store, tmp_path / "out", told=stop)
+        assert (store.list(), store.count("s1")) == (["s1"], len(MIXED))
+        done = store.import_sessions(tmp_path / "out", existing="skip")
+        assert (done.sessions, done.skipped) == (2, 1)
+        assert store.verify().ok
+
+
+@pytest.mark.parametrize("form", ["full", "chat", "csv"])
+def test_an_interrupted_export_leaves_nothing(tmp_path: Path, form: str):
+    """No file, no folder and no part of one."""
+    from sessionproof.reference.exchange.exporting import export_file
+
+    def stop(step: str) -> None:
+        if step == "session 2":
+            raise KeyboardInterrupt
+
+    with opened(tmp_path / "a") as store:
+        for name in ("s1", "s2"):
+            store.create(name, messages=MIXED)
+    with pytest.raises(KeyboardInterrupt):
+        export_file(tmp_path / "a", tmp_path / "out", form=form, told=stop)
+    assert [one.name for one in tmp_path.iterdir()] == ["a"]
