@@ -106,7 +106,7 @@ def _read(
     """The sessions, newest first, as far as there is room; how many are left out."""
     from sessionproof.reference.copying import one_state
     from sessionproof.reference.exchange.stored import conversations
-    from sessionproof.reference.listings import recent
+    from sessionproof.reference.listed import recent
     from sessionproof.report.browsing import Browsed
 
     found: list[Browsed] = []

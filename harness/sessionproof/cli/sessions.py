@@ -127,9 +127,9 @@ def _zone(name: str) -> tzinfo:
 
 
 def _recent(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
-    from sessionproof.reference import listings
+    from sessionproof.reference import listed
 
-    page = listings.recent(
+    page = listed.recent(
         db, path, now_us=asked.now_us, owner=asked.owner, status=asked.status, day=asked.day,
         zone=asked.zone, limit=asked.limit, cursor=asked.cursor,
     )  # fmt: skip
@@ -137,39 +137,39 @@ def _recent(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
 
 
 def _largest(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
-    from sessionproof.reference import listings
+    from sessionproof.reference import listed
 
-    found = listings.largest(
+    found = listed.largest(
         db, path, now_us=asked.now_us, by=asked.by, owner=asked.owner, limit=asked.limit
     )
     return _Listed(found)
 
 
 def _statistics(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
-    from sessionproof.reference import listings
+    from sessionproof.reference import listed
 
-    return _Listed(listings.statistics(db, path, now_us=asked.now_us))
+    return _Listed(listed.statistics(db, path, now_us=asked.now_us))
 
 
 def _timeout(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
-    from sessionproof.reference import listings
+    from sessionproof.reference import listed
 
-    return _Listed(listings.at_timeout(db, path, now_us=asked.now_us, limit=asked.limit))
+    return _Listed(listed.at_timeout(db, path, now_us=asked.now_us, limit=asked.limit))
 
 
 def _tokens(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
-    from sessionproof.reference import listings
+    from sessionproof.reference import listed
 
-    found = listings.tokens(
+    found = listed.tokens(
         db, path, owner=asked.owner, first=asked.day, last=asked.day, zone=asked.zone
     )
     return _Listed(found[-asked.limit :])
 
 
 def _slow(db: sqlite3.Connection, path: Path, asked: _Asked) -> _Listed:
-    from sessionproof.reference import listings
+    from sessionproof.reference import listed
 
-    found = listings.slow(
+    found = listed.slow(
         db, path, least_us=asked.least_us, session_id=asked.session, owner=asked.owner,
         llm_model=asked.model, limit=asked.limit,
     )  # fmt: skip
