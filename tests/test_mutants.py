@@ -38,7 +38,12 @@ RACED = MANY | {
 SEEDS = 3
 EVERYTHING = "SESSIONPROOF_DEEP" in os.environ
 # They hang for ever: nothing is missed when a call is given up early.
-HANGS = ("OpposingLocks", "KeepsItsLockAfterAnError")
+HANGS = (
+    "OpposingLocks",
+    "KeepsItsLockAfterAnError",
+    "TakesTwoConnections",
+    "WaitsForTheEnded",
+)
 
 
 def _name(mutant: Mutant) -> str:

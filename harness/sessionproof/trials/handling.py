@@ -15,6 +15,7 @@ from sessionproof.contract.operations import Read
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.tokens import text_of
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
+from sessionproof.trials import misuse
 from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.forks import script_of_fork, script_of_thread
 from sessionproof.trials.single import Broken, Trial
@@ -66,6 +67,7 @@ def works_as_claimed(trial: Trial) -> None:
     if forks and _each(trial) > 0:
         whose = (False, True)[: 1 + claims.shared_handle]
         tried += [fork_works(trial, inherits=inherits) for inherits in whose]
+    tried += misuse.tried(trial)
     trial.notes.append(f"tried: {', '.join(tried)}")
 
 
