@@ -136,6 +136,14 @@ def test_a_hidden_session_is_not_read_and_another_is():
     assert kind_of(lives(step(9, "read", raised("NotFound"))), gone) == "content"
 
 
+def test_a_hidden_session_that_is_written_to_may_be_a_new_one():
+    """Where its id is given again, what makes a session makes another one."""
+    gone = Claims(expires="at_once", after_expiry="gone")
+    for method in ("replace", "set_state"):
+        assert kind_of(lives(step(10, method), step(11, "append")), gone) is None
+        assert kind_of(lives(step(10, method), step(11, "append"))) == "late"
+
+
 def test_refused_messages_are_not_there_and_taken_ones_are():
     """The newest of them, where a store keeps no more."""
     more = step(5, "append", sent=[TWO])

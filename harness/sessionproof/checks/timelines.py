@@ -25,6 +25,7 @@ Rule: TypeAlias = Literal[
     "in warned", "same content", "no content", "status",
 ]  # fmt: skip
 _SPECIAL = (HANG, CRASH, MALFORMED)
+_MAKES = ("replace", "set_state")
 _REMOVES = {"delete_message": 1, "edit_message": 0, "pop_last": 1, "replace": 0, "clear": 1_000_000}
 
 
@@ -293,7 +294,10 @@ def _other(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         if state.left[name] < 1:
             state.lives[name] = replace(life, known=False)
             return faults
-    if method in state.claims.activity & ACTIVITY and word != "refuses":
+    gone = state.claims.after_expiry == "gone" and word != "takes"
+    if gone and method in _MAKES and failure is None:  # its id may be that of a new session now
+        state.lives[name] = replace(life, known=False)
+    elif method in state.claims.activity & ACTIVITY and word != "refuses":
         certain = word == "takes" and failure is None
         state.lives[name] = acted(life, one.now, certain=certain)
     elif is_due(life, one.now) != "no":

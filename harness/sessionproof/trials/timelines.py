@@ -173,7 +173,8 @@ class Timed:
 
     @property
     def _where(self) -> str:
-        return "on the store's clock" if self.settable else "by the machine's clock"
+        clock = "on the store's clock" if self.settable else "by the machine's clock"
+        return f"{clock} with TZ={self.zone}" if self.zone else clock
 
     def _with_script(self, finding: Finding, shown: _Shown) -> Finding:
         trial = self.trial
