@@ -51,6 +51,9 @@ def _pairs(trial: Trial) -> Iterator[Timeline]:
                 looked = [Step(late, "get", "s0")] if "get" in trial.capabilities else []
                 move = Step(late, STATUS, "s0", status=word)
                 yield (*limited, *swept, *looked, move, *_looks(trial, late))
+    for status in sorted(ways.keys() & {"paused", "archived", "expired"}):  # limits are no move
+        moves = [Step(0, STATUS, "s0", status=one) for one in ways[status]]
+        yield (Step(0, BEGIN, "s0"), *moves, Step(0, LIMITS, "s0", _LIMIT_US), *_looks(trial, 0))
     for status in ("paused", "archived"):  # they do not expire
         if status in ways:
             moves = [Step(0, STATUS, "s0", status=one) for one in ways[status]]
