@@ -180,12 +180,6 @@ class Racers:
         many = {"shared": "threads"}.get(self.kind, self.kind)
         return f"{self.number} {many}"
 
-    @property
-    def usable(self) -> bool:
-        """Whether they are on the location that the store has now, and none of them hangs."""
-        mine = (self._handle, *self._handles)
-        return self._store.handle() is self._handle and not any(one.dropped for one in mine)
-
     def set_clocks(self, now_us: Sequence[int | None]) -> Outcome:
         """Let each client's clock stand at its time; the first outcome that is not ok, or ok."""
         for at, time_us in enumerate(now_us):
