@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sessionproof import Message
 from sessionproof.reference import ReferenceStore, searching
+from sessionproof.reference.failures import as_store_error
 from sessionproof.reference.finding import index
 from sessionproof.reference.finding.looking import index_problems
 from sessionproof.reference.finding.words import FOLDING
@@ -278,3 +279,10 @@ def test_a_file_of_an_earlier_release_is_searched(tmp_path: Path):
         assert found(store, "red") == ["red"]
         assert len(store.search_sessions("blue")) == 1
         assert problems(store) == []
+
+
+def test_an_sqlite_without_its_module_is_named():
+    """One line that says what is missing, and what to do."""
+    error = sqlite3.OperationalError("no such module: fts5")
+    told = str(as_store_error(error, path="sessions.db", writes=False))
+    assert told == "sessions.db: this SQLite is built without fts5: use another Python"

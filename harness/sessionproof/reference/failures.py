@@ -94,6 +94,10 @@ def as_store_error(error: Exception, *, path: object, writes: bool) -> StoreErro
         return Refused(f"{path} is locked by another connection; nothing was stored, try again")
     if code == sqlite3.SQLITE_TOOBIG or isinstance(error, sqlite3.DataError):
         return TooLarge(f"SQLite takes no value of this size ({text}); nothing was stored")
+    if text.startswith("no such module"):
+        return Refused(
+            f"{path}: this SQLite is built without {text.split()[-1]}: use another Python"
+        )
     if code in _CLEAR:
         return Refused(f"{path}: {_CLEAR[code]} ({text})")
     if "losed" in text:  # "Cannot operate on a closed database": another thread closed the handle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from sessionproof.checks.hits import Misfound, Stored, misfound, unstored
 from sessionproof.contract.anomalies import Anomaly
@@ -24,10 +25,11 @@ from sessionproof.contract.operations import (
     shown_text,
 )
 from sessionproof.contract.searching import Hit
+from sessionproof.contract.verdicts import Finding
 from sessionproof.scripts import searches as lines
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made
-from sessionproof.trials.single import CouldNotTell, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload import lifetime
 from sessionproof.workload.lookups import Bound, Find
 from sessionproof.workload.sessions import begin
@@ -61,6 +63,10 @@ class Chat:
             chat.ids[name] = str(given.value)
         chat.script = made(trial, *names)
         return chat
+
+    def apart(self) -> Chat:
+        """The same sessions, for searches of which the others need not know."""
+        return replace(self, told=[*self.told], script=[*self.script])
 
     def do(self, operation: Operation) -> Outcome:
         """Carry it out; a refusal is an outcome. Raises Broken for an answer that is none."""
@@ -107,7 +113,7 @@ class Chat:
         self.told.append(shown)
         outcome = lifetime.search(self.trial.handle(), query, limit=limit)
         asked = lines.once_lines(query, limit, self.names)
-        self.trial.require_ok(outcome, f"{self.did}, then {shown}", [*self.script, *asked])
+        self.trial.require_ok(outcome, self.did, [*self.script, *asked])
         self.trial.count(self.trial.guarantee.unit)
         return list(outcome.value)
 
@@ -177,23 +183,47 @@ def says(trial: Trial, texts: Sequence[str], *, first: int = 0) -> tuple[Message
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a program showed, and the place of the step that showed it."""
+
+    finding: Finding
+    at: int
+
+
+Steps: TypeAlias = "tuple[Operation | Find, ...]"
+
+
 def carried_out(
-    trial: Trial,
-    program: Sequence[Operation | Find],
-    bound: Bound,
-    names: Sequence[str],
-    *,
-    ends: Callable[[int], Iterator[Find]],
-) -> None:
-    """Carry a program out, and look for what ``ends`` says at its end; raises Broken."""
-    chat, number = Chat.begun(trial, *names), itertools.count()
-    for step in program:
-        if isinstance(step, Find):
-            _look(chat, step, bound)
-        else:
-            chat.do(_worded(step, bound, number))
-    for find in ends(next(number)):
-        _look(chat, find, bound)
+    trial: Trial, program: Steps, words: Iterator[str], names: Sequence[str]
+) -> Failed | None:
+    """Carry a program out, with words that no other has; what went wrong, or None."""
+    chat, bound = Chat.begun(trial, *names), Bound(words)
+    for at, step in enumerate(program):
+        try:
+            if isinstance(step, Find):
+                _look(chat, step, bound)
+            else:
+                chat.do(_worded(step, bound))
+        except Broken as broken:
+            return Failed(broken.finding, at)
+    return None
+
+
+def require_found(trial: Trial, program: Steps, words: Iterator[str], names: Sequence[str]) -> None:
+    """Carry a program out; raises Broken with the least of it that shows what went wrong."""
+    failed = carried_out(trial, program, words, names)
+    if failed is None:
+        return
+    if failed.finding.anomaly is not Anomaly.HANG:
+        shown = program[: failed.at + 1]
+        alone = tuple(step for step in shown[:-1] if not isinstance(step, Find))
+        for shorter in ((*alone, shown[-1]), shown):
+            trial.store.fresh_location()  # what earlier programs left may have had its part
+            again = carried_out(trial, shorter, words, names)
+            if again is not None:
+                raise Broken(again.finding)
+    raise Broken(failed.finding)
 
 
 def _look(chat: Chat, find: Find, bound: Bound) -> None:
@@ -201,11 +231,10 @@ def _look(chat: Chat, find: Find, bound: Bound) -> None:
     chat.finds(" ".join(words), *words)
 
 
-def _worded(step: Operation, bound: Bound, number: Iterator[int]) -> Operation:
-    """The step with words in the place of logical ones; counts its messages."""
+def _worded(step: Operation, bound: Bound) -> Operation:
+    """The step with words in the place of logical ones."""
 
     def said(message: Message) -> Message:
-        next(number)
         return replace(message, content=bound.text(str(message.content)))
 
     match step:

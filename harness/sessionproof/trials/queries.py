@@ -76,12 +76,13 @@ def asked(trial: Trial, case: Case) -> None:
     for at, message in enumerate(says(trial, case.texts)):
         chat.do(Append(next(turns), says(trial, [str(message.content)], first=at)))
     for ask in case.asks:
+        apart = chat.apart()
         if ask.found is None:
-            chat.is_no_error(ask.query, limit=ALL if ask.of is None else ask.of)
+            apart.is_no_error(ask.query, limit=ALL if ask.of is None else ask.of)
         elif ask.of is not None:
-            chat.orders(ask.query, ask.of, ask.found)
+            apart.orders(ask.query, ask.of, ask.found)
         else:
-            chat.finds_texts(ask.query, ask.found)
+            apart.finds_texts(ask.query, ask.found)
 
 
 def cases(trial: Trial, words: Iterator[str]) -> Iterator[Case]:

@@ -20,13 +20,12 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding
-from sessionproof.trials.lookups import Chat, carried_out, numbered, says
+from sessionproof.trials.lookups import Chat, Steps, carried_out, numbered, require_found, says
 from sessionproof.trials.queries import asked, cases
 from sessionproof.trials.single import Broken, Trial
 from sessionproof.workload import programs
 from sessionproof.workload.hostile import hostile_texts, payload_texts
 from sessionproof.workload.lookups import (
-    Bound,
     Find,
     asked_at_the_end,
     logical_text,
@@ -38,15 +37,13 @@ _SESSIONS = ("s0", "s1")
 _CHANGES = (Append, Replace, EditMessage, DeleteMessage, PopLast, Clear, Delete)
 _MOST = 12  # operations of a drawn program, so that all its words can be looked for
 
-Steps = tuple["Operation | Find", ...]
-
 
 def at_once(trial: Trial) -> None:
     """After each append the new word is found, with each change the old one is not any more."""
     words = made_words(derive(trial.seed, "at once"))
     for steps in trial.within_time([*_examples(trial)]):
         trial.store.fresh_location()  # where numbers of rows are given again, if at all
-        carried_out(trial, steps, Bound(words), _SESSIONS, ends=lambda _: iter(()))
+        require_found(trial, steps, words, _SESSIONS)
     kinds = [Append, *_kinds(trial)[:1]]
     _drawn(trial, words, kinds, often=True)
 
@@ -56,8 +53,7 @@ def equal(trial: Trial) -> None:
     words = made_words(derive(trial.seed, "equal"))
     kinds = _kinds(trial)
     for change in kinds:
-        steps = _around(trial, change)
-        carried_out(trial, steps, Bound(words), _SESSIONS, ends=asked_at_the_end)
+        require_found(trial, _with_end(_around(trial, change)), words, _SESSIONS)
     again = [Reopen] if trial.claims.at_least("durability", "process") else []
     _drawn(trial, words, [Append, *kinds, *again], often=False)
 
@@ -74,8 +70,8 @@ def any_text(trial: Trial) -> None:
 
     def is_wrong(query: str) -> Finding | None:
         try:
-            chat.is_no_error(query)
-            chat.is_no_error(f"{texts[0]}{query}{texts[1]}", limit=2)
+            chat.apart().is_no_error(query)
+            chat.apart().is_no_error(f"{texts[0]}{query}{texts[1]}", limit=2)
         except Broken as broken:
             return broken.finding
         return None
@@ -129,25 +125,19 @@ def _drawn(
     places = st.sets(st.integers(0, _MOST), min_size=4 if often else 0)
     strategy = st.builds(lambda body, at: _searched(trial, body, at), bodies, places)
 
-    def run(steps: Steps) -> Finding | None:
-        try:
-            carried_out(trial, steps, Bound(words), _SESSIONS, ends=asked_at_the_end)
-        except Broken as broken:
-            return broken.finding
-        return None
-
     found = search(
-        strategy, run, seed=trial.seed, enough=trial.enough, shrink_s=trial.profile.shrink_s
+        strategy,
+        lambda steps: carried_out(trial, steps, words, _SESSIONS),
+        seed=trial.seed,
+        enough=trial.enough,
+        shrink_s=trial.profile.shrink_s,
     )
     trial.count("programs", found.programs)
     example = found.counterexample
     if example is not None:
         for steps in (example.program, example.first_program):
-            trial.store.fresh_location()  # what earlier programs left may have had its part
-            alone = run(steps)
-            if alone is not None:
-                raise Broken(alone)
-        raise Broken(example.fault)
+            require_found(trial, steps, words, _SESSIONS)
+        raise Broken(example.fault.finding)
 
 
 def _searched(trial: Trial, body: Program, places: set[int]) -> Steps:
@@ -160,7 +150,13 @@ def _searched(trial: Trial, body: Program, places: set[int]) -> Steps:
         number += _sent(step)
         if at in places and number:
             out.append(Find((f"w{number - 1}",)))
-    return tuple(out)
+    return _with_end(tuple(out))
+
+
+def _with_end(steps: Steps) -> Steps:
+    """The steps, and a search for all words at their end."""
+    number = sum(_sent(step) for step in steps if not isinstance(step, Find))
+    return (*steps, *asked_at_the_end(number))
 
 
 def _sent(step: Operation) -> int:
