@@ -99,7 +99,7 @@ def _measured(trial: Trial) -> _Measured:
         if counted is not None and counted.grows:
             _tell_steps(trial, counted)
         with undisturbed():
-            grown = _timed(trial, due)
+            grown = _timed(trial, due, known=counted is not None)
         told = sum(one.told for one in due)
         if not told:
             raise CouldNotTell("no sweep expired a session whose limit of a microsecond was over")
@@ -199,8 +199,11 @@ class _Due:
             yield from _session(store, name, message(0), _LEAST_US, trial, create=create)
 
 
-def _timed(trial: Trial, due: Sequence[_Due]) -> Growth:
-    """The growth of a sweep's time, after so many rounds, or more where it is not sure."""
+def _timed(trial: Trial, due: Sequence[_Due], *, known: bool) -> Growth:
+    """The growth of a sweep's time, after so many rounds, or more where it is not sure.
+
+    ``known``: its steps say that it is flat, so doubt needs no further rounds.
+    """
     sizes = [one.place.size for one in due]
     arms = [Arm(f"sweep {one.place.size}", one.run) for one in due]
     costs, began = np.empty((0, len(sizes))), monotonic_s()
@@ -209,7 +212,7 @@ def _timed(trial: Trial, due: Sequence[_Due]) -> Growth:
         more = in_rounds(arms, _TURN, seed=seed, lend=_here).costs
         costs = np.concatenate([costs, np.column_stack([more[arm.name] for arm in arms])])
         grown = growth("sweep", "sessions", sizes, costs, seed=seed)
-        sure = grown.verdict != "undecided" and grown.rounds >= trial.guarantee.least
+        sure = (known or grown.verdict != "undecided") and grown.rounds >= trial.guarantee.least
         spent_s = monotonic_s() - began
         if (sure and len(costs) >= _ROUNDS) or len(costs) >= _ROUNDS_MOST or spent_s > _MOST_S:
             return grown
