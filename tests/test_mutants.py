@@ -1,5 +1,6 @@
 """No check without a mutant that it catches, and no mutant that survives its own guarantee."""
 
+import inspect
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -109,7 +110,7 @@ def _is_shown(mutant: Mutant) -> bool:
 
 def _is_mended_by_memory(mutant: Mutant) -> bool:
     """Whether the memory store is the same store without what is broken in it."""
-    store = find_store(mutant.store).open
+    store = inspect.unwrap(find_store(mutant.store).open)
     kin = isinstance(store, type) and issubclass(store, MemoryStore)
     able = all(hasattr(MemoryStore, name) for name in GUARANTEES[mutant.guarantee].needs)
     return kin and able and store.claims == MemoryStore.claims

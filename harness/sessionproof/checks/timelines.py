@@ -24,6 +24,7 @@ Rule: TypeAlias = Literal[
     "succeeds", "fails", "fails clearly", "not in expired", "in expired", "not in warned",
     "in warned", "same content", "no content", "status",
 ]  # fmt: skip
+_FRESH_US = 1_000_000  # no store's own limit is so short
 _SPECIAL = (HANG, CRASH, MALFORMED)
 _MAKES = ("replace", "set_state")
 _REMOVES = {"delete_message": 1, "edit_message": 0, "pop_last": 1, "replace": 0, "clear": 1_000_000}
@@ -108,7 +109,8 @@ def _step(state: _Judged, index: int, one: Done) -> list[TimeFault]:
     match method:
         case "begin":
             name = one.step.session
-            state.lives[name], state.ids[one.session_id] = Life(one.now), name
+            state.lives[name] = Life(one.now, known=False, unset=True)
+            state.ids[one.session_id] = name
             state.kept[name] = _within(one.sent, state.claims)
             state.left[name] = len(one.sent)
             return []
@@ -138,7 +140,8 @@ def _limits(state: _Judged, index: int, one: Done) -> list[TimeFault]:
             TimeFault(index, "limits", Anomaly.ACCEPTED_INVALID, "fails", step.session,
                       "a refusal: limits below 1 are refused", "it was accepted")
         ]  # fmt: skip
-    if takes(life, one.now, state.claims) != "takes":
+    fresh = life.unset and one.now.latest - life.active.latest <= _FRESH_US
+    if not fresh and takes(life, one.now, state.claims) != "takes":
         state.lives[step.session] = replace(life, known=False)
         return []
     if failure is not None:
@@ -147,6 +150,7 @@ def _limits(state: _Judged, index: int, one: Done) -> list[TimeFault]:
             TimeFault(index, "limits", Anomaly.UNEXPECTED_REFUSAL, "succeeds", step.session,
                       "the limits are set", said)
         ]  # fmt: skip
+    life = replace(life, known=True, unset=False)
     state.lives[step.session] = limited(life, one.now, idle_us=step.idle_us, hard_us=step.hard_us)
     return []
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from sessionproof.contract.claims import Claims
@@ -118,6 +119,7 @@ def spec_of(name: str, factory: object) -> StoreSpec:
 def _with_clock(factory: Callable[..., Any]) -> Callable[[Location], Any]:
     """Opens the store on a clock that can be set; the handle then has ``set_clock``."""
 
+    @wraps(factory, updated=())
     def open_with_clock(location: Location) -> Any:
         clock = SettableClock()
         made = factory(location, clock=clock)

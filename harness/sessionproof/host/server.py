@@ -140,7 +140,9 @@ class Host:
         self._spec = _found(name)
         self._handle: Any = None
         self._capabilities: frozenset[str] = frozenset()
-        self.asynchronous = isinstance(self._spec, StoreSpec) and _wants_loop(self._spec.open)
+        self.asynchronous = isinstance(self._spec, StoreSpec) and _wants_loop(
+            inspect.unwrap(self._spec.open)
+        )
 
     @cached_property
     def runner(self) -> asyncio.Runner:

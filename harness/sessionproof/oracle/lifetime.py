@@ -36,7 +36,8 @@ class Life:
     shown its end, ``asked``: and something was asked of it then. ``ended``: a sweep came after its
     end. ``told``: a sweep has told its end. ``warned``: so since its last activity, and
     ``warned_of`` is the end of which it was warned last. ``known`` is False where nothing can be
-    said any more.
+    said any more, or yet: ``unset`` until the first limits are set, as those of a new session are
+    the store's own.
     """
 
     active: Span
@@ -49,6 +50,7 @@ class Life:
     warned: bool = False
     warned_of: Span | None = None
     known: bool = True
+    unset: bool = False
 
     @property
     def end(self) -> Span | None:
