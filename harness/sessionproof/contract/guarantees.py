@@ -621,8 +621,8 @@ _ROWS = (
     ),
     Guarantee(
         id="DUR-06",
-        promise="A crash in a backup, a restore, a repair, a migration, a sweep or a snapshot leaves "
-        "the old state or the new one, and never a backup that is none.",
+        promise="A crash in a backup, a restore, a repair, a migration, a sweep or a snapshot "
+        "leaves the old state or the new one, and never a backup that is none.",
         damage="The machine restarts while a backup is restored: the old chats are gone, and the "
         "restored ones are half there.",
         unit="states",
