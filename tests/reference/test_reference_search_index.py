@@ -133,6 +133,22 @@ def test_the_number_of_the_newest_is_given_again(store: ReferenceStore):
     assert found(store, "new") == ["new"]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_numbers_are_given_again_on_both_sides_of_the_mark(store: ReferenceStore, order):
+    """The newest message that was looked at goes, and those after it: their numbers are new."""
+    store.append("a", say("red"))
+    store.append("b", say("green"))
+    assert found(store, "green") == ["green"]
+    store.append("b", say("blue"))
+    ids = [one.id for one in store.read("b")]
+    for place in order:
+        store.delete_message("b", ids[place])
+    store.append("b", say("green", "blue"))
+    assert found(store, "green") == ["green"]
+    assert found(store, "blue") == ["blue"]
+    assert not problems(store)
+
+
 def test_many_messages_are_looked_at_in_parts(store: ReferenceStore, monkeypatch):
     """A transaction looks at a few hundred messages, or at half a million characters."""
     transactions = []

@@ -53,6 +53,14 @@ BEGIN
     WHERE mark > (SELECT coalesce(max(id), 0) FROM messages);
 END;
 
+-- So is it when those below it went before it, which the mark is still above.
+CREATE TRIGGER search_after_delete_newest AFTER DELETE ON messages
+WHEN OLD.id > (SELECT mark FROM search_mark)
+    AND (SELECT mark FROM search_mark) > (SELECT coalesce(max(id), 0) FROM messages)
+BEGIN
+    UPDATE search_mark SET mark = (SELECT coalesce(max(id), 0) FROM messages);
+END;
+
 CREATE TRIGGER search_after_session AFTER INSERT ON sessions
 WHEN NEW.title IS NOT NULL
 BEGIN
