@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessionproof import Message, Refused
+from sessionproof import Indefinite, Message, Refused
 from sessionproof.contract.seed import generator
 from sessionproof.reference import ReferenceStore
+from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.finding.looking import index_problems
 
 SESSIONS = [f"s{number}" for number in range(4)]
 DAMAGES = 40  # of each test: a few milliseconds each
@@ -98,3 +102,42 @@ def test_a_schema_that_is_no_utf_8_is_refused(sound: Path, tmp_path: Path):
         ReferenceStore(tmp_path).close()
     assert str(refused.value).isprintable()
     assert (tmp_path / "sessions.db").read_bytes() == bytes(held)
+
+
+def test_a_damaged_text_hides_no_other_from_the_search(store: ReferenceStore, foreign):
+    """All else is found, upkeep goes on, and no word of the text is written down as an error."""
+    store.create("s", title="first", messages=[Message("user", "one"), Message("user", "two")])
+    store.append("t", [Message("assistant", None, kind="tool_call", arguments={"q": "three"})])
+    damaged = b"secret \xff word"
+    for column, number in (("content", 1), ("arguments", 3)):
+        foreign.execute("PRAGMA ignore_check_constraints = ON")
+        sql = f"UPDATE messages SET {column} = CAST(? AS TEXT) WHERE id = ?"
+        foreign.execute(sql, (damaged, number))
+    foreign.execute("UPDATE sessions SET title = CAST(? AS TEXT)", (damaged,))
+    assert [hit.message.content for hit in store.search("two")] == ["two"]
+    assert not store.search("three")
+    assert not index_problems_of(store)
+    with pytest.raises(Refused, match="not UTF-8") as refused:
+        store.search("word")
+    must_be_a_line(refused.value)
+    with pytest.raises(Refused, match="verify: 1 kind of problem"):
+        store.maintain()
+    texts = foreign.execute("SELECT text FROM maintenance_runs").fetchall()
+    assert "secret" not in f"{texts} {refused.value}"
+
+
+def index_problems_of(store: ReferenceStore) -> list[Any]:
+    with closing(sqlite3.connect(store.tables().path, isolation_level=None)) as db:
+        return list(index_problems(db))
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_errors_quote_no_damaged_text(writes: bool):
+    """SQLite's message goes on with the text itself, which may say anything."""
+    error = sqlite3.OperationalError(
+        "Could not decode to UTF-8 column 'x' with text 'a closed door'"
+    )
+    told = as_store_error(error, path="p", writes=writes)
+    assert type(told) is (Indefinite if writes else Refused)
+    assert "not UTF-8" in str(told)
+    assert "door" not in str(told)

@@ -149,6 +149,19 @@ def test_numbers_are_given_again_on_both_sides_of_the_mark(store: ReferenceStore
     assert not problems(store)
 
 
+def test_a_mark_that_a_stranger_removed_is_made_anew(store: ReferenceStore, foreign):
+    """Nobody knows any more how far the index goes, so everything is looked at again."""
+    store.append("a", say("red", "green"))
+    assert found(store, "red") == ["red"]
+    foreign.execute("DELETE FROM search_mark")
+    store.pop_last("a")
+    assert store.verify().ok
+    assert found(store, "red") == ["red"]
+    assert not found(store, "green")
+    assert not behind(store)
+    assert not problems(store)
+
+
 def test_many_messages_are_looked_at_in_parts(store: ReferenceStore, monkeypatch):
     """A transaction looks at a few hundred messages, or at half a million characters."""
     transactions = []

@@ -100,10 +100,12 @@ def as_store_error(error: Exception, *, path: object, writes: bool) -> StoreErro
         )
     if code in _CLEAR:
         return Refused(f"{path}: {_CLEAR[code]} ({text})")
+    if text.startswith("Could not decode"):  # goes on with the text itself, which is a user's
+        text = f"a text is not UTF-8: {DAMAGED}"
+        if not writes:
+            return Refused(f"{path}: {text}")
     if "losed" in text:  # "Cannot operate on a closed database": another thread closed the handle
         return Refused("the store is closed")
-    if not writes and text.startswith("Could not decode"):  # goes on with the text itself
-        return Refused(f"{path}: a text is not UTF-8: {DAMAGED}")
     if not writes:
         return Refused(f"{path} cannot be read: {text}")
     return Indefinite(f"{path}: {text}; whether the write took effect is open")

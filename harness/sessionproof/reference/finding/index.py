@@ -28,17 +28,27 @@ BEHIND = (
     "SELECT mark < (SELECT coalesce(max(id), 0) FROM messages) "
     "OR EXISTS (SELECT 1 FROM search_again) OR folding <> ? FROM search_mark"
 )
+# Texts as bytes: one that a fault of the disk has left without UTF-8 would end the whole look.
 _MESSAGE = (
-    "SELECT id, sid, role, content, content_json, "
-    "CASE WHEN content IS NULL AND content_json IS NULL THEN arguments END FROM messages"
+    "SELECT id, sid, CAST(role AS BLOB), CAST(content AS BLOB), CAST(content_json AS BLOB), "
+    "CASE WHEN content IS NULL AND content_json IS NULL THEN CAST(arguments AS BLOB) END "
+    "FROM messages"
 )
+_TITLE = "SELECT id, CAST(title AS BLOB) FROM sessions WHERE"
 _ADD = "INSERT INTO search_index (rowid, words, tags) VALUES (?, ?, ?)"
 _AGAIN = "SELECT id FROM search_again ORDER BY id LIMIT ?"
 
 
 def is_behind(db: sqlite3.Connection) -> bool:
     """Whether something is stored that the index has not."""
-    return bool(db.execute(BEHIND, (FOLDING,)).fetchone()[0])
+    row = db.execute(BEHIND, (FOLDING,)).fetchone()
+    return row is None or bool(row[0])  # None: a stranger has removed the mark
+
+
+def mark_of(db: sqlite3.Connection) -> tuple[int, int | None]:
+    """Up to which message the index goes, and by which rule; no rule where nobody knows."""
+    row: tuple[int, int] | None = db.execute("SELECT mark, folding FROM search_mark").fetchone()
+    return row or (0, None)
 
 
 def catch_up(db: sqlite3.Connection, upto: int) -> tuple[int, bool]:
@@ -47,7 +57,7 @@ def catch_up(db: sqlite3.Connection, upto: int) -> tuple[int, bool]:
     Answers how many were looked at, and whether that was all up to this message.
     """
     with transaction(db):
-        mark, folding = db.execute("SELECT mark, folding FROM search_mark").fetchone()
+        mark, folding = mark_of(db)
         if folding != FOLDING:
             forget(db)
             mark = 0
@@ -69,7 +79,9 @@ def forget(db: sqlite3.Connection) -> None:
     (made,) = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'search_index'").fetchone()
     db.execute("DROP TABLE search_index")  # its rows one by one would take as long as to make them
     db.execute(made)
-    db.execute("UPDATE search_mark SET mark = 0, folding = ?", (FOLDING,))
+    db.execute(
+        "INSERT OR REPLACE INTO search_mark (one, mark, folding) VALUES (1, 0, ?)", (FOLDING,)
+    )
     db.execute("DELETE FROM search_again")
     db.execute("INSERT INTO search_again (id) SELECT -id FROM sessions WHERE title IS NOT NULL")
 
@@ -82,18 +94,18 @@ def entries(db: sqlite3.Connection, *, after: int = 0, upto: int = 2**63 - 1) ->
 
 def titles(db: sqlite3.Connection) -> Iterator[Entry]:
     """What the index should have of all titles."""
-    rows = db.execute("SELECT id, title FROM sessions WHERE title IS NOT NULL ORDER BY id DESC")
+    rows = db.execute(f"{_TITLE} title IS NOT NULL ORDER BY id DESC")
     return (_of_title(*row) for row in rows)
 
 
-def text_of(content: Any, content_json: Any, arguments: Any) -> str:
+def text_of(content: bytes | None, content_json: bytes | None, arguments: bytes | None) -> str:
     """The text by which a message is found: the texts inside JSON, one a line."""
     if content is not None:
-        return str(from_value(content))
+        return _readable(content)
     for kept in (content_json, arguments):
         if kept is not None:
             try:
-                return "\n".join(_texts(json.loads(kept)))
+                return "\n".join(_texts(json.loads(_readable(kept))))
             except (ValueError, TypeError, RecursionError):  # damaged: reading it says so
                 return ""
     return ""
@@ -122,9 +134,7 @@ def _entry(db: sqlite3.Connection, number: int) -> Iterator[Entry]:
     if number > 0:
         yield from map(_of_message, db.execute(f"{_MESSAGE} WHERE id = ?", (number,)))
     else:
-        found = db.execute(
-            "SELECT id, title FROM sessions WHERE id = ? AND title IS NOT NULL", (-number,)
-        )
+        found = db.execute(f"{_TITLE} id = ? AND title IS NOT NULL", (-number,))
         yield from (_of_title(*row) for row in found)
 
 
@@ -141,9 +151,17 @@ def _bounded(db: sqlite3.Connection, mark: int) -> Iterator[Entry]:
 
 def _of_message(row: tuple[Any, ...]) -> Entry:
     number, sid, role, *texts = row
-    tags = f"s{sid}" if role is None else f"s{sid} r{role}"
+    tags = f"s{sid}" if role is None else f"s{sid} r{_readable(role)}"
     return number, words(text_of(*texts)), tags
 
 
-def _of_title(sid: int, title: Any) -> Entry:
-    return -sid, words(str(from_value(title))), ""
+def _of_title(sid: int, title: bytes) -> Entry:
+    return -sid, words(_readable(title)), ""
+
+
+def _readable(text: bytes) -> str:
+    """The text of a column; of one that is damaged, what can be read."""
+    try:
+        return str(from_value(text))
+    except UnicodeDecodeError:
+        return text.decode(errors="replace")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from sessionproof.audit.result import EXAMPLES_MAX, Problem
-from sessionproof.reference.finding.index import Entry, entries, titles
+from sessionproof.reference.finding.index import Entry, entries, mark_of, titles
 from sessionproof.reference.finding.words import FOLDING
 
 _ROWS = "SELECT rowid, words, tags FROM search_index ORDER BY rowid"
@@ -22,7 +22,7 @@ def index_problems(db: sqlite3.Connection) -> Iterator[Problem]:
     """
     if db.execute(_THERE).fetchone() is None:
         return  # an earlier release made the file
-    mark, folding = db.execute("SELECT mark, folding FROM search_mark").fetchone()
+    mark, folding = mark_of(db)
     if folding != FOLDING:
         return
     listed = {number for (number,) in db.execute("SELECT id FROM search_again")}
