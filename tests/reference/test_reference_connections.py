@@ -371,3 +371,20 @@ def test_an_interrupted_transaction_leaves_nothing(store: ReferenceStore):
     assert store.count("s") == 1
     with pytest.raises(NotFound):
         store.delete_message("s", "x")
+
+
+def test_a_reader_that_is_struck_leaves_no_transaction(tmp_path: Path):
+    """Ctrl-C after a BEGIN: the next reader sees what was written since."""
+    with ReferenceStore(tmp_path, durability="process") as store:
+        store.append("s", say("one"))
+
+        def struck(db: sqlite3.Connection) -> None:
+            db.execute("BEGIN")
+            db.execute("SELECT count(*) FROM messages").fetchall()
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            store._read(struck)
+        store.append("s", say("two"))
+        assert store.count("s") == 2
+        assert store.snapshot("s")

@@ -174,6 +174,13 @@ _Reader: TypeAlias = tuple[sqlite3.Connection, float]
 """A connection and when it was opened."""
 
 
+def _end_transaction(held: list[_Reader]) -> None:
+    """Ctrl-C may strike right after a BEGIN: whoever read next would see that state for ever."""
+    with suppress(sqlite3.Error):  # the first error says more
+        if held and held[0][0].in_transaction:
+            held[0][0].execute("ROLLBACK").close()
+
+
 class Readers:
     """Connections for reading. Each is used by one thread at a time; the newest is used first.
 
@@ -205,6 +212,7 @@ class Readers:
             answer = work(held[0][0])
             self._give_back(held)
         except BaseException:
+            _end_transaction(held)
             self._give_back(held)
             raise
         return answer
