@@ -67,6 +67,8 @@ BAD = {
     "bad time": changed('"s"', '"s","created_at_us":1e9'),
     "bad metadata": changed('"s"', '"s","metadata":[1]'),
     "bad state": changed('"s"', '"s","state":[1]'),
+    "time beyond all": changed('"x"', '"x","appended_at_us":1' + 30 * "0"),
+    "limit beyond all": changed('"s"', f'"s","idle_timeout_us":{2**63 - 1}'),
     "number 0": changed('"x"', '"x","seq":0'),
     "text as number": changed('"x"', '"x","seq":"1"'),
     "number again": HEAD + ONE + AGAIN + end(2, 2),
@@ -92,6 +94,36 @@ def test_the_same_file_without_a_mistake_is_stored(tmp_path: Path):
     (tmp_path / "in").write_text(changed("user", "user"))
     with opened(tmp_path / "a") as store:
         assert store.import_sessions(tmp_path / "in").messages == 1
+
+
+def test_an_id_of_the_stores_own_form_is_no_mistake(tmp_path: Path):
+    """An earlier message may have the id of one that is gone."""
+    with opened(tmp_path / "a") as store:
+        _, second, third = store.append("s", [Message("user", text) for text in "xyz"]).ids
+        store.delete_message("s", third)
+        store.edit_message("s", second, Message("user", "edited", id=third))
+        before = store.read("s")
+        store.export_sessions(tmp_path / "out")
+        store.delete("s")
+        store.import_sessions(tmp_path / "out")
+        assert store.read("s") == before
+        assert store.verify().ok
+
+
+def test_a_client_s_time_beyond_all_is_no_time_of_an_append(tmp_path: Path):
+    """With a limit added, the last activity stays a number that SQLite has."""
+    text = changed('"x"', f'"x","created_at_us":{2**63 - 1}')
+    (tmp_path / "in").write_text(text)
+    with opened(tmp_path / "a") as store:
+        store.import_sessions(tmp_path / "in")
+        store.set_limits("s", idle_us=1)
+        assert store.verify().ok
+
+
+def test_a_text_is_no_collection_of_ids(tmp_path: Path):
+    """Its letters are not meant."""
+    with opened(tmp_path / "a") as store, pytest.raises(Refused, match="collection"):
+        store.export_sessions(tmp_path / "out", session_ids="s1")
 
 
 CHAT = {

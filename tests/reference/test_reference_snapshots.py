@@ -86,6 +86,31 @@ def test_ids_are_never_given_twice(store):
     assert store.verify().ok
 
 
+def test_an_id_of_the_stores_own_form_may_be_given(store):
+    """An earlier message may have the id of one that is gone: that comes back, too."""
+    _, second, third = store.append("a", [Message("user", text) for text in "xyz"]).ids
+    store.delete_message("a", third)
+    store.edit_message("a", second, Message("user", "edited", id=third))
+    before, made = store.read("a"), store.snapshot("a")
+    store.append("a", [Message("user", "newer")])
+    store.restore_snapshot(made, replace=True)
+    assert store.read("a") == before
+    assert store.verify().ok
+    assert third not in store.append("a", [Message("user", "new")]).ids
+
+
+def test_a_copy_comes_back_into_its_original(store):
+    """The copy's messages have the original's ids, which it takes back."""
+    store.append("a", [Message("user", text) for text in "xy"])
+    before = store.read("a")
+    store.restore_snapshot(store.snapshot("a"), session_id="copy")
+    store.pop_last("copy")
+    store.restore_snapshot(store.snapshot("copy"), session_id="a", replace=True)
+    assert store.read("a") == before[:1]
+    assert store.verify().ok
+    assert not {one.id for one in before} & {*store.append("a", [Message("user", "new")]).ids}
+
+
 def test_under_another_id_it_is_a_session_of_its_own(store, foreign):
     """The copy has the same numbers; neither session notices the other; twice is as once."""
     fill(store)

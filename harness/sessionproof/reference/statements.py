@@ -79,6 +79,9 @@ _NAMED = (
 )
 _DELETE_MESSAGE = f"DELETE FROM messages WHERE id = {_NAMED} RETURNING 1"
 SET_CHECKSUM = "UPDATE sessions SET checksum = ? WHERE id = ?"
+NAME_MESSAGE = "UPDATE messages SET message_id = ?, digest = ? WHERE sid = ? AND seq = ?"
+"""For an id that ``is_of`` the session: while numbers are given again, one after the other, the
+schema would take it for one that is still to come."""
 _STORED = (*COLUMNS, "digest")
 _FIND_MESSAGE = f"SELECT id, message_id, appended_at_us FROM messages WHERE id = {_NAMED}"
 _EDIT_MESSAGE = f"UPDATE messages SET {', '.join(f'{name} = ?' for name in _STORED)} WHERE id = ?"
@@ -238,6 +241,11 @@ def split_id(name: str) -> tuple[str | None, int | None]:
     """Tag and number of an id that the store gave; two Nones for another."""
     match = _GIVEN_ID.fullmatch(name)
     return (match[1], int(match[2])) if match else (None, None)
+
+
+def is_of(tag: str, name: object) -> bool:
+    """Whether an id that a client has given has the form of those that the session gives."""
+    return type(name) is str and name.startswith(f"{tag}.")
 
 
 def _make_ready(db: sqlite3.Connection, key: str, now_us: int, timeouts: Timeouts | None) -> None:

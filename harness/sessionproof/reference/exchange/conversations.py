@@ -19,6 +19,9 @@ NUMBERS = (
 FACTS = (*TEXTS, *NUMBERS, "metadata")
 """The columns of ``sessions`` that go along, beside ``session_id``; counters are computed."""
 
+TIME_MOST_US = 2**62 - 1
+"""No time and no limit is larger: both together must not leave 64 bits."""
+
 _LEAST = {"next_seq": 1, "idle_timeout_us": 1, "warn_us": 0}
 
 
@@ -83,9 +86,9 @@ def checked_facts(given: Mapping[str, Any]) -> dict[str, Any]:
             raise Refused(f"a session has no field {name!r}")
         if name in TEXTS and type(value) is not str:
             raise Refused(f"{name} must be a string, not {type(value).__name__}")
-        least = _LEAST.get(name, -MOST)
-        if name in NUMBERS and (type(value) is not int or not least <= value <= MOST):
-            raise Refused(f"{name} must be an integer of at least {least}")
+        least, most = _LEAST.get(name, -TIME_MOST_US), MOST if name == "next_seq" else TIME_MOST_US
+        if name in NUMBERS and (type(value) is not int or not least <= value <= most):
+            raise Refused(f"{name} must be an integer from {least} to {most}")
     if known.get("status", STATUSES[0]) not in STATUSES:
         raise Refused(f"status must be one of {', '.join(STATUSES)}, not {known['status']!r}")
     metadata = known.get("metadata", {})

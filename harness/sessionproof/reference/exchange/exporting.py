@@ -84,6 +84,8 @@ def _written(
     if form not in FORMS:
         raise Refused(f"form must be one of {', '.join(FORMS)}, not {form!r}")
     checked_text(owner, "owner", optional=True)
+    if isinstance(session_ids, str):
+        raise Refused(f"session_ids must be a collection of ids, not the text {session_ids!r:.60}")
     for name in session_ids:
         checked_text(name, "session_id")
     tally = Tally(told=told)

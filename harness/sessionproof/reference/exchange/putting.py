@@ -21,8 +21,8 @@ from sessionproof.reference.codec import (
 )
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import SESSION_TEXT, digest, digest_of, state_digest
-from sessionproof.reference.exchange.conversations import FACTS, Conversation, Item
-from sessionproof.reference.statements import change, fetch
+from sessionproof.reference.exchange.conversations import FACTS, TIME_MOST_US, Conversation, Item
+from sessionproof.reference.statements import NAME_MESSAGE, change, fetch, is_of
 
 _AT_FIRST = ("tag", "owner", "title", "llm_model", "metadata")
 _AT_LAST = tuple(name for name in FACTS if name not in (*_AT_FIRST, "next_seq", "created_at_us"))
@@ -86,16 +86,25 @@ def put(db: sqlite3.Connection, ready: Ready, now_us: int) -> None:
         first = [ready.facts.get(name) for name in _AT_FIRST]
         ((sid,),) = fetch(db, _SESSION, (ready.key, created_us, created_us, *first))
         following = 1
+        names = []
         for (row, seq, _), time_us in zip(ready.rows, times, strict=True):
             if seq != following:
                 change(db, _SKIP, (seq, sid))
-            change(db, _MESSAGE, (sid, seq, *row, time_us, digest(row, time_us)))
+            summed = digest(row, time_us)
+            if is_of(ready.facts["tag"], row[_GIVEN_ID]):
+                names.append((row[_GIVEN_ID], summed, sid, seq))
+                unnamed = (*row[:_GIVEN_ID], None, *row[_GIVEN_ID + 1 :])
+                change(db, _MESSAGE, (sid, seq, *unnamed, time_us, None))
+            else:
+                change(db, _MESSAGE, (sid, seq, *row, time_us, summed))
             following = seq + 1
         for name, value in ready.state:
             change(db, _STATE, (sid, name, value, state_digest(name, value)))
         last = [ready.facts.get(name) for name in _AT_LAST]
-        ((summed,),) = fetch(db, _FINISH, (*last, ready.facts.get("next_seq", 1), sid))
-        change(db, _CHECKSUM, (digest_of(summed), sid))
+        ((text,),) = fetch(db, _FINISH, (*last, ready.facts.get("next_seq", 1), sid))
+        change(db, _CHECKSUM, (digest_of(text), sid))
+        for named in names:
+            change(db, NAME_MESSAGE, named)
 
 
 def _numbered(one: Conversation) -> tuple[tuple[Row, int, int | None], ...]:
@@ -106,13 +115,16 @@ def _numbered(one: Conversation) -> tuple[tuple[Row, int, int | None], ...]:
         try:
             row = encode(item.message)
             seq = following if item.seq is None else _number(item, following)
+            appended_us = item.appended_at_us
+            if appended_us is not None and abs(appended_us) > TIME_MOST_US:
+                raise Refused(f"appended_at_us is beyond {TIME_MOST_US}")
         except Refused as error:
             raise type(error)(f"message {place}: {error}") from error
         given = row[_GIVEN_ID]
         if given is not None and given in ids:
             raise Refused(f"message {place}: its id is that of another one")
         ids.add(given)
-        rows.append((row, seq, item.appended_at_us))
+        rows.append((row, seq, appended_us))
         following = seq + 1
     return tuple(rows)
 
@@ -127,4 +139,4 @@ def _time_us(row: Row, appended_us: int | None, now_us: int) -> int:
     if appended_us is not None:
         return appended_us
     created_us = row[_CREATED]
-    return created_us if isinstance(created_us, int) else now_us
+    return created_us if isinstance(created_us, int) and created_us <= TIME_MOST_US else now_us

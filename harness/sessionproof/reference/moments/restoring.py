@@ -20,7 +20,7 @@ from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import SESSION_TEXT, digest, digest_of
 from sessionproof.reference.moments.contents import Contents, Rows, gather_named
 from sessionproof.reference.moments.keeping import RESTORE, Taken, put, row_of
-from sessionproof.reference.statements import fetch
+from sessionproof.reference.statements import NAME_MESSAGE, fetch, is_of
 
 _NAMES = ("session_id", "tag")
 _COUNTED = ("message_count", "total_tokens", "total_duration_us", "next_seq")
@@ -94,13 +94,29 @@ def _make(
     )
     ((sid,),) = fetch(db, "SELECT id FROM sessions WHERE session_id = ?", (session_id,))
     rows = wanted.messages if tag == facts["tag"] else written_out or renamed(wanted)
+    rows, names = _without_names(tag, rows)
     _insert_messages(db, sid, rows)
     _insert(db, "state", sid, wanted.state)
     # What the session itself says comes last: its limits and status refuse no message of its own.
     following = facts["next_seq"] if there is None else max(facts["next_seq"], _next(there))
     _set(db, sid, facts, following)
+    db.executemany(NAME_MESSAGE, [(*name, sid, seq) for *name, seq in names])
     if facts["checksum"] is not None:
         _sum_again(db, sid, facts["checksum"], intact=wanted.intact)
+
+
+def _without_names(tag: str, rows: Rows) -> tuple[Rows, list[tuple[Value, ...]]]:
+    """The messages without ids that are ``is_of`` the session; those ids, digests and numbers."""
+    kept, names = [], list[tuple[Value, ...]]()
+    at = rows.columns.index("message_id")
+    for values in rows.values:
+        if is_of(tag, values[at]):
+            row = dict(zip(rows.columns, values, strict=True))
+            names.append((row["message_id"], row["digest"], row["seq"]))
+            kept.append(tuple((row | dict.fromkeys(_RETOLD)).values()))
+        else:
+            kept.append(values)
+    return Rows(rows.columns, kept), names
 
 
 def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
