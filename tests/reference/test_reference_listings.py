@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -126,6 +126,18 @@ def test_tokens_are_summed_by_day_and_model(filled: ReferenceStore, clock: Virtu
     second = date(2026, 1, 2)
     assert filled.token_use(first=second) == use[2:] == filled.token_use(first=second, last=second)
     assert filled.token_use(last=date(2026, 1, 1), owner="bob") == use[:1]
+
+
+@pytest.mark.parametrize("zone", [UTC, TOKYO, ZoneInfo("America/New_York")])
+def test_days_end_where_the_calendar_does(filled: ReferenceStore, clock: VirtualClock, zone):
+    """The first and last day that Python knows are days; later times count as on the last."""
+    clock.move(300_000_000_000_000_000)  # to after the year 9999
+    filled.append("s0", said(tokens=1))
+    everything = filled.token_use(first=date.min, last=date.max, zone=zone)
+    assert everything == filled.token_use(zone=zone)
+    assert everything[-1].day == date.max
+    for day in (date.min, date.max):
+        assert names(filled.recent_sessions(day=day, zone=zone)) == ["s0"] * (day == date.max)
 
 
 def test_slow_answers_are_filtered_by_sql(filled: ReferenceStore):

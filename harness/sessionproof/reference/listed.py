@@ -111,7 +111,7 @@ def recent(
         terms.add(f"{_STATUS} = {{}}", status)
     if day is not None:
         terms.add("last_activity_us >= {}", _midnight_us(day, zone))
-        terms.add("last_activity_us < {}", _midnight_us(day + timedelta(days=1), zone))
+        terms.add("last_activity_us < {}", _midnight_us(day, zone, after=1))
     if cursor is not None:
         terms.add("(last_activity_us, id) < ({}, {})", *_after(cursor))
     rows = fetch(
@@ -203,7 +203,7 @@ def tokens(
     if first is not None:
         terms.add("m.appended_at_us >= {}", _midnight_us(first, zone))
     if last is not None:
-        terms.add("m.appended_at_us < {}", _midnight_us(last + timedelta(days=1), zone))
+        terms.add("m.appended_at_us < {}", _midnight_us(last, zone, after=1))
     rows = fetch(
         db,
         "SELECT s.llm_model, m.appended_at_us / ?1, count(*), sum(ifnull(m.tokens, 0)) "
@@ -212,8 +212,7 @@ def tokens(
     )
     sums: dict[tuple[date, str | None], tuple[int, int]] = {}
     for model, (_, quarter, messages, spent) in zip(decode_names(rows, path), rows, strict=True):
-        begun = _EPOCH + timedelta(microseconds=quarter * _QUARTER_US)
-        key = (begun.astimezone(zone).date(), model)
+        key = (_day_of(quarter * _QUARTER_US, zone), model)
         before = sums.get(key, (0, 0))
         sums[key] = (before[0] + messages, before[1] + spent)
     return tuple(
@@ -294,9 +293,23 @@ def _after(cursor: str) -> tuple[int, int]:
     return place
 
 
-def _midnight_us(day: date, zone: tzinfo) -> int:
-    """When the day begins there; where clocks jump over midnight, at the jump."""
+def _midnight_us(day: date, zone: tzinfo, *, after: int = 0) -> int:
+    """When the day begins there, or one some days later; where clocks jump over it, at the jump.
+
+    What lies before or after all days of Python's calendar is the first or last time of all.
+    """
     if isinstance(day, datetime) or not isinstance(day, date):
         raise Refused(f"a day must be a date, not {type(day).__name__}")
-    begins = datetime.combine(day, time(), zone).astimezone(UTC)
+    try:
+        begins = datetime.combine(day + timedelta(days=after), time(), zone).astimezone(UTC)
+    except OverflowError:
+        return MOST if day.year > _EPOCH.year else -MOST
     return (begins - _EPOCH) // timedelta(microseconds=1)
+
+
+def _day_of(time_us: int, zone: tzinfo) -> date:
+    """The day there; the first or the last of Python's calendar for what is not in it."""
+    try:
+        return (_EPOCH + timedelta(microseconds=time_us)).astimezone(zone).date()
+    except OverflowError:
+        return date.max if time_us > 0 else date.min
