@@ -10,6 +10,7 @@ import pytest
 
 from sessionproof import Message, Refused
 from sessionproof.reference import ReferenceStore
+from sessionproof.reference import store as store_module
 from sessionproof.reference.health import report
 from sessionproof.reference.vitals import locks, pace, plans, settings, sizes
 from sessionproof.reference.vitals.metrics import exposition
@@ -59,6 +60,36 @@ def test_the_pace_of_calls_is_known(store):
     del store._took
     text = pace.slow(store._pace).text
     assert text.startswith("1 remembered; the newest: test_the_pace")
+
+
+def test_slow_calls_are_told_while_others_are_slow(store):
+    """A call that turns out slow during the look does not end the look."""
+
+    class During(pace.Slow):
+        def __getattribute__(self, name: str):
+            if name == "operation":
+                store._pace.slow.append(pace.Slow(2, "append", 200_000))
+            return super().__getattribute__(name)
+
+    store._pace.slow.append(During(1, "read", 200_000))
+    assert "read 200 ms" in pace.slow(store._pace).text
+
+
+def test_an_export_says_nothing_of_other_calls(store, tmp_path, monkeypatch):
+    """It reads everything, so it is remembered as slow, and is no part of the average."""
+    monkeypatch.setattr(store_module, "SLOW_NS", 0)
+    store.export_sessions(tmp_path / "out")
+    assert store._pace.slow[-1].operation == "export_sessions"
+    assert not store._pace.took_ns
+
+
+def test_a_log_that_goes_meanwhile_has_no_size(store, tmp_path):
+    """Whoever closes the database last removes it, at any moment."""
+    file = tmp_path / "sessions.db"
+    store.create("s")
+    assert store._read(lambda db: sizes.size_of(db, file, 1)).log_bytes > 0
+    (tmp_path / "other.db").touch()
+    assert store._read(lambda db: sizes.size_of(db, tmp_path / "other.db", 1)).log_bytes == 0
 
 
 def test_the_slow_calls_are_bounded_and_kept_once(store):

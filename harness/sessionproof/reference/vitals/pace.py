@@ -28,7 +28,7 @@ SLOW_CALLS = 100
 SLOW_NS = 100_000_000
 """From here on a call is slow: 0.1 s."""
 
-_WHOLE = frozenset({"backup"})
+_WHOLE = frozenset({"backup", "export_sessions"})
 """Calls that read everything, and say nothing about the others."""
 
 
@@ -80,7 +80,7 @@ def average(pace: Pace, thresholds: Thresholds) -> Vital:
 
 def slow(pace: Pace) -> Vital:
     """The slow calls of this handle that are remembered."""
-    return _told([(one.operation, one.took_us) for one in pace.slow])
+    return _told([(one.operation, one.took_us) for one in list(pace.slow)])
 
 
 def slow_kept(db: sqlite3.Connection) -> Vital:

@@ -31,14 +31,21 @@ class Size:
 
 def size_of(db: sqlite3.Connection, file: Path, now_us: int) -> Size:
     """How large it is now."""
-    log = file.with_name(f"{file.name}-wal")
     return Size(
         now_us,
         file.stat().st_size,
-        log.stat().st_size if log.exists() else 0,
+        _bytes_of(file.with_name(f"{file.name}-wal")),
         number_in(db, "SELECT count(*) FROM sessions"),
         number_in(db, "SELECT sum(message_count) FROM sessions"),
     )
+
+
+def _bytes_of(log: Path) -> int:
+    """The size of the log, which whoever closes the database last removes at any moment."""
+    try:
+        return log.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def kept(db: sqlite3.Connection, size: Size) -> None:
