@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sqlite3
@@ -358,3 +359,16 @@ def test_the_plans_folder_is_needed_for_backups(store):
     with pytest.raises(Refused, match="no folder"):
         tasks.backup(store, Plan())
     assert maintenance.DEFAULT.interval_s("backup") is None
+
+
+def test_a_directory_that_cannot_be_opened_is_told_in_a_line(store, monkeypatch):
+    """As when the process has no descriptors left: the thread goes on, and tries it again."""
+
+    def full(*_given: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(Refused, match="Too many open files"):
+            store.maintain()
+    assert store.maintain() == WITHOUT_BACKUPS

@@ -27,7 +27,10 @@ def alone(directory: Path) -> Iterator[bool]:
     if fcntl is None:
         yield True
         return
-    handle = os.open(directory, os.O_RDONLY)
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise Refused(f"{directory} cannot be opened: {error.strerror}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
