@@ -81,6 +81,15 @@ def test_a_paused_session_takes_neither(store: ReferenceStore, set_status):
     assert (store.count("s"), store.get_state("s", "k")) == (1, 1)
 
 
+def test_state_alone_is_set_as_ever(store: ReferenceStore, set_status):
+    """Without messages it is as ``set_state``, which every session takes."""
+    store.append("s", said("a"))
+    set_status("s", "archived")
+    assert store.append_with_state("s", [], {"k": 1}).seqs == ()
+    store.append_with_state("new", [], {"k": 2})
+    assert (store.get_state("s", "k"), store.get_state("new", "k")) == (1, 2)
+
+
 def test_a_key_that_the_file_refuses_takes_the_messages_with_it(
     store: ReferenceStore, foreign: sqlite3.Connection
 ):

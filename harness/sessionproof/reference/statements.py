@@ -229,7 +229,7 @@ def append_with_state(
     """Add rows and set keys of a session, which is created when it is unknown; ``Expired``."""
     with transaction(db):
         added = _insert_all(db, key, rows, now_us)
-        if not added:
+        if not added and (rows or not fetch(db, STATUS, (now_us, key))):
             _make_ready(db, key, now_us, timeouts)
             added = _insert_all(db, key, rows, now_us)
         for pair in pairs:
