@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -53,6 +55,7 @@ def test_what_writes_is_not_run(run, numbers, tmp_path):
         ("SELECT ?", "values in the place"),
         ("SELECT * FROM missing", "no such table"),
         ("SELECT 1; SELECT 2", "one statement"),
+        ("SELECT '\udcff'", "no Unicode text"),
         ("SELEC 1", "syntax error"),
         ("", ""),
     ],
@@ -63,6 +66,29 @@ def test_what_cannot_be_explained_is_refused(run, numbers, tmp_path, sql, word):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert word in err
     assert [*tmp_path.iterdir()] == [numbers]
+
+
+def test_ctrl_c_ends_a_statement(numbers):
+    """It is an interruption, and no answer about the time."""
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT sum(x) FROM c"
+    script = (
+        "import signal, sys, threading\n"
+        "from sessionproof.cli.main import entry\n"
+        "from sessionproof.audit import explained\n"
+        "measured = explained._measured\n"
+        "def begun(*given):\n"
+        "    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()\n"
+        "    return measured(*given)\n"
+        "explained._measured = begun\n"
+        f"sys.argv = ['sessionproof', 'explain', {str(numbers)!r}, {endless!r}]\n"
+        "entry()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False, capture_output=True, encoding="utf-8", timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "sessionproof: interrupted; the file is as it was\n"
 
 
 def test_a_wrong_path_is_refused(run, tmp_path):

@@ -67,15 +67,9 @@ def _explained(reading: Reading, sql: str, runs: int) -> Explained:
         rows, steps = _measured(db, sql)
         if steps is None:
             return Explained(plan=plan, note=f"it takes longer than {_LONGEST_S:.0f} s")
-        begun_s = monotonic_s()
-        times = []
-        for _ in range(runs):
-            begun_ns = monotonic_ns()
-            db.execute(sql).fetchall()
-            times.append((monotonic_ns() - begun_ns) / 1e9)
-            if monotonic_s() - begun_s > _LONGEST_S:
-                break
-        return Explained(plan=plan, rows=rows, steps=steps, times_s=tuple(times))
+        return Explained(plan=plan, rows=rows, steps=steps, times_s=_timed(db, sql, runs))
+    except UnicodeEncodeError as error:
+        raise Unreadable("the statement cannot be explained: it is no Unicode text") from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise Unreadable(f"the statement cannot be explained: {_why(error)}") from error
     finally:
@@ -102,13 +96,14 @@ def _measured(db: sqlite3.Connection, sql: str) -> tuple[int | None, int | None]
 
     Steps are counted one by one where there are few, and by ``_LOOK_STEPS`` where there are many.
     """
-    seen = 0
+    seen, too_long = 0, False
     begun_s = monotonic_s()
 
     def look() -> bool:
-        nonlocal seen
+        nonlocal seen, too_long
         seen += 1
-        return monotonic_s() - begun_s > _LONGEST_S
+        too_long = monotonic_s() - begun_s > _LONGEST_S
+        return too_long
 
     try:
         db.set_progress_handler(look, _LOOK_STEPS)
@@ -119,12 +114,37 @@ def _measured(db: sqlite3.Connection, sql: str) -> tuple[int | None, int | None]
         db.set_progress_handler(look, 1)
         db.execute(sql).fetchall()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
+        if not too_long:
+            raise _as_ctrl_c(error) from error
         return None, None
     finally:
         db.set_progress_handler(None, 0)
     return number, seen
+
+
+def _timed(db: sqlite3.Connection, sql: str, runs: int) -> tuple[float, ...]:
+    """The seconds of each run; fewer runs when they take too long."""
+    begun_s = monotonic_s()
+    times = []
+    db.set_progress_handler(lambda: False, _LOOK_STEPS)  # lets Ctrl-C in
+    try:
+        for _ in range(runs):
+            begun_ns = monotonic_ns()
+            db.execute(sql).fetchall()
+            times.append((monotonic_ns() - begun_ns) / 1e9)
+            if monotonic_s() - begun_s > _LONGEST_S:
+                break
+    except sqlite3.OperationalError as error:
+        raise _as_ctrl_c(error) from error
+    finally:
+        db.set_progress_handler(None, 0)
+    return tuple(times)
+
+
+def _as_ctrl_c(error: sqlite3.OperationalError) -> BaseException:
+    """SQLite tells as its own interrupt what a signal raised within a handler; else the error."""
+    interrupted = error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+    return KeyboardInterrupt() if interrupted else error
 
 
 def _why(error: Exception) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from sessionproof.audit.explained import Explained
@@ -29,7 +31,7 @@ def explain(path: Path, sql: str, *, runs: int, as_json: bool) -> None:
     from sessionproof.cli.upkeep import carried_out
 
     code = carried_out(
-        lambda _progress: _explained(path, sql, runs),
+        lambda progress: _explained(path, sql, runs, progress),
         as_json=as_json,
         to_json=_to_json,
         show=_show,
@@ -39,12 +41,13 @@ def explain(path: Path, sql: str, *, runs: int, as_json: bool) -> None:
     click.get_current_context().exit(code)
 
 
-def _explained(path: Path, sql: str, runs: int) -> Explained:
+def _explained(path: Path, sql: str, runs: int, told: Callable[[str], None]) -> Explained:
     from sessionproof.audit.explained import explained
     from sessionproof.audit.file import Unreadable
     from sessionproof.contract.errors import Refused
     from sessionproof.reference.files import present
 
+    told("the statement")
     try:
         return explained(present(path), sql, runs=runs)
     except Unreadable as error:
