@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,34 @@ def test_days_are_those_of_the_zone(run, chats: Path):
         assert (code, out, err.count("\n")) == (2, "", 1), err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("statistics", "--owner", "ann"),
+        ("timeout", "--owner", "ann"),
+        ("largest", "--status", "paused"),
+        ("tokens", "--model", "m"),
+        ("recent", "--least-ms", "5"),
+        ("--limit", "0"),
+        ("--limit", str(10**20)),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(run, chats: Path, words):
+    """Sums of everybody are not shown to who asked for those of one owner."""
+    code, out, err = run("sessions", chats, *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words[-2] in err
+
+
+def test_an_id_is_shown_whole(run, tmp_path: Path):
+    """It is copied into the next command; and no column is left out in a file or a pipe."""
+    with ReferenceStore(tmp_path, durability="process") as store:
+        made = store.create(owner="ann@example.org", title="T" * 40, llm_model="a-model-of-2026")
+    _, out, _ = run("sessions", tmp_path)
+    for seen in (made, "ann@example.org", "T" * 40, "a-model-of-2026", "active"):
+        assert seen in out
+
+
 def test_there_and_back(run, chats: Path, tmp_path: Path):
     """An export is imported into a new directory, and exported again it is the same file."""
     (tmp_path / "other").mkdir()
@@ -88,8 +119,9 @@ def test_what_is_left_out_is_said(run, chats: Path):
     assert "left out  title of sessions: 1" in out
     _, out, _ = run(*words, "b.jsonl", "--json")
     assert json.loads(out)["left_out"]["title of sessions"] == 1
-    code, out, _ = run("import", "a.jsonl", "--to", chats, "--format", "chat")
+    code, out, err = run("import", "a.jsonl", "--to", chats, "--format", "chat")
     assert code == 2
+    assert "--skip-existing" in err
 
 
 @pytest.mark.parametrize(
@@ -126,6 +158,41 @@ def test_an_error_is_one_line(run, chats: Path, tmp_path: Path, words):
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("words", [("text",), ("nowhere",), ("pipe",), ("empty",), ("folder",)])
+def test_what_is_no_export_makes_no_database(run, tmp_path: Path, words):
+    """Where the directory has none yet, a wrong file leaves it empty."""
+    (tmp_path / "text").write_text("hello")
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for folder in ("folder", "new"):
+        (tmp_path / folder).mkdir()
+    code, out, err = run("import", *words, "--to", "new")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words[0] in err
+    assert [*(tmp_path / "new").iterdir()] == []
+
+
+@pytest.mark.parametrize("words", [("sessions",), ("sessions", "--json"), ("health",)])
+def test_an_answer_that_finds_no_room_is_one_line(chats: Path, words):
+    """A full disk behind ``>`` is told, and does not pass for a finding."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "sessionproof", words[0], chats, *words[1:]],
+            check=False, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=60,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "cannot be written" in ended.stderr
+
+
+def test_a_path_that_the_system_refuses_is_one_line(run, chats: Path):
+    """As a name that is too long, or a directory of somebody else's."""
+    for words in (("sessions", "x" * 300), ("health", "x" * 300), ("import", "-", "--to", chats)):
+        code, out, err = run(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert words[1] in err
+
+
 def test_an_earlier_release_is_named(run, tmp_path: Path):
     """A file of an earlier schema is not guessed at."""
     import sqlite3
@@ -138,6 +205,7 @@ def test_an_earlier_release_is_named(run, tmp_path: Path):
     code, _, err = run("sessions", tmp_path / "sessions.db")
     assert code == 2
     assert "earlier release" in err
+    assert "sessionproof maintain" in err
 
 
 def test_nothing_is_written_to_what_is_listed(run, chats: Path):

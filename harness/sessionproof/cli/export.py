@@ -100,6 +100,7 @@ def import_sessions(
     from sessionproof.reference.exchange import importing
 
     def work(progress: Progress) -> Imported:
+        importing.source_of(file, form)  # before a database is made for nothing
         with ReferenceStore(directory) as store:
             return importing.import_sessions(
                 store,

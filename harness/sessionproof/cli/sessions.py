@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.lifetime import STATUSES
@@ -17,8 +18,19 @@ from sessionproof.contract.lifetime import STATUSES
 if TYPE_CHECKING:
     from rich.console import Console
 
-_WHAT = ("recent", "largest", "statistics", "timeout", "tokens", "slow")
+_TAKES = {
+    "recent": {"owner", "status", "day", "cursor", "limit"},
+    "largest": {"owner", "by", "limit"},
+    "statistics": set[str](),
+    "timeout": {"limit"},
+    "tokens": {"owner", "day", "limit"},
+    "slow": {"owner", "session", "model", "least_ms", "limit"},
+}
+"""The options that choose rows, by listing; any other is refused, since it would be ignored."""
+
+_ROWS_MOST = 1_000_000
 _WIDEST = 40  # characters of a cell
+_GAP = "  "  # between columns
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,8 +59,8 @@ class _Listed:
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.argument("what", type=click.Choice(_WHAT), default="recent")
-@click.option("--owner", help="Sessions of this owner alone.")
+@click.argument("what", type=click.Choice(tuple(_TAKES)), default="recent")
+@click.option("--owner", help="recent, largest, tokens, slow: of this owner alone.")
 @click.option("--status", type=click.Choice(STATUSES), help="recent: of this status alone.")
 @click.option("--session", help="slow: in this session alone.")
 @click.option("--model", help="slow: of sessions that name this model.")
@@ -68,10 +80,18 @@ class _Listed:
     help="largest: what counts.",
 )
 @click.option(
-    "--least-ms", type=click.IntRange(0), default=10_000, show_default=True, help="slow: at least."
+    "--least-ms",
+    type=click.IntRange(0, 10**12),
+    default=10_000,
+    show_default=True,
+    help="slow: at least.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Rows at most."
+    "--limit",
+    type=click.IntRange(1, _ROWS_MOST),
+    default=20,
+    show_default=True,
+    help="Rows at most, but for statistics.",
 )
 @click.option("--cursor", help="recent: go on where an earlier page ended, as it said.")
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON, for programs.")
@@ -100,6 +120,7 @@ def sessions(
     from sessionproof.cli.upkeep import carried_out
     from sessionproof.reference.exchange.stored import on_database
 
+    _require_taken(what)
     asked = _Asked(
         now_us=SystemClock().now_us(), owner=owner, status=status, session=session, model=model,
         day=None if day is None else day.date(), zone=_zone(zone), by=by,
@@ -115,6 +136,16 @@ def sessions(
         code=lambda _: 0,
     )  # fmt: skip
     click.get_current_context().exit(code)
+
+
+def _require_taken(what: str) -> None:
+    """Refuse options that the listing does not have: their rows would not be those asked for."""
+    context = click.get_current_context()
+    for name in sorted({one for names in _TAKES.values() for one in names} - _TAKES[what]):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            having = ", ".join(one for one, names in _TAKES.items() if name in names)
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is an option of {having}, and not of {what}")
 
 
 def _zone(name: str) -> tzinfo:
@@ -187,6 +218,7 @@ _LISTINGS: dict[str, Callable[[sqlite3.Connection, Path, _Asked], _Listed]] = {
 
 
 def _show(found: _Listed, console: Console, zone: tzinfo) -> None:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -197,19 +229,43 @@ def _show(found: _Listed, console: Console, zone: tzinfo) -> None:
         say(console, "none")
         return
     columns = [column for column in _COLUMNS if column.name in asdict(found.rows[0])]
-    rows = [[_cell(one, asdict(row)[one.name], zone) for one in columns] for row in found.rows]
+    rows = [
+        [
+            for_terminal(cut(_cell(one, asdict(row)[one.name], zone), _WIDEST), console.encoding)
+            for one in columns
+        ]
+        for row in found.rows
+    ]
+    widths = _widths(columns, rows, room=console.width if console.is_terminal else None)
     table = Table(box=None, pad_edge=False, header_style="")
-    for place, column in enumerate(columns):
-        # Only texts of users give way where the terminal is narrow.
-        cells = [] if column.name in _OF_USERS else [len(row[place]) for row in rows]
-        least = max([len(column.title), *cells])
+    for column, width in zip(columns, widths, strict=True):
         justify: Any = "right" if column.shown is _number else "left"
-        table.add_column(column.title, justify=justify, no_wrap=True, min_width=least)
+        table.add_column(column.title, justify=justify, no_wrap=True, width=width)
     for row in rows:
-        table.add_row(*(Text(for_terminal(cut(one, _WIDEST), console.encoding)) for one in row))
-    console.print(table)
+        table.add_row(*map(Text, row))
+    Console(width=sum(widths) + len(_GAP) * len(widths)).print(table, crop=False)
     if found.next:
         say(console, f"more with --cursor {found.next}")
+
+
+def _widths(
+    columns: Sequence[_Column], rows: Sequence[list[str]], *, room: int | None
+) -> list[int]:
+    """The cells of each column. Where there is no room, texts give way, and no id: it is copied.
+
+    ``room`` is None in a file or another program, which have room for all of it.
+    """
+    from rich.cells import cell_len
+
+    widths = [
+        max(cell_len(column.title), *(cell_len(row[place]) for row in rows))
+        for place, column in enumerate(columns)
+    ]
+    for place, column in reversed([*enumerate(columns)]):
+        excess = 0 if room is None else sum(widths) + len(_GAP) * len(widths) - room
+        if excess > 0 and column.name in _LEAST:
+            widths[place] = max(widths[place] - excess, min(widths[place], _LEAST[column.name]))
+    return widths
 
 
 def _number(value: int) -> str:
@@ -256,7 +312,8 @@ _COLUMNS = (
 )
 """What people see of any listing, in this order; JSON has all of it."""
 
-_OF_USERS = ("session_id", "owner", "llm_model", "title", "message")
+_LEAST = {"owner": 6, "llm_model": 6, "title": 6, "message": 12}
+"""What is left of texts of users where a terminal is narrow."""
 
 
 def _cell(column: _Column, value: Any, zone: tzinfo) -> str:

@@ -189,9 +189,9 @@ def _problems(message: Message) -> list[str]:
     if problems:
         return problems
     if message.role is not None and message.role not in ROLES:
-        problems.append(f"unknown role {message.role!r} (known: {', '.join(sorted(ROLES))})")
+        problems.append(f"unknown role {message.role!r:.80} (known: {', '.join(sorted(ROLES))})")
     if message.kind not in KINDS:
-        problems.append(f"unknown kind {message.kind!r} (known: {', '.join(sorted(KINDS))})")
+        problems.append(f"unknown kind {message.kind!r:.80} (known: {', '.join(sorted(KINDS))})")
     for name in ("tokens", "duration_us", "created_at_us"):
         value = getattr(message, name)
         if value is not None and not 0 <= value <= MOST:

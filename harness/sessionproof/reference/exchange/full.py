@@ -68,8 +68,10 @@ class _Reader:
 
     def _begin(self) -> None:
         line = self._next()
-        form = line.only("sessionproof").get("form") if line else None
-        if line is None or form != FORM:
+        if line is None:
+            raise Refused(f"{self._path} is empty: an export begins with a line that says so")
+        form = line.only("sessionproof").get("form")
+        if form != FORM:
             raise Refused(f"{self._path} is of form {form!r}, this release reads {FORM}")
 
     def _conversation(self, line: Line) -> Conversation:

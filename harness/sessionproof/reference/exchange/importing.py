@@ -56,10 +56,7 @@ def import_sessions(
     """See ``exchanging.import_sessions``; ``told`` hears where it is, again and again."""
     if existing not in EXISTING:
         raise Refused(f"existing must be one of {', '.join(EXISTING)}, not {existing!r}")
-    source = Path(path).absolute()
-    if not source.exists():
-        raise Refused(f"{source} does not exist: name a file, or a folder of CSV")
-    known = form or form_of(source)
+    source, known = source_of(path, form)
     if known in FORMS:
         return _import(store, source, known, existing, told)
     if known not in foreign.LIBRARIES:
@@ -74,6 +71,16 @@ def import_sessions(
         form=known, sessions=done.sessions, messages=done.messages, skipped=done.skipped,
         notes=tuple(notes),
     )  # fmt: skip
+
+
+def source_of(path: os.PathLike[str] | str, form: str | None = None) -> tuple[Path, str]:
+    """What is to be imported, and its form; raises ``Refused`` for what is none, by its look."""
+    source = Path(path).absolute()
+    if not source.exists():
+        raise Refused(f"{source} does not exist: name a file, or a folder of CSV")
+    if not source.is_file() and not source.is_dir():
+        raise Refused(f"{source} is a pipe or a device, and it is read twice: name a file")
+    return source, form or form_of(source)
 
 
 def _import(
@@ -132,7 +139,8 @@ def _checked(
             if existing == "refuse":
                 raise Conflict(
                     f"{source}: there is a session {short(key)} already; nothing was stored: leave "
-                    'out what is there with existing="skip", or import into another directory'
+                    'out what is there with existing="skip" (--skip-existing), or import into '
+                    "another directory"
                 )
     return there
 

@@ -35,7 +35,10 @@ def form_of(path: Path) -> str:
         return "full"
     if first.startswith(b"{") and (b'"messages"' in first or not _is_json(first)):
         return "chat"
-    raise Refused(f"{path} is nothing that can be imported, or name its form")
+    raise Refused(
+        f"{path} is nothing that can be imported: an export, JSON Lines of chats "
+        '({"messages": [...]} in each line), or a database of a known library'
+    )
 
 
 def _library(path: Path) -> str:

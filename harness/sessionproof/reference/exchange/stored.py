@@ -55,7 +55,7 @@ def on_database(path: Path, work: Callable[[sqlite3.Connection, Path], T]) -> T:
         if version < last:
             raise Refused(
                 f"{file} is of an earlier release (schema version {version}, now {last}): "
-                "open it once with this one"
+                "sessionproof maintain upgrades it, as does whoever opens the store"
             )
         return work(db, file)
 

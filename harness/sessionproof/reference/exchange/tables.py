@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -154,9 +154,7 @@ def _rows(path: Path, file: TextIO) -> Iterator[_Row]:
     try:
         header = next(reader, [])
         if sorted(header) != sorted(COLUMNS[path.name]):
-            raise Refused(
-                f"{path} must have the header {','.join(COLUMNS[path.name])}, in any order"
-            )
+            raise Refused(f"{path}: {_wrong_header(header, COLUMNS[path.name])}")
         for number, cells in enumerate(reader, 2):
             if len(cells) != len(header):
                 raise Refused(
@@ -165,6 +163,20 @@ def _rows(path: Path, file: TextIO) -> Iterator[_Row]:
             yield _Row(path, number, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         raise Refused(f"{path}, after line {reader.line_num}: {error}") from error
+
+
+def _wrong_header(header: Sequence[str], columns: Sequence[str]) -> str:
+    lacks = [name for name in columns if name not in header]
+    others = [
+        short(name)
+        for name in dict.fromkeys(header)
+        if name not in columns or header.count(name) > 1
+    ]
+    wrong = [f"its header lacks {', '.join(lacks)}"] if lacks else []
+    wrong += (
+        [f"its header has {', '.join(others[:5])}, which is unknown or twice"] if others else []
+    )
+    return "; ".join(wrong)
 
 
 @contextmanager
