@@ -79,6 +79,8 @@ def test_wrong_use_makes_nothing(run, tmp_path, chats):
         (("health", "chats", "--json", "--metrics"), "exclude"),
         (("maintain", "nowhere"), "does not exist"),
         (("maintain", "backups"), "does not exist"),
+        (("maintain", "chats", "--backups", "nowhere"), "nowhere"),
+        (("maintain", "chats", "--backups", "chats/sessions.db"), "is a file"),
         (("maintain", "chats", "--daemon", "--once"), "--daemon"),
     ):
         code, out, err = run(*words)
@@ -105,7 +107,7 @@ def test_upkeep_once(run, chats, tmp_path):
 def test_upkeep_that_finds_something(run, chats):
     """Exit code 1, the task is named, the rest is done."""
     drift(chats)
-    code, out, _ = run("maintain", "chats", "--backups", "nowhere")
+    code, out, _ = run("maintain", "chats", "--backups", "backups")
     assert code == 1
     assert "FAILED  verify: 1 kind of problem" in out
     assert "FAILED  backup:" in out

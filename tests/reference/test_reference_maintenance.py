@@ -344,7 +344,10 @@ def test_the_async_store_has_both(tmp_path):
 def test_all_of_it_can_be_done_now(store):
     """Due or not."""
     store.maintain()
-    assert [one.task for one in due_runs(store, Plan(), all_now=True)] == WITHOUT_BACKUPS
+    told = list[str]()
+    for done, run in enumerate(due_runs(store, Plan(), all_now=True, told=told.append), 1):
+        assert (run.task, told) == (WITHOUT_BACKUPS[done - 1], WITHOUT_BACKUPS[:done])
+    assert told == WITHOUT_BACKUPS
 
 
 def test_a_closed_store_is_refused(store):

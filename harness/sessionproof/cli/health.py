@@ -51,7 +51,7 @@ def health(
     What only the process that has it open can know is unknown here. Exit codes: 0 nothing is as bad
     as --fail-at, 1 something is, 2 refused, 4 nothing could be told, 130 interrupted.
     """
-    from sessionproof.cli.upkeep import carried_out
+    from sessionproof.cli.upkeep import Progress, carried_out
     from sessionproof.reference.health import report_of_file
     from sessionproof.reference.vitals.metrics import exposition
     from sessionproof.report.result import EXIT_BROKEN, EXIT_HOLDS, EXIT_UNKNOWN
@@ -72,8 +72,12 @@ def health(
         else:
             _show(found, console, checklist=checklist)
 
+    def work(progress: Progress) -> Report:
+        progress(str(path))
+        return report_of_file(path, thresholds=thresholds)
+
     ended = carried_out(
-        lambda _progress: report_of_file(path, thresholds=thresholds),
+        work,
         as_json=as_json,
         to_json=_to_json,
         show=show,

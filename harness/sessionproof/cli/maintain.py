@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--daemon", is_flag=True, help="Go on until SIGTERM or Ctrl-C.")
 @click.option("--all", "all_now", is_flag=True, help="Do all of it now, due or not.")
 @click.option(
-    "--backups", type=click.Path(path_type=Path), help="Existing folder: make backups, try them."
+    "--backups",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Existing folder: make backups, try them.",
 )
 @click.option(
     "--keep", type=click.IntRange(1), default=30, show_default=True, help="Backups that stay."
@@ -75,12 +77,8 @@ def _once(path: Path, plan: Plan, progress: Any, *, all_now: bool) -> tuple[Run,
     from sessionproof.reference.maintenance import due_runs
     from sessionproof.reference.store import ReferenceStore
 
-    runs = []
     with ReferenceStore(_directory(path), preset="cli") as store:
-        for run in due_runs(store, plan, all_now=all_now):
-            progress(run.task)
-            runs.append(run)
-    return tuple(runs)
+        return tuple(due_runs(store, plan, all_now=all_now, told=progress))
 
 
 def _go_on(path: Path, plan: Plan) -> None:

@@ -155,12 +155,13 @@ def _done(
     code: Callable[[T], int] = lambda _: 0,
 ) -> None:
     """Do the work on the store of the directory, print what came of it, and exit."""
-    from sessionproof.cli.upkeep import carried_out, say
+    from sessionproof.cli.upkeep import Progress, carried_out, say
     from sessionproof.reference import ReferenceStore
     from sessionproof.reference.files import present
     from sessionproof.reference.opening import FILE
 
-    def on_store(_progress: object) -> T:
+    def on_store(progress: Progress) -> T:
+        progress(str(directory))
         file = present(directory)  # a wrong path makes nothing
         if file.name != FILE:
             raise Refused(f"{file} is no {FILE}: name the directory of a store")

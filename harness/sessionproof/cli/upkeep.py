@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -11,7 +13,7 @@ from rich.console import Console
 
 from sessionproof.cli.waiting import Waiting
 from sessionproof.contract.errors import StoreError
-from sessionproof.report.plain import for_terminal
+from sessionproof.report.plain import for_terminal, shown
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 
 T = TypeVar("T")
@@ -31,7 +33,8 @@ def carried_out(
 ) -> int:
     """Do the work, print its answer as JSON or for people, and answer the exit code.
 
-    A ``StoreError`` is one line and exit code 2; Ctrl-C and SIGTERM say ``interrupted``, 130.
+    A ``StoreError`` is one line and exit code 2, and so is a path that the system refuses, or an
+    answer that finds no room where it goes; Ctrl-C and SIGTERM say ``interrupted``, 130.
     """
     errors = Console(stderr=True)
     waiting = Waiting(errors)
@@ -42,16 +45,38 @@ def carried_out(
         waiting.end()
         say(errors, f"sessionproof: {error}")
         return EXIT_USAGE
+    except OSError as error:
+        waiting.end()
+        say(errors, f"sessionproof: {shown(_place(error))} cannot be used: {error.strerror}")
+        return EXIT_USAGE
     except KeyboardInterrupt:
         waiting.end()
         say(errors, f"sessionproof: interrupted; {interrupted}")
         return EXIT_INTERRUPTED
     waiting.end()
-    if as_json:
-        print(json.dumps(to_json(answer), indent=2))  # noqa: T201 - ASCII, for a program
-    else:
-        show(answer, Console())
+    try:
+        if as_json:
+            print(json.dumps(to_json(answer), indent=2), flush=True)  # noqa: T201 - for a program
+        else:
+            show(answer, Console())
+    except BrokenPipeError:
+        raise  # who reads has enough
+    except OSError as error:
+        _give_up_stdout()
+        say(errors, f"sessionproof: done, but the answer cannot be written: {error.strerror}")
+        return EXIT_USAGE
     return code(answer)
+
+
+def _place(error: OSError) -> str:
+    return "a file" if error.filename is None else os.fsdecode(error.filename)
+
+
+def _give_up_stdout() -> None:
+    """Let what is left in its buffer go nowhere, or Python would fail again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def say(console: Console, text: str) -> None:

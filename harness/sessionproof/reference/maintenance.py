@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +40,17 @@ def maintain(store: ReferenceStore, *, plan: Plan = DEFAULT) -> list[str]:
     return [run.task for run in runs]
 
 
-def due_runs(store: ReferenceStore, plan: Plan, *, all_now: bool = False) -> Iterator[Run]:
+def due_runs(
+    store: ReferenceStore,
+    plan: Plan,
+    *,
+    all_now: bool = False,
+    told: Callable[[str], None] = lambda _: None,
+) -> Iterator[Run]:
     """Do what is due, or ``all_now`` that the plan has, and answer each run when it is over.
 
-    Each run is stored before it is answered, also one that failed.
+    Each run is stored before it is answered, also one that failed. ``told`` hears the name of a
+    task before it begins.
     """
     if store.ended:
         raise Refused(store.ended)
@@ -57,6 +64,7 @@ def due_runs(store: ReferenceStore, plan: Plan, *, all_now: bool = False) -> Ite
         for task in TASKS:
             wanted = plan.interval_s(task) is not None
             if wanted and (all_now or is_due(task, plan, now_us, last, good, store._path)):
+                told(task)
                 yield _run(store, plan, task)
 
 
