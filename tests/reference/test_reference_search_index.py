@@ -162,6 +162,20 @@ def test_a_mark_that_a_stranger_removed_is_made_anew(store: ReferenceStore, fore
     assert not problems(store)
 
 
+def test_deleted_words_can_be_removed_from_the_file(store: ReferenceStore, foreign):
+    """By what docs/search.md says; without it, they may lie there."""
+    store.append("a", say(*(f"red secretword {number}" for number in range(5))))
+    store.append("b", say("green"))
+    assert len(found(store, "secretword")) == 5
+    store.delete("a")
+    foreign.execute("INSERT INTO search_index (search_index) VALUES ('optimize')")
+    foreign.execute("VACUUM")
+    assert foreign.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    assert b"secretword" not in Path(store.tables().path).read_bytes()
+    assert found(store, "green") == ["green"]
+    assert not problems(store)
+
+
 def test_many_messages_are_looked_at_in_parts(store: ReferenceStore, monkeypatch):
     """A transaction looks at a few hundred messages, or at half a million characters."""
     transactions = []
