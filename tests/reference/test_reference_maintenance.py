@@ -375,3 +375,18 @@ def test_a_directory_that_cannot_be_opened_is_told_in_a_line(store, monkeypatch)
         with pytest.raises(Refused, match="Too many open files"):
             store.maintain()
     assert store.maintain() == WITHOUT_BACKUPS
+
+
+def test_an_error_that_nobody_foresaw_does_not_stop_the_rest(store, monkeypatch, caplog):
+    """It is written down by its name alone, as it may quote anything, and logged whole."""
+
+    def broken(_store: ReferenceStore, _plan: Plan) -> tasks.Done:
+        raise ValueError("secret")
+
+    monkeypatch.setattr(tasks, "TASKS", {**tasks.TASKS, "search": broken})
+    done = list(due_runs(store, Plan()))
+    assert [run.task for run in done if run.failed] == ["search"]
+    assert len(done) == len(WITHOUT_BACKUPS)
+    assert "ValueError" in done[1].text
+    assert "secret" not in done[1].text
+    assert "secret" in caplog.text

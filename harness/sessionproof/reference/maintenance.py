@@ -75,12 +75,10 @@ def _run(store: ReferenceStore, plan: Plan, task: str) -> Run:
     begun_us = store._clock.now_us()
     try:
         text, failed = TASKS[task](store, plan)
-    except (StoreError, *ERRORS, OSError) as error:
+    except Exception as error:  # whatever it is, the other tasks are to be done
         if store.ended:
             raise Refused(store.ended) from error
-        of_sqlite = isinstance(error, ERRORS)
-        told = as_store_error(error, path=store._path, writes=True) if of_sqlite else error
-        text, failed = one_line(told), True
+        text, failed = _told(store, task, error), True
     run = Run(task, begun_us, store._clock.now_us(), failed, text)
 
     def keep(db: sqlite3.Connection) -> None:
@@ -89,6 +87,16 @@ def _run(store: ReferenceStore, plan: Plan, task: str) -> Run:
 
     store._write(keep)
     return run
+
+
+def _told(store: ReferenceStore, task: str, error: Exception) -> str:
+    """Why a task failed, in a line. An error that nobody foresaw may quote a user: it is logged."""
+    if isinstance(error, ERRORS):
+        return one_line(as_store_error(error, path=store._path, writes=True))
+    if isinstance(error, StoreError | OSError):
+        return one_line(error)
+    _log.error("%s: %s", store._path, task, exc_info=error)
+    return f"{type(error).__name__}, which is a defect of sessionproof: its log has it"
 
 
 class Maintenance:
