@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 from sessionproof.audit.result import EXAMPLES_MAX, Problem
@@ -12,6 +13,7 @@ from sessionproof.reference.finding.index import Entry, entries, mark_of, titles
 from sessionproof.reference.finding.words import FOLDING
 
 _ROWS = "SELECT rowid, words, tags FROM search_index ORDER BY rowid"
+_LISTS = "SELECT term, cnt FROM temp.search_lists WHERE col = 'words'"
 _THERE = "SELECT 1 FROM sqlite_schema WHERE name = 'search_mark'"
 
 
@@ -27,13 +29,13 @@ def index_problems(db: sqlite3.Connection) -> Iterator[Problem]:
         return
     listed = {number for (number,) in db.execute("SELECT id FROM search_again")}
     stored = chain(titles(db), entries(db, upto=mark))
-    words: Counter[str] = Counter()
+    words = _Words()
     examples = [
         f"{'message' if number > 0 else 'title of session'} {abs(number)}: {how}"
-        for number, how in _differences(stored, _counted(db.execute(_ROWS), words))
+        for number, how in _differences(stored, words.counted(db.execute(_ROWS)))
         if number not in listed
     ]
-    examples += [f"the word {word!a}" for word in sorted(_lists(db, words))]
+    examples += [f"the word {word!a}" for word in sorted(_otherwise_in_lists(db, words))]
     if examples:
         yield Problem(
             kind="damaged-index",
@@ -63,20 +65,30 @@ def _differences(stored: Iterable[Entry], kept: Iterable[Entry]) -> Iterator[tup
             one, other = next(left, None), next(right, None)
 
 
-def _counted(rows: Iterable[Entry], words: Counter[str]) -> Iterator[Entry]:
-    """The rows as they are; their words are counted."""
-    for row in rows:
-        words.update(str(row[1]).split())
-        yield row
+@dataclass(slots=True)
+class _Words:
+    """The sum of the digests of many words, in any order: to keep them all may take gigabytes."""
+
+    total: int = 0
+
+    def counted(self, rows: Iterable[Entry]) -> Iterator[Entry]:
+        """The rows as they are, whose words are added."""
+        for row in rows:
+            self.total += sum(map(hash, str(row[1]).split()))
+            yield row
 
 
-def _lists(db: sqlite3.Connection, words: Counter[str]) -> set[str]:
+def _otherwise_in_lists(db: sqlite3.Connection, words: _Words) -> set[str]:
     """The words that the lists of the index have more or less often than its rows."""
     db.execute("PRAGMA query_only = OFF")  # the view of the lists is a table of this connection
     db.execute("CREATE VIRTUAL TABLE temp.search_lists USING fts5vocab (main, search_index, col)")
     try:
-        rows = db.execute("SELECT term, cnt FROM temp.search_lists WHERE col = 'words'").fetchall()
+        if sum(hash(word) * number for word, number in db.execute(_LISTS)) == words.total:
+            return set()
+        rows: Counter[str] = Counter()
+        for (text,) in db.execute("SELECT words FROM search_index"):
+            rows.update(str(text).split())
+        lists = dict(db.execute(_LISTS).fetchall())
     finally:
         db.execute("DROP TABLE temp.search_lists")
-    lists = dict(rows)
-    return {word for word in words.keys() | lists.keys() if words[word] != lists.get(word, 0)}
+    return {word for word in rows.keys() | lists.keys() if rows[word] != lists.get(word, 0)}
