@@ -90,12 +90,12 @@ def _run(command: list[str], made: Path) -> int:
 
 
 def _show(made: Backup, console: Console) -> None:
-    from sessionproof.cli.upkeep import say
+    from sessionproof.cli.upkeep import amounts_of, say
     from sessionproof.report.amounts import amount_of
 
     say(console, f"backup   {made.path}")
-    rows = ", ".join(f"{number:,} {name}" for name, number in made.rows.items())
-    say(console, f"rows     {rows or 'none'}; {amount_of(made.size_bytes, 'bytes')}, verified")
+    rows = amounts_of(made.rows) or "none"
+    say(console, f"rows     {rows}; {amount_of(made.size_bytes, 'bytes')}, verified")
     for one in made.removed:
         say(console, f"removed  {one}")
 

@@ -48,10 +48,10 @@ def restore(backup: Path, *, target: Path, dry_run: bool, as_it_is: bool, as_jso
 
 
 def _show(done: Restored, console: Console, *, dry_run: bool) -> None:
-    from sessionproof.cli.upkeep import say
+    from sessionproof.cli.upkeep import amounts_of, say
 
-    rows = ", ".join(f"{number:,} {name}" for name, number in done.rows.items())
-    say(console, f"{'in order' if dry_run else 'restored'}  {rows or 'no rows'}")
+    rows = amounts_of(done.rows) or "no rows"
+    say(console, f"{'in order' if dry_run else 'restored'}  {rows}")
     say(console, f"{'for ' if dry_run else 'into'}      {done.file}")
     if done.before:
         say(console, f"before    {done.before}")

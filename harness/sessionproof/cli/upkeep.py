@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from rich.console import Console
@@ -17,6 +17,13 @@ from sessionproof.report.plain import for_terminal, shown
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 
 T = TypeVar("T")
+
+_INSIDE = {
+    "search_index_config", "search_index_content", "search_index_data", "search_index_docsize",
+    "search_index_idx", "search_mark", "search_again",
+    "maintenance_runs", "health_sizes", "health_slow",
+}  # fmt: skip
+"""Tables of the reference's search and upkeep: they say nothing about anybody's chats."""
 
 Progress: TypeAlias = Callable[[str], None]
 """Told what is looked at, again and again; raises KeyboardInterrupt to end the work."""
@@ -77,6 +84,11 @@ def _give_up_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def amounts_of(rows: Mapping[str, int]) -> str:
+    """How many rows of which table, in words; without those that the reference keeps for itself."""
+    return ", ".join(f"{number:,} {name}" for name, number in rows.items() if name not in _INSIDE)
 
 
 def say(console: Console, text: str) -> None:
