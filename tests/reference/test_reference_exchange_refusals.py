@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sessionproof import Conflict, Message, Refused
 from sessionproof.reference import ReferenceStore
+from sessionproof.reference.exchange import tables
 
 CSV = ("sessions.csv", "state.csv", "messages.csv")
 MIXED = (
@@ -118,6 +120,22 @@ def test_a_client_s_time_beyond_all_is_no_time_of_an_append(tmp_path: Path):
         store.import_sessions(tmp_path / "in")
         store.set_limits("s", idle_us=1)
         assert store.verify().ok
+
+
+def test_two_read_long_cells_at_once(tmp_path: Path):
+    """The limit of Python's csv is one for all threads: who ends first leaves it to the other."""
+    limit = csv.field_size_limit()
+    with opened(tmp_path / "a") as store:
+        for name in ("s1", "s2"):
+            store.append(name, [Message("user", "x" * 200_000)])
+        store.export_sessions(tmp_path / "csv", form="csv")
+    first, other = tables.read(tmp_path / "csv"), tables.read(tmp_path / "csv")
+    _, one = next(first), next(other)
+    first.close()
+    assert [len(item.message.content) for item in one.messages] == [200_000]
+    assert [len(item.message.content) for item in next(other).messages] == [200_000]
+    other.close()
+    assert csv.field_size_limit() == limit
 
 
 def test_a_text_is_no_collection_of_ids(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ _INTEGERS = {
     *NUMBERS, "message_count", "seq", "tokens", "duration_us", "created_at_us", "appended_at_us",
 }  # fmt: skip
 _AS_JSON = {"metadata", "value", "content_json", "arguments"}
+
+_changing = threading.Lock()
+_limits: list[int] = []
+"""The limit of cells as it was, once for each that reads at this moment."""
 
 
 def write(conversations: Iterable[Conversation], folder: Path, tally: Tally) -> None:
@@ -181,12 +186,17 @@ def _wrong_header(header: Sequence[str], columns: Sequence[str]) -> str:
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Within, cells may have any length; the limit is one of the whole process."""
-    before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    """Within, cells may have any length; the limit is one of the whole process, for all threads."""
+    with _changing:
+        _limits.append(_limits[0] if _limits else csv.field_size_limit())
+        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
         yield
     finally:
-        csv.field_size_limit(before)
+        with _changing:
+            before = _limits.pop()
+            if not _limits:  # nobody else reads
+                csv.field_size_limit(before)
 
 
 def _writer(file: TextIO, columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
