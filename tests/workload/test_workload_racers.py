@@ -73,6 +73,15 @@ class Awaited(Told):
         """Nothing is open."""
 
 
+class Slow(Told):
+    """Each call is within its deadline."""
+
+    def sweep(self):
+        """A third of it."""
+        time.sleep(0.1)
+        return super().sweep()
+
+
 @pytest.fixture
 def under_test(tmp_path):
     """Makes stores under test, which are closed afterwards."""
@@ -122,6 +131,14 @@ def test_calls_wait_for_others_and_for_a_time(under_test):
         (one,), (other,) = two.race([first, [Ask("sweep", after=1)]])
     assert late <= one.began_ns <= other.began_ns
     assert one.overlaps(one)
+
+
+def test_slow_calls_are_fewer(under_test):
+    """Calls that end in time never look like a hang, however many of them were to be made."""
+    with racers("threads", under_test("Slow", operation_s=0.3), 2) as two:
+        done, others = two.race([[Ask("sweep")] * 40, [Ask("sweep")]])
+    assert 1 <= len(done) < 40
+    assert len(others) == 1
 
 
 def test_a_hang_ends_the_race(under_test):

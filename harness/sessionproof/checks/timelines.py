@@ -21,8 +21,8 @@ Kind: TypeAlias = Literal["early", "late", "limits", "unclear", "content", "warn
 
 ENDS: frozenset[Kind] = frozenset({"early", "late", "limits"})
 Rule: TypeAlias = Literal[
-    "succeeds", "fails", "fails clearly", "not in expired", "in expired", "not in warned",
-    "in warned", "same content", "no content", "status",
+    "succeeds", "fails", "fails clearly", "not in expired", "in expired", "once in expired",
+    "not in warned", "in warned", "once in warned", "same content", "no content", "status",
 ]  # fmt: skip
 _FRESH_US = 1_000_000  # no store's own limit is so short
 _SPECIAL = (HANG, CRASH, MALFORMED)
@@ -112,7 +112,8 @@ def _step(state: _Judged, index: int, one: Done) -> list[TimeFault]:
             state.lives[name] = Life(one.now, known=False, unset=True)
             state.ids[one.session_id] = name
             state.kept[name] = _within(one.sent, state.claims)
-            state.left[name] = len(one.sent)
+            most = state.claims.limits.retention
+            state.left[name] = len(one.sent) if most is None else min(most, len(one.sent))
             return []
         case "set_limits":
             return _limits(state, index, one)
@@ -204,7 +205,7 @@ def _sweep(state: _Judged, index: int, one: Done) -> list[TimeFault]:
     answer: Swept = one.outcome.value
     expired = {state.ids[each] for each in answer.expired if each in state.ids}
     warned = {state.ids[each] for each in answer.warned if each in state.ids}
-    faults = []
+    faults = _twice(state, index, answer)
     for name, life in state.lives.items():
         is_expired, is_warned = name in expired, name in warned
         if life.known:
@@ -216,6 +217,23 @@ def _sweep(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         if is_expired and is_due(life, one.now) == "yes":
             state.ended.add(name)
         state.lives[name] = swept(life, one.now, warned=is_warned, expired=is_expired)
+    return faults
+
+
+def _twice(state: _Judged, index: int, answer: Swept) -> list[TimeFault]:
+    """That one answer tells a session more than once."""
+    faults = []
+    for session_id, name in state.ids.items():
+        if answer.expired.count(session_id) > 1:
+            faults.append(
+                TimeFault(index, "late", Anomaly.DUPLICATE, "once in expired", name,
+                          f"{name} is told once", f"it told of {name} more than once")
+            )  # fmt: skip
+        if state.claims.warns and answer.warned.count(session_id) > 1:
+            faults.append(
+                TimeFault(index, "warning", Anomaly.DUPLICATE, "once in warned", name,
+                          f"one warning of {name}", f"it warned of {name} more than once")
+            )  # fmt: skip
     return faults
 
 
@@ -341,7 +359,9 @@ def _keep(state: _Judged, name: str, sent: Sequence[Message]) -> None:
     kept = state.kept[name]
     if kept is not None:
         state.kept[name] = _within((*kept, *sent), state.claims)
-    state.left[name] += len(sent)
+    most = state.claims.limits.retention
+    left = state.left[name] + len(sent)
+    state.left[name] = left if most is None else min(most, left)
 
 
 def _within(messages: tuple[Message, ...], claims: Claims) -> tuple[Message, ...]:

@@ -18,7 +18,16 @@ from sessionproof.contract.message import Json, Message
 from sessionproof.contract.operations import Append, as_call
 from sessionproof.scripts.expressions import call, expression
 from sessionproof.scripts.program import must_refuse, suppressed
-from sessionproof.workload.timelines import BEGIN, LIMITS, REOPEN, STATUS, SWEEP, Done, operation_of
+from sessionproof.workload.timelines import (
+    BEGIN,
+    CLOCK,
+    LIMITS,
+    REOPEN,
+    STATUS,
+    SWEEP,
+    Done,
+    operation_of,
+)
 
 ClockOf: TypeAlias = Literal["factory", "method", "machine"]
 """Who gives the store its time."""
@@ -99,7 +108,7 @@ def lines_of(
     named = {one.step.session for one in done if one.step.method in _BY_ID}
     now: int | None = None
     for index, one in enumerate(done[: fault.index + 1]):
-        if one.step.at_us != now or one.step.method == REOPEN:
+        if one.step.method != CLOCK and (one.step.at_us != now or one.step.method == REOPEN):
             now = one.step.at_us
             lines += [] if one.step.method == REOPEN else times.at(now)
         called = [*_called(one, claims, times, texts, named, creates=creates)]
@@ -135,6 +144,8 @@ def _shown(one: Done) -> str:
             return f"store.{step.method}()"
         case "search":
             return "store.search(…)"
+        case "set_clock":
+            return "store.set_clock(…)"
         case "set_limits" | "set_status" | "touch":
             return f"store.{step.method}({', '.join([repr(step.session), *_options(one)])})"
         case _:
@@ -183,6 +194,8 @@ def _called(
             yield f"store.{step.method}()"
         case "search":
             yield f"store.search({expression(texts[name])})"
+        case "set_clock":
+            yield from times.at(step.at_us)
         case "set_limits" | "set_status" | "touch":
             yield f"store.{step.method}({', '.join([name, *_options(one)])})"
         case "delete_message":
@@ -220,6 +233,9 @@ def _last(done: Sequence[Done], fault: TimeFault, claims: Claims, called: list[s
                 *called[:-1], "try:", f"    {called[-1]}", f"except {clear}:", "    pass",
                 *_REFUSED, "else:", "    raise AssertionError('it was accepted')",
             ]  # fmt: skip
+        case "once in expired" | "once in warned":
+            told = f"swept.{fault.rule.rpartition(' ')[2]}"
+            return [f"swept = {called[-1]}", f"assert {told}.count({fault.session}) < 2, swept"]
         case "in expired" | "not in expired" | "in warned" | "not in warned":
             within, _, what = fault.rule.rpartition(" ")
             told = "swept.warned" if what == "warned" else "swept.expired"

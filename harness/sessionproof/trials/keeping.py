@@ -36,7 +36,7 @@ from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import said
 from sessionproof.trials.single import Trial
 from sessionproof.workload import lifetime
-from sessionproof.workload.execute import Transcript
+from sessionproof.workload.execute import Transcript, insisted
 
 SESSION = "s0"
 """The session of a program that is kept; the others are bystanders."""
@@ -207,7 +207,8 @@ class Course:
 
     def _invoke(self, operation: Operation, session_id: str | None = None) -> Outcome:
         known = self.session_id if session_id is None else session_id
-        return self.trial.handle().invoke(operation, known)
+        handle = self.trial.handle()
+        return insisted(lambda: handle.invoke(operation, known))
 
     def _keys(self) -> list[str]:
         if "get_state" not in self.trial.capabilities:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random  # noqa: TID251 - the type alone
@@ -20,9 +21,11 @@ from sessionproof.contract.operations import CRASH, HANG, Get, Read
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.trials.crowds import kinds_of
+from sessionproof.trials.lateness import is_late
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload import lifetime
 from sessionproof.workload.crews import Kind
+from sessionproof.workload.execute import insisted
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.racers import Racers, racers
 from sessionproof.workload.sessions import needs_create
@@ -78,26 +81,25 @@ class Sessions:
 
     def made(self, number: int, *, idle_us: int) -> list[str]:
         """So many sessions of one message with this limit; their ids."""
-        trial = self.trial
+        return [self._made(f"w{self.races}-{at}", idle_us) for at in range(number)]
+
+    def _made(self, name: str, idle_us: int) -> str:
+        trial, message = self.trial, self.message()
         creates = needs_create(trial.claims, trial.capabilities)
         by_store = trial.claims.session_ids == "store"
-        names = [f"w{self.races}-{at}" for at in range(number)]
-        first = [self.message() for _ in names]
+        if is_late(trial):
+            raise CouldNotTell(f"{self.races} races were begun: the machine or the store is slow")
 
-        def make(call: Callable[..., Any]) -> list[str]:
-            ids = []
-            for name, message in zip(names, first, strict=True):
-                made = call("create", None if by_store else name) if creates else name
-                call("append", made, [message])
-                call("set_limits", made, idle_us=idle_us)
-                self.limited_ns[str(made)] = monotonic_ns()
-                ids.append(str(made))
-            return ids
+        def make(call: Callable[..., Any]) -> str:
+            made = call("create", None if by_store else name) if creates else name
+            call("append", made, [message])
+            call("set_limits", made, idle_us=idle_us)
+            self.limited_ns[str(made)] = monotonic_ns()
+            return str(made)
 
-        outcome = trial.handle().perform(f"{number} sessions with limits", make)
-        trial.require_ok(outcome, f"made {number} sessions with an idle limit of {idle_us} µs")
-        ids: list[str] = outcome.value
-        return ids
+        outcome = trial.handle().perform("a session with a limit", make)
+        trial.require_ok(outcome, f"made a session with an idle limit of {idle_us} µs")
+        return str(outcome.value)
 
     def used(self, sessions: Sequence[str]) -> None:
         """A message to each of these by the trial's own handle."""
@@ -112,7 +114,8 @@ class Sessions:
 
     def texts(self, session: str) -> list[str]:
         """What can be read of a session; nothing of one that is not there."""
-        outcome = self.trial.handle().invoke(Read("s"), session)
+        handle = self.trial.handle()
+        outcome = insisted(lambda: handle.invoke(Read("s"), session))
         if outcome.type != "ok":
             return []
         return [text_of(one) for one in outcome.value]
@@ -173,14 +176,20 @@ def _of_kind(sessions: Sessions, kind: Kind, made: Experiment, *, parts: int) ->
     share_s = trial.profile.share_s * trial.guarantee.weight / parts
 
     def enough() -> bool:
-        return (counted >= least and monotonic_s() - started_s >= share_s) or trial.time_is_up()
+        is_done = counted >= least and monotonic_s() - started_s >= share_s
+        return is_done or trial.time_is_up() or is_late(trial)
 
     while not enough():
         trial.store.fresh_location()
         number = min(made.clients, _PROCESSES) if kind == "processes" else made.clients
         with racers(kind, trial.store, number) as one:
             for _ in range(_FRESH_AFTER):
-                seen, worth = _played(sessions, one, made)
+                try:
+                    seen, worth = _played(sessions, one, made)
+                except CouldNotTell:
+                    if not is_late(trial):
+                        raise
+                    break
                 if seen:
                     raise _broken(sessions, one, made, seen)
                 counted += worth
@@ -209,12 +218,13 @@ def _broken(sessions: Sessions, one: Racers, made: Experiment, seen: str) -> Bro
     """The finding, after further races."""
     trial, until = sessions.trial, monotonic_s() + sessions.trial.profile.shrink_s
     tried = failed = 0
-    while tried < _AGAIN and (not tried or monotonic_s() < until):
-        again, _ = _played(sessions, one, made)
-        failed += bool(again)
-        tried += 1
+    while tried < _AGAIN and (not tried or monotonic_s() < until) and not is_late(trial):
+        with suppress(CouldNotTell):
+            again, _ = _played(sessions, one, made)
+            failed += bool(again)
+            tried += 1
     finding = Finding(
         anomaly=made.anomaly, did=f"{one.named}: {made.did}", expected=made.expected, seen=seen,
-        repeats=f"{failed} of {tried} races",
+        repeats=f"{failed} of {tried} races" if tried else None,
     )  # fmt: skip
     return trial.broken(finding, partial(made.lines, one.kind))

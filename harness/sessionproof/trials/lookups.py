@@ -28,9 +28,11 @@ from sessionproof.contract.searching import Hit
 from sessionproof.contract.verdicts import Finding
 from sessionproof.scripts import searches as lines
 from sessionproof.trials.inputs import good_message
+from sessionproof.trials.lateness import is_late
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload import lifetime
+from sessionproof.workload.execute import insisted
 from sessionproof.workload.lookups import Bound, Find
 from sessionproof.workload.sessions import begin
 
@@ -82,7 +84,8 @@ class Chat:
         if isinstance(operation, Reopen):
             outcome = self.trial.store.reopen()
         else:
-            outcome = self.trial.handle().invoke(operation, self.ids[name], message_id)
+            handle, session = self.trial.handle(), self.ids[name]
+            outcome = insisted(lambda: handle.invoke(operation, session, message_id))
         self.told.append(as_call(operation))
         self.script += lines.step_lines(operation, outcome, at=at)
         if outcome.type == "info":
@@ -91,7 +94,8 @@ class Chat:
 
     def read(self, name: str) -> tuple[Message, ...]:
         """What the session has now; nothing if it is unknown."""
-        outcome = self.trial.handle().invoke(Read(name), self.ids[name])
+        handle, session = self.trial.handle(), self.ids[name]
+        outcome = insisted(lambda: handle.invoke(Read(name), session))
         if outcome.type == "info":
             self.trial.require_ok(outcome, f"{self.did}, then read", self.script)
         return outcome.value if outcome.type == "ok" else ()
@@ -118,8 +122,11 @@ class Chat:
         return list(outcome.value)
 
     def finds(self, query: str, *words: str) -> list[Hit]:
-        """Look for it; raises Broken unless each message with all ``words`` is a hit, once."""
-        hits = self._own(self.search(query))
+        """Look for it; raises Broken unless each message with all ``words`` is a hit, once.
+
+        No other session may have such a message, of this program or another.
+        """
+        hits = self.search(query)
         wrong = misfound(hits, self.stored, lambda text: _has(text, words))
         asked = lines.found_lines(query, words, self.names)
         self._require(wrong, [*self.script, *asked])
@@ -127,8 +134,11 @@ class Chat:
         return hits
 
     def finds_texts(self, query: str, texts: Sequence[str]) -> None:
-        """Look for it; raises Broken unless the messages of these texts are found, each once."""
-        hits = self._own(self.search(query))
+        """Look for it; raises Broken unless the messages of these texts are found, each once.
+
+        No other session may have such a message, of this program or another.
+        """
+        hits = self.search(query)
         wrong = misfound(hits, self.stored, set(texts).__contains__)
         asked = lines.found_texts_lines(query, texts, self.names)
         self._require(wrong, [*self.script, *asked])
@@ -197,9 +207,14 @@ Steps: TypeAlias = "tuple[Operation | Find, ...]"
 def carried_out(
     trial: Trial, program: Steps, words: Iterator[str], names: Sequence[str]
 ) -> Failed | None:
-    """Carry a program out, with words that no other has; what went wrong, or None."""
+    """Carry a program out, with words that no other has; what went wrong, or None.
+
+    It ends early when it is late: at its end there may be hundreds of searches.
+    """
     chat, bound = Chat.begun(trial, *names), Bound(words)
     for at, step in enumerate(program):
+        if is_late(trial):
+            break
         try:
             if isinstance(step, Find):
                 _look(chat, step, bound)

@@ -8,6 +8,7 @@ from itertools import cycle
 
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append
+from sessionproof.trials.lateness import is_late
 from sessionproof.trials.lookups import ALL, Chat, says
 from sessionproof.trials.single import Trial
 from sessionproof.workload.hostile import PATTERNS, PAYLOADS, TEXTS
@@ -47,7 +48,8 @@ _CODE = {
 class Ask:
     """A query, and the texts that it finds; None where it must be no error and no more.
 
-    ``of`` is the number of hits that are asked for; then the texts are in their order.
+    ``of`` is the number of hits that are asked for; then the texts are in their order, and the
+    first of those that are stored are found.
     """
 
     query: str
@@ -68,19 +70,25 @@ class Case:
 
 
 def asked(trial: Trial, case: Case) -> None:
-    """Append the texts, ask, and judge; raises Broken."""
+    """Append the texts, ask, and judge; raises Broken. It ends early when it is late."""
     chat = Chat.begun(trial, "s0", "s1")
     turns = cycle(chat.names)
     for other in case.others:
         chat.do(Append("s0", (other,)))
     for at, message in enumerate(says(trial, case.texts)):
+        if is_late(trial):
+            return
         chat.do(Append(next(turns), says(trial, [str(message.content)], first=at)))
     for ask in case.asks:
+        if is_late(trial):
+            return
         apart = chat.apart()
         if ask.found is None:
             apart.is_no_error(ask.query, limit=ALL if ask.of is None else ask.of)
         elif ask.of is not None:
-            apart.orders(ask.query, ask.of, ask.found)
+            there = {one.content for messages in apart.stored.values() for one in messages}
+            found = [text for text in ask.found if text in there]  # a session may keep few
+            apart.orders(ask.query, ask.of, found[: ask.of])
         else:
             apart.finds_texts(ask.query, ask.found)
 
@@ -130,11 +138,11 @@ def _limits(trial: Trial, words: Iterator[str]) -> Case:
     match trial.claims.search_order:
         case "newest":
             newest = texts[::-1]
-            asks = tuple(Ask(a, newest[:of], of=of) for of in (1, 2, 5, _LIMITED, 100))
+            asks = tuple(Ask(a, newest, of=of) for of in (1, 2, 5, _LIMITED, 100))
         case "best":
             rest = tuple(next(words) for _ in range(_LIMITED))
             best, far = f"{a} {a} {a}", f"{' '.join(next(words) for _ in range(60))} {a}"
-            texts, asks = (best, *rest, far), (Ask(a, (best,), of=1), Ask(a, (best, far), of=2))
+            texts, asks = (best, *rest, far), tuple(Ask(a, (best, far), of=of) for of in (1, 2))
         case None:
             asks = tuple(Ask(a, None, of=of) for of in (1, 3, _LIMITED))
     return Case(texts, asks)
@@ -152,7 +160,7 @@ def _wildcards(words: Iterator[str]) -> Case:
     a, b, c, d = (next(words) for _ in range(4))
     one, other = f"{a}_{b}", f"{c}%{d}"
     texts = (f"{a}x{b}", one, f"{c}xyz{d}", other)
-    return Case(texts, (Ask(one, (one,)), Ask(other, (other,)), Ask(f"{a[:3]}%", ())))
+    return Case(texts, (Ask(one, (one,)), Ask(other, (other,))))
 
 
 def _wordless(words: Iterator[str]) -> Case:

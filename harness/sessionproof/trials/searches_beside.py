@@ -38,6 +38,10 @@ def at_once(trial: Trial) -> None:
     if trial.words.samples[0].kind == "tool_call":
         raise CouldNotTell("the store takes tool calls alone, which have no text")
 
+    keeps = claims.limits.retention
+    if keeps is not None and keeps < _WORDS + _DELETED:
+        raise CouldNotTell(f"of {_WORDS + _DELETED} messages of a session the store keeps {keeps}")
+
     def lines(_: Kind) -> list[str]:
         setting = setting_of(trial)
         return [] if setting is None else search_lines(setting)
@@ -95,7 +99,8 @@ def _race(sessions: Sessions, one: Racers, words: _Words) -> tuple[str, int]:
     ids = [_begun(trial, f"w{sessions.races}-{at}") for at in range(one.number)]
     doomed = [_written(sessions, name, words) for name in ids]
     plan = _planned(sessions, ids, doomed, words)
-    lives, looked = _seen(plan, one.race(plan.programs), doomed)
+    lives, seen = _seen(plan, one.race(plan.programs), doomed)
+    looked = [search for search in seen if search.word in lives]  # some were never written
     own = not trial.claims.at_least("consistency", "linearizable")
     for search in looked:
         wrong = wrong_with(search, lives[search.word], own=own)

@@ -15,7 +15,7 @@ from threading import Event
 from sessionproof.checks.history import judge_history
 from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
-from sessionproof.contract.errors import NotFound
+from sessionproof.contract.errors import Conflict, NotFound
 from sessionproof.contract.operations import Outcome, Read
 from sessionproof.contract.verdicts import Finding
 from sessionproof.scripts.moments import moment_lines
@@ -27,6 +27,7 @@ from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload import lifetime
 from sessionproof.workload.answers import texts_of
 from sessionproof.workload.crews import Crew, Kind
+from sessionproof.workload.execute import insisted
 from sessionproof.workload.guard import Handle
 
 _CLIENTS: dict[Kind, int] = {"threads": 3, "shared": 3, "tasks": 3, "processes": 2}
@@ -34,6 +35,9 @@ _BUDGET_S, _BUDGET_MOST_S = 0.06, 2.0
 _AGAIN = 3
 _EXCUSED = frozenset({Anomaly.NON_MONOTONIC})
 """A message that nobody had been told of may be in a snapshot, and not yet in the next."""
+
+_NOT_YET = frozenset({NotFound.__name__, Conflict.__name__})
+"""Refusals after which one tries again: nobody has written to it yet, or somebody does now."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def _take(handle: Handle, one: Crew, ended: Event, pause_s: float) -> list[Taken
             if outcome.failure is None:
                 outcome = Outcome("ok", Kept(session, outcome.value))
                 taken.append(Taken(outcome, began, done))
-            elif outcome.failure.type != NotFound.__name__:  # nobody has written to it yet
+            elif outcome.failure.type not in _NOT_YET:
                 taken.append(Taken(outcome, began, done))
         ended.wait(pause_s / 4)
     return taken
@@ -117,8 +121,10 @@ def _judged(trial: Trial, load: Load, taken: Taken, name: str) -> str:
     kept: Kept = taken.outcome.value
     handle = trial.handle()
     restored = lifetime.restore_snapshot(handle, kept.snapshot, session_id=name)
+    if restored.type == "fail" and trial.claims.session_ids == "store":
+        raise CouldNotTell("the store names its sessions, and restores none under an id of ours")
     trial.require_ok(restored, "restored a snapshot under a new id")
-    read = handle.invoke(Read(name), restored.value)
+    read = insisted(lambda: handle.invoke(Read(name), restored.value))
     trial.require_ok(read, "read a session that was restored from a snapshot")
     texts = texts_of(read.value)
     for written in load.written:

@@ -23,6 +23,7 @@ from sessionproof.contract.measurements import Growth
 from sessionproof.contract.seed import derive
 from sessionproof.scripts.sweep_costs import step_lines, time_lines
 from sessionproof.trials.filled import Place, as_time, at_sizes, messages_of, value_of
+from sessionproof.trials.lateness import is_late
 from sessionproof.trials.limit_lines import setting_of
 from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.trials.statements import Trace, Traced, traced
@@ -40,6 +41,7 @@ _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _ROUNDS, _ROUNDS_MOST = 20, 240
 _TURN = 10  # rounds between two looks at what they say
 _MOST_S = 4.0
+_FILL_MOST_S = 20.0  # for one size: slower stores would come near a test's deadline
 _CALLS = 2.5  # that make a session, on average
 _TRIES = 3  # of a sweep whose steps are counted
 _STATEMENT_MOST = 160
@@ -56,6 +58,8 @@ def flat(trial: Trial) -> None:
                 f"flat is below sessions^{FLAT:g}, and this is not sure: {_how(found)}"
             )
         return
+    if is_late(trial):
+        raise CouldNotTell(f"{_how(found)} in one measurement, and no time for another")
     again = _measured(trial)
     if again.growth.verdict in ("flat", "undecided"):
         raise CouldNotTell(f"{_how(found)} in one measurement, and {_how(again)} in another")
@@ -131,6 +135,8 @@ def _with_limits(trial: Trial, store: StoreUnderTest, size: int, until_s: float)
             f"sessions up to {size:,}", lambda one, wait: driven(steps(one), wait)
         )
         value_of(trial, outcome, f"made {size:,} sessions with limits")
+        if made < size and monotonic_s() - began > _FILL_MOST_S:
+            raise CouldNotTell(f"{made:,} of {size:,} sessions were made in {_FILL_MOST_S:g} s")
     value_of(trial, lifetime.sweep(store.handle()), "swept")
     each_s = (monotonic_s() - began) / max(1, made)
     pace = f"{as_time(each_s * 1e6)} a session"

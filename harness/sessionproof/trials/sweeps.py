@@ -186,7 +186,8 @@ def _wrong(sessions: Sessions, race: _Race, uses: Sequence[Used], *, limit_ns: f
 
 def _lost(sessions: Sessions, race: _Race, ended: set[str]) -> str:
     """That an acknowledged message is gone. A store may hide those of a session that has ended."""
-    hidden = sessions.trial.claims.after_expiry == "gone"
+    claims = sessions.trial.claims
+    hidden, keeps = claims.after_expiry == "gone", claims.limits.retention
     sent: dict[str, list[str]] = {}
     for one in race.acknowledged:
         if one.ask.method == "append":
@@ -197,7 +198,7 @@ def _lost(sessions: Sessions, race: _Race, ended: set[str]) -> str:
             continue  # by real time it may have ended since
         there = set(sessions.texts(session))
         missing = [text for text in texts if text not in there]
-        if missing:
+        if len(missing) > max(0, len(texts) - (len(texts) if keeps is None else keeps)):
             return f"{len(missing)} of {len(texts)} acknowledged messages of {session!r} are gone"
     return ""
 

@@ -18,6 +18,7 @@ from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.lifetime import ClockOf, Times
 from sessionproof.scripts.program import with_awaits
 from sessionproof.trials.inputs import good_message
+from sessionproof.trials.lateness import is_late
 from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.schedules import DAY_US, Strategy
@@ -82,7 +83,7 @@ class Timed:
             nonlocal hung
             if hung:
                 return None
-            shown, judgement = self._judged(timeline)
+            shown, judgement = self._judged(timeline, leave=partial(is_late, self.trial))
             if shown is None:
                 self.trial.count(self.trial.guarantee.unit, count(judgement))
                 self.trial.count("timelines")
@@ -96,21 +97,35 @@ class Timed:
         if found is not None:
             raise self._broken(found.fault)
 
-    def run(self, timeline: Timeline, *, began_us: int | None = None) -> Judgement:
-        """One timeline; raises Broken. ``began_us`` is when it begins on the store's clock."""
-        shown, judgement = self._judged(timeline, began_us)
+    def run(
+        self,
+        timeline: Timeline,
+        *,
+        began_us: int | None = None,
+        leave: Callable[[], bool] | None = None,
+    ) -> Judgement:
+        """One timeline; raises Broken. ``began_us`` is when it begins on the store's clock.
+
+        It is left when ``leave`` says so: when it is late, unless given.
+        """
+        late = partial(is_late, self.trial) if leave is None else leave
+        shown, judgement = self._judged(timeline, began_us, leave=late)
         if shown is not None:
             raise self._broken(shown)
         return judgement
 
     def _judged(
-        self, timeline: Timeline, began_us: int | None = None
+        self,
+        timeline: Timeline,
+        began_us: int | None = None,
+        *,
+        leave: Callable[[], bool] = lambda: False,
     ) -> tuple[_Shown | None, Judgement]:
         if self.settable and began_us is not None:
             self.bench.began_us = began_us
         began = self.bench.began_us or 0
         try:
-            done = carried_out(timeline, self.bench)
+            done = carried_out(timeline, self.bench, leave=leave)
         except CannotOpen as error:
             failed = Outcome("info", failure=Failure("CannotOpen", str(error)))
             done = (Done(Step(0, "reopen"), Span(0, 0), failed),)
@@ -210,6 +225,7 @@ def require_ends(trial: Trial) -> None:
 
 
 _WAITED_US = (500_000, 1_000_000, 2_000_000)  # limits of stores that have the machine's clock
+_LATE_S = 15.0  # by which a timeline may be late: then the store is too slow for it
 
 
 def waited(timed: Timed, made: Waits) -> None:
@@ -220,7 +236,9 @@ def waited(timed: Timed, made: Waits) -> None:
     trial = timed.trial
     unit = trial.guarantee.unit
     for limit_us in _WAITED_US:
-        seen = timed.run(made(trial.claims, trial.capabilities, limit_us))
+        timeline = made(trial.claims, trial.capabilities, limit_us)
+        until_s = monotonic_s() + timeline[-1].at_us / 1e6 + _LATE_S
+        seen = timed.run(timeline, leave=lambda until_s=until_s: monotonic_s() > until_s)  # type: ignore[misc]
         trial.count(unit, seen.warnings if unit == "warnings" else seen.ended)
-        if trial.examined[unit] >= trial.guarantee.least:
+        if trial.examined[unit] >= trial.guarantee.least or trial.time_is_up():
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -221,9 +221,22 @@ def _attempt(
 
 def to_be_retried(operation: Operation, outcome: Outcome) -> bool:
     """Whether a client tries again: after a Conflict, unless it is that an id is taken."""
+    return _is_conflict(outcome) and not isinstance(operation, Create)
+
+
+def insisted(ask: Callable[[], Outcome]) -> Outcome:
+    """What is answered in the end: after a Conflict it is asked again, as a client would."""
+    for _ in range(RETRIES - 1):
+        outcome = ask()
+        if not _is_conflict(outcome):
+            return outcome
+    return ask()
+
+
+def _is_conflict(outcome: Outcome) -> bool:
     failure = outcome.failure
     conflict = failure is not None and failure.type == Conflict.__name__
-    return outcome.type == "fail" and conflict and not isinstance(operation, Create)
+    return outcome.type == "fail" and conflict
 
 
 def _once(

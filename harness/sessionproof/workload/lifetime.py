@@ -1,7 +1,7 @@
 """Limits, sweeps, snapshots, searches and the like, asked of a guarded handle.
 
 Each function answers an outcome as ``Handle.invoke`` does: it never raises, and a malformed answer
-is a failure of its own.
+is a failure of its own. After a Conflict it is asked again.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sessionproof.contract.operations import Outcome
+from sessionproof.workload.execute import insisted
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.upkeep import answered
 
@@ -78,4 +79,4 @@ def _ask(handle: Handle, method: str, *arguments: Any, **options: Any) -> Outcom
         value = call(method, *arguments, **options)
         return None if method in _ANYTHING else answered(method, value)
 
-    return handle.perform(method, ask)
+    return insisted(lambda: handle.perform(method, ask))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.operations import Outcome
+from sessionproof.contract.operations import Create, Outcome
 from sessionproof.workload.guard import Handle
 
 
@@ -20,4 +20,4 @@ def begin(handle: Handle, name: str, claims: Claims, capabilities: Collection[st
     if not needs_create(claims, capabilities):
         return Outcome("ok", name)
     given = None if claims.session_ids == "store" else name
-    return handle.perform(f"create({name!r})", lambda call: call("create", given))
+    return handle.invoke(Create(name), given)

@@ -37,6 +37,7 @@ from sessionproof.contract.operations import (
 Checked = tuple[Any, list[str]]
 _LONGEST = 2_000_000  # elements of an answer
 _MOST = 12  # problems listed at most; the rest is counted
+_TEXTS = ("session_id", "status", "owner", "title", "llm_model")
 
 
 def checked_answer(operation: Operation, value: object) -> Checked:
@@ -146,6 +147,8 @@ def _info(value: object) -> Checked:
         counted = item.name.endswith(("_count", "_tokens", "_us"))
         if counted and copy is not None and type(copy) is not int:
             bad = [*bad, f"{item.name} is {kind(copy)}, expected an integer or None"]
+        if item.name in _TEXTS and copy is not None and type(copy) is not str:
+            bad = [*bad, f"{item.name} is {kind(copy)}, expected a string or None"]
         problems += bad
         values[item.name] = copy
     return SessionInfo(**values), problems

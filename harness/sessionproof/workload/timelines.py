@@ -7,7 +7,7 @@ come at their times by the machine's clock, and what was asked when is measured.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -35,7 +35,7 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.oracle.lifetime import Span
 from sessionproof.workload import lifetime, upkeep
-from sessionproof.workload.execute import StoreUnderTest
+from sessionproof.workload.execute import StoreUnderTest, insisted
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.sessions import begin
 
@@ -43,6 +43,7 @@ SLACK_US = 30_000
 """How roughly a time by the machine's clock is taken."""
 
 BEGIN, REOPEN, SWEEP, LIMITS, STATUS = "begin", "reopen", "sweep", "set_limits", "set_status"
+CLOCK = "set_clock"
 _NOTHING_LEFT = Outcome("fail", failure=Failure("NotFound", "there was nothing left to ask about"))
 _EARLIEST_US = 1_000_000_000_000_000  # of messages in a store that is ordered by their times
 
@@ -98,8 +99,13 @@ class Bench:
         return self.store.handle()
 
 
-def carried_out(timeline: Timeline, bench: Bench) -> tuple[Done, ...]:
-    """Each step at its time; it ends early when the handle is lost. Raises CannotOpen."""
+def carried_out(
+    timeline: Timeline, bench: Bench, *, leave: Callable[[], bool] = lambda: False
+) -> tuple[Done, ...]:
+    """Each step at its time; it ends early when the handle is lost, or is to be left.
+
+    Raises CannotOpen.
+    """
     prefix = bench.store.next_program()
     bench.ids = {one.session: prefix + one.session for one in timeline if one.method == BEGIN}
     bench.messages = {}
@@ -107,13 +113,16 @@ def carried_out(timeline: Timeline, bench: Bench) -> tuple[Done, ...]:
     started = monotonic_ns() // 1_000
     shows: int | None = None
     for step in timeline:
+        if leave():
+            break
         if bench.began_us is None:
             _wait(started + step.at_us - monotonic_ns() // 1_000)
         elif step.at_us != shows:
             shows = step.at_us
             stood = lifetime.set_clock(bench.handle, bench.began_us + step.at_us)
             if stood.failure is not None:
-                done.append(Done(step, Span(step.at_us, step.at_us), stood))
+                asked = Step(step.at_us, CLOCK)
+                done.append(Done(asked, Span(step.at_us, step.at_us), stood))
                 break
         called = monotonic_ns() // 1_000 - started
         outcome, sent = _asked(step, bench)
@@ -161,7 +170,7 @@ def _asked(step: Step, bench: Bench) -> tuple[Outcome, tuple[Message, ...]]:
         if not known:
             return _NOTHING_LEFT, ()
         message_id = known.pop(0) if isinstance(operation, DeleteMessage) else known[0]
-    return bench.handle.invoke(operation, session, message_id), sent
+    return _invoked(bench, operation, session, message_id), sent
 
 
 def _begun(step: Step, bench: Bench) -> tuple[Outcome, tuple[Message, ...]]:
@@ -173,13 +182,20 @@ def _begun(step: Step, bench: Bench) -> tuple[Outcome, tuple[Message, ...]]:
     bench.ids[name] = str(made.value)
     sent = tuple(bench_message(bench) for _ in range(3))
     bench.texts[name] = _text(bench.sent)
-    asked: list[Operation] = [Append(name, (message,)) for message in sent]
-    asked.append(Read(name))
-    answers = bench.handle.invoke_all([(one, bench.ids[name]) for one in asked])
-    failed = next((one for one in answers if one.type != "ok"), None)
-    if failed is None:
-        bench.messages[name] = [one.id for one in answers[-1].value if one.id is not None]
-    return failed or answers[-1], sent
+    for message in sent:
+        done = _invoked(bench, Append(name, (message,)), bench.ids[name])
+        if done.type != "ok":
+            return done, sent
+    read = _invoked(bench, Read(name), bench.ids[name])
+    if read.type == "ok":
+        bench.messages[name] = [one.id for one in read.value if one.id is not None]
+    return read, sent
+
+
+def _invoked(
+    bench: Bench, operation: Operation, session_id: str, message_id: str | None = None
+) -> Outcome:
+    return insisted(lambda: bench.handle.invoke(operation, session_id, message_id))
 
 
 def _reopened(step: Step, bench: Bench) -> Outcome:
