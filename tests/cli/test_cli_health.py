@@ -71,6 +71,16 @@ def test_for_programs(run, chats):
     assert "sessionproof_wrong_counters 2.0" in out
 
 
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="locks are seen on Linux alone")
+def test_who_looks_is_not_at_work(run, chats):
+    """While another process has it open, the look itself is no reader that is told."""
+    with ReferenceStore(chats):
+        code, out, _ = run("health", "chats")
+    (line,) = (one for one in out.splitlines() if " locks:" in one)
+    assert code == 0
+    assert "unknown" in line or line.endswith(f"open in processes {os.getpid()}; nobody is at work")
+
+
 def test_wrong_use_makes_nothing(run, tmp_path, chats):
     """A path that is not there, limits that are none, options that exclude each other: 2."""
     for words, word in (

@@ -74,9 +74,11 @@ def locks(file: Path, *, open_here: bool) -> Vital:
     found = holders(file)
     if found is None or (open_here and os.getpid() not in found.opened):
         return Vital("locks", "unknown", "who holds a lock is not shown on this system")
-    opened = found.opened if open_here else tuple(p for p in found.opened if p != os.getpid())
+    looker = () if open_here else (os.getpid(),)  # whoever only looks from outside is nobody's work
     named = {"writes": found.writing, "checkpoints": found.checkpointing, "reads": found.reading}
-    parts = [f"{what} by {_ids(ids)}" for what, ids in named.items() if ids]
+    others = {what: _without(ids, looker) for what, ids in named.items()}
+    opened = _without(found.opened, looker)
+    parts = [f"{what} by {_ids(ids)}" for what, ids in others.items() if ids]
     return Vital(
         "locks",
         "ok",
@@ -85,6 +87,10 @@ def locks(file: Path, *, open_here: bool) -> Vital:
         else "no process has it open",
         (Number("processes_with_it_open", len(opened)),),
     )
+
+
+def _without(pids: tuple[int, ...], some: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(one for one in pids if one not in some)
 
 
 def _ids(pids: tuple[int, ...]) -> str:
