@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fixtures.benign.timeouts import EndsBySweep, Lives, MachineTime, PutAway, WarnsBefore
-from fixtures.mutants.clocks import MixesZones
+from fixtures.mutants.clocks import MixesZones, NeverStepsBack, SignlessTime
 from fixtures.mutants.timeouts import GoesOnAtItsLimit, NeverByTheMachine
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
@@ -15,6 +15,7 @@ from sessionproof.contract.lookup import find_store, spec_of
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import activity, clocks, expiry, moves
 from sessionproof.trials.single import Broken, NotClaimed
+from sessionproof.trials.timelines import Timed
 from sessionproof.workload.profiles import PROFILES
 
 ROWS = {
@@ -174,3 +175,11 @@ def test_only_a_factory_with_a_keyword_takes_a_clock():
     """As the script of a finding must know."""
     assert spec_of("with", PutAway).takes_clock
     assert not spec_of("without", MachineTime).takes_clock
+
+
+@pytest.mark.parametrize("store", [SignlessTime, NeverStepsBack])
+def test_steps_of_a_clock_need_no_luck(trial_of, monkeypatch, store):
+    """What a step back does is seen by the examples alone, also where there is no time to draw."""
+    monkeypatch.setattr(Timed, "search", lambda *_: None)
+    with pytest.raises(Broken):
+        clocks.steps(trial_of("TMO-08", store, profile=PROFILES["smoke"]))

@@ -67,6 +67,8 @@ _EXAMPLES = (
     (Move("read", by_us=366 * DAY_US),),
     (Move("read", by_us=-HOUR_US),),
     (Move("read", by_us=366 * DAY_US), Move("read", by_us=-366 * DAY_US), Move(BEGIN)),
+    (Move("append", by_us=-HOUR_US),),  # a store may look at its clock only where it must
+    (Move("append", by_us=366 * DAY_US), Move("append", by_us=-366 * DAY_US), Move(BEGIN)),
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
