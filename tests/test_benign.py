@@ -72,7 +72,7 @@ def is_often(store, guarantee):
         return True
     if store.startswith(LIVING) and guarantee in OF_LIFE:
         return True
-    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 6 == 0
+    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 10 == 0
 
 
 PAIRS = [
