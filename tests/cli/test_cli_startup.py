@@ -35,3 +35,11 @@ def test_nothing_heavy_is_imported(start):
 def test_the_check_sees_what_is_imported():
     """The page's library, imported on purpose, is found."""
     assert "jinja2" in imported("import jinja2") & set(HEAVY)
+
+
+@pytest.mark.parametrize("words", [(), ("snapshots",), ("history",)])
+def test_who_names_no_command_gets_the_help(run, words):
+    """The help alone, with nothing before and behind it that speaks of an error."""
+    _, out, err = run(*words)
+    assert (out + err).startswith("Usage: ")
+    assert "(see " not in out + err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,10 +28,17 @@ from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.verify import verify
 
 
+_ONLY_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What newer releases of click raise where a group is called without a command: its help."""
+
+
 def entry() -> None:
     """Run the command: a mistake in its use is one line and exit code 2, never a traceback."""
     try:
         code = main(standalone_mode=False)
+    except _ONLY_HELP as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
     except click.UsageError as error:
         hint = f"{error.ctx.command_path} --help" if error.ctx else "sessionproof --help"
         click.echo(f"sessionproof: {error.format_message()} (see {hint})", err=True)
