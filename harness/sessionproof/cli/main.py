@@ -27,7 +27,6 @@ from sessionproof.cli.sessions import sessions
 from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.verify import verify
 
-
 _ONLY_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What newer releases of click raise where a group is called without a command: its help."""
 
