@@ -94,6 +94,21 @@ class SweepsNothing(WarnsBefore):
         """No return."""
 
 
+class SweepsNothingAtOnce(Keeping):
+    """None is no answer beside others, either."""
+
+    def sweep(self):
+        """No return."""
+
+
+class ReadsDicts(Keeping):
+    """Messages are no dicts."""
+
+    def read(self, session_id):
+        """As they are stored."""
+        return [{"role": "user", "content": "hello"}]
+
+
 class SweepsSets(WarnsBefore):
     """A set is no sequence."""
 

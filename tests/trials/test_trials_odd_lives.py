@@ -16,8 +16,10 @@ from odd_lives import (
     Names,
     NamesByNumbers,
     NoClock,
+    ReadsDicts,
     StatusIsAList,
     SweepsNothing,
+    SweepsNothingAtOnce,
     SweepsSets,
     TellsTwice,
 )
@@ -93,6 +95,8 @@ def test_what_a_store_keeps_and_how_it_splits_is_its_own_matter(trial_of, store,
         ("TMO-01", expiry.idle, NamesByNumbers),
         ("TMO-01", expiry.idle, SweepsNothing),
         ("TMO-04", expiry.warned, SweepsSets),
+        ("TMO-06", sweeps.beside_appends, SweepsNothingAtOnce),
+        ("TMO-06", sweeps.beside_appends, ReadsDicts),
     ],
 )
 def test_what_is_no_answer_is_a_finding(trial_of, row, judge, store):

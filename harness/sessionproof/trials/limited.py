@@ -113,11 +113,12 @@ class Sessions:
         self.trial.require_ok(done, "appended to sessions whose limit had not run out")
 
     def texts(self, session: str) -> list[str]:
-        """What can be read of a session; nothing of one that is not there."""
+        """What can be read of a session; nothing of one that is not there. Raises Broken."""
         handle = self.trial.handle()
         outcome = insisted(lambda: handle.invoke(Read("s"), session))
-        if outcome.type != "ok":
+        if outcome.type == "fail":
             return []
+        self.trial.require_ok(outcome, "read a session")
         return [text_of(one) for one in outcome.value]
 
 

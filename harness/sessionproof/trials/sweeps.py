@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sessionproof.checks.sweeping import Told, Used, ended_in_use, never_told, told_again
-from sessionproof.contract.operations import Outcome
+from sessionproof.contract.operations import MALFORMED, Outcome
 from sessionproof.scripts.sweeps import Setting, beside_lines, together_lines
 from sessionproof.trials.limit_lines import setting_of
 from sessionproof.trials.limited import (
@@ -133,11 +133,15 @@ def _uses(sessions: Sessions, ids: Sequence[str]) -> list[Ask]:
 
 @dataclass(frozen=True)
 class _Race:
-    """What came of a race: the activities that were acknowledged, and what sweeps told."""
+    """What came of a race: the activities that were acknowledged, and what sweeps told.
+
+    ``odd`` are sweeps whose answers are none.
+    """
 
     acknowledged: Sequence[Did]
     sweeps: Sequence[Did]
     beside: Sequence[Did]
+    odd: Sequence[Did]
 
     @staticmethod
     def of(done: Sequence[Sequence[Did]]) -> _Race:
@@ -147,6 +151,7 @@ class _Race:
             acknowledged=[did for did in good if did.ask.method != "sweep"],
             sweeps=[did for did in good if did.ask.method == "sweep"],
             beside=[did for did in calls if did.ask.method != "sweep"],
+            odd=[did for did in calls if _is_malformed(did.outcome)],
         )
 
     @property
@@ -165,6 +170,10 @@ class _Race:
         return self.meetings > 0
 
 
+def _is_malformed(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.type == MALFORMED
+
+
 def told_of(sweeps: Sequence[Did]) -> list[Told]:
     """The answers of sweeps, as checks take them."""
     return [
@@ -175,6 +184,8 @@ def told_of(sweeps: Sequence[Did]) -> list[Told]:
 
 def _wrong(sessions: Sessions, race: _Race, uses: Sequence[Used], *, limit_ns: float) -> str:
     """What is wrong with a race of users and sweeps; empty for nothing."""
+    for odd in race.odd:
+        sessions.trial.require_ok(odd.outcome, "swept while others appended")
     told = told_of(race.sweeps)
     found = ended_in_use(uses, told, limit_ns=limit_ns)
     if found is not None:
