@@ -12,7 +12,7 @@ import pytest
 
 from sessionproof import Conflict, Message, NotFound, Refused
 from sessionproof.contract.clock import VirtualClock
-from sessionproof.reference import ReferenceStore, lifetime
+from sessionproof.reference import ReferenceStore, lifetime, statements
 
 INSERT = "INSERT INTO messages (sid, seq, role, content, appended_at_us) VALUES "
 
@@ -292,3 +292,25 @@ def test_deleting_with_foreign_keys_off_leaves_nothing(store: ReferenceStore, fo
     foreign.execute("DELETE FROM sessions WHERE session_id = 's'")
     assert foreign.execute("SELECT count(*) FROM messages").fetchone() == (0,)
     assert foreign.execute("SELECT count(*) FROM state").fetchone() == (0,)
+
+
+def test_a_statement_that_lost_sight_of_the_tables_is_made_ready_again(store: ReferenceStore):
+    """SQLite may say so when another process changes the schema at a bad moment."""
+    said: list[str] = []
+
+    class Struck:
+        """A connection that loses sight of a table, so often."""
+
+        def __init__(self, times: int) -> None:
+            self.times = times
+
+        def execute(self, sql: str, values: object) -> sqlite3.Cursor:
+            if self.times > len(said):
+                said.append("no such table: sessions")
+                raise sqlite3.OperationalError(said[-1])
+            return store._writer.run(lambda db: db.execute(sql, values))
+
+    store.create("s")
+    assert statements.fetch(Struck(1), statements.COUNT, ("s",)) == [(0,)]
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        statements.fetch(Struck(9), statements.COUNT, ("s",))

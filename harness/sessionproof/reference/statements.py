@@ -96,7 +96,13 @@ def fetch(db: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[tuple
     try:
         return db.execute(sql, values).fetchall()
     except UnicodeEncodeError:
-        return db.execute(sql, lossless(values)).fetchall()
+        return fetch(db, sql, lossless(values))
+    except sqlite3.OperationalError as error:
+        # SQLite loses sight of the tables when another process changes the schema at the moment in
+        # which a statement with RETURNING and a trigger into the index is made ready: nothing ran.
+        if not str(error).startswith("no such table: "):
+            raise
+        return db.execute(sql, values).fetchall()
 
 
 def fetch_verified(
