@@ -9,7 +9,7 @@ guarantee = pytest.mark.guarantee
 
 
 @guarantee("SRCH-01")
-def test_what_was_appended_is_found_at_once(trial: Trial) -> None:
+def test_a_message_is_found_at_once(trial: Trial) -> None:
     """A message is found once it is acknowledged, and no more once it is deleted."""
     searches.at_once(trial)
 

@@ -7,10 +7,13 @@ an operation, and each of them a look-up.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+from sessionproof.contract.clock import monotonic_s
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
 
@@ -51,7 +54,7 @@ class Floor:
         self.words = f"raw SQLite, synchronous={synchronous}"
         self._connection = _connected(path, synchronous)
         self._execute = self._connection.execute
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        _kept_in_a_log(self._connection)
         self._connection.executescript(SCHEMA)
 
     def append(self, session: str, content: str) -> None:
@@ -108,6 +111,23 @@ def open_and_close(path: Path, session: str = "", *, synchronous: Synchronous = 
 def synchronous_for(durability: str) -> Synchronous:
     """What SQLite needs for a claim of durability."""
     return "FULL" if durability.startswith("power") else "NORMAL"
+
+
+def _kept_in_a_log(connection: sqlite3.Connection) -> None:
+    """Turn the log on; SQLite does not wait for others who do the same at this moment."""
+    until = monotonic_s() + _BUSY_S
+    while not _turned_on(connection):
+        if monotonic_s() > until:
+            raise sqlite3.OperationalError("others keep the database locked")
+        time.sleep(0.01)
+
+
+def _turned_on(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def _connected(path: Path, synchronous: Synchronous) -> sqlite3.Connection:

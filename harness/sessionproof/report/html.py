@@ -52,7 +52,7 @@ def render_html(result: RunResult) -> str:
     result.json, and the page says so.
     """
     full = (FINDINGS_OF_PAGE, EVIDENCE_PARTS_MAX)
-    for findings, evidence in (full, (FINDINGS_OF_PAGE, 1), (0, 0)):
+    for findings, evidence in (full, (FINDINGS_OF_PAGE, 1), (FINDINGS_OF_PAGE, 0), (0, 0)):
         page = _rendered(result, findings, evidence)
         if len(page.encode("utf-8")) <= PAGE_BYTES_MAX:
             break
