@@ -49,11 +49,11 @@ def test_a_directory_may_be_synced_from_above(trial_of):
     class SyncsAbove(JsonFiles):
         """Makes the location itself durable."""
 
-        def _sync(self):
+        def _sync(self, folder=None):
             above = os.open(self.location.root.parent, os.O_RDONLY)
             os.fsync(above)
             os.close(above)
-            super()._sync()
+            super()._sync(folder)
 
     confinement.stays_inside(trial_of("SEC-02", SyncsAbove))
 

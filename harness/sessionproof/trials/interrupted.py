@@ -30,6 +30,7 @@ from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 
 _SHARES = 6  # of a guarantee's time, for all scenes together
+_ENOUGH = 30  # states; with fewer, scenes are played that are left out otherwise
 _LEAST = 4  # states of each scene, however slow the store
 
 
@@ -45,10 +46,10 @@ def survives(trial: Trial) -> None:
             prefix="upkeep-", dir=parent_of(trial), ignore_cleanup_errors=True
         ) as folder:
             reasons += _look(trial, names, Path(folder), models)
-        missing = trial.guarantee.least - trial.examined[trial.guarantee.unit]
-        if missing <= 0:
+        if trial.examined[trial.guarantee.unit] >= _ENOUGH:
             break
-    else:
+    missing = trial.guarantee.least - trial.examined[trial.guarantee.unit]
+    if missing > 0:
         why = "; ".join(reasons) or "there are no more"
         raise CouldNotTell(f"{missing} {trial.guarantee.unit} too few were examined: {why}")
     trial.notes += reasons
