@@ -53,7 +53,7 @@ def history(*appends, final):
         rows[at]["client"], rows[at]["n"], rows[at]["f"] = at, 1, F.APPEND
         rows[at]["type"], rows[at]["value"], rows[at]["phase"] = Type.OK, NONE, Phase.LOAD
     made = History(rows, sessions=("s",))
-    quiet = with_read(made, Taken(OK, 10_000, 10_001), [texts(final)], [0])
+    quiet = with_read(made, Taken(OK, 10_000, 10_001), {0: texts(final)})
     quiet.rows["phase"][-1] = Phase.FINAL
     return quiet
 

@@ -245,7 +245,7 @@ _FROM_JSON: dict[str, Convert] = {
 }
 
 _MESSAGES = Answer(_TO_JSON["messages"], _FROM_JSON["messages"])
-_NOTHING = Answer(lambda _: None, _null)
+NOTHING = Answer(lambda _: None, _null)
 _INFO = Answer(_record_to_json(SessionInfo), _record_from_json(SessionInfo))
 
 _VERIFIED, _RECOVERED, _REPAIRED, _MIGRATED = (
@@ -299,30 +299,30 @@ _RECEIPT = Answer(_or_none(_receipt_to_json), _or_none(_receipt_from_json))
 ANSWERS: dict[str, Answer] = {
     "append": _RECEIPT,
     "read": _MESSAGES,
-    "close": _NOTHING,
+    "close": NOTHING,
     "create": Answer(_text, _text),
     "get": Answer(_or_none(_INFO.to_json), _or_none(_INFO.from_json)),
     "list": Answer(_list_of(_text), _list_of(_text)),
-    "delete": _NOTHING,
-    "clear": _NOTHING,
+    "delete": NOTHING,
+    "clear": NOTHING,
     "read_last": _MESSAGES,
     "page": Answer(_page_to_json, _page_from_json),
     "count": Answer(_whole, _whole),
     "pop_last": Answer(_or_none(_message_to_json), _or_none(_message_from_json)),
-    "delete_message": _NOTHING,
-    "edit_message": _NOTHING,
-    "replace": _NOTHING,
+    "delete_message": NOTHING,
+    "edit_message": NOTHING,
+    "replace": NOTHING,
     "get_state": Answer(_plain, _plain),
-    "set_state": _NOTHING,
+    "set_state": NOTHING,
     "append_with_state": _RECEIPT,
-    "add_llm_model": _NOTHING,
-    "set_llm_model": _NOTHING,
-    "delete_llm_model": _NOTHING,
-    "set_limits": _NOTHING,
-    "touch": _NOTHING,
-    "set_status": _NOTHING,
+    "add_llm_model": NOTHING,
+    "set_llm_model": NOTHING,
+    "delete_llm_model": NOTHING,
+    "set_limits": NOTHING,
+    "touch": NOTHING,
+    "set_status": NOTHING,
     "sweep": _SWEPT,
-    "set_clock": _NOTHING,
+    "set_clock": NOTHING,
     "snapshot": Answer(_text, _text),
     "restore_snapshot": Answer(_text, _text),
     "snapshots": Answer(_list_of(_SNAPSHOT.to_json), _list_of(_SNAPSHOT.from_json)),
@@ -336,5 +336,5 @@ ANSWERS: dict[str, Answer] = {
     "recover": _RECOVERED,
     "repair": _REPAIRED,
     "migrate": _MIGRATED,
-    "rollback": _NOTHING,
+    "rollback": NOTHING,
 }

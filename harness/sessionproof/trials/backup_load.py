@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from sessionproof.checks.history import judge_history
+from sessionproof.checks.incidents import Incident
 from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_ns
@@ -192,17 +193,30 @@ def wrong_with(
     ``texts`` are those of each session of the history, as the restored backup has them. Sessions
     in which something is wrong without the backup are not judged.
     """
+    one = never_so(written, taken, dict(enumerate(texts)), claims)
+    if one is None:
+        return ""
+    missing, owed = _missing(written.history, taken, one.session, texts[one.session])
+    if missing:
+        return f"{missing} of {owed} messages that were acknowledged before it began are gone"
+    return MEANINGS[one.anomaly]
+
+
+def never_so(
+    written: Written, taken: Taken, texts: Mapping[int, Sequence[str]], claims: Claims
+) -> Incident | None:
+    """Why sessions cannot have had these texts while it was taken; None when they can.
+
+    ``texts`` are those of sessions of the history by their places. Sessions in which something is
+    wrong without them are not judged.
+    """
     base = written.history
     ill = {one.session for one in judge_history(base, claims).incidents}
-    whole = with_read(base, taken, texts, [at for at in range(len(texts)) if at not in ill])
-    for one in judge_history(whole, claims).incidents:
-        if one.session in ill or one.anomaly in _EXCUSED:
-            continue
-        missing, owed = _missing(base, taken, one.session, texts[one.session])
-        if missing:
-            return f"{missing} of {owed} messages that were acknowledged before it began are gone"
-        return MEANINGS[one.anomaly]
-    return ""
+    judged = {at: read for at, read in texts.items() if at not in ill}
+    for one in judge_history(with_read(base, taken, judged), claims).incidents:
+        if one.session in judged and one.anomaly not in _EXCUSED:
+            return one
+    return None
 
 
 def _missing(history: History, taken: Taken, session: int, texts: Sequence[str]) -> tuple[int, int]:
@@ -219,11 +233,10 @@ def _missing(history: History, taken: Taken, session: int, texts: Sequence[str])
     return sum(one not in there for one in ids), len(ids)
 
 
-def with_read(
-    history: History, taken: Taken, texts: Sequence[Sequence[str]], sessions: Sequence[int]
-) -> History:
+def with_read(history: History, taken: Taken, texts: Mapping[int, Sequence[str]]) -> History:
     """The history with a read of these sessions, by one more client for each."""
-    answers = answers_of([tuple(texts[at]) for at in sessions])
+    sessions = list(texts)
+    answers = answers_of([tuple(read) for read in texts.values()])
     before = len(history.rows)
     rows = np.zeros(len(sessions), ROW)
     number = np.arange(len(sessions))

@@ -12,6 +12,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.verdicts import Finding
 from sessionproof.scripts.backups import read_at, restored, under_load_lines
 from sessionproof.trials import backups_kept
+from sessionproof.trials.again import failed_again
 from sessionproof.trials.backup_load import Load, Taken, wrong_with
 from sessionproof.trials.chats import (
     Chats,
@@ -34,7 +35,6 @@ from sessionproof.workload.crews import Crew, Kind, is_hosted
 _CLIENTS: dict[Kind, int | None] = {"threads": 4, "shared": 4, "tasks": 4, "processes": 2}
 _BUDGET_S, _BUDGET_MOST_S = 0.08, 2.0
 _ALONE = 4  # backups of the only client
-_AGAIN = 3
 _OF_EACH = 2  # backups beside each kind of clients, at least
 _ROUNDS_MOST = 8  # by a kind of clients whose writes no backup meets
 
@@ -171,12 +171,7 @@ def _judged(trial: Trial, load: Load, taken: Taken, there: Path) -> str:
 
 def _broken(trial: Trial, load: Load, one: Crew, budget_s: float, seen: str) -> Broken:
     """The finding, after further rounds."""
-    until = monotonic_s() + trial.profile.shrink_s
-    tried = failed = 0
-    while tried < _AGAIN and (not tried or monotonic_s() < until):
-        again, _ = _round(trial, load, one, budget_s)
-        failed += bool(again)
-        tried += 1
+    failed, tried = failed_again(trial, lambda: bool(_round(trial, load, one, budget_s)[0]))
     finding = Finding(
         anomaly=Anomaly.BAD_BACKUP,
         did=f"made backups while {one.named} wrote, and restored each into an empty directory",

@@ -26,6 +26,7 @@ from sessionproof.history.columns import BATCH, ROW, F, History, Phase, Type
 from sessionproof.history.slots import SUFFIX
 from sessionproof.host.client import ProcessEnded, ProtocolError
 from sessionproof.scripts.kills import kill_script
+from sessionproof.trials.again import failed_again
 from sessionproof.trials.rounds import Played, parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
@@ -60,7 +61,6 @@ _USUAL_US = 150.0  # of an append, before any was seen
 _FRESH_AFTER = 5  # rounds on one location
 _READERS = 3  # times that the final reads are tried, each by a process of its own
 _CONTROLS = 2  # rounds without any kill, before a loss is put down to the kills
-_AGAIN = 3  # times that a round which lost something is played again, as long as there is time
 _TEXT_BYTES = 80  # the longest text that clients send
 
 
@@ -179,11 +179,7 @@ class _Rounds:
 
     def _repeats(self, made: Round) -> str:
         """How often the same programs lose something again, killed at other moments."""
-        until_s = monotonic_s() + self.trial.profile.shrink_s
-        tried = failed = 0
-        while tried < _AGAIN and (not tried or monotonic_s() < until_s):
-            tried += 1
-            failed += _lost(self.again(made)) is not None
+        failed, tried = failed_again(self.trial, lambda: _lost(self.again(made)) is not None)
         return f"{failed} of {tried}"
 
     def tell(self) -> None:

@@ -20,6 +20,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, Get, Read
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
+from sessionproof.trials.again import failed_again
 from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.lateness import is_late
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
@@ -35,7 +36,6 @@ from sessionproof.workload.threads import Stopped
 START_US = 1_893_456_000_000_000  # 2030: no message of ours has a later time of its own
 LIMIT_US = 3_600_000_000
 _FRESH_AFTER = 60  # races on one location, so that what lies there stays small
-_AGAIN = 3
 _PROCESSES = 2  # starting one costs as much as many races
 _MESSAGE_US = 1_700_000_000_000_000
 
@@ -217,13 +217,14 @@ def _played(sessions: Sessions, one: Racers, made: Experiment) -> tuple[str, int
 
 def _broken(sessions: Sessions, one: Racers, made: Experiment, seen: str) -> Broken:
     """The finding, after further races."""
-    trial, until = sessions.trial, monotonic_s() + sessions.trial.profile.shrink_s
-    tried = failed = 0
-    while tried < _AGAIN and (not tried or monotonic_s() < until) and not is_late(trial):
+    trial = sessions.trial
+
+    def fails() -> bool | None:
         with suppress(CouldNotTell):
-            again, _ = _played(sessions, one, made)
-            failed += bool(again)
-            tried += 1
+            return bool(_played(sessions, one, made)[0])
+        return None
+
+    failed, tried = failed_again(trial, fails, stop=lambda: is_late(trial))
     finding = Finding(
         anomaly=made.anomaly, did=f"{one.named}: {made.did}", expected=made.expected, seen=seen,
         repeats=f"{failed} of {tried} races" if tried else None,

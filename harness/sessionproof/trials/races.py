@@ -20,6 +20,7 @@ from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import MISSING, F, History, Phase, Type
 from sessionproof.history.overlap import in_seats, overlapping
+from sessionproof.trials.again import failed_again
 from sessionproof.trials.audits import look
 from sessionproof.trials.crowds import Turns, crews, kinds_of
 from sessionproof.trials.deletion_lines import deletion_script
@@ -260,14 +261,12 @@ def _orphans(trial: Trial) -> Wrong | None:
 
 def _broken(trial: Trial, turns: Turns, one: Crew, wrong: Wrong) -> Broken:
     """The finding, after further rounds on an empty location each."""
-    failed = 0
-    until = monotonic_s() + trial.profile.shrink_s
-    tried = 0
-    while tried < _AGAIN and (monotonic_s() < until or not tried):
+
+    def fails() -> bool:
         trial.store.fresh_location()
-        again, _ = _round(trial, turns, one)
-        failed += again is not None
-        tried += 1
+        return _round(trial, turns, one)[0] is not None
+
+    failed, tried = failed_again(trial, fails, most=_AGAIN)
     did = f"{one.named} appended to short sessions, each of which was deleted meanwhile"
     finding = Finding(
         anomaly=wrong.anomaly,

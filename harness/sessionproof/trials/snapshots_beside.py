@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from sessionproof.checks.history import judge_history
 from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.errors import Conflict, NotFound
 from sessionproof.contract.operations import Outcome, Read
 from sessionproof.contract.verdicts import Finding
 from sessionproof.scripts.moments import moment_lines
-from sessionproof.trials.backup_load import Load, Taken, Written, with_read
+from sessionproof.trials.again import failed_again
+from sessionproof.trials.backup_load import Load, Taken, never_so
 from sessionproof.trials.chats import require_end
 from sessionproof.trials.crowds import crews, kinds_of
 from sessionproof.trials.limit_lines import setting_of
@@ -32,10 +31,6 @@ from sessionproof.workload.guard import Handle
 
 _CLIENTS: dict[Kind, int] = {"threads": 3, "shared": 3, "tasks": 3, "processes": 2}
 _BUDGET_S, _BUDGET_MOST_S = 0.06, 2.0
-_AGAIN = 3
-_EXCUSED = frozenset({Anomaly.NON_MONOTONIC})
-"""A message that nobody had been told of may be in a snapshot, and not yet in the next."""
-
 _NOT_YET = frozenset({NotFound.__name__, Conflict.__name__})
 """Refusals after which one tries again: nobody has written to it yet, or somebody does now."""
 
@@ -129,35 +124,17 @@ def _judged(trial: Trial, load: Load, taken: Taken, name: str) -> str:
     texts = texts_of(read.value)
     for written in load.written:
         if kept.session in written.ids:
-            return _wrong(trial, written, taken, written.ids.index(kept.session), texts)
-    return ""
-
-
-def _wrong(trial: Trial, written: Written, taken: Taken, at: int, texts: Sequence[str]) -> str:
-    """Why the session cannot have been so between the snapshot's beginning and its end.
-
-    A session in which something is wrong without the snapshot is not judged.
-    """
-    base = written.history
-    if any(one.session == at for one in judge_history(base, trial.claims).incidents):
-        return ""
-    read: Mapping[int, Sequence[str]] = {at: texts}
-    answers = [read.get(place, ()) for place in range(len(written.ids))]
-    whole = with_read(base, taken, answers, [at])
-    for one in judge_history(whole, trial.claims).incidents:
-        if one.session == at and one.anomaly not in _EXCUSED:
-            return f"it has {len(texts)} messages, and was never so: {MEANINGS[one.anomaly]}"
+            at = written.ids.index(kept.session)
+            found = never_so(written, taken, {at: texts}, trial.claims)
+            if found is not None:
+                return f"it has {len(texts)} messages, and was never so: {MEANINGS[found.anomaly]}"
+            return ""
     return ""
 
 
 def _broken(trial: Trial, load: Load, one: Crew, budget_s: float, seen: str) -> Broken:
     """The finding, after further rounds."""
-    until = monotonic_s() + trial.profile.shrink_s
-    tried = failed = 0
-    while tried < _AGAIN and (not tried or monotonic_s() < until):
-        again, _ = _round(trial, load, one, budget_s)
-        failed += bool(again)
-        tried += 1
+    failed, tried = failed_again(trial, lambda: bool(_round(trial, load, one, budget_s)[0]))
     finding = Finding(
         anomaly=Anomaly.BAD_BACKUP,
         did=f"took snapshots while {one.named} wrote, and restored each under a new id",

@@ -71,12 +71,8 @@ def maintain(handle: Handle) -> Outcome:
     return _ask(handle, "maintain")
 
 
-_ANYTHING = frozenset({"set_limits", "touch", "set_status", "set_clock"})  # nothing is promised
-
-
 def _ask(handle: Handle, method: str, *arguments: Any, **options: Any) -> Outcome:
     def ask(call: Any) -> Any:
-        value = call(method, *arguments, **options)
-        return None if method in _ANYTHING else answered(method, value)
+        return answered(method, call(method, *arguments, **options))
 
     return insisted(lambda: handle.perform(method, ask))

@@ -15,7 +15,7 @@ from typing import Any
 from sessionproof.contract.operations import Outcome
 from sessionproof.contract.upkeep import Repaired
 from sessionproof.host.client import MalformedAnswer
-from sessionproof.host.values import ANSWERS
+from sessionproof.host.values import ANSWERS, NOTHING
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.shapes import kind
 
@@ -83,11 +83,9 @@ def migrate(handle: Handle, file: Path, directory: Path, *, dry_run: bool = Fals
 
 def rollback(handle: Handle, directory: Path) -> Outcome:
     """Nothing."""
-    return handle.perform("rollback", lambda call: _ignored(call("rollback", os.fspath(directory))))
-
-
-def _ignored(_answer: object) -> None:
-    """Nothing is promised of the answer."""
+    return handle.perform(
+        "rollback", lambda call: answered("rollback", call("rollback", os.fspath(directory)))
+    )
 
 
 def _path(method: str, value: object) -> Path:
@@ -97,8 +95,13 @@ def _path(method: str, value: object) -> Path:
 
 
 def answered(method: str, value: object) -> Any:
-    """A plain copy of an answer, checked field by field as the answer of another process is."""
+    """A plain copy of an answer, checked field by field as the answer of another process is.
+
+    None for methods of whose answer nothing is promised.
+    """
     answer = ANSWERS[method]
+    if answer is NOTHING:
+        return None
     try:
         return answer.from_json(answer.to_json(value))
     except ValueError as error:
