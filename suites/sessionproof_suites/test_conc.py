@@ -2,7 +2,16 @@
 
 import pytest
 
-from sessionproof.trials import blocking, cycles, first_open, handling, pressure, together
+from sessionproof.trials import (
+    blocking,
+    controlled,
+    cycles,
+    first_open,
+    handling,
+    pressure,
+    together,
+    transactions,
+)
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -80,6 +89,18 @@ def test_clients_read_what_they_wrote_across_processes(trial: Trial) -> None:
     together.across(trial)
 
 
+@guarantee("CONC-07")
+def test_transactions_form_no_cycle(trial: Trial) -> None:
+    """Transactions of threads or tasks over several sessions form no forbidden cycle."""
+    transactions.within(trial)
+
+
+@guarantee("CONC-07")
+def test_transactions_form_no_cycle_across_processes(trial: Trial) -> None:
+    """Transactions of several processes over several sessions form no forbidden cycle."""
+    transactions.across(trial)
+
+
 @guarantee("CONC-08")
 def test_every_operation_ends(trial: Trial) -> None:
     """Every operation of threads or tasks ends within its deadline, and none of them starves."""
@@ -120,3 +141,9 @@ def test_readers_go_on(trial: Trial) -> None:
 def test_a_fresh_location_is_opened_by_many(trial: Trial) -> None:
     """Processes and threads that open one fresh location at once all succeed."""
     first_open.by_many(trial)
+
+
+@guarantee("CONC-14")
+def test_no_schedule_breaks_it(trial: Trial) -> None:
+    """No schedule of two clients that was tried breaks any promise to concurrent clients."""
+    controlled.no_schedule_breaks(trial)

@@ -103,6 +103,10 @@ PROCESSES = Claim(
     words="handles=processes, writes=append",
     made=lambda claims: claims.at_least("handles", "processes") and claims.writes == "append",
 )
+ISOLATED = Claim(
+    words="isolation, handles of at least tasks",
+    made=lambda claims: claims.isolation is not None and claims.at_least("handles", "tasks"),
+)
 RENUMBERS = Claim(words="seq_after_delete", made=lambda claims: claims.seq_after_delete is not None)
 
 _ROWS = (
@@ -518,6 +522,17 @@ _ROWS = (
         claim=SESSION,
     ),
     Guarantee(
+        id="CONC-07",
+        promise="Transactions over several sessions form no cycle that the claimed isolation rules "
+        "out (G0, G1c, G-single, G2; with real-time edges where it is strict).",
+        damage="A message is moved from one chat to another while a third client reads both, and "
+        "that client sees it in neither.",
+        unit="transactions",
+        least=200,
+        needs=("transact",),
+        claim=ISOLATED,
+    ),
+    Guarantee(
         id="CONC-08",
         promise="Every operation of concurrent clients ends within its deadline; where "
         "fairness is claimed, none of them starves.",
@@ -570,6 +585,17 @@ _ROWS = (
         unit="openings",
         least=8,
         claim=PROCESSES,
+    ),
+    Guarantee(
+        id="CONC-14",
+        promise="Under controlled schedules, every one with at most two preemptions and then "
+        "random ones, two clients with two operations each break none of CONC-01 to CONC-06.",
+        damage="A race that needs an unlucky moment loses one message in a million, and no test "
+        "has ever seen it.",
+        unit="schedules",
+        least=100,
+        claim=TOGETHER,
+        weight=4.0,
     ),
     Guarantee(
         id="DUR-01",

@@ -1,0 +1,1 @@
+"""Controlled interleavings of clients on a store: explored, replayed, and made small."""
