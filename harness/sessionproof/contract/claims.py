@@ -73,8 +73,8 @@ class Claims:
     ``active>paused``; to expire by a limit is none of them. ``restore_over_live``: what restoring
     a snapshot does where its session has messages that the snapshot has not: it is refused, or
     puts the snapshot in their place. ``search_order``: newest messages first, or the best first.
-    ``isolation``: what transactions over several sessions (``transact``) promise: that each sees
-    one moment (``snapshot``), that one order of all explains them, and that it is true to real time.
+    ``isolation``: what transactions over several sessions (``transact``) promise: each sees one
+    moment (``snapshot``), one order explains all (``serializable``), which is true to real time.
     ``finds``: what a search finds beside words of letters: ``cjk`` (words inside texts without
     blanks), ``code`` (``C++``, ``foo_bar``, ``x->y``).
     ``costs``: for operations by name, the most that a call costs, as a multiple of what raw SQLite
