@@ -26,6 +26,7 @@ from sessionproof.contract.message import Json, Message, Page, Receipt, SessionI
 from sessionproof.contract.searching import Hit
 from sessionproof.contract.snapshots import SnapshotInfo
 from sessionproof.contract.store import SessionStore, SqliteTables
+from sessionproof.contract.transactions import Step
 from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ __all__ = [
     "Claims", "Conflict", "Expired", "Health", "HealthCheck", "Hit", "Indefinite", "Json",
     "Limits", "Location", "Message", "Migrated", "NotFound", "NotRepresentable", "Page",
     "Receipt", "Recovered", "Refused", "Repaired", "SessionInfo", "SessionStore", "SnapshotInfo",
-    "SqliteTables", "Swept", "TooLarge", "Verified", "__version__",
+    "SqliteTables", "Step", "Swept", "TooLarge", "Verified", "__version__",
 ]  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def test_capabilities_are_the_methods(tmp_path):
     """Whatever optional method a store has is found; what is no method is not."""
     of_files = {"tables", "verify", "backup", "restore", "recover", "repair", "migrate", "rollback"}
     of_time = {"set_limits", "touch", "set_status", "sweep", "set_clock", "maintain", "health"}
-    of_more = {"snapshot", "restore_snapshot", "snapshots", "search"}
+    of_more = {"snapshot", "restore_snapshot", "snapshots", "search", "transact"}
     assert capabilities_of(MemoryStore(tmp_path)) == (
         set(CAPABILITIES) - of_files - of_time - of_more
     )

@@ -104,6 +104,14 @@ class Plain:
         self.state |= {(sid, key): value for key, value in state.items()}
         return self.append(sid, batch)
 
+    def transact(self, steps):
+        return [
+            self.read(step.session_id)
+            if step.messages is None
+            else self.append(step.session_id, step.messages)
+            for step in steps
+        ]
+
     def add_llm_model(self, model):
         self.state["models", model] = True
 

@@ -15,6 +15,7 @@ from sessionproof.contract.errors import ERRORS
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import MESSAGE_FIELDS, Message, SessionInfo
 from sessionproof.contract.store import CAPABILITIES, CORE, SqliteTables
+from sessionproof.contract.transactions import Step
 from sessionproof.host import wire
 from sessionproof.host.client import HostedStore, Unexpected, python_store_command
 from sessionproof.host.values import ANSWERS
@@ -126,6 +127,7 @@ def exercised(store):
     store.delete_message("t", "m")
     store.set_state("t", "k", {"v": None})
     store.append_with_state("t", [full], {"k": {"v": 1}})
+    store.transact([Step("t", (full,)), Step("t"), Step("u", ())])
     store.get_state("t", "k")
     store.list()
     store.tables()

@@ -13,6 +13,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Message, Page, Receipt, SessionInfo
 from sessionproof.contract.store import CAPABILITIES, CORE, capabilities_of, shape_problems
+from sessionproof.contract.transactions import Step
 from sessionproof.host.client import (
     HostedStore,
     MalformedAnswer,
@@ -64,6 +65,7 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         ("delete_message", ("s", "m1"), {}), ("pop_last", ("s",), {}), ("pop_last", ("s",), {}),
         ("replace", ("s", [FULL]), {}), ("set_state", ("s", "k", {"deep": [1.0]}), {}),
         ("append_with_state", ("s", [FULL], {"k": [None], "l": 1.5}), {}),
+        ("transact", ([Step("t", (FULL,)), Step("s")],), {}),
         ("get_state", ("s", "k"), {}), ("get_state", ("s", "none"), {}), ("tables", (), {}),
         ("add_llm_model", ("large-1",), {}), ("set_llm_model", ("s", "large-1"), {}),
         ("set_llm_model", ("s", None), {}), ("delete_llm_model", ("large-1",), {}),
@@ -89,8 +91,8 @@ def _plain(value):
             return Receipt(seqs and list(seqs), ids)
         case Page(messages, following):
             return Page(list(messages), following)
-        case tuple():
-            return list(value)
+        case list() | tuple():
+            return [_plain(one) for one in value]
     return value
 
 

@@ -17,6 +17,7 @@ from sessionproof.contract.lifetime import SetsClock, SetsLimits, SetsStatus, Sw
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.searching import Searches
 from sessionproof.contract.snapshots import ListsSnapshots, RestoresSnapshots, TakesSnapshots
+from sessionproof.contract.transactions import Transacts
 from sessionproof.contract.upkeep import (
     BacksUp,
     Migrates,
@@ -248,9 +249,10 @@ def _methods(*protocols: type) -> Mapping[str, Capability]:
 CORE = _methods(SessionStore)
 CAPABILITIES = _methods(
     Creates, Gets, Lists, Deletes, Clears, ReadsLast, Pages, Counts, PopsLast, DeletesMessages,
-    EditsMessages, Replaces, GetsState, SetsState, AppendsWithState, AddsLlmModels, SetsLlmModel,
-    DeletesLlmModels, SetsLimits, Touches, SetsStatus, Sweeps, SetsClock, TakesSnapshots,
-    RestoresSnapshots, ListsSnapshots, Searches, TellsHealth, Maintains, ShowsTables, Verifies,
+    EditsMessages, Replaces, GetsState, SetsState, AppendsWithState, Transacts, AddsLlmModels,
+    SetsLlmModel, DeletesLlmModels, SetsLimits, Touches, SetsStatus, Sweeps, SetsClock,
+    TakesSnapshots, RestoresSnapshots, ListsSnapshots, Searches, TellsHealth, Maintains,
+    ShowsTables, Verifies,
     BacksUp, Restores, Recovers, Repairs, Migrates, RollsBack,
 )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,9 +17,11 @@ from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.searching import Hit
 from sessionproof.contract.snapshots import SnapshotInfo
-from sessionproof.contract.store import CAPABILITIES, SqliteTables
+from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.transactions import Step, StepAnswer
 from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 from sessionproof.host import wire
+from sessionproof.host.handshake import handshake_problems, opening
 from sessionproof.host.process import LINE_BYTES, Process, ProcessEnded, ProtocolError, Started
 from sessionproof.host.values import ANSWERS, params_to_json
 
@@ -107,7 +108,7 @@ class HostedStore:
             raise StoreNotFound(_not_started(argv, error)) from None
         self.pid = self._process.pid
         try:
-            shown = self._ask("open", _opening(location), deadline_s=handshake_s)
+            shown = self._ask("open", opening(location), deadline_s=handshake_s)
             self.name, self.version, self.claims, self.capabilities = self._shaken(shown)
         except BaseException:
             self._process.kill()
@@ -193,6 +194,10 @@ class HostedStore:
         return self._call(  # type: ignore[no-any-return]
             "append_with_state", session_id=session_id, messages=messages, state=state
         )
+
+    def transact(self, steps: Sequence[Step]) -> Sequence[StepAnswer]:
+        """Carry appends and reads of several sessions out as one."""
+        return self._call("transact", steps=steps)  # type: ignore[no-any-return]
 
     def add_llm_model(self, name: str) -> None:
         """Make an LLM's model known."""
@@ -347,7 +352,7 @@ class HostedStore:
         return Unexpected(self._process.told(f"{method} raised {name}: {failed.text}"), failed.type)
 
     def _shaken(self, shown: Any) -> tuple[str, str | None, Claims | None, frozenset[str]]:
-        problems = _handshake_problems(shown)
+        problems = handshake_problems(shown)
         claims = None
         if not problems and shown["claims"] is not None:
             try:
@@ -358,37 +363,6 @@ class HostedStore:
             text = f"the handshake's answer is wrong: {'; '.join(problems)}"
             raise ProtocolError(self._process.told(text))
         return shown["name"], shown["version"], claims, frozenset(shown["capabilities"])
-
-
-def _opening(location: Location) -> dict[str, Any]:
-    return {
-        "protocol": wire.VERSION,
-        "root": os.fspath(location.root.absolute()),
-        "url": location.url,
-        "namespace": location.namespace,
-    }
-
-
-def _handshake_problems(shown: Any) -> list[str]:
-    names = ("protocol", "name", "version", "claims", "capabilities")
-    if not isinstance(shown, dict) or shown.keys() != set(names):
-        return [f"it must be an object of {', '.join(names)}"]
-    problems = []
-    if type(shown["protocol"]) is not int or shown["protocol"] != wire.VERSION:
-        spoken = ascii(shown["protocol"])[:50]
-        problems.append(f"it speaks protocol {spoken}, this harness speaks {wire.VERSION}")
-    if type(shown["name"]) is not str:
-        problems.append("name must be a text")
-    if shown["version"] is not None and type(shown["version"]) is not str:
-        problems.append("version must be a text or null")
-    capabilities = shown["capabilities"]
-    if not isinstance(capabilities, list) or not all(type(one) is str for one in capabilities):
-        return [*problems, "capabilities must be a list of names"]
-    unknown = sorted({*capabilities} - {*CAPABILITIES})
-    if unknown:  # a name that is misspelt would quietly be "not claimed"
-        known = ", ".join(CAPABILITIES)
-        problems.append(f"unknown capabilities {', '.join(map(ascii, unknown))} (known: {known})")
-    return problems
 
 
 def _not_started(argv: Sequence[str], error: Exception) -> str:

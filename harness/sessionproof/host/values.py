@@ -27,6 +27,7 @@ from sessionproof.contract.message import (
 from sessionproof.contract.searching import Hit
 from sessionproof.contract.snapshots import SnapshotInfo
 from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.transactions import Step
 from sessionproof.contract.upkeep import Migrated, Recovered, Repaired, Verified
 
 _SHOWN = 50  # problems; a store that answers 10,000 wrong messages is told with fewer words
@@ -235,13 +236,44 @@ def _kind(value: object) -> str:
 _SEQS = _or_none(_list_of(_whole))
 _IDS = _or_none(_list_of(_text))
 
+
+def _step_to_json(step: Any) -> dict[str, Any]:
+    _expect(step, Step, "a Step")
+    where = {"session_id": _plain(step.session_id)}
+    if step.messages is None:
+        return where
+    return {**where, "messages": _each(step.messages, _message_to_json)}
+
+
+def _step_from_json(value: Any) -> Step:
+    _only(value, ("session_id", "messages"), "a step")
+    said = value.get("messages")
+    messages = None if said is None else tuple(_each(said, _message_from_json))
+    return Step(_text(value.get("session_id")), messages)
+
+
+def _step_answer_to_json(answer: Any) -> Any:
+    """An object for a receipt, an array for what was read, null for an append without a receipt."""
+    if answer is None or isinstance(answer, Receipt):
+        return _RECEIPT.to_json(answer)
+    return _each(answer, _message_to_json)
+
+
+def _step_answer_from_json(value: Any) -> Any:
+    if value is None or isinstance(value, dict):
+        return _RECEIPT.from_json(value)
+    return _each(value, _message_from_json)
+
+
 _TO_JSON: dict[str, Convert] = {
     "message": _message_to_json,
     "messages": _list_of(_message_to_json),
+    "steps": _list_of(_step_to_json),
 }
 _FROM_JSON: dict[str, Convert] = {
     "message": _message_from_json,
     "messages": _list_of(_message_from_json),
+    "steps": _list_of(_step_from_json),
 }
 
 _MESSAGES = Answer(_TO_JSON["messages"], _FROM_JSON["messages"])
@@ -315,6 +347,7 @@ ANSWERS: dict[str, Answer] = {
     "get_state": Answer(_plain, _plain),
     "set_state": NOTHING,
     "append_with_state": _RECEIPT,
+    "transact": Answer(_list_of(_step_answer_to_json), _list_of(_step_answer_from_json)),
     "add_llm_model": NOTHING,
     "set_llm_model": NOTHING,
     "delete_llm_model": NOTHING,

@@ -19,7 +19,9 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from sessionproof.contract.clock import Clock
 from sessionproof.contract.errors import Indefinite, Refused
 from sessionproof.contract.location import Location
+from sessionproof.contract.message import Message, Receipt
 from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.transactions import Step
 from sessionproof.reference import upkeep
 from sessionproof.reference.claimed import Durability, claimed_by_handle
 from sessionproof.reference.connections import CLOSED
@@ -27,6 +29,7 @@ from sessionproof.reference.grouping import MOST, STOPPED, Outcome
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.store import ReferenceStore
 from sessionproof.reference.timeouts import Timeouts
+from sessionproof.reference.transacting import appends
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -166,6 +169,14 @@ class AsyncReferenceStore:
     get_state = _reading(ReferenceStore.get_state)
     set_state = _writing(ReferenceStore.set_state)
     append_with_state = _writing(ReferenceStore.append_with_state)
+
+    @wraps(ReferenceStore.transact)
+    async def transact(
+        self, steps: Sequence[Step]
+    ) -> builtins.list[builtins.list[Message] | Receipt]:
+        """See ``ReferenceStore.transact``."""
+        call = partial(self._store.transact, steps)
+        return await (self._write(call) if appends(steps) else self._read(call))
 
     add_llm_model = _writing(ReferenceStore.add_llm_model)
     set_llm_model = _writing(ReferenceStore.set_llm_model)

@@ -41,6 +41,7 @@ CLAIMS = Claims(
     writers=16,
     concurrent_readers=True,
     consistency="linearizable",
+    isolation="strict-serializable",
     durability="power",
     seq_start=1,
     seq_after_delete="never",

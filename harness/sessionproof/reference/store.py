@@ -39,6 +39,7 @@ from sessionproof.reference import (
     state,
     statements,
     steps,
+    transacting,
     upkeep,
 )
 from sessionproof.reference.arguments import (
@@ -299,6 +300,7 @@ class ReferenceStore:
     get_state = state.get_state
     set_state = state.set_state
     append_with_state = state.append_with_state
+    transact = transacting.transact
     add_llm_model = llm_models.add_llm_model
     set_llm_model = llm_models.set_llm_model
     delete_llm_model = llm_models.delete_llm_model
