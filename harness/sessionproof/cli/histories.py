@@ -49,7 +49,7 @@ _STYLES = {Type.OK: "", Type.FAIL: "yellow", Type.INFO: "yellow"}
 
 def show_history(path: Path, *, session: str | None, most: int) -> int:
     """Print the first operations, and how many there are; answers the exit code."""
-    return _guarded(lambda: _show(path, session, most))
+    return guarded(lambda: _show(path, session, most))
 
 
 def check_history(path: Path, *, missing_session: str, atomic_batches: bool, as_json: bool) -> int:
@@ -58,19 +58,19 @@ def check_history(path: Path, *, missing_session: str, atomic_batches: bool, as_
         missing_session=missing_session,  # type: ignore[arg-type]
         atomic_batches=atomic_batches,
     )
-    return _guarded(lambda: _check(path, claims, as_json))
+    return guarded(lambda: _check(path, claims, as_json))
 
 
-def _guarded(run: Callable[[], int]) -> int:
+def guarded(run: Callable[[], int]) -> int:
     """A file that is no history is one line and exit code 2, never a traceback."""
     errors = Console(stderr=True)
     try:
         return run()
     except HistoryError as error:
-        _line(errors, f"sessionproof: {error}")
+        say(errors, f"sessionproof: {error}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        _line(errors, "sessionproof: interrupted")
+        say(errors, "sessionproof: interrupted")
         return EXIT_INTERRUPTED
 
 
@@ -80,17 +80,17 @@ def _show(path: Path, session: str | None, most: int) -> int:
     rows = history.rows
     wanted = np.arange(len(rows))
     if session is not None:
-        wanted = np.flatnonzero(rows["session"] == _number_of(session, history, path))
+        wanted = np.flatnonzero(rows["session"] == number_of(session, history, path))
     wanted = wanted[np.argsort(rows["inv"][wanted], kind="stable")]
     if len(wanted):
         console.print(_table(history, [int(at) for at in wanted[:most]], console))
     if len(wanted) > most:
-        _line(console, f"| {len(wanted) - most:,} later operations are not shown: --most", "dim")
-    _line(console, f"| {_summary(history, wanted)}", "bold")
+        say(console, f"| {len(wanted) - most:,} later operations are not shown: --most", "dim")
+    say(console, f"| {_summary(history, wanted)}", "bold")
     return EXIT_HOLDS
 
 
-def _number_of(name: str, history: History, path: Path) -> int:
+def number_of(name: str, history: History, path: Path) -> int:
     """The number of the session with this id; raises HistoryError that names some others."""
     if name in history.sessions:
         return history.sessions.index(name)
@@ -223,31 +223,32 @@ def _print(told: Sequence[_Told], judged: Judged, code: int, console: Console) -
     for one in told[:_INCIDENTS_MOST]:
         incident = one.incident
         head = f"| {incident.anomaly}: {MEANINGS[incident.anomaly]}, in session {one.session!r}"
-        _line(console, head, "bold red")
-        _line(console, f"|   {one.sentence}")
+        say(console, head, "bold red")
+        say(console, f"|   {one.sentence}")
         if incident.flagged > 1:
-            _line(console, f"|   it makes {incident.flagged:,} operations wrong", "dim")
+            say(console, f"|   it makes {incident.flagged:,} operations wrong", "dim")
     if len(told) > _INCIDENTS_MOST:
-        _line(console, f"| {len(told) - _INCIDENTS_MOST:,} more with --json", "dim")
+        say(console, f"| {len(told) - _INCIDENTS_MOST:,} more with --json", "dim")
     for reason in judged.unknown:
-        _line(console, f"| could not tell: {reason}", "yellow")
+        say(console, f"| could not tell: {reason}", "yellow")
     units = [f"{number:,} {unit}" for unit, number in judged.examined.items()]
-    _line(console, f"| examined   {', '.join(units) or 'nothing'}")
+    say(console, f"| examined   {', '.join(units) or 'nothing'}")
     so_far = ", as far as it could be judged" if judged.unknown else ""
-    _line(console, f"| level      {_MEANS[judged.level]}{so_far}")
+    say(console, f"| level      {_MEANS[judged.level]}{so_far}")
     verdict = {
         EXIT_BROKEN: (f"| {_many(len(told), 'incident')}", "bold red"),
         EXIT_UNKNOWN: ("| could not tell", "bold yellow"),
         EXIT_HOLDS: ("| nothing contradicts itself", "bold green"),
     }[code]
-    _line(console, *verdict)
+    say(console, *verdict)
 
 
 def _many(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _line(console: Console, text: str, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "") -> None:
+    """One line, escaped."""
     console.print(_text(console, text), style=style or None, soft_wrap=True)
 
 

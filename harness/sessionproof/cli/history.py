@@ -1,15 +1,16 @@
-"""``sessionproof history``: recorded operations of concurrent clients, shown and judged."""
+"""``sessionproof history``: recorded operations of concurrent clients, shown, judged, exported."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 
 @click.group()
 def history() -> None:
-    """Show or judge recorded operations of concurrent clients."""
+    """Show, judge or export recorded operations of concurrent clients."""
 
 
 @history.command()
@@ -55,5 +56,41 @@ def check(path: Path, *, missing_session: str, atomic_batches: bool, as_json: bo
 
     code = check_history(
         path, missing_session=missing_session, atomic_batches=atomic_batches, as_json=as_json
+    )
+    click.get_current_context().exit(code)
+
+
+@history.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(["elle", "porcupine"]),
+    help="Elle: transactions on lists, as EDN. Porcupine: operations, as JSON.",
+)
+@click.option("--session", help="Only this session, by its id.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="File to write.  [default: print it]"
+)
+@click.option(
+    "--atomic-batches", is_flag=True, help="A batch lands whole or not at all, as the store claims."
+)
+def export(
+    path: Path,
+    *,
+    to: Literal["elle", "porcupine"],
+    session: str | None,
+    output: Path | None,
+    atomic_batches: bool,
+) -> None:
+    """Write PATH, a history's file or folder, in the form of another checker.
+
+    What that checker has no words for is left out, and counted on stderr. Exit codes: 0 written,
+    2 bad usage or the history cannot be read or written, 130 interrupted.
+    """
+    from sessionproof.cli.history_export import export_history
+
+    code = export_history(
+        path, to=to, session=session, output=output, atomic_batches=atomic_batches
     )
     click.get_current_context().exit(code)
