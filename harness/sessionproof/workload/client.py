@@ -59,7 +59,8 @@ class Job:
     ``client`` is its number and ``clients`` the number of all: after an unknown outcome it goes on
     as ``client + clients``. Call ``i`` has the operation number ``first + i * stride``. No call
     begins more than ``budget_s`` after the start. It meets the others each time that ``meets``
-    calls were made, as long as they are of the first ``meets_until``.
+    calls were made, as long as they are of the first ``meets_until``; and before the calls at the
+    places ``gathers``. ``pauses`` are seconds that it lets pass before each call.
     """
 
     program: tuple[Call, ...]
@@ -70,6 +71,8 @@ class Job:
     budget_s: float
     meets: int = 0
     meets_until: int = 0
+    gathers: tuple[int, ...] = ()
+    pauses: tuple[float, ...] = ()
 
 
 class Client:
@@ -110,7 +113,7 @@ class Client:
         self._by_store = by_store
         self._as_task = as_task
         self._awaited = set() if awaited is None else awaited
-        self._meet = meet if job.meets else None
+        self._meet = meet if job.meets or job.gathers else None
         self._counts = [name for name in ("get", "count") if name in capabilities]
         self._number = job.client
         self._enough = False
@@ -121,7 +124,7 @@ class Client:
         until_ns = monotonic_ns() + int(self.job.budget_s * 1e9)
         numbers = count(self.job.first, self.job.stride)
         for place, (call, number) in enumerate(zip(self.job.program, numbers, strict=False)):
-            self._wait_for_others(place)
+            yield from self._wait_for_others(place)
             if self._enough or self.stopped is not None or monotonic_ns() > until_ns:
                 return
             if self.ids[call.session] is None and call.f is not F.CREATE:
@@ -130,11 +133,32 @@ class Client:
             if self._as_task:
                 yield asyncio.sleep(0)  # a store need not let others go on by itself
 
-    def _wait_for_others(self, place: int) -> None:
-        if self._meet is None or place == 0 or place % self.job.meets:
+    def _wait_for_others(self, place: int) -> Steps:
+        job = self.job
+        if job.meets and place and place % job.meets == 0:
+            if place < job.meets_until:
+                yield from self._together()
+            else:
+                self._meet = None
+        for _ in range(job.gathers.count(place)):
+            yield from self._together()
+        if place < len(job.pauses):
+            yield from self._pause(job.pauses[place])
+
+    def _together(self) -> Steps:
+        if self._meet is None:
             return
-        if place >= self.job.meets_until or not self._meet():
+        met = self._meet()
+        if not isinstance(met, bool):
+            met = yield met
+        if met is not True:
             self._meet = None
+
+    def _pause(self, pause_s: float) -> Steps:
+        if pause_s and self._as_task:
+            yield asyncio.sleep(pause_s)
+        elif pause_s:
+            time.sleep(pause_s)
 
     @property
     def named(self) -> str:
@@ -154,11 +178,7 @@ class Client:
             if not (yield from self._attempt(call, number)) or call.f is F.CREATE:
                 return  # a taken id stays taken
             if attempt >= _AT_ONCE:
-                wait_s = min(_WAIT_S * 2 ** (attempt - _AT_ONCE), _LONGEST_WAIT_S)
-                if self._as_task:
-                    yield asyncio.sleep(wait_s)
-                else:
-                    time.sleep(wait_s)
+                yield from self._pause(min(_WAIT_S * 2 ** (attempt - _AT_ONCE), _LONGEST_WAIT_S))
             if self._enough:
                 return
 

@@ -29,7 +29,7 @@ from sessionproof.workload.guard import CannotOpen, Handle, outcome_of
 from sessionproof.workload.meeting import OfProcesses
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.rounds import Call
-from sessionproof.workload.seats import ThreadSeats, setting_from_json
+from sessionproof.workload.seats import ThreadSeats, longest_of, setting_from_json
 
 JSON = dict[str, Any]
 
@@ -68,11 +68,11 @@ class Desk:
         if self._seats is None:
             raise RuntimeError("no store is open")
         path, place = request["meetings"]
-        meetings = OfProcesses(Path(path), place)
+        job = job_from_json(request["job"])
+        meetings = OfProcesses(Path(path), place, longest_s=longest_of([job]))
         setting = replace(
             setting_from_json(request), begin_ns=request["begin_ns"], meet=meetings.meet
         )
-        job = job_from_json(request["job"])
         faulthandler.dump_traceback_later(request["patience_s"], exit=False)
         try:
             stopped = self._seats.work([job], setting)

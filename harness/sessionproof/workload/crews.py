@@ -214,6 +214,8 @@ def jobs_of(round_: Round) -> list[Job]:
             budget_s=round_.budget_s,
             meets=round_.meets,
             meets_until=shortest,
+            gathers=round_.gathers[at] if round_.gathers else (),
+            pauses=round_.pauses[at] if round_.pauses else (),
         )
         for at, program in enumerate(round_.programs)
     ]

@@ -32,6 +32,9 @@ class Round:
     it so; otherwise the programs create them. No call begins later than ``budget_s`` after the
     start. Each time that they have made ``meets`` calls, clients wait a moment for each other, so
     that they stay together; 0 for never.
+
+    ``gathers`` are, for each client, places of its program before which it waits for all others;
+    there are as many of them for each. ``pauses`` are seconds before each call of each client.
     """
 
     sessions: tuple[str, ...]
@@ -40,9 +43,17 @@ class Round:
     created: bool = True
     budget_s: float = 5.0
     meets: int = 0
+    gathers: tuple[tuple[int, ...], ...] = ()
+    pauses: tuple[tuple[float, ...], ...] = ()
 
     @property
     def numbers(self) -> int:
         """How many operation numbers it uses at most, final reads and repetitions included."""
         longest = max(map(len, self.programs), default=0)
         return longest * len(self.programs) + 4 * len(self.sessions)
+
+    @property
+    def before(self) -> int:
+        """Calls that the first client makes while the others still wait to begin."""
+        waits = len(self.gathers) > 1 and all(one[:1] == (0,) for one in self.gathers[1:])
+        return self.gathers[0][0] if waits else 0

@@ -22,7 +22,7 @@ from sessionproof.history.journal import Journal
 from sessionproof.workload.awaiting import waited
 from sessionproof.workload.client import Client, Job, run, run_as_task
 from sessionproof.workload.guard import Handle, Wait
-from sessionproof.workload.meeting import Meet, of_threads
+from sessionproof.workload.meeting import GATHERED_S, LONGEST_S, Meet, of_tasks, of_threads
 from sessionproof.workload.speech import Speech
 from sessionproof.workload.threads import Threads
 from sessionproof.workload.watch import Watch
@@ -110,7 +110,9 @@ class ThreadSeats:
 
     def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
         """As in ``Seats``."""
-        setting = setting if setting.meet else replace(setting, meet=of_threads(len(jobs)))
+        if setting.meet is None:
+            meet = of_threads(len(jobs), longest_s=longest_of(jobs))
+            setting = replace(setting, meet=meet)
         with _clients(jobs, self._stores, setting, self._capabilities) as clients:
             watch = Watch(clients, self._operation_s)
             start = partial(_start, Barrier(len(clients)), setting.begin_ns)
@@ -168,6 +170,8 @@ class TaskSeats:
     def work(self, jobs: Sequence[Job], setting: Setting) -> Outcome | None:
         """As in ``Seats``."""
         capabilities = self._handle.capabilities
+        if any(job.gathers for job in jobs):
+            setting = replace(setting, meet=of_tasks(len(jobs)))
         with _clients(jobs, self._stores, setting, capabilities, as_task=True) as clients:
             watch = Watch(clients, self._operation_s)
             tasks: list[asyncio.Task[None]] = []
@@ -197,6 +201,11 @@ class TaskSeats:
 
 def _close(store: Any, _: Any, wait: Wait) -> None:
     waited(store.close(), wait)
+
+
+def longest_of(jobs: Sequence[Job]) -> float:
+    """How long clients with these jobs wait for each other."""
+    return GATHERED_S if any(job.gathers for job in jobs) else LONGEST_S
 
 
 def _start(barrier: Barrier, begin_ns: int) -> None:
@@ -253,7 +262,7 @@ def _clients(
                 capabilities=capabilities,
                 by_store=setting.by_store,
                 as_task=as_task,
-                meet=None if as_task else setting.meet,
+                meet=setting.meet,
                 awaited=setting.awaited,
             )
             for job, store in zip(jobs, stores, strict=False)
