@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,37 @@ _INV = struct.Struct("<q")  # the first field of a slot
 _CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 _begin, _end, _clock = BEGIN.pack_into, END.pack_into, CLOCK.pack_into
+
+
+class Records(Protocol):
+    """Where a client writes what it does: a journal, or notes in memory."""
+
+    def invoke(self, f: F, session: int, first: int, n: int = 0, phase: Phase = Phase.LOAD) -> int:
+        """An operation begins; answers its slot."""
+        ...
+
+    def again(self, slot: int) -> None:
+        """It begins anew."""
+        ...
+
+    def complete(
+        self,
+        slot: int,
+        type: Type,  # noqa: A002 - the column's name
+        length: int = 0,
+        value: int = NONE,
+        error: str = "",
+    ) -> None:
+        """It ended so."""
+        ...
+
+    def answered(self, slot: int, answer: Iterable[Any]) -> None:
+        """It answered these messages."""
+        ...
+
+    def renew(self, client: int) -> None:
+        """The client goes on under a new number."""
+        ...
 
 
 class Journal:

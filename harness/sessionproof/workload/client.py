@@ -20,7 +20,7 @@ from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Conflict, NotFound
 from sessionproof.contract.operations import CRASH, MALFORMED, Outcome
 from sessionproof.history.columns import BATCH, MISSING, NONE, F, Type
-from sessionproof.history.journal import Journal
+from sessionproof.history.journal import Records
 from sessionproof.workload.answers import (
     Malformed,
     counted,
@@ -57,10 +57,11 @@ class Job:
     """What one client is to do.
 
     ``client`` is its number and ``clients`` the number of all: after an unknown outcome it goes on
-    as ``client + clients``. Call ``i`` has the operation number ``first + i * stride``. No call
-    begins more than ``budget_s`` after the start. It meets the others each time that ``meets``
-    calls were made, as long as they are of the first ``meets_until``; and before the calls at the
-    places ``gathers``. ``pauses`` are seconds that it lets pass before each call.
+    as ``client + clients``. Call ``i`` has the operation number ``first + i * stride``, or that of
+    ``numbers`` where they are given. No call begins more than ``budget_s`` after the start. It
+    meets the others each time that ``meets`` calls were made, as long as they are of the first
+    ``meets_until``; and before the calls at the places ``gathers``. ``pauses`` are seconds that it
+    lets pass before each call.
     """
 
     program: tuple[Call, ...]
@@ -73,6 +74,7 @@ class Job:
     meets_until: int = 0
     gathers: tuple[int, ...] = ()
     pauses: tuple[float, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 class Client:
@@ -88,7 +90,7 @@ class Client:
         self,
         job: Job,
         store: Any,
-        journal: Journal,
+        journal: Records,
         *,
         speech: Speech,
         ids: list[str | None],
@@ -122,7 +124,7 @@ class Client:
     def work(self) -> Steps:
         """Carry the program out; never raises."""
         until_ns = monotonic_ns() + int(self.job.budget_s * 1e9)
-        numbers = count(self.job.first, self.job.stride)
+        numbers = self.job.numbers or count(self.job.first, self.job.stride)
         for place, (call, number) in enumerate(zip(self.job.program, numbers, strict=False)):
             yield from self._wait_for_others(place)
             if self._enough or self.stopped is not None or monotonic_ns() > until_ns:

@@ -1,0 +1,38 @@
+"""Executions of one store, each on a stage that serves: a new one when the last is used up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sessionproof.contract.location import Location
+from sessionproof.schedule.control import Strategy
+from sessionproof.schedule.stage import Program, Run, Setup, Stage
+
+_EXECUTIONS = 50  # on one location, so that what lies there stays small
+
+
+class Runner:
+    """Runs programs; ``locations`` answers an empty location each time."""
+
+    def __init__(self, setup: Setup, locations: Callable[[], Location]) -> None:
+        self.executions = 0
+        self._setup = setup
+        self._locations = locations
+        self._stage: Stage | None = None
+        self._left = 0
+
+    def run(self, program: Program, strategy: Strategy, *, fresh: bool = False) -> Run:
+        """Carry the program out; ``fresh`` on a location of its own, as a replay must."""
+        if fresh or self._stage is None or self._left == 0 or self._stage.broken:
+            self.close()
+            self._stage = Stage(self._setup, self._locations())
+            self._left = 1 if fresh else _EXECUTIONS
+        self._left -= 1
+        self.executions += 1
+        return self._stage.run(program, strategy)
+
+    def close(self) -> None:
+        """Close what is open."""
+        stage, self._stage = self._stage, None
+        if stage is not None:
+            stage.close()

@@ -1,0 +1,348 @@
+"""A stage: clients on a store at one location, whose programs are run under a strategy.
+
+Clients are threads that outlive executions, as stores keep connections by thread. An execution
+takes sessions of its own; before the first, every client has used the store once, so that what is
+done only at a first use is not a part of what is explored.
+"""
+
+from __future__ import annotations
+
+import threading
+from _queue import SimpleQueue
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import Any, Literal
+
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreSpec
+from sessionproof.contract.store import capabilities_of
+from sessionproof.history.columns import F, History, Phase
+from sessionproof.history.notes import Notes, history_of
+from sessionproof.schedule.control import (
+    QUIET,
+    Controller,
+    Ended,
+    Key,
+    Point,
+    Step,
+    Strategy,
+    Usual,
+)
+from sessionproof.workload.client import Client, Job, run
+from sessionproof.workload.rounds import Call
+from sessionproof.workload.speech import Speech
+
+Kind = Literal["threads", "shared", "tasks"]
+Numbered = tuple[int, Call]
+"""A call with its number, which it keeps when others are dropped; from 1."""
+
+_NO_BUDGET_S = 1e6
+_BATCH = 256
+_QUIET_FIRST = 1 << 20  # numbers of what is done before and after the clients
+OPERATION = "operation"
+"""``Point.on`` of the beginning of a client's operation."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What clients do at once: the numbered calls of each, on so many sessions.
+
+    ``before`` are calls that are carried out before they begin.
+    """
+
+    clients: tuple[tuple[Numbered, ...], ...]
+    sessions: int = 1
+    before: tuple[Numbered, ...] = ()
+
+    @property
+    def operations(self) -> int:
+        """How many operations the clients make."""
+        return sum(map(len, self.clients))
+
+    def without(self, number: int) -> Program:
+        """The program without the operation of this number."""
+        return replace(
+            self,
+            clients=tuple(tuple(c for c in one if c[0] != number) for one in self.clients),
+            before=tuple(c for c in self.before if c[0] != number),
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution: what was decided otherwise than usual, every step, and what clients saw.
+
+    ``controlled`` is False where somebody waited unseen. ``waiting`` says who waited for what in
+    a deadlock. ``problem`` is why the store could not be opened or prepared; then there is nothing
+    else.
+    """
+
+    decisions: tuple[tuple[Key, int], ...]
+    steps: tuple[Step, ...]
+    history: History
+    ended: Ended = Ended.DONE
+    controlled: bool = True
+    waiting: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def reached(self) -> int:
+        """How many points lay inside of clients' operations."""
+        return sum(step.key.task >= 0 and step.point.on != OPERATION for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a stage is made of.
+
+    ``creates`` says that sessions must be made, ``by_store`` that the store names them; ``cold``
+    that clients have not used the store before an execution begins.
+    """
+
+    spec: StoreSpec
+    kind: Kind
+    clients: int
+    speech: Speech
+    creates: bool = False
+    by_store: bool = False
+    cold: bool = False
+    lines: bool = False
+
+
+class _Seat:
+    """A thread that carries out what it is given, one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self.thread.start()
+
+    def give(self, order: Callable[[], None] | None) -> None:
+        self._orders.put(order)
+
+    def _serve(self) -> None:
+        while (order := self._orders.get()) is not None:
+            order()
+
+
+class Stage:
+    """One location with its clients; it is used until ``broken``, then a new one is needed."""
+
+    def __init__(self, setup: Setup, location: Location) -> None:
+        self.broken = False
+        self._setup = setup
+        self._location = location
+        self._controller = Controller()
+        self._seats = {at: _Seat(f"client {at}") for at in (QUIET, *range(setup.clients))}
+        self._stores: dict[int, Any] = {}
+        self._executions = count(1)
+        self._problem = ""
+        self._capabilities: frozenset[str] = frozenset()
+        self._open()
+
+    def run(self, program: Program, strategy: Strategy) -> Run:
+        """Carry the program out, with sessions of its own; never raises."""
+        if self._problem:
+            return self._failed()
+        number = next(self._executions)
+        ids: list[str | None] = [f"e{number}-{at}" for at in range(program.sessions)]
+        ticks = count(1)
+        quiet = self._notes(QUIET, program, ticks, named=len(program.clients))
+        self._controller.begin(Usual())
+        self._prepare(program, ids, quiet)
+        if self._problem:
+            return self._failed()
+        notes = self._work(program, ids, ticks, strategy)
+        controller = self._controller
+        run = Run(
+            tuple(controller.decisions),
+            tuple(controller.steps),
+            history_of([], ()),
+            controller.ended,
+            controller.taken == 0,
+            tuple(controller.parked),
+        )
+        if controller.ended is Ended.DONE:
+            self._look(program, ids, quiet)
+        if self._problem:
+            return self._failed()
+        self.broken = self.broken or controller.ended is not Ended.DONE
+        sessions = tuple(f"s{at}" for at in range(program.sessions))
+        return replace(run, history=history_of([quiet, *notes], sessions))
+
+    def close(self) -> None:
+        """Close the stores, and end every thread; a thread that does not end is left."""
+        if not self.broken and not self._problem:
+            self._controller.begin(Usual())
+            for at in list(self._stores):
+                if self._setup.kind == "threads" or at == QUIET:
+                    store = self._stores.pop(at)
+                    self._act(at, store.close)
+        self._controller.give_up()
+        for seat in self._seats.values():
+            seat.give(None)
+
+    # The parts of an execution.
+
+    def _open(self) -> None:
+        setup, controller = self._setup, self._controller
+        controller.begin(Usual())
+        first = QUIET if setup.kind == "shared" else 0
+        for at in [first] if setup.kind == "shared" else range(setup.clients):
+            self._act(at, partial(self._opened, at))
+            if self._problem:
+                return
+        if setup.kind == "shared":
+            self._stores.update(dict.fromkeys(range(setup.clients), self._stores[first]))
+        self._capabilities = capabilities_of(self._stores[0])
+        if not setup.cold:
+            for at in range(setup.clients):
+                self._warm(at)
+
+    def _opened(self, at: int) -> None:
+        self._stores[at] = self._setup.spec.open(self._location)
+
+    def _warm(self, at: int) -> None:
+        """Have the client use the store once."""
+        calls = [(_QUIET_FIRST, Call(F.APPEND, 0, 1)), (_QUIET_FIRST + 1, Call(F.READ, 0))]
+        if self._setup.creates:
+            calls.insert(0, (_QUIET_FIRST + 2, Call(F.CREATE, 0)))
+        program = Program((tuple(calls),))
+        notes = self._notes(at, program, count(1), named=at)
+        client = self._client(tuple(calls), [f"warm-{at}"], notes, self._stores[at], at, 1)
+        self._act(at, partial(run, client, _no_await))
+
+    def _prepare(self, program: Program, ids: list[str | None], notes: Notes) -> None:
+        """Make the sessions, and do what comes before."""
+        numbers = count(_QUIET_FIRST)
+        calls: list[Numbered] = []
+        if self._setup.creates:
+            made = range(program.sessions)
+            calls = [(next(numbers), Call(F.CREATE, at, phase=Phase.RAMP)) for at in made]
+            if self._setup.by_store:
+                ids[:] = [None] * len(ids)
+        calls += program.before
+        if not calls:
+            return
+        at = QUIET if self._setup.kind == "shared" else 0
+        store = self._stores[at]
+        client = self._client(tuple(calls), ids, notes, store, len(program.clients), 1)
+        self._act(at, partial(run, client, _no_await))
+
+    def _work(
+        self, program: Program, ids: list[str | None], ticks: Any, strategy: Strategy
+    ) -> list[Notes]:
+        controller, number = self._controller, len(program.clients)
+        controller.begin(strategy)
+        notes = []
+        for at, calls in enumerate(program.clients):
+            mine = self._notes(at, program, ticks, named=at)
+            notes.append(mine)
+            client = self._client(calls, ids, mine, self._stores[at], at, number + 1)
+            task = controller.add(at, f"client {at}")
+            self._seats[at].give(partial(controller.work, task, partial(run, client, _no_await)))
+        controller.run(set(range(number)))
+        return notes
+
+    def _look(self, program: Program, ids: list[str | None], notes: Notes) -> None:
+        """Read every session, by a handle that is opened for it."""
+        first = _QUIET_FIRST + 1_000
+        sessions = range(program.sessions)
+        calls = [(first + at, Call(F.READ, at, phase=Phase.FINAL)) for at in sessions]
+        if any(call.f is F.COUNT for one in program.clients for _, call in one):
+            numbers = count(first + program.sessions)
+            ways = sum(name in self._capabilities for name in ("get", "count"))
+            calls += [
+                (next(numbers), Call(F.COUNT, at, phase=Phase.FINAL))
+                for at in sessions
+                for _ in range(ways)
+            ]
+
+        def look() -> None:
+            store = self._setup.spec.open(self._location)
+            try:
+                number = len(program.clients)
+                client = self._client(tuple(calls), ids, notes, store, number, number + 1)
+                run(client, _no_await)
+            finally:
+                store.close()
+
+        self._controller.begin(Usual())
+        self._act(QUIET, look)
+
+    def _act(self, at: int, action: Callable[[], object]) -> None:
+        """Have one seat carry this out alone; what it raises is a problem."""
+        controller = self._controller
+        task = controller.add(at, f"client {at}")
+
+        def order() -> None:
+            try:
+                controller.work(task, action)
+            except BaseException as error:  # noqa: BLE001 - a store may raise anything
+                text = "no text"
+                with suppress(Exception):
+                    text = " ".join(str(error).split())[:300]
+                self._problem = f"{type(error).__name__}: {text}"
+
+        self._seats[at].give(order)
+        ended = controller.run({at})
+        if ended is not Ended.DONE:
+            self._problem = f"alone, it ended as {ended.value}: {'; '.join(controller.parked)}"
+
+    def _client(
+        self,
+        calls: Sequence[Numbered],
+        ids: list[str | None],
+        notes: Notes,
+        store: Any,
+        client: int,
+        clients: int,
+    ) -> Client:
+        job = Job(
+            program=tuple(call for _, call in calls),
+            client=client,
+            clients=clients,
+            first=1,
+            stride=1,
+            budget_s=_NO_BUDGET_S,
+            numbers=tuple(number for number, _ in calls),
+        )
+        return Client(
+            job,
+            store,
+            notes,
+            speech=self._setup.speech,
+            ids=ids,
+            capabilities=self._capabilities,
+            by_store=self._setup.by_store,
+        )
+
+    def _notes(self, at: int, program: Program, ticks: Any, *, named: int) -> Notes:
+        controller, tick = self._controller, ticks.__next__
+        calls = dict(call for one in (*program.clients, program.before) for call in one)
+
+        def begins(first: int) -> None:
+            number = first // _BATCH
+            controller.operation(number)
+            call = calls.get(number)
+            if at >= 0 and call is not None:
+                controller.point(Point(said(call), OPERATION))
+
+        return Notes(named, tick, begins)
+
+    def _failed(self) -> Run:
+        self.broken = True
+        return Run((), (), history_of([], ()), problem=self._problem)
+
+
+def said(call: Call) -> str:
+    """The call in a few words."""
+    name = call.f.name.lower()
+    return f"{name}({call.n})" if call.n > 1 or call.f is F.READ_LAST else name
+
+
+def _no_await(_: Any) -> Any:
+    raise TypeError("the store answered an awaitable where it had not before")
