@@ -108,19 +108,23 @@ class Rounds:
             claims=trial.claims,
             clients=crew.clients,
             first=self.first,
-            prefix=self._prefix(),
+            prefix=self.prefix,
             length=_LENGTH,
         )
+        return self.given(crew, mix, made)
+
+    def given(self, crew: Crew, mix: str, made: Round) -> Played:
+        """This round, whose numbers and names no other has; raises Broken, CannotOpen."""
         try:
             played = self._work(crew, mix, made)
         except Interrupted as stop:
-            raise _stopped(trial, crew, stop) from None
+            raise _stopped(self.trial, crew, stop) from None
         self._note(crew, played)
         return played
 
     def again(self, crew: Crew, mix: str, made: Round) -> Played:
         """The same programs on sessions of their own; raises Interrupted."""
-        prefix = self._prefix()
+        prefix = self.prefix
         names = tuple(f"{prefix}{place}" for place in range(len(made.sessions)))
         return self._work(crew, mix, replace(made, sessions=names, first=self.first))
 
@@ -131,7 +135,9 @@ class Rounds:
             if traffic is not None:
                 self.trial.measured.append(traffic)
 
-    def _prefix(self) -> str:
+    @property
+    def prefix(self) -> str:
+        """What the names of the next round's sessions begin with."""
         return f"r{self.played + 1}-"
 
     def _work(self, crew: Crew, mix: str, made: Round) -> Played:

@@ -139,7 +139,7 @@ ROWS: dict[str, Row] = {
     "CORE-04": Row(("pages",), _IN_PAGES, _pages, about=_PAGE),
 }
 
-_BY_APPENDS = frozenset({"CONC-04", "CONC-05", "CONC-06", "CNT-05", "CORE-04", "SEQ-02"})
+BY_APPENDS = frozenset({"CONC-04", "CONC-05", "CONC-06", "CNT-05", "CORE-04", "SEQ-02"})
 
 
 def within(trial: Trial) -> None:
@@ -186,14 +186,14 @@ def one_round(trial: Trial, kind: Kind, *, script: Sequence[str] = ()) -> None:
             seen=f"not one append was acknowledged: {error}",
             script=script,
         )
-        _require_served(rounds)
+        require_served(rounds)
         rounds.measure([one])
 
 
 def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
     """Play rounds until the time is spent and the evidence is there; raises Broken."""
     row, unit = ROWS[trial.guarantee.id], trial.guarantee.unit
-    if trial.claims.order == "timestamp" and trial.guarantee.id in _BY_APPENDS:
+    if trial.claims.order == "timestamp" and trial.guarantee.id in BY_APPENDS:
         raise NotClaimed("the store puts messages where their times say, also before older ones")
     mixes = [mix for mix in row.mixes if MIXES[mix].fits(trial.capabilities)]
     if not mixes:
@@ -215,7 +215,7 @@ def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
     _tell(trial, rounds)
 
 
-def _broken(
+def broken_by(
     row: Row, played: Played, claims: Claims, like: Anomaly | None = None
 ) -> Incident | None:
     """An incident of a round that breaks the row; one ``like`` another, where there is one."""
@@ -252,13 +252,13 @@ def _conclude(
     trial: Trial, rounds: Rounds, one: Crew, played: Played, row: Row, *, number: int
 ) -> None:
     """Raise Broken with what is wrong with a round, tried again and made smaller."""
-    incident = _broken(row, played, trial.claims)
+    incident = broken_by(row, played, trial.claims)
     if incident is None:
         return
     rounds.measure([one])
     failing = narrowed(
         lambda made: rounds.again(one, played.mix, made),
-        lambda again: _broken(row, again, trial.claims, incident.anomaly),
+        lambda again: broken_by(row, again, trial.claims, incident.anomaly),
         played,
         incident,
         seconds=trial.profile.shrink_s,
@@ -267,7 +267,7 @@ def _conclude(
     if row.about == _COUNT:
         found = replace(found, anomaly=Anomaly.COUNTER_DRIFT)  # whatever it is for reads
     finding = finding_of(found, shown.history, did=told(one, shown))
-    finding = _kept(trial, finding, shown, number)
+    finding = kept(trial, finding, shown, number)
     if failing.tried:
         finding = replace(finding, repeats=f"{failing.failed} of {failing.tried}")
     sessions = len(shown.round.sessions)  # of which a script has one
@@ -276,7 +276,7 @@ def _conclude(
     raise Broken(made)
 
 
-def _kept(trial: Trial, finding: Finding, played: Played, number: int) -> Finding:
+def kept(trial: Trial, finding: Finding, played: Played, number: int) -> Finding:
     """The finding with the whole history beside the trial's locations."""
     name = f"{trial.guarantee.id}-{number}.npz"
     folder = parent_of(trial) / "histories"
@@ -287,7 +287,7 @@ def _kept(trial: Trial, finding: Finding, played: Played, number: int) -> Findin
 
 def _tell(trial: Trial, rounds: Rounds) -> None:
     """Note what was refused; raise CouldNotTell where too little was examined."""
-    _require_served(rounds)
+    require_served(rounds)
     row, done, seen = trial.guarantee, trial.examined[trial.guarantee.unit], rounds.operations
     refused = sum(rounds.refused.values())
     if refused:
@@ -305,7 +305,7 @@ def _tell(trial: Trial, rounds: Rounds) -> None:
     )
 
 
-def _require_served(rounds: Rounds) -> None:
+def require_served(rounds: Rounds) -> None:
     """Raise CouldNotTell where most operations failed: what few were served show nothing."""
     for named, made in rounds.made.items():
         if 2 * rounds.lost[named] > made:

@@ -8,13 +8,13 @@ some of their calls, so that no two times are alike.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from random import Random
 
 from hypothesis import strategies
 from hypothesis.strategies import SearchStrategy
 
+from sessionproof.contract.seed import generator
 from sessionproof.history.columns import F
 from sessionproof.workload.rounds import Call, Round
 
@@ -75,11 +75,11 @@ def small_programs(
 
 
 def round_of_times(
-    program: SmallProgram, times: int, *, first: int, prefix: str, chance: Random | None = None
+    program: SmallProgram, times: int, *, first: int, prefix: str, seed: int | None = None
 ) -> Round:
     """The program so many times, each on sessions of its own; ``first`` as in ``Round``.
 
-    ``prefix`` begins the names of sessions. Without ``chance`` nobody pauses.
+    ``prefix`` begins the names of sessions. Without a ``seed`` nobody pauses.
     """
     per, parts = program.sessions, [*program.clients]
     parts[0] = (*program.before, *parts[0])
@@ -96,7 +96,9 @@ def round_of_times(
             tuple(_gathers(len(own), times, len(program.before), at))
             for at, own in enumerate(parts)
         ),
-        pauses=() if chance is None else tuple(_pauses(parts, times, chance)),
+        pauses=()
+        if seed is None
+        else tuple(_pauses(parts, times, generator(seed, "pauses").random)),
     )
 
 
@@ -164,13 +166,11 @@ def _gathers(length: int, times: int, before: int, at: int) -> Iterator[int]:
 
 
 def _pauses(
-    programs: Sequence[Sequence[Call]], times: int, chance: Random
+    programs: Sequence[Sequence[Call]], times: int, chance: Callable[[], float]
 ) -> Iterator[tuple[float, ...]]:
-    first = chance.randrange(len(_PAUSES_S))
+    first = int(chance() * len(_PAUSES_S))
     longest = [_PAUSES_S[(first + time) % len(_PAUSES_S)] for time in range(times)]
     for own in programs:
         yield tuple(
-            chance.random() * most_s if chance.random() < _PAUSED else 0.0
-            for most_s in longest
-            for _ in own
+            chance() * most_s if chance() < _PAUSED else 0.0 for most_s in longest for _ in own
         )
