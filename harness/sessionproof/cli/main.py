@@ -18,6 +18,7 @@ from sessionproof.cli.explain import explain
 from sessionproof.cli.export import export, import_sessions
 from sessionproof.cli.health import health
 from sessionproof.cli.history import history
+from sessionproof.cli.load import load
 from sessionproof.cli.maintain import maintain
 from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.recover import recover
@@ -214,6 +215,7 @@ def audit(file: Path, *, as_json: bool) -> None:
 
 
 main.add_command(history)
+main.add_command(load)
 main.add_command(crash)
 main.add_command(backup)
 main.add_command(restore)

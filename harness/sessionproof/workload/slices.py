@@ -184,6 +184,11 @@ def carry(order: Order) -> Carried:
 
 
 def _carried(order: Order, attempt: int, folder: Path, told: Callable[..., Carried]) -> Carried:
+    if not order.location.root.is_dir():
+        raise CannotOpen(
+            f"the folder {order.location.root} is not there: name one that all workers share "
+            "with --location"
+        )
     spec = find_store(order.store)
     words = vocabulary(spec, order.claims)
     if not words.samples:
