@@ -58,18 +58,21 @@ def remaining(history: History, reasons: Mapping[str, Mask]) -> Places:
 
 
 def units(history: History, rows: Places, *, atomic_batches: bool) -> Units:
-    """The operations as a whole, or each message of a batch by itself.
+    """The operations as a whole, or each message of an append or a creation by itself.
 
     Apart, the messages of a batch may land in any order, which is more than a store may do.
     """
-    sent = _sent(history)[rows]
+    f = history.rows["f"][rows]
+    sent = np.where(np.isin(f, (F.APPEND, F.CREATE, F.REPLACE)), history.rows["n"][rows], 0)
+    sent = sent.astype(np.int64)
     ids = history.rows["id"][rows]
     if atomic_batches:
         return Units(rows, np.zeros(len(rows), np.int64), ids, sent)
-    times = np.maximum(sent, 1)
+    times = np.where(f == F.REPLACE, 1, np.maximum(sent, 1))
     part = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
     first = np.repeat(ids, times) + part.astype(np.uint64)
-    return Units(np.repeat(rows, times), part, first, np.minimum(np.repeat(sent, times), 1))
+    n = np.where(times > 1, 1, sent)
+    return Units(np.repeat(rows, times), part, first, np.repeat(n, times))
 
 
 def removed(history: History) -> Mask:
@@ -96,10 +99,3 @@ def counted(reasons: Mapping[str, Mask]) -> dict[str, int]:
     """How many rows there are for each reason, without those that have none."""
     numbers = {reason: int(rows.sum()) for reason, rows in reasons.items()}
     return {reason: number for reason, number in numbers.items() if number}
-
-
-def _sent(history: History) -> Places:
-    """How many messages each row sent."""
-    rows = history.rows
-    sends = np.isin(rows["f"], (F.APPEND, F.CREATE, F.REPLACE))
-    return np.where(sends, rows["n"], 0).astype(np.int64)

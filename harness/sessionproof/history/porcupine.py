@@ -80,12 +80,13 @@ def _lines(history: History, chosen: Units) -> Iterator[str]:
         rows["f"],
         rows["inv"] - start,
         np.where(answered, rows["ret"], end) - start,
+        chosen.part,
         chosen.first,
         chosen.n,
         rows["n"],
     )
     outputs = _outputs(history, chosen)
-    for client, session, f, inv, ret, first, sent, n in zip(
+    for client, session, f, inv, ret, part, first, sent, n in zip(
         *(column.tolist() for column in columns), strict=True
     ):
         more = f', "N": {n}' if f == F.READ_LAST else ""
@@ -93,7 +94,7 @@ def _lines(history: History, chosen: Units) -> Iterator[str]:
             more = f', "Ids": {[*range(first, first + sent)]}'
         yield (
             f'{{"ClientId": {client}, "Input": {{"Session": {keys[session]}, '
-            f'"Call": "{_CALLS[f]}"{more}}}, "Call": {inv}, '
+            f'"Call": "{"append" if part else _CALLS[f]}"{more}}}, "Call": {inv}, '
             f'"Output": {next(outputs)}, "Return": {ret}}}'
         )
 
