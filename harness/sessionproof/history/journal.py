@@ -12,7 +12,7 @@ import mmap
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -244,7 +244,7 @@ class Journal:
             old = self._map
             with _told(self._path), self._path.open("r+b") as file:
                 self._map = _mapped(file.fileno(), min(4 * room, self._rows))
-            old.close()
+            _let_go(old)
             self._room = len(self._map)
             return
         self.settle()
@@ -280,7 +280,7 @@ class Journal:
 
     def _shut(self) -> None:
         """Give back the file, without the rows that were not used."""
-        self._map.close()
+        _let_go(self._map)
         with _told(self._path):
             os.truncate(self._path, self._at)
 
@@ -299,6 +299,12 @@ def _mapped(descriptor: int, rows: int) -> mmap.mmap:
             if error.errno not in _CANNOT_RESERVE:
                 raise
     return mmap.mmap(descriptor, size)
+
+
+def _let_go(held: mmap.mmap) -> None:
+    """Give the memory back: now, or when a profiler that looks at our frames has seen enough."""
+    with suppress(BufferError):
+        held.close()
 
 
 @contextmanager
