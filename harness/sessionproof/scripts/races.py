@@ -38,7 +38,8 @@ class Race:
     one session. ``created`` says that the session is made before they begin, ``numbers`` in how
     many attempts it is tried. ``sample`` is the message that is sent, with texts of its own;
     ``awaited`` are the methods that answer awaitables. ``answer_s`` is what an attempt is given
-    where a call hung. After so many calls, ``meets``, clients wait for each other.
+    where a call hung. After so many calls, ``meets``, clients wait for each other; the first makes
+    so many of its calls ``before`` the others begin.
     """
 
     anomaly: Anomaly
@@ -52,6 +53,7 @@ class Race:
     created: bool = True
     answer_s: float = 20.0
     meets: int = 2
+    before: int = 0
 
 
 def attempts_for(failed: int, tried: int, attempt_s: float) -> int:
@@ -93,12 +95,20 @@ def race_script(race: Race) -> tuple[str, ...]:
 
 def _constants(race: Race) -> Iterator[str]:
     yield "PROGRAMS = [  # the calls of each client, and how many messages they give or ask for"
-    for program in race.programs:
+    before = _before(race)
+    for place, program in enumerate(race.programs):
         named = [(name, call.n) for call in program for name in _names(race, call.f)]
-        yield f"    {values(named)},"
+        waits = before if place and race.kind != "tasks" else 0
+        yield f"    {values([None] * waits + named)},"
     yield "]"
     yield f"ATTEMPTS, SECONDS = {race.attempts}, {2 * _SECONDS:g}"
     yield "Done = namedtuple('Done', 'client call texts outcome answer began ended')"
+
+
+def _before(race: Race) -> int:
+    """How many calls of the script the first client makes before the others begin."""
+    first = race.programs[0][: race.before] if race.programs else ()
+    return sum(len(_names(race, call.f)) for call in first)
 
 
 def _meets(race: Race) -> int:
@@ -111,19 +121,21 @@ def _meets(race: Race) -> int:
     return race.meets
 
 
-_WORK = {True: "store, session, client", False: "store, session, client, ready"}
+_WORK = {True: "store, session, client, calls", False: "store, session, client, ready"}
 
 
 def _work(race: Race, called: Collection[F]) -> Iterator[str]:
     yield '"""Do the calls of this client one after another; answers what came of each."""'
     yield "done = []"
     if race.kind == "tasks":
-        yield "for place, (call, n) in enumerate(PROGRAMS[client]):"
+        yield "for place, (call, n) in calls:"
     else:
         yield "for place in range(max(map(len, PROGRAMS))):"
-        yield f"    if place % {_meets(race)} == 0:"
+        first = f"place <= {_before(race)} or " if race.before else ""
+        yield f"    if {first}place % {_meets(race)} == 0:"
         yield "        ready.wait(60)  # clients stay together"
-        yield "    if place >= len(PROGRAMS[client]):"
+        none = " or PROGRAMS[client][place] is None" if race.before else ""
+        yield f"    if place >= len(PROGRAMS[client]){none}:"
         yield "        continue"
         yield "    call, n = PROGRAMS[client][place]"
     yield "    given = n if call in ('append', 'create') else 0"
@@ -272,8 +284,12 @@ def _tasks(race: Race) -> Iterator[str]:
         yield "stores = [store] * len(PROGRAMS)"
     else:
         yield f"stores = [{_await(race, 'open')}open_store(location) for _ in PROGRAMS]"
-    yield "tasks = (work(store, session, number) for number, store in enumerate(stores))"
-    yield "done = await asyncio.gather(*tasks)"
+    yield "calls = [[*enumerate(program)] for program in PROGRAMS]"
+    if race.before:
+        yield f"first, calls[0] = calls[0][:{_before(race)}], calls[0][{_before(race)}:]"
+        yield "done = [await work(stores[0], session, 0, first)]  # before the others begin"
+    yield "tasks = (work(stores[at], session, at, calls[at]) for at in range(len(PROGRAMS)))"
+    yield f"done {'+' * bool(race.before)}= await asyncio.gather(*tasks)"
     yield "for store in {id(store): store for store in stores}.values():"
     yield f"    {_await(race, 'close')}store.close()"
     yield "return [one for program in done for one in program]"

@@ -65,7 +65,7 @@ def _events(played: Played, sessions: Collection[int]) -> Iterator[_Event]:
         where = f"{scene.name(scene.session)}: " if len(scenes) > 1 else ""
         yield _Event(int(row["inv"]), False, column, number, f"{where}{scene.call(at)}")
         if row["type"] != Type.INFO and row["ret"] != NEVER:
-            yield _Event(int(row["ret"]), True, column, number, scene.said(at))
+            yield _Event(int(row["ret"]), True, column, number, scene.said(at) or "nothing")
 
 
 def _cut(text: str) -> str:

@@ -34,6 +34,7 @@ def scripted(
     programs = tuple(
         tuple(call for call in program if call.session == session) for program in made.programs
     )
+    first = made.programs[0][: made.before] if made.programs else ()
     finding = replace(finding, program=tuple(program_lines(programs)))
     race = Race(
         anomaly=finding.anomaly,
@@ -46,6 +47,8 @@ def scripted(
         awaited=_awaited(trial, {call.f for program in programs for call in program}),
         created=made.created and needs_create(trial.claims, trial.capabilities),
         answer_s=min(20.0, trial.store.deadlines.operation_s),
+        meets=1 if made.gathers else 2,
+        before=sum(call.session == session for call in first),
     )
     try:
         return replace(finding, script=race_script(race))

@@ -25,7 +25,15 @@ from sessionproof.trials.rows_together import broken_together, called_for, promi
 from sessionproof.trials.run_tables import NAMED, table_of
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, NotClaimed, Trial
-from sessionproof.trials.smaller import Attempts, Found, Small, alone, overlapped, smallest
+from sessionproof.trials.smaller import (
+    Attempts,
+    Found,
+    Small,
+    alone,
+    in_a_row,
+    overlapped,
+    smallest,
+)
 from sessionproof.trials.together import kept, require_served
 from sessionproof.trials.windows import finding_of
 from sessionproof.workload.crews import Crew, Kind
@@ -128,13 +136,15 @@ class _Exploring:
         if one is None:
             raise RuntimeError("a counterexample that nobody played")
         self.rounds.measure([one])
-        attempts, shrink_s = self._attempts(one), trial.profile.shrink_s
-        small = smallest(attempts, found.program, found.fault, monotonic_s() + shrink_s / 2)
-        failing = alone(attempts, small, monotonic_s() + shrink_s)
-        if not failing.failed:  # it took what clients did before, or luck
-            first = Small(found.first_program, *found.first_fault)
-            again = alone(attempts, first, monotonic_s() + shrink_s)
-            small, failing = (first, again) if again.failed else (small, failing)
+        attempts, half_s = self._attempts(one), trial.profile.shrink_s / 2
+        small = smallest(attempts, found.program, found.fault, monotonic_s() + half_s)
+        first = Small(found.first_program, *found.first_fault)
+        for tried in (small, first):
+            failing = alone(attempts, tried, monotonic_s() + half_s)
+            if failing.failed:
+                return Broken(told_small(trial, one, tried.program, failing, number=_HISTORY))
+        # What clients did before, on other sessions, has a part in it.
+        failing = in_a_row(attempts, small, monotonic_s() + half_s)
         return Broken(told_small(trial, one, small.program, failing, number=_HISTORY))
 
     def _wrong(self, played: Played) -> Incident | None:
@@ -164,7 +174,9 @@ def told_small(
 ) -> Finding:
     """The finding of a small program, with its history kept under this number, and its script."""
     shown, found = failing.played, failing.incident
-    finding = finding_of(found, shown.history, did=told(one, shown))
+    times = len(shown.round.sessions) // program.sessions
+    row = f", as they did a small program {times} times in a row" if times > 1 else ""
+    finding = finding_of(found, shown.history, did=f"{told(one, shown)}{row}")
     finding = kept(trial, finding, shown, number)
     time, session = divmod(found.session, program.sessions)
     block = range(time * program.sessions, (time + 1) * program.sessions)

@@ -29,7 +29,7 @@ from sessionproof.workload.small_programs import (
 )
 
 TIMES = 12  # of a program that may be smaller, in a row
-_ALONE, _ALONE_LEAST = 24, 6  # of the smallest, on fresh handles
+_TRIES, _LEAST = 24, 6  # of the smallest at the end
 _FEW = 3  # failures are enough to say how often
 _BEFORE = 2
 
@@ -86,23 +86,35 @@ def smallest(attempts: Attempts, program: SmallProgram, found: Found, until_s: f
 
 
 def alone(attempts: Attempts, small: Small, until_s: float) -> Failing:
-    """How often the program fails by itself, each time on fresh handles of a fresh location.
+    """How often the program fails by itself, each time on fresh handles of a fresh location."""
 
-    What is shown is the shortest run of those that failed; what it was seen by where none did.
-    """
-    shortest: Found | None = None
-    failed = tried = 0
-    while tried < _ALONE and failed < _FEW and (tried < _ALONE_LEAST or monotonic_s() < until_s):
+    def again(number: int) -> Found | None:
         attempts.fresh()
+        seed = derive(attempts.seed, number)
+        return replace(attempts, seed=seed, times=1).failing(small.program)
+
+    return _often(small, again, until_s)
+
+
+def in_a_row(attempts: Attempts, small: Small, until_s: float) -> Failing:
+    """How many rows of the program have a failure in them."""
+
+    def again(number: int) -> Found | None:
+        return replace(attempts, seed=derive(attempts.seed, number)).failing(small.program)
+
+    return _often(small, again, until_s)
+
+
+def _often(small: Small, again: Callable[[int], Found | None], until_s: float) -> Failing:
+    """How often it is found again, and the shortest run of those; as it was found where in none."""
+    found: list[Found] = []
+    tried = 0
+    while tried < _TRIES and len(found) < _FEW and (tried < _LEAST or monotonic_s() < until_s):
         tried += 1
-        again = replace(attempts, seed=derive(attempts.seed, tried), times=1)
-        found = again.failing(small.program)
-        if found is not None:
-            failed += 1
-            if shortest is None or lasted_ns(found[0]) < lasted_ns(shortest[0]):
-                shortest = found
-    played, incident = shortest or (small.played, small.incident)
-    return Failing(played, incident, failed, tried)
+        failed = again(tried)
+        found += [] if failed is None else [failed]
+    shown = min(found, key=lambda one: lasted_ns(one[0]), default=(small.played, small.incident))
+    return Failing(*shown, len(found), tried)
 
 
 def lasted_ns(played: Played) -> int:
