@@ -87,6 +87,7 @@ class Run:
     controlled: bool = True
     waiting: tuple[str, ...] = ()
     problem: str = ""
+    program: Program = Program(())
 
     @property
     def reached(self) -> int:
@@ -164,6 +165,7 @@ class Stage:
             controller.ended,
             controller.taken == 0,
             tuple(controller.parked),
+            program=program,
         )
         if controller.ended is Ended.DONE:
             self._look(program, ids, quiet)
