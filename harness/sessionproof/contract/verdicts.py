@@ -141,6 +141,47 @@ class CrashWindow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduleStep:
+    """What one client did while all others stood still.
+
+    ``client`` names its column. ``kind`` is begin or end of an operation, step, stopped (held by the
+    schedule in front of what is ``said``), or waits (it cannot go on by itself). ``operation`` is
+    the client's number and that of its operation among its own, from 1, as in 1.2; empty for what
+    no client called. ``said`` tells it in short, ``detail`` whole where that is more. ``switched``
+    says that another client was at work before. ``times`` is how many steps it stands for.
+    """
+
+    client: str
+    kind: str
+    said: str
+    operation: str = ""
+    detail: str = ""
+    switched: bool = False
+    matters: bool = False
+    times: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleTable:
+    """An execution under a controlled schedule, one step after the other.
+
+    ``before`` are the calls that came first, alone, ``after`` what was there when all was quiet.
+    ``sentence`` says what is wrong with it. Messages have letters. ``interruptions`` is how often a
+    client was stopped that could have gone on. ``lines`` says that clients could be stopped between
+    any two lines of the store, ``controlled`` that nobody waited where it is not seen.
+    """
+
+    clients: tuple[str, ...]
+    steps: tuple[ScheduleStep, ...]
+    sentence: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    interruptions: int = 0
+    lines: bool = False
+    controlled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One break, with its evidence.
 
@@ -154,7 +195,7 @@ class Finding:
     broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was
     made of it. ``steps`` are the operations with what came of them; empty where they were not
     recorded. ``window`` is the part of a concurrent history that shows it, if there was one;
-    ``crash`` what was done to the files around a crash.
+    ``crash`` what was done to the files around a crash; ``schedule`` the controlled execution.
     """
 
     anomaly: Anomaly
@@ -170,6 +211,7 @@ class Finding:
     steps: tuple[Step, ...] = ()
     window: Window | None = None
     crash: CrashWindow | None = None
+    schedule: ScheduleTable | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +266,7 @@ def finding_from_json(value: Mapping[str, Any]) -> Finding:
             "steps": tuple(map(_step_from_json, value["steps"])),
             "window": None if value["window"] is None else _window_from_json(value["window"]),
             "crash": None if value["crash"] is None else _crash_from_json(value["crash"]),
+            "schedule": _schedule_from_json(value.get("schedule")),
         }
     )
 
@@ -246,6 +289,14 @@ def _window_from_json(value: Mapping[str, Any]) -> Window:
 
 def _crash_from_json(value: Mapping[str, Any]) -> CrashWindow:
     return CrashWindow(**{**value, "steps": tuple(FileStep(**step) for step in value["steps"])})
+
+
+def _schedule_from_json(value: Mapping[str, Any] | None) -> ScheduleTable | None:
+    if value is None:
+        return None
+    told = {name: tuple(value[name]) for name in ("clients", "before", "after")}
+    steps = tuple(ScheduleStep(**step) for step in value["steps"])
+    return ScheduleTable(**{**value, **told, "steps": steps})
 
 
 def _step_from_json(value: Mapping[str, Any]) -> Step:
