@@ -47,6 +47,22 @@ class Anomaly(StrEnum):
     WRITE_ORDER = "non-monotonic-writes"
     INTERMEDIATE_READ = "intermediate-read"
     NOT_LINEARIZABLE = "not-linearizable"
+    INTERNAL = "internal"
+    G0 = "G0"
+    G0_PROCESS = "G0-process"
+    G0_REALTIME = "G0-realtime"
+    G1C = "G1c"
+    G1C_PROCESS = "G1c-process"
+    G1C_REALTIME = "G1c-realtime"
+    G_SINGLE = "G-single"
+    G_SINGLE_PROCESS = "G-single-process"
+    G_SINGLE_REALTIME = "G-single-realtime"
+    G_NONADJACENT = "G-nonadjacent"
+    G_NONADJACENT_PROCESS = "G-nonadjacent-process"
+    G_NONADJACENT_REALTIME = "G-nonadjacent-realtime"
+    G2 = "G2"
+    G2_PROCESS = "G2-process"
+    G2_REALTIME = "G2-realtime"
     BUSY = "busy-error"
     STARVED = "starvation"
     BLOCKED_READER = "blocked-reader"
@@ -104,6 +120,25 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.WRITE_ORDER: "the messages of one client are there in another order than it sent them",
     Anomaly.INTERMEDIATE_READ: "a read ends inside a batch (G1b)",
     Anomaly.NOT_LINEARIZABLE: "no order of the operations explains what they answered",
+    Anomaly.INTERNAL: "a transaction disagrees with its own earlier steps",
+    Anomaly.G0: "transactions append before each other, in a circle",
+    Anomaly.G1C: "transactions depend on each other's appends and reads, in a circle",
+    Anomaly.G_SINGLE: "a circle of transactions, one of which misses what another wrote: a read of "
+    "more than one moment, or an update that was lost",
+    Anomaly.G_NONADJACENT: "a circle of transactions, some of which miss what others wrote, never "
+    "two in a row: no snapshots explain it",
+    Anomaly.G2: "a circle of transactions that miss each other's writes, as in write skew",
+    Anomaly.G0_PROCESS: "G0, as one client did one thing before another",
+    Anomaly.G0_REALTIME: "G0, as one transaction had ended when another began",
+    Anomaly.G1C_PROCESS: "G1c, as one client did one thing before another",
+    Anomaly.G1C_REALTIME: "G1c, as one transaction had ended when another began",
+    Anomaly.G_SINGLE_PROCESS: "G-single, as one client did one thing before another",
+    Anomaly.G_SINGLE_REALTIME: "G-single, as one transaction had ended when another began",
+    Anomaly.G_NONADJACENT_PROCESS: "G-nonadjacent, as one client did one thing before another",
+    Anomaly.G_NONADJACENT_REALTIME: "G-nonadjacent, as one transaction had ended when another "
+    "began",
+    Anomaly.G2_PROCESS: "G2, as one client did one thing before another",
+    Anomaly.G2_REALTIME: "G2, as one transaction had ended when another began",
     Anomaly.BUSY: "an operation failed because others were at work",
     Anomaly.STARVED: "a client completed nothing while another completed a thousand operations",
     Anomaly.BLOCKED_READER: "a reader waited for a writer",
