@@ -92,6 +92,13 @@ class Later(Mended):
         return self.seen or super().read(session_id)
 
 
+class Forgets(Mended):
+    """Reads have all but the newest."""
+
+    def read(self, session_id):
+        return super().read(session_id)[:-1]
+
+
 class Awaits:
     """A task changes hands between what it read and what it writes."""
 
@@ -344,3 +351,31 @@ def test_what_takes_a_search_has_no_script(changes):
     """The reason is one sentence."""
     with pytest.raises(Unwritable, match=r"\w+ \w+"):
         race_script(race(**{"anomaly": Anomaly.LOST_MESSAGE, **changes}))
+
+
+FIRST = {
+    "threads": ((APPEND, APPEND, READ), (READ, READ)),
+    "shared": ((APPEND, APPEND, READ), (READ, READ)),
+    "processes": ((APPEND, APPEND, READ), (READ, READ)),
+}
+
+
+@pytest.mark.parametrize("kind", FIRST)
+def test_what_one_does_before_has_ended_when_others_begin(ran, kind):
+    """A read of another client sees both appends, or the script says which one it misses."""
+    before = race(Anomaly.STALE_READ, kind=kind, programs=FIRST[kind], meets=1, before=2)
+    assert ran("Mended", before).fails is False
+    assert "PROGRAMS[client][place] is None" in "\n".join(race_script(before))
+    missed = ran("Forgets", before)
+    assert missed.fails, missed
+    assert "was acknowledged before a read" in missed.said
+
+
+@pytest.mark.parametrize(("before", "loses"), [(2, False), (1, True)])
+def test_tasks_begin_when_the_first_has_done_what_comes_before(ran, before, loses):
+    """An append is lost to one at the same time, and to none that had ended."""
+    made = ran("Awaits", race(
+        Anomaly.LOST_MESSAGE, kind="tasks", awaited={"append", "read", "close"},
+        programs=((APPEND, APPEND), (APPEND,)), before=before,
+    ))  # fmt: skip
+    assert made.fails is loses, made

@@ -21,7 +21,7 @@ Meet: TypeAlias = Callable[[], bool | Awaitable[bool]]
 """Waits for the others; whether there will be further meetings. Tasks await the answer."""
 
 LONGEST_S = 0.05
-GATHERED_S = 1.0  # where a meeting is part of what clients are to do, and not only to their use
+GATHERED_S = 5.0  # where a meeting is part of what clients are to do, and not only to their use
 _LOOK_S = 20e-6
 _PLACE = struct.Struct("<I")
 _GONE = 2**32 - 1
