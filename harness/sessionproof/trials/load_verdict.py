@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,7 @@ def _write_on(boot: str, recorded: Recorded, folder: Path) -> None:
 
 def _judge(verdict: LoadVerdict, path: Path, claims: Claims, *, first: bool) -> None:
     known = {_what(told) for told in (*verdict.breaks, *verdict.others)}
+    beside = 0
     for part in files.shards(path):
         judged = judge_history(part, claims)
         for incident in judged.incidents:
@@ -185,8 +186,12 @@ def _judge(verdict: LoadVerdict, path: Path, claims: Claims, *, first: bool) -> 
             rows = part.rows[part.rows["phase"] != Phase.FINAL]
             for sort in Type:
                 verdict.ended[sort] += int((rows["type"] == sort).sum())
-        verdict.beside += _beside(part)
-        verdict.judged = together([verdict.judged, judged])
+        beside += _beside(part)
+        # Every clock shows the same operations: they are counted once.
+        verdict.judged = together(
+            [verdict.judged, judged if first else replace(judged, examined={})]
+        )
+    verdict.beside = beside if first else min(verdict.beside, beside)
 
 
 def _what(told: Told) -> tuple[Any, ...]:

@@ -229,12 +229,16 @@ class Load:
             now_ns = monotonic_ns()
             for future in ended:
                 order = waiting.pop(future)
-                carried = self._result(future)
-                if carried is None:
-                    lost.append(order)
-                else:
-                    self._arrived(order, carried)
-                    came.append(_Came(carried, order, begun_ns, now_ns))
+                try:
+                    carried = future.result()
+                except (Exception, CancelledError) as error:  # noqa: BLE001 - told apart there
+                    if _is_loss(error):
+                        lost.append(order)
+                    else:
+                        self._mistaken(order, error)
+                    continue
+                self._arrived(order, carried)
+                came.append(_Came(carried, order, begun_ns, now_ns))
             self._follow(self.recorded)
         if waiting:
             self.recorded.unknown.append(f"{len(waiting)} orders did not end in time")
@@ -251,15 +255,13 @@ class Load:
         queued = -(-len(orders) // max(1, self._workers.places))
         return _TRIES * queued * one_s + _GRACE_S
 
-    def _result(self, future: Future[Carried]) -> Carried | None:
-        """What it brought; None where it was lost. What is our own mistake is raised."""
-        try:
-            return future.result()
-        except Exception as error:
-            gone = isinstance(error, BrokenExecutor | CancelledError | OSError)
-            if not gone and type(error).__name__ not in _LOST:
-                raise
-            return None
+    def _mistaken(self, order: Order, error: Exception) -> None:
+        """A worker raised what no store can cause; raises StoreRefused where none can work."""
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        if isinstance(error, ImportError) and not self.recorded.made:
+            raise StoreRefused(f"{said}: install sessionproof where the workers run") from None
+        self.recorded.given_up += len(order.slices)
+        self.recorded.unknown.append(f"a worker failed: {said}")
 
     def _arrived(self, order: Order, carried: Carried) -> None:
         done = self.recorded
@@ -359,3 +361,9 @@ class Load:
                 self._order(wave, [(None, calls, 0)], sessions=sessions, budget_s=_QUIET_S)
             )
         self._kept(self._done(orders), before, "final")
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether the worker died, not the order failed."""
+    gone = isinstance(error, BrokenExecutor | CancelledError | OSError)
+    return gone or type(error).__name__ in _LOST
