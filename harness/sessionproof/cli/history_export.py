@@ -11,12 +11,13 @@ from rich.console import Console
 
 from sessionproof.cli.histories import guarded, number_of, say
 from sessionproof.history import elle, files, porcupine
-from sessionproof.history.columns import History
-from sessionproof.history.format import HistoryError, whole_file
+from sessionproof.history.format import HistoryError, reading, whole_file
 from sessionproof.history.opinions import Export
 from sessionproof.history.parts import taken
+from sessionproof.history.transactions import from_lines
 from sessionproof.report.result import EXIT_HOLDS
 
+_TRANSACTIONS = ".jsonl"
 Checker = Literal["elle", "porcupine"]
 
 
@@ -34,10 +35,10 @@ def _export(
     output: Path | None,
     atomic_batches: bool,
 ) -> int:
-    history = files.read(path)
-    if session is not None:
-        history = taken(history, history.rows["session"] == number_of(session, history, path))
-    made = _exported(history, to, atomic_batches=atomic_batches)
+    if path.suffix == _TRANSACTIONS:
+        made = _of_transactions(path, to, session)
+    else:
+        made = _of_history(path, to, session, atomic_batches=atomic_batches)
     if not made.operations:
         raise HistoryError(f"{path} has no operation that {to} can be told{_without(made)}")
     if output is None:
@@ -53,10 +54,22 @@ def _export(
     return EXIT_HOLDS
 
 
-def _exported(history: History, to: Checker, *, atomic_batches: bool) -> Export:
+def _of_history(path: Path, to: Checker, session: str | None, *, atomic_batches: bool) -> Export:
+    history = files.read(path)
+    if session is not None:
+        history = taken(history, history.rows["session"] == number_of(session, history, path))
     if to == "elle":
         return elle.exported(history, atomic_batches=atomic_batches)
     return porcupine.exported(history, atomic_batches=atomic_batches)
+
+
+def _of_transactions(path: Path, to: Checker, session: str | None) -> Export:
+    if to != "elle":
+        raise HistoryError(f"{path} has transactions over several sessions: use --to elle")
+    if session is not None:
+        raise HistoryError(f"{path} has transactions over several sessions: leave --session away")
+    with reading(path):
+        return elle.of_transactions(from_lines(path.read_text("utf-8")))
 
 
 def _without(made: Export) -> str:

@@ -8,44 +8,48 @@ our checks have it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from sessionproof.history.columns import MISSING, F, History, Type
+from sessionproof.history.columns import MISSING, NEVER, F, History, Type
 from sessionproof.history.opinions import (
     LINES,
     REMOVED,
     Export,
     Mask,
+    Places,
     Units,
+    answers,
     counted,
-    kept,
     remaining,
     removed,
     session_names,
     units,
 )
+from sessionproof.history.transactions import Step, Transaction
 
+_AGAIN = "refused, and sent again"
 _WORDS = {Type.INFO: "info", Type.OK: "ok", Type.FAIL: "fail"}
+_TYPES = {word: number for number, word in _WORDS.items()}
 
-Numbers: TypeAlias = npt.NDArray[Any]
-Value: TypeAlias = Callable[[int, bool], str]
+_Numbers: TypeAlias = npt.NDArray[Any]
+_Value: TypeAlias = Callable[[int, bool], str]
 """The micro-operations of a call, by its number; with what they answered, or as they were asked."""
 
 
 @dataclass(frozen=True)
-class Calls:
+class _Calls:
     """Transactions, one in each place. ``part`` is not 0 for what a call did besides, at once."""
 
-    client: Numbers
-    inv: Numbers
-    ret: Numbers
-    type: Numbers
-    part: Numbers
+    client: _Numbers
+    inv: _Numbers
+    ret: _Numbers
+    type: _Numbers
+    part: _Numbers
 
 
 def exported(history: History, *, atomic_batches: bool) -> Export:
@@ -53,29 +57,73 @@ def exported(history: History, *, atomic_batches: bool) -> Export:
 
     A batch is one transaction where it lands whole or not at all; otherwise each message is one.
     """
-    reasons = _left_out(history)
+    begin = answers(history)
+    reasons = _left_out(history, begin >= 0)
     rows = remaining(history, reasons)
     chosen = units(history, rows, atomic_batches=atomic_batches)
     told = history.rows[chosen.row]
-    calls = Calls(told["client"], told["inv"], told["ret"], told["type"], chosen.part)
-    return Export(text_of(calls, _value_of(history, chosen)), len(rows), counted(reasons))
+    calls = _Calls(told["client"], told["inv"], told["ret"], told["type"], chosen.part)
+    return Export(_text_of(calls, _value_of(history, chosen, begin)), len(rows), counted(reasons))
 
 
-def _left_out(history: History) -> dict[str, Mask]:
+def of_transactions(transactions: Sequence[Transaction]) -> Export:
+    """All transactions; in one that took place, a read of unknown answer says nothing."""
+    again = _refused_and_sent_again(transactions)
+    told = [one for one, left in zip(transactions, again, strict=True) if not left]
+    calls = _Calls(
+        np.array([one.client for one in told], np.int64),
+        np.array([one.inv for one in told], np.int64),
+        np.array([NEVER if one.ret is None else one.ret for one in told], np.int64),
+        np.array([_TYPES[one.type] for one in told], np.uint8),
+        np.zeros(len(told), np.int64),
+    )
+
+    def value(call: int, answered: bool) -> str:
+        steps = told[call].steps
+        return " ".join(filter(None, (_step(step, answered=answered) for step in steps)))
+
+    return Export(_text_of(calls, value), len(told), counted({_AGAIN: np.array(again, bool)}))
+
+
+def _refused_and_sent_again(transactions: Sequence[Transaction]) -> list[bool]:
+    out = [False] * len(transactions)
+    later: set[int] = set()
+    for at in sorted(range(len(out)), key=lambda at: -transactions[at].inv):
+        ids = set(_ids(transactions[at]))
+        out[at] = transactions[at].type == "fail" and not later.isdisjoint(ids)
+        later |= ids
+    return out
+
+
+def _ids(one: Transaction) -> Iterator[int]:
+    """What a transaction sends."""
+    return (number for step in one.steps if step.f == "append" for number in step.ids or ())
+
+
+def _step(step: Step, *, answered: bool) -> str:
+    key = _key_of(step.session)
+    if step.f == "append":
+        return _appended(key, step.ids or ())
+    if answered and step.ids is None:
+        return ""
+    return _was_read(key, step.ids or (), answered=answered)
+
+
+def _left_out(history: History, known: Mask) -> dict[str, Mask]:
     """The rows that Elle has no words for, each under one reason."""
     rows = history.rows
-    known = (rows["type"] == Type.OK) & (rows["length"] != MISSING)
+    there = (rows["type"] == Type.OK) & (rows["length"] != MISSING)
     newest = rows["f"] == F.READ_LAST
     # Fewer than were asked for are all that there are.
-    part = (newest & ~(known & (rows["length"] < rows["n"]))) | (rows["f"] == F.COUNT)
+    part = (newest & ~(there & (rows["length"] < rows["n"]))) | (rows["f"] == F.COUNT)
     reads = np.isin(rows["f"], (F.READ, F.PAGES, F.READ_LAST))
     writes = np.isin(rows["f"], (F.APPEND, F.CREATE)) & (rows["n"] > 0)
     reasons = {
         REMOVED: removed(history),
         "that neither append nor read messages": ~(reads | writes | part),
         "that read a part of a session, or count": part,
-        "whose answer was not kept in full": reads & known & ~kept(history),
-        "refused, and sent again": writes & _sent_again(history),
+        "whose answer was not kept in full": reads & there & (rows["length"] > 0) & ~known,
+        _AGAIN: writes & _sent_again(history),
     }
     before = np.zeros(len(history), bool)
     for reason, those in reasons.items():
@@ -94,7 +142,7 @@ def _sent_again(history: History) -> Mask:
     return again
 
 
-def text_of(calls: Calls, value: Value) -> Iterator[str]:
+def _text_of(calls: _Calls, value: _Value) -> Iterator[str]:
     """The events in order, some lines at a time."""
     if not len(calls.inv):
         return
@@ -122,7 +170,7 @@ def text_of(calls: Calls, value: Value) -> Iterator[str]:
         yield "".join(lines)
 
 
-def _processes(calls: Calls) -> Numbers:
+def _processes(calls: _Calls) -> _Numbers:
     """A process for each client, and a new one for each call that began before its last ended.
 
     So it is after an unknown outcome, and where a clock has stood still; the further messages of
@@ -138,31 +186,34 @@ def _processes(calls: Calls) -> Numbers:
     return out
 
 
-def _value_of(history: History, chosen: Units) -> Value:
+def _value_of(history: History, chosen: Units, begin: Places) -> _Value:
     """An append of the messages of a unit, or a read with its list."""
-    names = [key_of(name) for name in session_names(history)]
+    names = [_key_of(name) for name in session_names(history)]
     keys = [names[number] for number in history.rows["session"][chosen.row].tolist()]
-    rows, first, n = chosen.row.tolist(), chosen.first.tolist(), chosen.n.tolist()
+    first, n = chosen.first.tolist(), chosen.n.tolist()
+    start = begin[chosen.row].tolist()
+    length = np.maximum(history.rows["length"][chosen.row], 0).tolist()
+    ids = history.lists.ids.astype(str).tolist()
 
     def value(call: int, answered: bool) -> str:
         if n[call]:
-            return appended(keys[call], range(first[call], first[call] + n[call]))
-        ids = history.lists.of(rows[call])
-        return was_read(keys[call], () if ids is None else ids.tolist(), answered=answered)
+            return _appended(keys[call], range(first[call], first[call] + n[call]))
+        there = ids[start[call] : start[call] + length[call]]
+        return _was_read(keys[call], there, answered=answered)
 
     return value
 
 
-def key_of(name: str | int) -> str:
+def _key_of(name: str | int) -> str:
     """A key: texts are written as in JSON, whose escapes are among those of EDN's readers."""
     return json.dumps(name)
 
 
-def appended(key: str, ids: Iterable[int]) -> str:
+def _appended(key: str, ids: Iterable[int]) -> str:
     """One micro-operation a message."""
     return " ".join(f"[:append {key} {number}]" for number in ids)
 
 
-def was_read(key: str, ids: Iterable[int], *, answered: bool) -> str:
+def _was_read(key: str, ids: Iterable[object], *, answered: bool) -> str:
     """The whole list, or nil where it is not known."""
     return f"[:r {key} [{' '.join(map(str, ids))}]]" if answered else f"[:r {key} nil]"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sessionproof.history.columns import F, History, Type
+from sessionproof.history.columns import F, History, Type, placed
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -82,11 +82,38 @@ def removed(history: History) -> Mask:
     return np.isin(rows["session"], np.unique(rows["session"][removes]))
 
 
-def kept(history: History) -> Mask:
-    """Which rows have their answer in full."""
-    out = np.zeros(len(history), bool)
-    out[history.lists.row] = True
+def answers(history: History) -> Places:
+    """For each row, where its full answer begins in ``lists.ids``; -1 where it is not known.
+
+    It was kept; or its digest is that of as long a beginning of the longest whole answer of its
+    session that was kept.
+    """
+    rows, lists = history.rows, history.lists
+    out = np.full(len(rows), -1, np.int64)
+    whole = np.isin(rows["f"], (F.READ, F.PAGES)) & (rows["type"] == Type.OK)
+    some = np.flatnonzero(whole[lists.row])
+    if len(some):
+        of = lists.row[some]
+        some = some[np.argsort(rows["length"][of], kind="stable")]
+        longest = np.full(int(rows["session"].max()) + 1, -1, np.int64)
+        longest[rows["session"][lists.row[some]]] = some  # of several, the last one stays
+        which = longest[rows["session"]]
+        begin, length = lists.start[which], rows["length"].astype(np.int64)
+        fits = whole & (which >= 0) & (length >= 0) & (length <= np.diff(lists.start)[which])
+        sums = _sums(history)
+        end = np.where(fits, begin + length, begin)
+        out = np.where(fits & (sums[end] - sums[begin] == rows["digest"]), begin, out)
+    out[lists.row] = lists.start[:-1]
     return out
+
+
+def _sums(history: History) -> npt.NDArray[np.uint64]:
+    """The running sums of what the ids of all answers add to their digests, from 0."""
+    lists = history.lists
+    places = np.arange(len(lists.ids)) - np.repeat(lists.start[:-1], np.diff(lists.start))
+    sums = np.zeros(len(lists.ids) + 1, np.uint64)
+    np.cumsum(placed(lists.ids, places), dtype=np.uint64, out=sums[1:])
+    return sums
 
 
 def session_names(history: History) -> list[str | int]:
