@@ -58,10 +58,10 @@ class Bounded:
         while True:
             yield path
             self.schedules += 1
+            after = path.next_path()
             # Each path comes behind the one before in the order of a dictionary, and none is
             # longer than an execution: the search ends whatever a store does.
             self.diverged += path.diverged
-            after = path.next_path()
             if after is None:
                 self.ended = True
                 return
@@ -97,6 +97,7 @@ class Path:
 
     def next_path(self) -> Path | None:
         """The path to be tried next; None when there is none."""
+        self.diverged = self.diverged or len(self._met) < len(self._plan)
         met = list(self._plan if self.diverged else self._met)
         while met:
             last = met.pop()
