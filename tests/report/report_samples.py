@@ -11,6 +11,8 @@ from report_crashes import finding as found_by_a_crash
 from report_damages import DAMAGES
 from report_damages import everywhere as damages_everywhere
 from report_measurements import ALL, SLOW, TRAFFIC, everywhere
+from report_schedules import TABLES, hostile_table
+from report_schedules import finding as found_by_a_schedule
 from report_windows import BROKEN_BY, DENSE
 from report_windows import finding as found_together
 
@@ -239,6 +241,7 @@ crashed = with_measured(
     CRASHES,
 )
 damaged = with_measured(run(merge(records(broken("COR-01", LOST)))), DAMAGES)
+scheduled = run(merge(records(broken("CONC-14", *map(found_by_a_schedule, TABLES)))))
 no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
 
 HOSTILE = (
@@ -286,6 +289,7 @@ def _everywhere() -> RunResult:
         ),
         window=HOSTILE_WINDOW,
         crash=hostile_window(HOSTILE),
+        schedule=hostile_table(HOSTILE),
     )
     rows = tuple(
         GuaranteeResult(
@@ -337,5 +341,6 @@ SAMPLES: dict[str, RunResult] = {
     "together": together,
     "crashed": crashed,
     "damaged": damaged,
+    "scheduled": scheduled,
     "hostile": hostile,
 }

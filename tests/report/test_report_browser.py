@@ -27,7 +27,7 @@ DARK = "--blink-settings=preferredColorScheme=0"
 WIDTHS = (360, 390, 1280)
 SHOWN = (
     "three_broken", "unclaimed", "interrupted", "all_hold", "fast", "together", "crashed",
-    "damaged", "hostile",
+    "damaged", "scheduled", "hostile",
 )  # fmt: skip
 WRAPPER = """<!doctype html><body><script>
 const names = NAMES, widths = WIDTHS, seen = {};

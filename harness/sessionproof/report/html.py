@@ -22,6 +22,7 @@ from sessionproof.report import (
     pictures,
     promises,
     reads,
+    schedules,
     speed,
     traffic,
     windows,
@@ -29,6 +30,7 @@ from sessionproof.report import (
 )
 from sessionproof.report.plain import cut, short_program, shown
 from sessionproof.report.result import GuaranteeResult, RunResult, counts
+from sessionproof.schedule.table_text import remarks_of
 
 # Limits that keep the page small however much a store says; result.json has it all.
 FINDINGS_MAX = 5  # per guarantee
@@ -97,6 +99,7 @@ def _rendered(result: RunResult, findings: int, evidence: int) -> str:
         damage_maps=damages.damage_maps(damaged),
         damages_more=len(damaged) - damages.FILES_MAX,
         crashed=bool(crashed) or any(one.crash for one in every),
+        scheduled=any(one.schedule for one in every),
         **drawn({result.store: measured}),
     )
 
@@ -169,6 +172,8 @@ def environment() -> Environment:
         "traffic_max": traffic.ROWS_MAX,
         "drawn_crash": crash_windows.drawn_crash,
         "crashes_max": crashes.ROWS_MAX,
+        "drawn_schedule": schedules.drawn_schedule,
+        "remarks_of": remarks_of,
     }
     made.filters |= {
         "text": _text,

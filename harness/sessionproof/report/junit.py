@@ -10,6 +10,7 @@ from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report import words
 from sessionproof.report.plain import cut, short_program, shown
 from sessionproof.report.result import EXIT_HOLDS, GuaranteeResult, RunResult, is_new_break
+from sessionproof.schedule.table_text import short_lines_of
 
 TEXT_CHARACTERS_MAX = 4_000
 PROGRAM_LINES_MAX = 100
@@ -111,6 +112,9 @@ def _finding(finding: Finding) -> str:
         for picture in (finding.window, finding.crash)
         if picture is not None
     ]
+    if finding.schedule is not None:
+        table = (cut(line, TEXT_CHARACTERS_MAX) for line in short_lines_of(finding.schedule))
+        lines += ["schedule:", *(f"    {line}" for line in table)]
     if finding.program:
         program = short_program(finding.program, PROGRAM_LINES_MAX)
         lines += ["program:", *(f"    {cut(line, TEXT_CHARACTERS_MAX)}" for line in program)]

@@ -16,6 +16,7 @@ from sessionproof.report.markdown import code, fenced, plain
 from sessionproof.report.plain import short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
 from sessionproof.report.speed import MACHINE, grown, measurements
+from sessionproof.schedule.table_text import short_lines_of
 
 SUMMARY_BYTES_MAX = 60_000
 FINDINGS_MAX = 2  # per guarantee; the page and result.json have more
@@ -23,6 +24,7 @@ PROGRAM_LINES_MAX = 30
 WARNINGS_MAX = 8
 SPEEDS_MAX = 40
 CRASHES_MAX = 12
+SCHEDULE_CHARACTERS_MAX = 8_000
 NOTE_CHARACTERS_MAX = 70
 _LEFT_OUT_BYTES_MAX = 1_500  # room that is kept for saying what is left out
 
@@ -149,6 +151,9 @@ def _finding(finding: Finding) -> str:
         said = f"; it said: {code(one.said, 300)}" if one.said else ""
         facts.append(f"- reproducer {code(one.file, 200)}: {words.reproduced(one)}{said}")
     parts = ["\n".join(facts)]
+    if finding.schedule is not None:
+        table = short_lines_of(finding.schedule, most=PROGRAM_LINES_MAX)
+        parts.append(fenced("\n".join(table), "text", SCHEDULE_CHARACTERS_MAX))
     if finding.program:
         program = short_program(finding.program, PROGRAM_LINES_MAX)
         parts.append(fenced("\n".join(line[:300] for line in program), "python"))

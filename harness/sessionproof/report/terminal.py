@@ -19,6 +19,7 @@ from sessionproof.report import amounts, crashes, damages, speed, words
 from sessionproof.report.plain import cut, for_terminal, short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
 from sessionproof.report.speed import Measurements
+from sessionproof.schedule.table_text import WIDTH, short_lines_of
 
 FINDINGS_MAX = 3  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 12
@@ -41,6 +42,7 @@ _ASCII_SYMBOLS: dict[Verdict, str] = {
     Verdict.NOT_RUN: ".",
 }
 _LABEL_WIDTH = 9
+_SCHEDULE_LEAST = 60  # columns of a schedule, however narrow the terminal is
 
 
 def print_summary(result: RunResult, console: Console, *, report: Path | None = None) -> None:
@@ -154,11 +156,17 @@ def _print_finding(finding: Finding, console: Console) -> None:
     for picture in (finding.window, finding.crash):
         if picture is not None:
             _field(console, "because", cut(picture.sentence, TEXT_CHARACTERS_MAX))
+    if finding.schedule is not None:
+        room = max(min(console.width - _LABEL_WIDTH - 3, WIDTH), _SCHEDULE_LEAST)
+        for number, line in enumerate(short_lines_of(finding.schedule, width=room)):
+            _field(
+                console, "" if number else "schedule", cut(line, TEXT_CHARACTERS_MAX), fold=False
+            )
     program = short_program(finding.program, PROGRAM_LINES_MAX)
     for number, line in enumerate(program, start=1):
         label = "program" if number == 1 else ""
-        in_order = finding.window is None and finding.crash is None  # else no line is the last
-        last = number == len(program) and in_order
+        alone = finding.window is None and finding.crash is None and finding.schedule is None
+        last = number == len(program) and alone  # else no line is the last
         guilty = "> " if last else "  "
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
     if finding.repeats is not None:
