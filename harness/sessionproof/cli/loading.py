@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,7 +119,9 @@ def _run(asked: Asked, directory: Path, history: Path, console: Console) -> tupl
         clients = f"{asked.clients} clients"
         say(console, f"loading {asked.store}: {clients} of {asked.executor}, seed {asked.seed}")
         with Shown(console, asked) as shown:
-            recorded = Load(wanted, hired, history, follow=shown.follow).run()
+            load = Load(wanted, hired, history, follow=shown.follow)
+            with _interruptible(load.recorded):
+                recorded = load.run()
     if not console.is_terminal:
         say(console, f"judging {recorded.made:,} operations")
     with console.status("judging"):
@@ -138,6 +142,23 @@ def _run(asked: Asked, directory: Path, history: Path, console: Console) -> tupl
         judged_s=judged_s,
     )
     return run, verdict
+
+
+@contextmanager
+def _interruptible(recorded: Recorded) -> Iterator[None]:
+    """The first Ctrl-C ends the load after its wave, which is then read and judged."""
+
+    def interrupt(*_: object) -> None:
+        if recorded.interrupted:
+            raise KeyboardInterrupt
+        recorded.interrupted = True
+
+    before = signal.signal(signal.SIGINT, interrupt), signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
 
 
 def _wanted(asked: Asked, plan: Plan, directory: Path) -> Wanted:

@@ -84,14 +84,17 @@ class Load:
         self.recorded = Recorded()
 
     def run(self) -> Recorded:
-        """Play waves until it is enough, then read every session; raises StoreRefused."""
+        """Play waves until it is enough, then read every session; raises StoreRefused.
+
+        Whoever interrupts it says so in ``recorded``: the wave, which is short, comes to its end.
+        """
         start_s = monotonic_s()
         before = self._looked()
         try:
             before = self._waves(start_s, before)
             if not self.recorded.stopped:
                 self._read_all(before)
-        except KeyboardInterrupt:  # the second one: what was written down remains
+        except KeyboardInterrupt:  # what was written down remains
             self.recorded.interrupted = True
             self.recorded.unknown.append("sessions were not read at the end")
         return self.recorded
@@ -219,13 +222,7 @@ class Load:
         lost: list[Order] = []
         until_s = monotonic_s() + self._patience_s(orders)
         while waiting and monotonic_s() < until_s:
-            try:
-                ended, _ = wait(waiting, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
-            except KeyboardInterrupt:
-                if self.recorded.interrupted:
-                    raise
-                self.recorded.interrupted = True  # slices are short: they come to their end
-                continue
+            ended, _ = wait(waiting, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
             now_ns = monotonic_ns()
             for future in ended:
                 order = waiting.pop(future)

@@ -22,7 +22,7 @@ from sessionproof.history.clocks import SAME, Bounds, agreed, looked_at
 from sessionproof.workload.slices import Carried, Order, Where, carry, clock_of_worker, here
 
 DASK = "dask://"
-_CONNECT_S = 10.0
+_CONNECT_S = 5.0
 _LOOKS = 5  # at a clock: the quickest tells most
 
 

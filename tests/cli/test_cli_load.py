@@ -1,0 +1,124 @@
+"""``sessionproof load``: exit codes, the report, and what is said of bad usage."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BROKEN = "fixtures.mutants.conc_lost:RewritesTheFile"
+SMALL = ("--clients", "2", "--mix", "hot", "--operations", "1500")
+
+
+@pytest.fixture
+def load(run, monkeypatch):
+    """Run ``sessionproof load`` where the fixtures can be imported."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return lambda *words: run("load", *words)
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_load_that_holds_is_told_and_written(executor, load, run, tmp_path):
+    """The summary, the file and the history agree, and the history can be judged again."""
+    code, out, err = load("reference", *SMALL, "--executor", executor, "--seed", "7")
+    assert code == 0, out + err
+    assert "seed 7" in err
+    assert "| verdict     holds" in out
+    written = json.loads((tmp_path / "sessionproof-load" / "load.json").read_text("utf-8"))
+    assert written["exit_code"] == 0
+    assert written["seed"] == 7
+    assert written["operations"] >= 1_500
+    assert written["histories"] == ["history"]
+    code, out, _ = run("history", "check", "sessionproof-load/history", "--atomic-batches")
+    assert code == 0
+    assert "nothing contradicts itself" in out
+
+
+def test_a_broken_store_is_told(load, tmp_path):
+    """A lost message is exit code 1, with the sentence that says which."""
+    code, out, _ = load(BROKEN, *SMALL, "--report", "out")
+    assert code == 1, out
+    assert "lost-message" in out
+    assert "| verdict     broken" in out
+    written = json.loads((tmp_path / "out" / "load.json").read_text("utf-8"))
+    assert written["breaks"] >= len(written["incidents"]) > 0
+    assert written["incidents"][0]["sentence"]
+
+
+def test_a_load_of_a_moment_shows_nothing(load):
+    """Too few operations beside each other are no evidence: it could not be told."""
+    code, out, _ = load("reference", "--clients", "2", "--operations", "1", "--mix", "counts",
+                        "--sessions", "1", "--require", "limits.retention=4")  # fmt: skip
+    assert code == 4, out
+    assert "beside another client's on the same session, 100 are needed" in out
+    assert "| verdict     could not tell" in out
+
+
+def test_a_store_that_hangs_is_told(load, tmp_path):
+    """A call that does not end within its deadline ends the load, with exit code 1."""
+    (tmp_path / "slow.py").write_text(
+        "import threading\n"
+        "from sessionproof.reference import ReferenceStore\n"
+        "class Store(ReferenceStore):\n"
+        "    def append(self, session_id, messages):\n"
+        "        if session_id.startswith('w1-'):\n"
+        "            threading.Event().wait()\n"
+        "        return super().append(session_id, messages)\n",
+        "utf-8",
+    )
+    code, out, _ = load("slow:Store", *SMALL, "--operation-deadline", "1")
+    assert code == 1, out
+    assert "| stopped     hang" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("reference", "--executor", "ray"), "there is no executor 'ray'"),
+        (("reference", "--executor", "dask://127.0.0.1:1"), "no scheduler answers at 127.0.0.1:1"),
+        (("reference", "--mix", "deletes"), "use one of mixed, hot"),
+        (("reference", "--minutes", "1", "--operations", "9"), "exclude each other"),
+        (("reference", "--clients", "1"), "not in the range"),
+        (("reference", "--location", "nowhere"), "does not exist"),
+        (("reference", "--require", "handles=one"), "needs handles=processes"),
+        (("reference", "--require", "handles=nobody"), "handles"),
+        (("nosuch",), "no store is called 'nosuch'"),
+    ],
+)
+def test_bad_usage_is_one_line(words, said, load, tmp_path):
+    """Whatever is wrong is named with its remedy, and an earlier report is left alone."""
+    report = tmp_path / "sessionproof-load"
+    report.mkdir()
+    (report / "load.json").write_text("{}", "ascii")
+    code, out, err = load(*words)
+    assert code == 2
+    assert said in err
+    assert not out
+    assert len(err.strip().splitlines()) == 1
+    assert (report / "load.json").read_text("ascii") == "{}"
+
+
+def test_an_interruption_leaves_a_report(tmp_path):
+    """Ctrl-C ends the wave, reads what there is, and judges it: exit code 130."""
+    command = [sys.executable, "-m", "sessionproof", "load", "reference", "--clients", "2",
+               "--minutes", "10"]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+        start_new_session=True, env={**os.environ, "COLUMNS": "100"},
+    ) as process:  # fmt: skip
+        history = tmp_path / "sessionproof-load" / "history"
+        while process.poll() is None and not [*history.glob("wave-*.npz")]:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in err
+    written = json.loads((tmp_path / "sessionproof-load" / "load.json").read_text("utf-8"))
+    assert written["verdict"] == "interrupted"
+    assert written["breaks"] == 0
+    assert written["examined"]["operations"] > written["operations"] > 0
