@@ -1,0 +1,216 @@
+"""Files beneath given folders under control: to open, read, write, move or sync one is a point.
+
+A buffer is written when it is full, flushed or closed; then, and not before, others can see it.
+Locks of ``fcntl`` are asked for again and again, as nobody tells when one is let go.
+"""
+
+from __future__ import annotations
+
+import builtins
+import fcntl
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sessionproof.schedule.control import Point, active
+
+_open = io.open
+_AGAIN_S = 0.001  # of virtual time, between attempts at a lock
+_MODES = frozenset("rwxab+t")
+_BY_PATH = (
+    "mkdir", "open", "remove", "rename", "replace", "link", "rmdir", "symlink", "truncate",
+    "unlink",
+)  # fmt: skip
+_BY_NUMBER = ("fdatasync", "fsync", "ftruncate", "pwrite", "write")
+_SYNCS = ("fdatasync", "fsync")
+_MOVES = ("rename", "replace", "link", "symlink")
+
+
+class _Roots:
+    """The folders that count, and the files beneath them that are open, by number."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(os.path.realpath(root) for root in roots)
+        self.open: dict[int, str] = {}
+
+    def of(self, path: Any) -> str | None:
+        """The whole path of a file beneath the folders; None for all else."""
+        if isinstance(path, int):
+            return self.open.get(path)
+        try:
+            whole = os.path.realpath(os.fsdecode(path))
+        except TypeError:
+            return None  # whoever is called will say what is wrong with it
+        beneath = any(whole == one or whole.startswith(one + os.sep) for one in self._roots)
+        return whole if beneath else None
+
+    def said(self, path: str) -> str:
+        """The path for people: as seen from its folder, which is another in each run."""
+        for one in self._roots:
+            if path.startswith(one + os.sep):
+                return path[len(one) + 1 :].rpartition(os.sep)[2]
+        return path
+
+
+def _announce(roots: _Roots, what: str, path: str, *, writes: bool = True) -> None:
+    controller = active()
+    if controller is not None:
+        point = Point(f"{what} {roots.said(path)}", ("file", path), writes, f"{what} {path}")
+        controller.point(point)
+
+
+class _File(io.FileIO):
+    """An open file; what goes to it or comes from it goes through here."""
+
+    def __init__(self, roots: _Roots, path: str, file: Any, mode: str, **named: Any) -> None:
+        self._told = (roots, path)
+        super().__init__(file, mode, **named)
+
+    def write(self, data: Any, /) -> int:
+        """As that of ``io.FileIO``."""
+        _announce(self._told[0], "write", self._told[1])
+        return super().write(data)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """As that of ``io.FileIO``."""
+        _announce(self._told[0], "read", self._told[1], writes=False)
+        return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        """As that of ``io.FileIO``."""
+        _announce(self._told[0], "read", self._told[1], writes=False)
+        return super().readall()
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """As that of ``io.FileIO``."""
+        _announce(self._told[0], "truncate", self._told[1])
+        return super().truncate(size)
+
+
+def _opener(roots: _Roots) -> Callable[..., Any]:
+    """``open`` with a point for each file that counts, made of the parts that it is made of."""
+
+    def ours(
+        file: Any,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        closefd: bool = True,
+        opener: Any = None,
+    ) -> Any:
+        path = roots.of(file) if active() is not None else None
+        plain = isinstance(mode, str) and set(mode) <= _MODES and buffering in (-1, 1)
+        if path is None or not plain:
+            return _open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+        writes = mode.strip("rbt") != ""
+        if not isinstance(file, int):
+            _announce(roots, f"open ({mode.replace('t', '')})", path, writes=writes)
+        if ("b" in mode and (encoding or errors or newline)) or sum(map(mode.count, "rwxa")) != 1:
+            return _open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+        bare = mode.replace("t", "")
+        raw = _File(roots, path, file, bare, closefd=closefd, opener=opener)
+        try:
+            whole = _buffered(raw, mode)
+            if "b" not in mode:
+                lines = buffering == 1
+                text = io.TextIOWrapper(whole, io.text_encoding(encoding), errors, newline, lines)
+                text.mode = mode  # type: ignore[misc]
+                whole = text
+        except BaseException:
+            raw.close()
+            raise
+        roots.open[raw.fileno()] = path
+        return whole
+
+    return ours
+
+
+def _buffered(raw: _File, mode: str) -> Any:
+    if "+" in mode:
+        return io.BufferedRandom(raw)
+    return io.BufferedReader(raw) if "r" in mode else io.BufferedWriter(raw)
+
+
+def _by_path(roots: _Roots, name: str, theirs: Callable[..., Any]) -> Callable[..., Any]:
+    def ours(path: Any, *args: Any, **named: Any) -> Any:
+        if active() is None:
+            return theirs(path, *args, **named)
+        known = roots.of(path)
+        other = roots.of(args[0]) if name in _MOVES and args else None
+        if known is not None or other is not None:
+            where = other or known or ""
+            flags = args[0] if args else named.get("flags", 0)
+            writes = name != "open" or (flags & os.O_ACCMODE) != os.O_RDONLY
+            _announce(roots, name, where, writes=writes)
+        out = theirs(path, *args, **named)
+        if name == "open" and known is not None:
+            roots.open[out] = known
+        return out
+
+    return ours
+
+
+def _by_number(roots: _Roots, name: str, theirs: Callable[..., Any]) -> Callable[..., Any]:
+    def ours(number: Any, *args: Any, **named: Any) -> Any:
+        if active() is not None:
+            fd = number if isinstance(number, int) else number.fileno()
+            path = roots.open.get(fd)
+            if path is not None:
+                _announce(roots, name, path, writes=name not in _SYNCS)
+        return theirs(number, *args, **named)
+
+    return ours
+
+
+def _closed(roots: _Roots, theirs: Callable[[int], None]) -> Callable[[int], None]:
+    def ours(fd: int) -> None:
+        if active() is not None:
+            roots.open.pop(fd, None)
+        theirs(fd)
+
+    return ours
+
+
+def _locked(name: str, theirs: Callable[..., Any]) -> Callable[..., Any]:
+    """A lock of a file: whoever can't have it lets others go on and asks again."""
+
+    def ours(fd: Any, operation: int, *args: Any) -> Any:
+        controller = active()
+        if controller is None:
+            return theirs(fd, operation, *args)
+        lets_go = bool(operation & fcntl.LOCK_UN)
+        what = f"{name}: let go" if lets_go else f"{name}: take"
+        controller.point(Point(what, ("flock",)))
+        if lets_go or operation & fcntl.LOCK_NB:
+            return theirs(fd, operation, *args)
+        while True:
+            with suppress(BlockingIOError, PermissionError):
+                return theirs(fd, operation | fcntl.LOCK_NB, *args)
+            controller.sleep(_AGAIN_S)
+
+    return ours
+
+
+@contextmanager
+def controlled_files(roots: Sequence[Path]) -> Iterator[None]:
+    """Within it, what is done to files beneath these folders can be controlled."""
+    known = _Roots(roots)
+    opened = _opener(known)
+    ours: list[tuple[Any, str, Any]] = [(builtins, "open", opened), (io, "open", opened)]
+    ours.append((os, "close", _closed(known, os.close)))
+    ours += [(os, name, _by_path(known, name, getattr(os, name))) for name in _BY_PATH]
+    ours += [(os, name, _by_number(known, name, getattr(os, name))) for name in _BY_NUMBER]
+    ours += [(fcntl, name, _locked(name, getattr(fcntl, name))) for name in ("flock", "lockf")]
+    held = [(owner, name, getattr(owner, name)) for owner, name, _ in ours]
+    for owner, name, mine in ours:
+        setattr(owner, name, mine)
+    try:
+        yield
+    finally:
+        for owner, name, theirs in held:
+            setattr(owner, name, theirs)
