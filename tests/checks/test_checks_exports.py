@@ -11,7 +11,7 @@ import pytest
 import second_method
 from drawn_histories import SMALL, Drawn, Shape, drawn, history_of, shaken
 from every_order import explained
-from histories import history
+from histories import history, named
 from opinions import a_drawn
 from other_judges import elle_explains, elle_transactions, porcupine_explains
 from simulated_store import FAIL, FAULTS, OK, Act, Store
@@ -200,3 +200,25 @@ def test_transactions_are_told_as_they_were(first):
         assert good == explained(some, "strict-serializable"), f"seed {seed}"
         said[good] += 1
     assert min(said[True], said[False]) > PART // 10
+
+
+def test_a_digest_tells_a_read():
+    """An answer that was not kept is a beginning of the longest that was, or is left out."""
+    lines = (
+        "1 append a b 0-1",
+        "1 append c 2-3",
+        "2 read -> a b 4-5",
+        "2 pages -> a b c 6-7",
+        "3 read -> a c 8-9",
+        "3 read -> a 8-9 @t",
+        "9 read -> a 10-11",
+        "9 final read -> a b c 12-13",
+    )
+    some = named(*lines, unkept=(2, 3, 4, 5))
+    a, b, c = (some.ids[name] for name in "abc")
+    told = elle.exported(some.history, atomic_batches=True)
+    assert told.left_out == {"whose answer was not kept in full": 2}
+    text = text_of(told)
+    assert text.count(f'[[:r "s" [{a} {b}]]]') == 1
+    assert text.count(f'[[:r "s" [{a} {b} {c}]]]') == 2
+    assert text.count(f'[[:r "s" [{a}]]]') == 1

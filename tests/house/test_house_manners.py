@@ -138,8 +138,9 @@ def test_every_command_and_option_is_documented():
 def test_every_option_on_a_page_exists(pytestconfig):
     """A page shows no option that was renamed or removed."""
     known = {option for _, command in commands(main, "") for option in options(command)}
-    # Of click, pytest, and the scripts that write pages.
+    # Of click, pytest, the scripts that write pages, and elle-cli.
     known |= {"--version", "--help", "--pyargs", "--write", "--all"}
+    known |= {"--model", "--consistency-models"}
     for page in PAGES:
         for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text("utf-8"))):
             name = option[2:].replace("-", "_")
