@@ -1,0 +1,423 @@
+"""What SQLite lets wait and what it refuses at once: the model against SQLite itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessionproof.schedule.busy import BUSY, BUSY_SNAPSHOT, statement_of, waits
+from sessionproof.schedule.control import Controller, Ended, Usual
+from sessionproof.schedule.databases import controlled_sqlite, statements_of
+
+_SLEPT = 8  # times that who waits has let go of the processor
+_STATUS = Path("/proc/self/task")
+
+Do = Callable[[sqlite3.Connection], Any]
+
+
+def does(*statements: str) -> Do:
+    """Carry these out, and fetch nothing."""
+
+    def act(db: sqlite3.Connection) -> None:
+        for text in statements:
+            if text in ("commit", "rollback"):
+                getattr(db, text)()
+            else:
+                db.execute(text)
+
+    return act
+
+
+def all_of(text: str) -> Do:
+    """Carry it out and fetch all that it answers."""
+    return lambda db: db.execute(text).fetchall()
+
+
+def half_read(db: sqlite3.Connection) -> Any:
+    """Leave a cursor in the middle."""
+    cursor = db.execute("SELECT x FROM t")
+    cursor.fetchone()
+    return cursor
+
+
+NOTHING, ROLLBACK = does(), does("rollback")
+
+
+@dataclass(frozen=True)
+class Case:
+    """``holds`` takes a lock by one connection, ``lets_go`` lets go; ``acts`` comes in between.
+
+    ``first`` is what the second connection did before.
+    """
+
+    name: str
+    holds: Do
+    acts: Do
+    lets_go: Do = ROLLBACK
+    first: Do = NOTHING
+    journal: str = "delete"
+    level: str | None = None
+    timeout: float = 60.0
+    expected: str = "waits"
+
+
+WRITE = "INSERT INTO t VALUES (9)"
+READ = "SELECT count(*) FROM t"
+
+
+def script(text: str) -> Do:
+    """A script."""
+    return lambda db: db.executescript(text)
+
+
+def many(db: sqlite3.Connection) -> Any:
+    """Several rows by one call."""
+    return db.executemany("INSERT INTO t VALUES (?)", iter([(7,), (8,)]))
+
+
+CASES = [
+    Case("write against a writer", does("BEGIN IMMEDIATE"), does(WRITE)),
+    Case("write against a writer, wal", does("BEGIN IMMEDIATE"), does(WRITE), journal="wal"),
+    Case("begin immediate", does("BEGIN IMMEDIATE"), does("BEGIN IMMEDIATE")),
+    Case("begin exclusive", does("BEGIN IMMEDIATE"), does("BEGIN EXCLUSIVE")),
+    Case("begin", does("BEGIN EXCLUSIVE"), does("BEGIN"), expected="goes on"),
+    Case("write in a new transaction", does("BEGIN IMMEDIATE"), does("BEGIN", WRITE)),
+    Case("read against a writer", does("BEGIN IMMEDIATE", WRITE), all_of(READ), expected="goes on"),
+    Case("read against an exclusive one", does("BEGIN EXCLUSIVE"), all_of(READ)),
+    Case("read in a new transaction", does("BEGIN EXCLUSIVE"), does("BEGIN", READ)),
+    Case(
+        "read against an exclusive one, wal", does("BEGIN EXCLUSIVE"), all_of(READ),
+        journal="wal", expected="goes on",
+    ),
+    Case(
+        "a read becomes a write", does("BEGIN IMMEDIATE"), does(WRITE), first=does("BEGIN", READ),
+        expected="is refused",
+    ),
+    Case(
+        "a read becomes a write, wal", does("BEGIN IMMEDIATE"), does(WRITE), journal="wal",
+        first=does("BEGIN", READ), expected="is refused",
+    ),
+    Case(
+        "the newest was not read", does("BEGIN IMMEDIATE", WRITE, "commit"), does(WRITE),
+        journal="wal", first=does("BEGIN", READ), expected="is refused",
+    ),
+    Case("commit against a reader", does("BEGIN", READ), does("commit"),
+         first=does("BEGIN", WRITE)),
+    Case(
+        "commit against a reader, wal", does("BEGIN", READ), does("commit"), journal="wal",
+        first=does("BEGIN", WRITE), expected="goes on",
+    ),
+    Case("a statement's own commit", does("BEGIN", READ), does(WRITE)),
+    Case("a read after a commit waits", does("BEGIN", READ), does("COMMIT"),
+         first=does("BEGIN", WRITE)),
+    Case("no timeout", does("BEGIN IMMEDIATE"), does(WRITE), timeout=0, expected="is refused"),
+    Case("a timeout of the pragma", does("BEGIN IMMEDIATE"), does(WRITE), timeout=0,
+         first=does("PRAGMA busy_timeout = 60000")),
+    Case("a timeout taken back", does("BEGIN IMMEDIATE"), does(WRITE),
+         first=does("PRAGMA busy_timeout(0)"), expected="is refused"),
+    Case("python's own begin", does("BEGIN IMMEDIATE"), does(WRITE, "commit"), level=""),
+    Case("python's own begin immediate", does("BEGIN IMMEDIATE"), does(WRITE), level="IMMEDIATE"),
+    Case("python's own begin exclusive", does("BEGIN IMMEDIATE"), does(WRITE), level="EXCLUSIVE"),
+    Case("python's begin with a read before", does("BEGIN IMMEDIATE"), does(WRITE), level="",
+         first=does(READ)),
+    Case("many rows", does("BEGIN IMMEDIATE"), many),
+    Case("many rows, python's own begin", does("BEGIN IMMEDIATE"), many, level=""),
+    Case("a script", does("BEGIN IMMEDIATE"), script(f"SELECT 1; {WRITE}; {WRITE};")),
+    Case("a script with a transaction", does("BEGIN", READ),
+         script(f"BEGIN; {WRITE}; COMMIT; {READ}")),
+    Case("a script that read before", does("BEGIN IMMEDIATE"),
+         script(f"BEGIN; {READ}; {WRITE}; COMMIT;"), expected="is refused"),
+    Case("what returns rows", does("BEGIN", READ), all_of(f"{WRITE} RETURNING x")),
+    Case("a savepoint, then a write", does("BEGIN IMMEDIATE"), does("SAVEPOINT a", WRITE)),
+    Case("the end of a savepoint", does("BEGIN", READ), does("RELEASE a"),
+         first=does("SAVEPOINT a", WRITE)),
+    Case("a table is made", does("BEGIN IMMEDIATE"), does("CREATE TABLE u (x)")),
+    Case("a read that touches nothing, then a write", does("BEGIN IMMEDIATE"), does(WRITE),
+         first=does("BEGIN", "SELECT 1")),
+]  # fmt: skip
+
+GAPS = [
+    Case("an open cursor, then a write", does("BEGIN IMMEDIATE"), does(WRITE), first=half_read),
+    Case("a pragma that reads, then a write", does("BEGIN IMMEDIATE"), does(WRITE),
+         first=does("BEGIN", "PRAGMA user_version")),
+]  # fmt: skip
+
+
+def prepared(path: Path, case: Case) -> None:
+    """A table of three rows."""
+    with_table = sqlite3.connect(path, isolation_level=None)
+    with_table.execute(f"PRAGMA journal_mode = {case.journal}")
+    with_table.execute("CREATE TABLE t (x)")
+    with_table.execute("INSERT INTO t VALUES (1), (2), (3)")
+    with_table.close()
+
+
+class Waiter:
+    """The second connection, in a thread of its own."""
+
+    def __init__(self, path: Path, case: Case) -> None:
+        self.db = sqlite3.connect(
+            path, timeout=case.timeout, isolation_level=case.level, check_same_thread=False
+        )
+        self.case = case
+        self.went = "goes on"
+        self.left = case.first(self.db)  # an open cursor, perhaps
+
+    def act(self) -> None:
+        """Do it; whether it was refused is noted."""
+        try:
+            self.case.acts(self.db)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            self.went = "is refused"
+
+    def rows(self) -> list[Any]:
+        """What is in the table at the end, and whether a transaction is open."""
+        inside = self.db.in_transaction
+        if inside:
+            self.db.rollback()
+        return [inside, *self.db.execute("SELECT x FROM t")]
+
+
+def by_sqlite(path: Path, case: Case) -> tuple[str, list[Any]]:
+    """How it goes where SQLite itself waits: who does sleeps, again and again."""
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    waiter, done, ids = Waiter(path, case), threading.Event(), []
+    case.holds(holder)
+
+    def work() -> None:
+        ids.append(threading.get_native_id())
+        waiter.act()
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not done.wait(0.005) and (not ids or slept(ids[0]) < _SLEPT):
+        pass
+    at_once = done.is_set()
+    case.lets_go(holder)
+    thread.join()
+    rows = waiter.rows()
+    holder.close()
+    waiter.db.close()
+    if at_once:
+        return waiter.went, rows
+    assert waiter.went == "goes on"
+    return "waits", rows
+
+
+def slept(thread: int) -> int:
+    """How often a thread has let go of the processor by itself."""
+    text = (_STATUS / str(thread) / "status").read_text()
+    return int(text.partition("voluntary_ctxt_switches:")[2].split()[0])
+
+
+def under_control(path: Path, case: Case) -> tuple[str, list[Any]]:
+    """How it goes under control: who waits is parked until the lock is let go."""
+    controller, out = Controller(), {}
+
+    def holding() -> None:
+        holder = sqlite3.connect(path, isolation_level=None)
+        case.holds(holder)
+        controller.sleep(1)
+        out["at once"] = "went" in out
+        case.lets_go(holder)
+        holder.close()
+
+    def acting() -> None:
+        waiter = Waiter(path, case)
+        controller.sleep(0.5)
+        waiter.act()
+        out["went"] = waiter.went
+        controller.sleep(1)
+        out["rows"] = waiter.rows()
+        waiter.db.close()
+
+    with controlled_sqlite():
+        played(controller, acting, holding)
+    assert controller.ended is Ended.DONE
+    assert controller.taken == 0
+    if out["at once"]:
+        return out["went"], out["rows"]
+    assert out["went"] == "goes on"
+    return "waits", out["rows"]
+
+
+def played(controller: Controller, *actions: Callable[[], None]) -> None:
+    """Tasks in threads of their own; nobody is interrupted."""
+    controller.begin(Usual())
+    threads = []
+    for number, action in enumerate(actions):
+        task = controller.add(number, f"task {number}")
+        threads.append(threading.Thread(target=controller.work, args=(task, action)))
+        threads[-1].start()
+    controller.run(set(range(len(actions))))
+    controller.give_up()
+    for one in threads:
+        one.join()
+
+
+linux = pytest.mark.skipif(
+    not _STATUS.exists(), reason="this system does not show how often a thread has slept"
+)
+
+
+@linux
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_model_does_as_sqlite_does(case: Case, tmp_path: Path) -> None:
+    """Who waits, is refused at once or goes on is as SQLite has it, and so are the rows."""
+    prepared(tmp_path / "real.db", case)
+    prepared(tmp_path / "ours.db", case)
+    real = by_sqlite(tmp_path / "real.db", case)
+    assert real[0] == case.expected
+    assert under_control(tmp_path / "ours.db", case) == real
+
+
+@linux
+@pytest.mark.parametrize("case", GAPS, ids=lambda case: case.name)
+def test_where_the_model_is_in_doubt_it_waits(case: Case, tmp_path: Path) -> None:
+    """What SQLite refuses without a reason that we can see waits: a delay is always possible."""
+    prepared(tmp_path / "real.db", case)
+    prepared(tmp_path / "ours.db", case)
+    assert by_sqlite(tmp_path / "real.db", case)[0] == "is refused"
+    assert under_control(tmp_path / "ours.db", case)[0] == "waits"
+
+
+def test_who_waits_too_long_is_refused(tmp_path: Path) -> None:
+    """A timeout passes in virtual time when nobody lets go."""
+    prepared(tmp_path / "s.db", Case("", NOTHING, NOTHING))
+    controller, said = Controller(), []
+
+    def act() -> None:
+        first, second = (
+            sqlite3.connect(tmp_path / "s.db", timeout=3_600, isolation_level=None)
+            for _ in range(2)
+        )
+        first.execute("BEGIN IMMEDIATE")
+        try:
+            second.execute(WRITE)
+        except sqlite3.OperationalError as error:
+            said.append(error.sqlite_errorcode)
+        first.close()
+        second.close()
+
+    with controlled_sqlite():
+        played(controller, act)
+    assert said == [BUSY]
+    assert controller.now == 3_600
+
+
+SHARED = "file:shared-by-name?mode=memory&cache=shared"
+
+
+def test_tables_of_a_shared_cache_are_not_waited_for() -> None:
+    """SQLite refuses at once what another connection of the same cache has locked; so do we."""
+
+    def refused() -> int:
+        one, two = (sqlite3.connect(SHARED, uri=True, isolation_level=None) for _ in range(2))
+        try:
+            one.execute("CREATE TABLE t (x)")
+            one.execute("BEGIN IMMEDIATE")
+            one.execute(WRITE)
+            two.execute(READ).fetchall()
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode
+        finally:
+            one.close()
+            two.close()
+        return 0
+
+    ours: list[int] = []
+    controller = Controller()
+    with controlled_sqlite():
+        played(controller, lambda: ours.append(refused()))
+    assert ours == [refused()]
+    assert ours != [0]
+    assert controller.now == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "writes", "holds", "ends"),
+    [
+        ("SELECT x FROM t", False, True, False),
+        ("  -- a remark; with a mark\n/* and\n another */ select 1", False, False, False),
+        ("INSERT INTO t VALUES (1)", True, True, False),
+        ("WITH a AS (SELECT 1) SELECT * FROM a", False, True, False),
+        ("with a as (select 1) insert into t select * from a", True, True, False),
+        ("BEGIN", False, False, False),
+        ("begin deferred transaction", False, False, False),
+        ("BEGIN IMMEDIATE", True, True, False),
+        ("BEGIN EXCLUSIVE TRANSACTION", True, True, False),
+        ("COMMIT", True, True, True),
+        ("end transaction", True, True, True),
+        ("RELEASE a", True, True, True),
+        ("ROLLBACK", True, True, False),
+        ("SAVEPOINT a", False, False, False),
+        ("PRAGMA table_info(t)", False, False, False),
+        ("PRAGMA user_version = 3", True, False, False),
+        ("CREATE TABLE u (x)", True, True, False),
+        ("", True, False, False),
+    ],
+)
+def test_statements_are_known_by_their_first_word(
+    text: str, *, writes: bool, holds: bool, ends: bool
+) -> None:
+    """Whether a statement writes, takes a lock within a transaction, and ends one."""
+    found = statement_of(text)
+    assert (found.writes, found.holds, found.ends) == (writes, holds, ends)
+
+
+def test_a_statement_is_told_in_a_few_words() -> None:
+    """White space is folded and what is long is cut; the text is kept."""
+    text = "INSERT INTO a_table_of_some_name\n   (a, b, c)\n VALUES (1, 2, 3), (4, 5, 6), (7, 8)"
+    found = statement_of(text)
+    assert found.what == "INSERT INTO a_table_of_some_name (a, b, c) VALUES (1, 2, 3)…"
+    assert found.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "wait_ms"),
+    [
+        ("PRAGMA busy_timeout", None),
+        ("PRAGMA busy_timeout = 250", 250),
+        ("pragma main.busy_timeout=0;", 0),
+        ("PRAGMA busy_timeout(30)", 30),
+        ("PRAGMA busy_timeout = -1", 0),
+        ("PRAGMA busy_timeout = '40'", 40),
+        ("PRAGMA busy_timeout = none", 0),
+    ],
+)
+def test_the_timeout_is_read_as_sqlite_reads_it(text: str, wait_ms: int | None) -> None:
+    """All forms of the pragma, and what SQLite makes of words in the place of a number."""
+    found = statement_of(text)
+    assert found.asks_wait
+    assert found.wait_ms == wait_ms
+    db = sqlite3.connect(":memory:", timeout=0.123)
+    (real,) = db.execute(text).fetchone()
+    db.close()
+    assert real == (123 if wait_ms is None else wait_ms)
+
+
+def test_no_waiting_helps_who_has_read_something_old() -> None:
+    """What is no longer the newest is refused, whoever asks."""
+    write = statement_of(WRITE)
+    assert waits(BUSY, write, wait_ms=1, holding=False)
+    assert not waits(BUSY_SNAPSHOT, write, wait_ms=1, holding=False)
+    assert not waits(6, write, wait_ms=1, holding=False)
+
+
+def test_a_script_is_cut_at_the_ends_of_statements() -> None:
+    """Semicolons in texts, remarks and triggers end nothing; empty statements are none."""
+    trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; SELECT 2; END;"
+    parts = ["SELECT ';' -- a remark; or two\n;", f"\n{trigger}", " SELECT 3;"]
+    whole = f"{parts[0]};;{parts[1]}{parts[2]}"
+    assert list(statements_of(whole)) == parts
+    assert list(statements_of(whole.removesuffix(";"))) == parts
+    assert list(statements_of(" -- only a remark\n")) == []
