@@ -55,6 +55,17 @@ def test_sleepers_cost_a_preemption_while_others_are_awake():
     assert search.covered
 
 
+def test_time_runs_ahead_twice_where_nothing_else_is_bounded():
+    """A client that sleeps is woken while another is awake, but not as long as that would last."""
+    search = Bounded(program([A], [A]), None)
+    orders = {played(one, (3, 9), sleeps=(1,)) for one in search}
+    woken = [
+        sum(one == 1 for one in order[: len(order) - order[::-1].index(0)]) for order in orders
+    ]
+    assert max(woken) == 4  # to begin, to its first sleep, and twice out of it
+    assert search.covered
+
+
 def test_a_store_is_run_in_every_order_of_its_points(tmp_path):
     """Two appends of three points each: twenty orders, each of which ends well."""
     runner, made = runner_of(Pointed, root=tmp_path), program([A], [A])

@@ -1,7 +1,8 @@
 """Every schedule of a program with at most so many preemptions, depth first.
 
 To go on with another than who could go on costs a preemption; to go on with any of those who are
-awake where somebody waits, sleeps or has ended costs nothing. Orders are not pruned by what they
+awake where somebody waits, sleeps or has ended costs nothing. To let time pass for who sleeps while
+others are awake costs one, too. Orders are not pruned by what they
 touch: with a bound of preemptions that loses schedules.
 """
 
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from sessionproof.schedule.control import Decision, Key
 from sessionproof.schedule.stage import OPERATION, Program
 
-_BEYOND = 1 << 30  # preemptions, where there is no bound
+_NAPS = 2  # times that time may run ahead, where preemptions have no bound
 
 
 class _Choice(NamedTuple):
@@ -31,9 +32,9 @@ class _Choice(NamedTuple):
 
 @dataclass
 class Bounded:
-    """The schedules of a program with at most ``preemptions``, None for all.
+    """The schedules of a program with at most ``preemptions``.
 
-    Iterating answers a strategy for each, which is to be run before the next one is asked for.
+    None is for all, in which time runs ahead at most twice. Iterating answers a strategy for each, which is to be run before the next one is asked for.
     ``schedules`` counts those that were run. ``diverged`` counts executions that decided
     otherwise than the one before on the same path: the store does not do the same each time, and
     what lies behind such a place is not covered. ``covered`` says that all were run, as planned.
@@ -52,9 +53,9 @@ class Bounded:
 
     def __iter__(self) -> Iterator[Path]:
         """Strategies; the next one follows from what the last one met."""
-        budget = _BEYOND if self.preemptions is None else self.preemptions
+        free = self.preemptions is None
         firsts = frozenset(one[0][0] for one in self.program.clients if one)
-        path = Path((), budget, firsts)
+        path = Path((), _NAPS if self.preemptions is None else self.preemptions, firsts, free=free)
         while True:
             yield path
             self.schedules += 1
@@ -71,12 +72,18 @@ class Bounded:
 class Path:
     """The strategy of one of these schedules: as planned, then as usual; it notes what it met."""
 
-    def __init__(self, plan: tuple[_Choice, ...], budget: int, firsts: frozenset[int]) -> None:
-        """``budget``: preemptions left behind the plan; ``firsts``: clients' first operations."""
+    def __init__(
+        self, plan: tuple[_Choice, ...], budget: int, firsts: frozenset[int], *, free: bool
+    ) -> None:
+        """``budget``: what is left behind the plan; ``firsts``: clients' first operations.
+
+        ``free`` says that to interrupt who is awake costs nothing.
+        """
         self.diverged = False
         self._plan = plan
         self._budget = budget
         self._firsts = firsts
+        self._free = free
         self._met: list[_Choice] = []
 
     def pick(self, decision: Decision) -> int:
@@ -104,7 +111,7 @@ class Path:
             if last.left:
                 (chosen, budget), *left = last.left
                 met.append(last._replace(chosen=chosen, left=tuple(left)))
-                return Path(tuple(met), budget, self._firsts)
+                return Path(tuple(met), budget, self._firsts, free=self._free)
         return None
 
     def _others(self, decision: Decision) -> Iterator[tuple[int, int]]:
@@ -113,9 +120,9 @@ class Path:
         for one in decision.ready:
             if one == decision.usual:
                 continue
-            # Who sleeps while others are awake lets time pass that could not pass yet: were that
-            # free, a client that tries again and again would do so for ever.
-            free = not decision.preempts and one not in decision.sleepers
+            # Were it free to wake who sleeps, a client that tries again and again would do so for
+            # ever.
+            free = (self._free or not decision.preempts) and one not in decision.sleepers
             left = self._budget - (not free)
             if left >= 0:
                 yield one, left

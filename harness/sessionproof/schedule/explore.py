@@ -302,5 +302,6 @@ def _confirmed(
     found = smaller(runner, judge, found, seconds=until_s - monotonic_s(), seed=seed)
     shown = 0
     for _ in range(replays):
-        shown += attempts.shows(runner.run(found.program, Replay(found.schedule), fresh=True))
+        wrong = judge(runner.run(found.program, Replay(found.schedule), fresh=True))
+        shown += wrong is not None and wrong.anomaly is found.wrong.anomaly
     return replace(found, replayed=shown)

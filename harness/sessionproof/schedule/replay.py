@@ -23,6 +23,9 @@ from sessionproof.schedule.strategies import Replay
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech
 
+CLIENTS = 3
+"""Clients of which schedules are searched, and so those that are there in a replay."""
+
 _SAMPLE = Message("user", "x")
 _CALLS = {name: f for f, name in NAMES.items()}
 
@@ -71,6 +74,7 @@ def replays(
     *,
     kind: Kind = "threads",
     times: int = 20,
+    clients: int = CLIENTS,
     sample: Message = _SAMPLE,
     counted: bool = False,
     timed: bool = False,
@@ -84,6 +88,7 @@ def replays(
     ``store`` is named as on the command line, or is a class or function that takes a location. A
     name is better: the store's module is then imported under control. ``schedule`` has, for each
     decision that is not as usual (task, operation, which of its points), the task that goes on.
+    ``clients`` are opened, as many as when it was found; those of the program act.
     ``sample``, ``counted`` and ``timed`` say what is sent, as in ``Speech``; the rest is as in
     ``Setup``. Raises StoreNotFound, and RuntimeError where the store cannot be opened.
     """
@@ -96,7 +101,7 @@ def replays(
         setup = Setup(
             _opened(store),
             kind,
-            len(program.clients),
+            max(clients, len(program.clients)),
             Speech(sample, counted, timed),
             creates=creates,
             by_store=by_store,

@@ -1,6 +1,7 @@
 """A schedule that breaks a promise, made small: first its operations, then its switches.
 
-What is accepted shows the same anomaly when it is replayed on a location of its own.
+What is accepted shows the same anomaly, or a lost or doubled message, when it is replayed on a
+location of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from sessionproof.schedule.strategies import Replay, sampled
 SEARCHED = 60  # schedules of a smaller program, where the replay shows nothing
 _BOUNDED = 150  # schedules of each bound, in the search for fewer switches
 _BOUNDS = (0, 1, 2)
+_PLAINER = (Anomaly.LOST_MESSAGE, Anomaly.DUPLICATE)
+"""What is shown in the place of any other: most others follow from these, and take more calls."""
 
 
 class Runs(Protocol):
@@ -43,9 +46,12 @@ class Attempts:
     is_over: Callable[[], bool]
 
     def shows(self, run: Run) -> bool:
-        """Whether this execution shows it."""
+        """Whether this execution shows it, or what is plainer."""
         wrong = None if run.problem else self.judge(run)
-        return wrong is not None and wrong.anomaly is self.anomaly
+        if wrong is None:
+            return False
+        plainer = wrong.anomaly in _PLAINER and self.anomaly is not Anomaly.HANG
+        return plainer or wrong.anomaly is self.anomaly
 
     def replayed(self, program: Program, schedule: Schedule) -> Run | None:
         """The execution of this schedule on a fresh location, if it shows it."""
@@ -87,6 +93,7 @@ def smaller(runner: Runs, judge: Judge, found: Found, *, seconds: float, seed: i
     program, run = _fewer_operations(attempts, found.program, found.run, seed)
     run = _fewer_deviations(attempts, program, run)
     run = _calmer(attempts, program, run)
+    program, run = _in_order(attempts, program, run)
     run = _fewer_deviations(attempts, program, run)
     wrong = judge(run) or found.wrong
     first = found.first if any(found.first) else sizes(found.program, found.run.decisions)
@@ -181,3 +188,25 @@ def _calmer(attempts: Attempts, program: Program, run: Run) -> Run:
         if shown is not None:
             run = shown
     return run
+
+
+def _in_order(attempts: Attempts, program: Program, run: Run) -> tuple[Program, Run]:
+    """Clients numbered as they begin, without those that have nothing to do.
+
+    Who begins is then the first, as usual, and no deviation says so.
+    """
+    begun = dict.fromkeys(one.key.task for one in run.steps)
+    order = [one for one in begun if 0 <= one < len(program.clients) and program.clients[one]]
+    if order == list(range(len(program.clients))):
+        return program, run
+    other = replace(program, clients=tuple(program.clients[one] for one in order))
+    place = {old: new for new, old in enumerate(order)}
+    schedule = tuple(
+        (key._replace(task=place.get(key.task, key.task)), place.get(then, then))
+        for key, then in run.decisions
+    )
+    for some in (schedule[1:], schedule):
+        shown = attempts.replayed(other, some)
+        if shown is not None and len(shown.decisions) <= len(run.decisions):
+            return other, shown
+    return program, run
