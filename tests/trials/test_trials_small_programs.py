@@ -322,7 +322,7 @@ def history_of(*calls, sessions=("s0",)):
 
 
 def test_a_table_has_its_rows_in_the_order_of_time():
-    """Calls with nothing between their ends stand on one line; who never answered has one end."""
+    """Calls with nothing between their ends stand on one line, also those that never answered."""
     history = history_of(
         (0, F.APPEND, 0, 10, 40, None),
         (1, F.READ, 0, 20, 30, []),
@@ -333,12 +333,12 @@ def test_a_table_has_its_rows_in_the_order_of_time():
     made = round_of_times(program, 1, first=1, prefix="s")
     table = table_of(Played("small", made, history, Judged(), 0.0), [0])
     assert table.splitlines() == [
-        "client 1          | client 2              | when all was quiet",
-        "1.1: append(c1·1) |                       |",
-        "                  | 2.1: read() → nothing |",
-        "1.1 → ok          |                       |",
-        "                  | 2.2: append(c2·1)     |",
-        "                  |                       | quiet.1: read() → c1·1",
+        "client 1          | client 2                      | when all was quiet",
+        "1.1: append(c1·1) |                               |",
+        "                  | 2.1: read() → nothing         |",
+        "1.1 → ok          |                               |",
+        "                  | 2.2: append(c2·1) → no answer |",
+        "                  |                               | quiet.1: read() → c1·1",
     ]
 
 

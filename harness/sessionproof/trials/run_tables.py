@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sessionproof.history.columns import NEVER, Type
+from sessionproof.history.columns import NEVER
+from sessionproof.history.overlap import in_seats
 from sessionproof.trials.rounds import Played
 from sessionproof.trials.windows import Scene
 
@@ -29,7 +30,8 @@ class _Event:
 def table_of(played: Played, sessions: Collection[int]) -> str:
     """What clients called on these sessions and what they were answered, each where it was.
 
-    A call that nothing came between stands on one line with its answer.
+    A call that nothing came between stands on one line with its answer. One of which nobody knows
+    what came of it ends where its client went on, at the latest when all was quiet.
     """
     clients = len(played.round.programs)
     names = [*(f"client {number + 1}" for number in range(clients)), "when all was quiet"]
@@ -54,6 +56,7 @@ def _events(played: Played, sessions: Collection[int]) -> Iterator[_Event]:
     history, clients = played.history, len(played.round.programs) + 1
     scenes = {session: Scene(history, session) for session in sessions}
     counts = dict.fromkeys(range(clients), 0)
+    gone = in_seats(history, clients).rows["ret"]  # of what nobody knows: when its client went on
     for place in np.argsort(history.rows["inv"], kind="stable"):
         at, row = int(place), history.rows[int(place)]
         scene, column = scenes.get(int(row["session"])), int(row["client"]) % clients
@@ -64,8 +67,9 @@ def _events(played: Played, sessions: Collection[int]) -> Iterator[_Event]:
         number = f"{'quiet' if last else column + 1}.{counts[column]}"
         where = f"{scene.name(scene.session)}: " if len(scenes) > 1 else ""
         yield _Event(int(row["inv"]), False, column, number, f"{where}{scene.call(at)}")
-        if row["type"] != Type.INFO and row["ret"] != NEVER:
-            yield _Event(int(row["ret"]), True, column, number, scene.said(at) or "nothing")
+        ended = int(gone[at] if row["ret"] == NEVER else row["ret"])
+        if ended != NEVER:
+            yield _Event(ended, True, column, number, scene.said(at) or "nothing")
 
 
 def _cut(text: str) -> str:

@@ -26,6 +26,7 @@ from sessionproof.trials.run_tables import NAMED, table_of
 from sessionproof.trials.scripted import scripted
 from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.trials.smaller import (
+    TIMES,
     Attempts,
     Found,
     Small,
@@ -36,7 +37,7 @@ from sessionproof.trials.smaller import (
 )
 from sessionproof.trials.together import kept, require_served
 from sessionproof.trials.windows import finding_of
-from sessionproof.workload.crews import Crew, Kind
+from sessionproof.workload.crews import Crew, Kind, is_hosted
 from sessionproof.workload.mixes import has
 from sessionproof.workload.search import Counterexample, search
 from sessionproof.workload.sessions import needs_create
@@ -47,7 +48,7 @@ from sessionproof.workload.small_programs import (
     small_programs,
 )
 
-RUNS = 8  # of each program
+RUNS, HOSTED_RUNS = 8, 24  # of each program; a fresh handle of a hosted store is a new process
 _MIX = "small programs"
 _MESSAGE_BYTES = 120  # of the longest, with what stores put around it
 _BATCH_MOST = 3
@@ -111,18 +112,18 @@ class _Exploring:
         """The program with the clients whose turn it is, or with those that it failed with."""
         if self.failed is not None:
             return self._attempts(self.failed).failing(program)
-        one = self.crews[self.programs % len(self.crews)]
+        one, times = self.crews[self.programs % len(self.crews)], _runs(self.trial)
         self.programs += 1
         made = round_of_times(
             program,
-            RUNS,
+            times,
             first=self.rounds.first,
             prefix=self.rounds.prefix,
             seed=derive(self.trial.seed, _MIX, self.programs),
         )
         played = self.rounds.given(one, _MIX, made)
         if played.counts:
-            self.runs += RUNS
+            self.runs += times
             self.together += overlapped(played, program.sessions)
         incident = self._wrong(played)
         if incident is None:
@@ -139,10 +140,13 @@ class _Exploring:
         attempts, half_s = self._attempts(one), trial.profile.shrink_s / 2
         small = smallest(attempts, found.program, found.fault, monotonic_s() + half_s)
         first = Small(found.first_program, *found.first_fault)
+        until_s = monotonic_s() + half_s
         for tried in (small, first):
-            failing = alone(attempts, tried, monotonic_s() + half_s)
+            failing = alone(attempts, tried, until_s)
             if failing.failed:
                 return Broken(told_small(trial, one, tried.program, failing, number=_HISTORY))
+            if monotonic_s() > until_s:
+                break
         # What clients did before, on other sessions, has a part in it.
         failing = in_a_row(attempts, small, monotonic_s() + half_s)
         return Broken(told_small(trial, one, small.program, failing, number=_HISTORY))
@@ -166,7 +170,12 @@ def attempts_of(trial: Trial, rounds: Rounds, one: Crew, broken: BrokenBy) -> At
         broken=broken,
         fresh=fresh,
         seed=derive(trial.seed, _MIX, "again"),
+        times=max(TIMES, _runs(trial)),
     )
+
+
+def _runs(trial: Trial) -> int:
+    return HOSTED_RUNS if is_hosted(trial.store) else RUNS
 
 
 def told_small(
@@ -178,12 +187,11 @@ def told_small(
     row = f", as they did a small program {times} times in a row" if times > 1 else ""
     finding = finding_of(found, shown.history, did=f"{told(one, shown)}{row}")
     finding = kept(trial, finding, shown, number)
-    time, session = divmod(found.session, program.sessions)
-    block = range(time * program.sessions, (time + 1) * program.sessions)
+    session = found.session % program.sessions
     finding = replace(
         finding,
         repeats=f"{failing.failed} of {failing.tried}",
-        evidence={**finding.evidence, NAMED: table_of(shown, block)},
+        evidence={**finding.evidence, NAMED: table_of(shown, [found.session])},
     )
     attempts = attempts_for(failing.failed, failing.tried, 2 * shown.seconds)
     made = round_of_times(program, 1, first=1, prefix="")

@@ -29,7 +29,7 @@ from sessionproof.workload.small_programs import (
 )
 
 TIMES = 12  # of a program that may be smaller, in a row
-_TRIES, _LEAST = 24, 6  # of the smallest at the end
+_TRIES, _LEAST = 24, 3  # of the smallest at the end
 _FEW = 3  # failures are enough to say how often
 _BEFORE = 2
 

@@ -104,6 +104,8 @@ def round_of_times(
 
 def smaller_ones(program: SmallProgram) -> Iterator[SmallProgram]:
     """The programs that are one step smaller, the largest steps first."""
+    for session in range(program.sessions if program.sessions > 1 else 0):
+        yield from _of_session(program, session)
     if len(program.clients) > 2:
         for at in range(len(program.clients)):
             yield replace(program, clients=_without(program.clients, at))
@@ -119,6 +121,19 @@ def smaller_ones(program: SmallProgram) -> Iterator[SmallProgram]:
             if call.f in _SENDS and call.n > 1:
                 single = (*own[:place], call._replace(n=1), *own[place + 1 :])
                 yield _with(program, at, single)
+
+
+def _of_session(program: SmallProgram, session: int) -> Iterator[SmallProgram]:
+    """What is done to one of its sessions alone, if several clients do something to it."""
+
+    def own(calls: Iterable[Call]) -> tuple[Call, ...]:
+        return tuple(call._replace(session=0) for call in calls if call.session == session)
+
+    clients = tuple(own(calls) for calls in program.clients)
+    if clients[0] and any(clients[1:]):
+        yield SmallProgram(own(program.before), tuple(filter(None, clients)))
+    elif sum(map(bool, clients)) > 1:  # who did what comes before does nothing else to it
+        yield SmallProgram((), tuple(filter(None, clients)))
 
 
 def _with(program: SmallProgram, at: int, own: tuple[Call, ...]) -> SmallProgram:
