@@ -21,6 +21,7 @@ QUIET = -1
 """The number of who prepares the store, and reads it when all is quiet."""
 
 STEPS_MOST = 20_000  # of one execution; a program of a few operations has some dozen
+_BORN = 100  # the first number of threads and tasks that the store begins
 _PATIENCE_S = 1.0  # without a point, before the token is taken from who has it
 _PATIENCE_LEAST_S = 0.05  # once a store has shown that it waits where nobody sees it
 _STUCK_S = 20.0  # without a point of anybody, before the execution is given up
@@ -112,13 +113,30 @@ class Abandoned(BaseException):
     """Raised in threads of an execution that is given up."""
 
 
+def _shut() -> _thread.LockType:
+    gate = _thread.allocate_lock()
+    gate.acquire()
+    return gate
+
+
+@dataclass(eq=False)
+class Carrier:
+    """A thread that carries several tasks, a step of one at a time, as the loop of asyncio does.
+
+    ``inside`` is the task whose step has begun and not ended.
+    """
+
+    gate: _thread.LockType = field(default_factory=_shut)
+    inside: Task | None = None
+
+
 @dataclass(eq=False)
 class Task:
-    """A managed thread, or what stands for one."""
+    """A managed thread, or what stands for one; ``carrier`` has the thread of several."""
 
     number: int
     name: str
-    gate: _thread.LockType = field(default_factory=_thread.allocate_lock)
+    gate: _thread.LockType = field(default_factory=_shut)
     state: State = State.READY
     point: Point = _BEGIN
     op: int = 0
@@ -126,9 +144,18 @@ class Task:
     on: Hashable = None
     until: float = 0.0  # of virtual time, for sleepers and who waits no longer than this
     expired: bool = False
+    carrier: Carrier | None = None
 
-    def __post_init__(self) -> None:
-        self.gate.acquire()
+    @property
+    def able(self) -> bool:
+        """Whether it can go on when it is given the token."""
+        ready = self.state is State.READY or self.state is State.SLEEPING
+        return ready and (self.carrier is None or self.carrier.inside in (None, self))
+
+    def board(self, carrier: Carrier | None) -> None:
+        """Be carried by this one from now on, or by a thread of its own."""
+        self.carrier = carrier
+        self.gate = _shut() if carrier is None else carrier.gate
 
 
 class Ended(Enum):
@@ -184,9 +211,11 @@ class Controller:
         self.taken = 0
         self.parked: list[str] = []  # what everybody waited for in a deadlock
         self.lines = False
+        self.outside: Callable[[bool], bool] = lambda _: False
+        """Asked when nobody can go on: whether something came that nobody saw coming."""
         self._strategy: Strategy = Usual()
         self._now = 0.0
-        self._numbers = itertools.count(100)
+        self._numbers = itertools.count(_BORN)
         self._holder: Task | None = None
         self._last: Task | None = None
         self._given_up = False
@@ -203,8 +232,12 @@ class Controller:
     def begin(self, strategy: Strategy) -> None:
         """A new execution: nothing is recorded yet, and operations begin anew."""
         self.steps, self.decisions = [], []
-        self.ended, self.taken, self._now, self.parked = Ended.DONE, 0, 0.0, []
+        self.ended, self.taken, self.parked = Ended.DONE, 0, []  # time never goes back
         self._strategy = strategy
+        ended = [n for n, task in self.tasks.items() if n >= _BORN and task.state is State.DONE]
+        for number in ended:
+            del self.tasks[number]
+        self._numbers = itertools.count(max([_BORN - 1, *self.tasks]) + 1)
         for task in self.tasks.values():
             task.op = task.k = 0
 
@@ -227,9 +260,10 @@ class Controller:
     def give_up(self) -> list[str]:
         """Have every task that is not done unwind; answers the names of those that do not."""
         self._given_up = True
-        for task in list(self.tasks.values()):
-            if task.state is not State.DONE:
-                task.gate.release()
+        left = [one for one in list(self.tasks.values()) if one.state is not State.DONE]
+        for gate in {id(one.gate): one.gate for one in left}.values():
+            if gate.locked():
+                gate.release()
         until_s = monotonic_s() + _UNWIND_S
         while self._left() and monotonic_s() < until_s:
             time.sleep(0.001)
@@ -297,9 +331,72 @@ class Controller:
         if task is not None and task.op != number:  # a second attempt of one goes on counting
             task.op, task.k = number, 0
 
+    def parted(self, task: Task) -> Task:
+        """A task that has the place of this one, which goes on under another number."""
+        other = Task(task.number, task.name, op=task.op, k=task.k)
+        task.number = next(self._numbers)
+        self.tasks[other.number], self.tasks[task.number] = other, task
+        return other
+
     def born(self, name: str) -> Task:
         """A task for a thread that the store begins."""
         return self.add(next(self._numbers), name)
+
+    # What threads call that carry several tasks, or a task for a while.
+
+    @property
+    def now(self) -> float:
+        """The virtual time, in seconds; it never goes back."""
+        return self._now
+
+    @property
+    def given_up(self) -> bool:
+        """Whether every task is to unwind."""
+        return self._given_up
+
+    @property
+    def holder(self) -> Task | None:
+        """Who has the token."""
+        return self._holder
+
+    def enter(self, task: Task, *, told: bool = True) -> None:
+        """The calling thread was let through the gate as this task; ``told`` is a step."""
+        if self._given_up:
+            raise Abandoned
+        _mine.task, _mine.controller = task, self
+        if task.carrier is not None:
+            task.carrier.inside = task
+        if told:
+            self._record(task)
+        else:
+            self._beat, self._between = self._beat + 1, False
+
+    def acting(self, task: Task, action: Callable[[], object]) -> None:
+        """Do this in the name of the task, in a thread that is not its own."""
+        with unmanaged():
+            _mine.task, _mine.controller = task, self
+            action()
+
+    def resume(self) -> None:
+        """The calling task has the token again, if it had lost it as it waited unseen."""
+        self._me()
+
+    def leave(self, task: Task, state: State, *, to: Task | None = None) -> None:
+        """The calling thread is the task no more, which is left in this state.
+
+        ``to`` goes on, without a decision; otherwise one is made.
+        """
+        _mine.task = _mine.controller = None
+        if task.carrier is not None and task.carrier.inside is task:
+            task.carrier.inside = None
+        if state is State.DONE:
+            self._finish(task)
+            return
+        task.state = state
+        if to is not None:
+            self._give(to)
+        else:
+            self._hand_on(task, self._key(task))
 
     # How the token goes from one to the next.
 
@@ -354,7 +451,10 @@ class Controller:
                 key=lambda one: (one.until, one.number),
                 default=None,
             )
-            if late is None or late.until == _NEVER:
+            hopeless = late is None or late.until == _NEVER
+            if self.outside(hopeless):
+                return self._pick(task, key)
+            if late is None or hopeless:
                 return None
             late.expired, late.state = True, State.READY
             self._now = max(self._now, late.until)
@@ -378,7 +478,7 @@ class Controller:
         return self.tasks[chosen]
 
     def _ready(self) -> list[Task]:
-        out = [one for one in self.tasks.values() if one.state in (State.READY, State.SLEEPING)]
+        out = [one for one in self.tasks.values() if one.able]
         out.sort(key=lambda one: one.number)
         return out
 

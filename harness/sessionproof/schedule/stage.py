@@ -7,9 +7,7 @@ done only at a first use is not a part of what is explored.
 
 from __future__ import annotations
 
-import threading
-from _queue import SimpleQueue
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +29,9 @@ from sessionproof.schedule.control import (
     Strategy,
     Usual,
 )
-from sessionproof.workload.client import Client, Job, run
+from sessionproof.schedule.hands import Action, Hands, Tasks, Threads, came
+from sessionproof.workload.client import Client, Job
+from sessionproof.workload.meeting import Meet
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech
 
@@ -100,7 +100,8 @@ class Setup:
     """What a stage is made of.
 
     ``creates`` says that sessions must be made, ``by_store`` that the store names them; ``cold``
-    that clients have not used the store before an execution begins.
+    that clients have not used the store before an execution begins. ``shared`` says of tasks that
+    they use one handle.
     """
 
     spec: StoreSpec
@@ -111,22 +112,12 @@ class Setup:
     by_store: bool = False
     cold: bool = False
     lines: bool = False
+    shared: bool = False
 
-
-class _Seat:
-    """A thread that carries out what it is given, one after the other."""
-
-    def __init__(self, name: str) -> None:
-        self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self.thread = threading.Thread(target=self._serve, name=name, daemon=True)
-        self.thread.start()
-
-    def give(self, order: Callable[[], None] | None) -> None:
-        self._orders.put(order)
-
-    def _serve(self) -> None:
-        while (order := self._orders.get()) is not None:
-            order()
+    @property
+    def shares(self) -> bool:
+        """Whether clients use one handle."""
+        return self.kind == "shared" or self.shared
 
 
 class Stage:
@@ -137,7 +128,11 @@ class Stage:
         self._setup = setup
         self._location = location
         self._controller = Controller()
-        self._seats = {at: _Seat(f"client {at}") for at in (QUIET, *range(setup.clients))}
+        self._hands: Hands = (
+            Tasks(self._controller)
+            if setup.kind == "tasks"
+            else Threads(self._controller, (QUIET, *range(setup.clients)))
+        )
         self._stores: dict[int, Any] = {}
         self._executions = count(1)
         self._problem = ""
@@ -180,32 +175,35 @@ class Stage:
         if not self.broken and not self._problem:
             self._controller.begin(Usual())
             for at in list(self._stores):
-                if self._setup.kind == "threads" or at == QUIET:
-                    store = self._stores.pop(at)
-                    self._act(at, store.close)
+                store = self._stores.pop(at)
+                if at == self._first or not self._setup.shares:
+                    self._act(at, partial(_close, store))
         self._controller.give_up()
-        for seat in self._seats.values():
-            seat.give(None)
+        self._hands.end()
 
     # The parts of an execution.
 
     def _open(self) -> None:
         setup, controller = self._setup, self._controller
         controller.begin(Usual())
-        first = QUIET if setup.kind == "shared" else 0
-        for at in [first] if setup.kind == "shared" else range(setup.clients):
+        for at in [self._first] if setup.shares else range(setup.clients):
             self._act(at, partial(self._opened, at))
             if self._problem:
                 return
-        if setup.kind == "shared":
-            self._stores.update(dict.fromkeys(range(setup.clients), self._stores[first]))
+        if setup.shares:
+            self._stores.update(dict.fromkeys(range(setup.clients), self._stores[self._first]))
         self._capabilities = capabilities_of(self._stores[0])
         if not setup.cold:
             for at in range(setup.clients):
                 self._warm(at)
 
-    def _opened(self, at: int) -> None:
-        self._stores[at] = self._setup.spec.open(self._location)
+    @property
+    def _first(self) -> int:
+        """Who opens the handle that all share, and does what comes before."""
+        return QUIET if self._setup.shares else 0
+
+    async def _opened(self, at: int) -> None:
+        self._stores[at] = await came(self._setup.spec.open(self._location))
 
     def _warm(self, at: int) -> None:
         """Have the client use the store once."""
@@ -215,7 +213,7 @@ class Stage:
         program = Program((tuple(calls),))
         notes = self._notes(at, program, count(1), named=at)
         client = self._client(tuple(calls), [f"warm-{at}"], notes, self._stores[at], at, 1)
-        self._act(at, partial(run, client, _no_await))
+        self._act(at, partial(self._hands.play, client))
 
     def _prepare(self, program: Program, ids: list[str | None], notes: Notes) -> None:
         """Make the sessions, and do what comes before."""
@@ -229,10 +227,10 @@ class Stage:
         calls += program.before
         if not calls:
             return
-        at = QUIET if self._setup.kind == "shared" else 0
+        at = self._first
         store = self._stores[at]
         client = self._client(tuple(calls), ids, notes, store, len(program.clients), 1)
-        self._act(at, partial(run, client, _no_await))
+        self._act(at, partial(self._hands.play, client))
 
     def _work(
         self, program: Program, ids: list[str | None], ticks: Any, strategy: Strategy
@@ -243,9 +241,11 @@ class Stage:
         for at, calls in enumerate(program.clients):
             mine = self._notes(at, program, ticks, named=at)
             notes.append(mine)
-            client = self._client(calls, ids, mine, self._stores[at], at, number + 1)
+            arrivals = [(n, Point(said(call), OPERATION)) for n, call in calls]
+            meet = self._hands.arrive(arrivals)
+            client = self._client(calls, ids, mine, self._stores[at], at, number + 1, meet=meet)
             task = controller.add(at, f"client {at}")
-            self._seats[at].give(partial(controller.work, task, partial(run, client, _no_await)))
+            self._hands.begin(task, partial(self._hands.play, client), self._wrong)
         controller.run(set(range(number)))
         return notes
 
@@ -263,36 +263,32 @@ class Stage:
                 for _ in range(ways)
             ]
 
-        def look() -> None:
-            store = self._setup.spec.open(self._location)
+        async def look() -> None:
+            store = await came(self._setup.spec.open(self._location))
             try:
                 number = len(program.clients)
                 client = self._client(tuple(calls), ids, notes, store, number, number + 1)
-                run(client, _no_await)
+                await self._hands.play(client)
             finally:
-                store.close()
+                await came(store.close())
 
         self._controller.begin(Usual())
         self._act(QUIET, look)
 
-    def _act(self, at: int, action: Callable[[], object]) -> None:
-        """Have one seat carry this out alone; what it raises is a problem."""
+    def _act(self, at: int, action: Action) -> None:
+        """Have one client carry this out alone; what it raises is a problem."""
         controller = self._controller
         task = controller.add(at, f"client {at}")
-
-        def order() -> None:
-            try:
-                controller.work(task, action)
-            except BaseException as error:  # noqa: BLE001 - a store may raise anything
-                text = "no text"
-                with suppress(Exception):
-                    text = " ".join(str(error).split())[:300]
-                self._problem = f"{type(error).__name__}: {text}"
-
-        self._seats[at].give(order)
+        self._hands.begin(task, action, self._wrong)
         ended = controller.run({at})
         if ended is not Ended.DONE:
             self._problem = f"alone, it ended as {ended.value}: {'; '.join(controller.parked)}"
+
+    def _wrong(self, error: BaseException) -> None:
+        text = "no text"
+        with suppress(Exception):
+            text = " ".join(str(error).split())[:300]
+        self._problem = f"{type(error).__name__}: {text}"
 
     def _client(
         self,
@@ -302,6 +298,8 @@ class Stage:
         store: Any,
         client: int,
         clients: int,
+        *,
+        meet: Meet | None = None,
     ) -> Client:
         job = Job(
             program=tuple(call for _, call in calls),
@@ -311,6 +309,7 @@ class Stage:
             stride=1,
             budget_s=_NO_BUDGET_S,
             numbers=tuple(number for number, _ in calls),
+            gathers=() if meet is None else tuple(range(len(calls))),
         )
         return Client(
             job,
@@ -320,6 +319,8 @@ class Stage:
             ids=ids,
             capabilities=self._capabilities,
             by_store=self._setup.by_store,
+            as_task=self._setup.kind == "tasks",
+            meet=meet,
         )
 
     def _notes(self, at: int, program: Program, ticks: Any, *, named: int) -> Notes:
@@ -330,7 +331,7 @@ class Stage:
             number = first // _BATCH
             controller.operation(number)
             call = calls.get(number)
-            if at >= 0 and call is not None:
+            if at >= 0 and call is not None and self._setup.kind != "tasks":
                 controller.point(Point(said(call), OPERATION))
 
         return Notes(named, tick, begins)
@@ -346,5 +347,5 @@ def said(call: Call) -> str:
     return f"{name}({call.n})" if call.n > 1 or call.f is F.READ_LAST else name
 
 
-def _no_await(_: Any) -> Any:
-    raise TypeError("the store answered an awaitable where it had not before")
+async def _close(store: Any) -> None:
+    await came(store.close())

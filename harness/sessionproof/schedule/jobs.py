@@ -1,0 +1,151 @@
+"""What asyncio has done in threads, under control: by executors, and by drivers.
+
+A job is carried out by a thread, and as the task that waits for it: what it does are points of
+that task, and it may be parked as any thread while the loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sessionproof.schedule.control import (
+    Abandoned,
+    Carrier,
+    Controller,
+    Point,
+    State,
+    Task,
+    unmanaged,
+)
+from sessionproof.schedule.seats import Seat
+
+_ON = "the queue of a thread"
+
+
+class Home(Protocol):
+    """The loop that jobs return to."""
+
+    controller: Controller
+    carrier: Carrier
+
+    def returns(self, task: Task, job: Job) -> State:
+        """Tell who waits for the job that it is done; answers the state of its task then."""
+        ...
+
+
+@dataclass(eq=False)
+class Job:
+    """A function, and who waits for what it answers: ``lent`` is that task, on leave from the loop.
+
+    ``told`` says that its beginning is a step of its own.
+    """
+
+    function: Callable[[], Any]
+    future: asyncio.Future[Any]
+    what: str
+    crew: Crew
+    task: Task | None = None
+    lent: bool = False
+    told: bool = True
+    answer: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell who waits."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)
+
+
+class Crew:
+    """So many threads at most, which take jobs in the order in which they came.
+
+    ``quiet``: a job begins at once where a thread is free, as its own first point is its
+    beginning.
+    """
+
+    def __init__(self, home: Home, name: str, *, most: int, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._home = home
+        self._name = name
+        self._most = most
+        self._made = 0
+        self._idle: list[tuple[int, Seat]] = []
+        self._waiting: deque[Job] = deque()
+
+    def put(self, job: Job) -> bool:
+        """Take the job, which has a task; whether a thread was free for it."""
+        task = job.task
+        assert task is not None
+        task.board(None)
+        task.point = Point(f"in a thread: {job.what}", None)
+        if not self._idle and self._made < self._most:
+            with unmanaged():
+                self._idle.append((self._made, Seat(f"{self._name} {self._made}")))
+            self._made += 1
+        if not self._idle:
+            task.point = Point(f"wait for a thread: {job.what}", None, writes=False)
+            task.state, task.on, task.until = State.PARKED, _ON, float("inf")
+            self._waiting.append(job)
+            return False
+        self._idle.sort(key=lambda one: one[0])
+        self._begin(job, self._idle.pop(0))
+        return True
+
+    def end(self, last: Callable[[], None] | None = None) -> None:
+        """Have the threads end when what they do is done; ``last`` is done by each before."""
+        for job in self._waiting:
+            if job.task is not None:
+                job.task.state = State.DONE
+        for _, seat in self._idle:
+            if last is not None:
+                seat.give(last)
+            seat.give(None)
+        self._waiting.clear()
+        self._idle.clear()
+
+    def _begin(self, job: Job, seat: tuple[int, Seat]) -> None:
+        assert job.task is not None
+        job.task.state = State.READY
+        seat[1].give(lambda: self._carry(job, seat))
+
+    def _carry(self, job: Job, seat: tuple[int, Seat]) -> None:
+        """Carry the job out, in the thread of the seat."""
+        controller, task = self._home.controller, job.task
+        assert task is not None
+        try:
+            task.gate.acquire()
+            controller.enter(task, told=job.told)
+            try:
+                job.answer = job.function()
+            except Abandoned:
+                raise
+            except BaseException as error:  # noqa: BLE001 - goes to who waits for the job
+                job.error = error
+            controller.resume()
+            self._free(seat)
+            state = self._home.returns(task, job)
+            controller.resume()
+            if job.lent:
+                task.board(self._home.carrier)
+            controller.leave(task, state)
+        except Abandoned:
+            task.state = State.DONE
+            seat[1].give(None)
+
+    def _free(self, seat: tuple[int, Seat]) -> None:
+        if self._waiting:
+            job = self._waiting.popleft()
+            job.told = True
+            assert job.task is not None
+            job.task.point = Point(f"in a thread: {job.what}", None)
+            self._begin(job, seat)
+        else:
+            self._idle.append(seat)
