@@ -34,7 +34,8 @@ class _Choice(NamedTuple):
 class Bounded:
     """The schedules of a program with at most ``preemptions``.
 
-    None is for all, in which time runs ahead at most twice. Iterating answers a strategy for each, which is to be run before the next one is asked for.
+    None is for all, in which time runs ahead at most twice. Iterating answers a strategy for each,
+    which is to be run before the next one is asked for.
     ``schedules`` counts those that were run. ``diverged`` counts executions that decided
     otherwise than the one before on the same path: the store does not do the same each time, and
     what lies behind such a place is not covered. ``covered`` says that all were run, as planned.
