@@ -12,9 +12,9 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.history.columns import F
+from sessionproof.trials import together  # which tries what it finds again by what needs this
 from sessionproof.trials.examine import unmet
 from sessionproof.trials.rounds import Played
-from sessionproof.trials.together import BY_APPENDS, ROWS, broken_by
 
 _LOG = frozenset({F.APPEND, F.READ})
 _LOOKS = _LOG | {F.READ_LAST, F.COUNT, F.PAGES}
@@ -31,7 +31,7 @@ _CALLS: Mapping[str, frozenset[F]] = {
 
 def promised_together(capabilities: Collection[str], claims: Claims) -> tuple[str, ...]:
     """Those of CONC-01 to CONC-06 that a store promises."""
-    timed = BY_APPENDS if claims.order == "timestamp" else frozenset()
+    timed = together.BY_APPENDS if claims.order == "timestamp" else frozenset()
     return tuple(
         row
         for row in _CALLS
@@ -54,7 +54,8 @@ def broken_together(
     found = [
         incident
         for row in promised_together(capabilities, claims)
-        if (incident := broken_by(ROWS[row], _about(played, row), claims, like)) is not None
+        if (incident := together.broken_by(together.ROWS[row], _about(played, row), claims, like))
+        is not None
     ]
     return next((one for one in found if one.anomaly is like), found[0] if found else None)
 

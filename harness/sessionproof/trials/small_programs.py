@@ -17,6 +17,7 @@ from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import F
 from sessionproof.scripts.races import attempts_for
+from sessionproof.trials import together  # which tries what it finds again by what needs this
 from sessionproof.trials.crowds import crews
 from sessionproof.trials.narrowing import Broken as BrokenBy
 from sessionproof.trials.narrowing import Failing
@@ -35,7 +36,6 @@ from sessionproof.trials.smaller import (
     overlapped,
     smallest,
 )
-from sessionproof.trials.together import kept, require_served
 from sessionproof.trials.windows import finding_of
 from sessionproof.workload.crews import Crew, Kind, is_hosted
 from sessionproof.workload.mixes import has
@@ -91,7 +91,7 @@ def explored(trial: Trial, kinds: Sequence[Kind], *, seconds: float) -> Explored
         )
         if searched.counterexample is not None:
             raise exploring.broken(searched.counterexample)
-        require_served(exploring.rounds)
+        together.require_served(exploring.rounds)
         exploring.rounds.measure(gathered)
     return Explored(exploring.programs, exploring.runs, exploring.together)
 
@@ -186,7 +186,7 @@ def told_small(
     times = len(shown.round.sessions) // program.sessions
     row = f", as they did a small program {times} times in a row" if times > 1 else ""
     finding = finding_of(found, shown.history, did=f"{told(one, shown)}{row}")
-    finding = kept(trial, finding, shown, number)
+    finding = together.kept(trial, finding, shown, number)
     session = found.session % program.sessions
     finding = replace(
         finding,
