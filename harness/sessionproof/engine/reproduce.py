@@ -253,7 +253,8 @@ def _raised(lines: Sequence[str]) -> str | None:
 def _opening(path: Path) -> int:
     """The number of the line behind the imports of a script."""
     lines = path.read_text("utf-8").split("\n")
-    return next(at for at, line in enumerate(lines, 1) if line.lstrip().startswith("location = "))
+    opens = (at for at, line in enumerate(lines, 1) if line.lstrip().startswith("location = "))
+    return next(opens, len(lines))
 
 
 def _paths_of_this_process() -> list[str]:

@@ -86,7 +86,8 @@ def _top(
     yield from _standard(script)
     yield ""
     yield f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run"
-    yield from _store(store)
+    if "open_store" in _names(script):  # else it is named alone, and not imported yet
+        yield from _store(store)
     if "STORE" in _names(script):
         yield f"STORE = {store!r}"
     yield f"from sessionproof import {', '.join(_of_the_contract(script))}"

@@ -40,9 +40,24 @@ _CALLS: dict[F, str] = {F.READ_LAST: "read_last({})", F.PAGES: "pages({})", F.SE
 def table_of(found: Found, *, kind: Kind = "threads") -> ScheduleTable:
     """The execution that shows what was found."""
     wrong = found.wrong
+    sentence = told(found.program, wrong.sentence)
     return drawn(
-        found.program, found.run, wrong.sentence, guilty=wrong.rows, kind=kind, lines=found.lines
+        found.program, found.run, sentence, guilty=wrong.rows, kind=kind, lines=found.lines
     )
+
+
+def told(program: Program, sentence: str) -> str:
+    """A check's sentence with the letters of messages, and with the names of the columns."""
+    clients, letters = len(program.clients), letters_of(program)
+
+    def named(found: re.Match[str]) -> str:
+        number = int(found[1]) % (clients + 1)
+        return "the quiet one" if number == clients else f"client {number + 1}"
+
+    def lettered(found: re.Match[str]) -> str:
+        return letters.get(int(found[1], 16), found[0])
+
+    return _ID.sub(lettered, _CLIENT.sub(named, sentence))
 
 
 def drawn(
@@ -54,16 +69,13 @@ def drawn(
     kind: Kind = "threads",
     lines: bool = False,
 ) -> ScheduleTable:
-    """Any execution; ``guilty`` are places in its history.
-
-    A ``sentence`` of a check is told with letters and with the names of the columns.
-    """
+    """Any execution, with what is wrong with it; ``guilty`` are places in its history."""
     scene = _Scene(program, run, frozenset(guilty), kind)
     steps = marked([*_rows(scene)])
     return ScheduleTable(
         clients=tuple(scene.names.values()),
         steps=tuple(folded(steps)),
-        sentence=scene.told(sentence),
+        sentence=sentence,
         before=tuple(scene.words(*one) for one in program.before),
         after=tuple(_after(scene)),
         interruptions=sum(step.kind == "stopped" for step, _ in steps),
@@ -183,19 +195,6 @@ class _Scene:
             return f"answered {_counted(answer_of(history, at, {}))}"
         number = f", number {int(row['value'])}" if row["value"] != NONE else ""
         return f"acknowledged{number}"
-
-    def told(self, sentence: str) -> str:
-        """A check's sentence with letters, and with the names of the columns."""
-        clients = len(self.program.clients)
-
-        def named(found: re.Match[str]) -> str:
-            number = int(found[1]) % (clients + 1)
-            return "the quiet one" if number == clients else f"client {number + 1}"
-
-        def lettered(found: re.Match[str]) -> str:
-            return self.letters.get(int(found[1], 16), found[0])
-
-        return _ID.sub(lettered, _CLIENT.sub(named, sentence))
 
 
 def _listed(letters: Sequence[str]) -> list[str]:

@@ -137,10 +137,17 @@ _MALFORMED = (
 )
 
 
-def rule_of(anomaly: Anomaly, claims: Claims, called: Collection[F]) -> list[str]:
+def rule_of(
+    anomaly: Anomaly,
+    claims: Claims,
+    called: Collection[F],
+    *,
+    totals: tuple[str, str] = (f"{TOKENS} * len(texts)", f"{TOKENS} * count"),
+) -> list[str]:
     """The body of ``wrong(done, last)``; raises Unwritable for what no few lines can judge.
 
-    ``called`` are the calls that the clients make.
+    ``called`` are the calls that the clients make. ``totals`` are expressions of the tokens of all
+    ``texts``, and of the first ``count`` of them.
     """
     match anomaly:
         case Anomaly.LOST_MESSAGE | Anomaly.LOST_SESSION:
@@ -163,7 +170,7 @@ def rule_of(anomaly: Anomaly, claims: Claims, called: Collection[F]) -> list[str
         case Anomaly.NOT_LINEARIZABLE:
             return [*_LOST, *_DUPLICATE, *_PREFIXES, *_misses("", called), *_REAL_TIME]
         case Anomaly.COUNTER_DRIFT:
-            return _counts(claims)
+            return _counts(claims, *totals)
         case Anomaly.HANG:
             return ["return None  # all calls have answered"]
     if anomaly in _PLAIN:
@@ -231,19 +238,19 @@ def _goes_back(whose: str) -> list[str]:
     ]
 
 
-def _counts(claims: Claims) -> list[str]:
+def _counts(claims: Claims, whole: str, part: str) -> list[str]:
     """Counts while clients work, and those at the end, ``(count, total)``, in ``last[-1]``."""
     lines = [
         "*texts, final = last",
         "for count, total in final:",
         "    if count not in (None, len(texts)):",
         "        return f'the count is {count}, and {len(texts)} messages are there'",
-        f"    if total not in (None, {TOKENS} * len(texts)):",
-        f"        return f'the total is {{total}}, and not {{{TOKENS} * len(texts)}}'",
+        f"    if total not in (None, {whole}):",
+        f"        return f'the total is {{total}}, and not {{{whole}}}'",
         "counts = [one for one in done if one.call in ('count', 'get') and one.outcome == 'ok']",
         "for read in (one for one in counts if one.answer[0] is not None):",
         "    count, total = read.answer",
-        f"    if total not in (None, {TOKENS} * count):",
+        f"    if total not in (None, {part}):",
         "        return f'a count of {count} messages, and a total of {total} tokens'",
     ]
     if claims.atomic_batches:
