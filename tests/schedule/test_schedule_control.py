@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -52,10 +53,8 @@ def played(strategy: object, *actions: Action) -> tuple[Ended, Controller]:
 
 
 def _quiet(action: Action) -> None:
-    try:
+    with suppress(Exception):
         action()
-    except Exception:
-        pass
 
 
 def point(what: str) -> None:

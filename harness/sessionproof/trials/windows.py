@@ -160,7 +160,7 @@ def finding_of(incident: Incident, history: History, *, did: str) -> Finding:
     return Finding(
         anomaly=incident.anomaly,
         did=did,
-        expected=_EXPECTED.get(incident.anomaly, f"not that {MEANINGS[incident.anomaly]}"),
+        expected=EXPECTED.get(incident.anomaly, f"not that {MEANINGS[incident.anomaly]}"),
         seen=f"{_what(scene, incident)}{more}",
         window=window_of(incident, history),
     )
@@ -307,7 +307,7 @@ def _seen(scene: Scene, at: int, start: int, cut: int, *, short: bool) -> Seen:
     )
 
 
-_EXPECTED: dict[Anomaly, str] = {
+EXPECTED: dict[Anomaly, str] = {
     Anomaly.LOST_MESSAGE: "every acknowledged message is in the last read",
     Anomaly.LOST_SESSION: "a session that was made, and not deleted, is there",
     Anomaly.DUPLICATE: "each message is there once",

@@ -1,0 +1,210 @@
+"""A process that explores: ``python -m sessionproof.trials.exploring_main``.
+
+It takes one request, answers it, and ends. Locks, threads and files are under control before the
+store is imported, and whatever hangs in here ends with the process. While it works it keeps a note
+of what is known so far, for the case that it must be killed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from sessionproof.checks.history import judge_history
+from sessionproof.checks.incidents import Incident
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
+from sessionproof.host.server import begun
+from sessionproof.schedule.control import Ended
+from sessionproof.schedule.explore import Explored, explore
+from sessionproof.schedule.found import Wrong
+from sessionproof.schedule.locks import patched
+from sessionproof.schedule.points import controlled
+from sessionproof.schedule.programs import Programs, programs_for
+from sessionproof.schedule.runner import Runner
+from sessionproof.schedule.stage import Kind, Run, Setup
+from sessionproof.trials.exploring import Part, Request, note
+from sessionproof.trials.rounds import Played
+from sessionproof.trials.rows_together import broken_together
+from sessionproof.trials.together import ROWS, broken_by
+from sessionproof.workload.rounds import Round
+from sessionproof.workload.speech import Speech
+
+_LINES_SHARE = 0.25  # of the time, for points at lines
+_SEARCH_S = 2.0  # for one history of a few operations; it takes a thousandth of that
+_KNOWN_MOST = 100_000
+
+
+def main() -> None:
+    """Take the pipes, answer the request, and leave whatever still hangs."""
+    channel = begun(__spec__.name)
+    given = json.loads(channel.receive())["request"]
+    request: Request = pickle.loads(base64.b64decode(given))  # noqa: S301 - of our own parent
+    parts: list[Part] = []
+    stopped = ""
+    try:
+        fill(request, parts)
+    except StoreNotFound as error:
+        stopped = " ".join(str(error).split())
+    answer = base64.b64encode(pickle.dumps((parts, stopped))).decode()
+    channel.send(json.dumps({"answer": answer}).encode() + b"\n")
+    sys.stdout.flush()
+    os._exit(0)  # what hangs in a thread does not keep the process
+
+
+def fill(request: Request, parts: list[Part]) -> None:
+    """Add what comes of exploring with each kind of clients; a finding ends it.
+
+    Raises StoreNotFound.
+    """
+    with controlled([Path(request.root)]):
+        spec = _imported(request.store)
+        share_s = request.seconds / len(request.kinds)
+        for kind in request.kinds:
+            for lines in (False, True) if request.lines else (False,):
+                part_s = share_s * (_LINES_SHARE if lines else 1 - _LINES_SHARE)
+                parts.append(Part(kind, lines, Explored(), 0))
+                _explore(request, spec, kind, part_s if request.lines else share_s, parts)
+                if parts[-1].explored.found is not None:
+                    return
+
+
+def _imported(name: str) -> StoreSpec:
+    """The store; what its modules took from others by name is under control as well."""
+    before = {*sys.modules}
+    spec = find_store(name)
+    for new in {*sys.modules} - before:
+        module = sys.modules.get(new)
+        if isinstance(module, ModuleType):
+            patched(module)
+    return spec
+
+
+def _explore(
+    request: Request, spec: StoreSpec, kind: Kind, seconds: float, parts: list[Part]
+) -> None:
+    programs = _programs(request)
+    setup = Setup(
+        spec,
+        kind,
+        max(len(one.clients) for one in (*programs.small, *programs.larger)),
+        Speech(request.sample, request.counted, request.timed),
+        creates=request.creates,
+        by_store=request.by_store,
+        lines=parts[-1].lines,
+        shared=request.shared,
+    )
+    judge = Judging(request)
+
+    def tell(explored: Explored) -> None:
+        parts[-1] = Part(kind, setup.lines, explored, judge.reached)
+        note(request, parts)
+
+    runner = Runner(setup, Locations(Path(request.root)))
+    try:
+        done = explore(
+            runner,
+            programs,
+            judge,
+            seconds=seconds,
+            seed=request.seed,
+            shrink_s=request.shrink_s,
+            lines=setup.lines,
+            tell=tell,
+        )
+    finally:
+        runner.close()
+    tell(done)
+
+
+def _programs(request: Request) -> Programs:
+    made = programs_for(request.capabilities, request.claims, request.seed)
+    if request.program is not None:
+        made = replace(made, larger=(request.program, *made.larger))
+    return made
+
+
+class Locations:
+    """An empty location each time; what lies on the last one is removed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._last: Path | None = None
+
+    def __call__(self) -> Location:
+        """The next one."""
+        if self._last is not None:
+            shutil.rmtree(self._last, ignore_errors=True)
+        self._last = Path(tempfile.mkdtemp(dir=self._root))
+        return Location(self._last)
+
+
+class Judging:
+    """Judges executions; few histories are different ones, and each is judged once.
+
+    ``reached`` counts points inside of operations.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.reached = 0
+        self._request = request
+        self._known: dict[tuple[bytes, ...], Wrong | None] = {}
+        self._broken = _broken(request)
+
+    def __call__(self, run: Run) -> Wrong | None:
+        """What is wrong with it."""
+        self.reached += run.reached
+        if run.ended is Ended.DEADLOCK and run.controlled:
+            return Wrong(Anomaly.HANG, f"everybody waits: {'; '.join(run.waiting)}")
+        if run.problem or run.ended is not Ended.DONE:
+            return None
+        history = run.history
+        key = (
+            history.rows.tobytes(),
+            history.lists.row.tobytes(),
+            history.lists.start.tobytes(),
+            history.lists.ids.tobytes(),
+        )
+        if key not in self._known:
+            if len(self._known) > _KNOWN_MOST:
+                self._known.clear()
+            self._known[key] = self._judged(run)
+        return self._known[key]
+
+    def _judged(self, run: Run) -> Wrong | None:
+        claims = self._request.claims
+        judged = judge_history(run.history, claims, limit_s=_SEARCH_S)
+        if not judged.incidents:
+            return None
+        programs = tuple(tuple(call for _, call in one) for one in run.program.clients)
+        made = Round(run.history.sessions, programs, 1)
+        found = self._broken(Played("small", made, run.history, judged, 0.0))
+        if found is None:
+            return None
+        return Wrong(found.anomaly, found.sentence, found.session, found.rows, found.ids)
+
+
+def _broken(request: Request) -> Callable[[Played], Incident | None]:
+    """What of a history breaks the row that is asked for."""
+    if request.row is not None:
+        return partial(_of_row, request)
+    return lambda played: broken_together(played, request.capabilities, request.claims)
+
+
+def _of_row(request: Request, played: Played) -> Incident | None:
+    return broken_by(ROWS[request.row or ""], played, request.claims)
+
+
+if __name__ == "__main__":
+    main()
