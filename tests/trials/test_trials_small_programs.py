@@ -16,12 +16,13 @@ from sessionproof.contract.message import Receipt
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.columns import BATCH, NONE, ROW, F, History, Lists, Phase, Type
 from sessionproof.trials.narrowing import Failing
-from sessionproof.trials.rounds import Interrupted, Played
+from sessionproof.trials.rounds import Interrupted, Played, Rounds
 from sessionproof.trials.rows_together import broken_together, promised_together
 from sessionproof.trials.run_tables import NAMED, table_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
-from sessionproof.trials.small_programs import RUNS, explored
+from sessionproof.trials.small_programs import RUNS, explored, retold
 from sessionproof.trials.smaller import Attempts, Small, alone, hewn, in_a_row, smaller, smallest
+from sessionproof.workload.crews import crew
 from sessionproof.workload.profiles import Profile
 from sessionproof.workload.rounds import Call, Round
 from sessionproof.workload.small_programs import SmallProgram, round_of_times
@@ -183,6 +184,28 @@ def test_who_serves_few_is_not_told_to_hold(trial_of):
 def test_a_hang_is_a_finding(trial_of):
     """It ends at the deadline of a call."""
     assert found_in(trial_of("CONC-14", Waits)).anomaly is Anomaly.HANG
+
+
+def test_what_chance_found_is_told_by_a_small_program(trial_of):
+    """A round of eight clients is replaced by one of two or three that fails again."""
+    trial = trial_of("CONC-01", Rewrites, profile=replace(QUICK, shrink_s=20.0))
+    rounds = Rounds(trial)
+    with crew("threads", trial.store, clients=8) as one:
+        for _ in range(100):
+            played = rounds.play(one, "hot")
+            incident = broken_together(played, (), CLAIMS)
+            if incident is not None:
+                break
+        failing = Failing(played, incident, 1, 1)
+
+        def lost(again):
+            return broken_together(again, (), CLAIMS, incident.anomaly)
+
+        finding = retold(trial, rounds, one, failing, lost, number=1)
+    assert 2 <= len(finding.program) <= 3 * 4
+    assert finding.window.history == "history/CONC-01-1.npz"
+    assert "client 1" in finding.evidence[NAMED]
+    assert "def wrong(done, last):" in finding.script
 
 
 # What follows plays nothing: a round fails by what is in it.

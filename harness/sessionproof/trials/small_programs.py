@@ -34,6 +34,7 @@ from sessionproof.trials.smaller import (
     alone,
     in_a_row,
     overlapped,
+    smaller,
     smallest,
 )
 from sessionproof.trials.windows import finding_of
@@ -156,6 +157,18 @@ class _Exploring:
 
     def _attempts(self, one: Crew) -> Attempts:
         return attempts_of(self.trial, self.rounds, one, self._wrong)
+
+
+def retold(
+    trial: Trial, rounds: Rounds, one: Crew, failing: Failing, broken: BrokenBy, *, number: int
+) -> Finding | None:
+    """The break of a round by a small program, if one fails again; its history has this number.
+
+    ``failing`` and ``broken`` are those of ``narrowed``; it takes the time of shrinking again.
+    """
+    attempts = attempts_of(trial, rounds, one, broken)
+    found = smaller(attempts, failing, seconds=trial.profile.shrink_s)
+    return None if found is None else told_small(trial, one, *found, number=number)
 
 
 def attempts_of(trial: Trial, rounds: Rounds, one: Crew, broken: BrokenBy) -> Attempts:

@@ -32,6 +32,7 @@ TIMES = 12  # of a program that may be smaller, in a row
 _TRIES, _LEAST = 24, 3  # of the smallest at the end
 _FEW = 3  # failures are enough to say how often
 _BEFORE = 2
+_KEPT = 0.5  # of the rate at which a round failed that was small before
 
 
 Found = tuple[Played, Incident]
@@ -141,8 +142,16 @@ def smaller(
     found = (small.played, small.incident)
     small = smallest(attempts, small.program, found, start_s + 3 * seconds / 4)
     again = alone(attempts, small, start_s + seconds)
-    fewer = len(small.program.calls) < sum(map(len, failing.played.round.programs))
-    return (small.program, again) if again.failed and fewer else None
+    return (small.program, again) if again.failed and _better(again, failing) else None
+
+
+def _better(again: Failing, failing: Failing) -> bool:
+    """Whether it has fewer calls; and fails not much more seldom, where there were few already."""
+    programs = failing.played.round.programs
+    if sum(map(len, again.played.round.programs)) >= sum(map(len, programs)):
+        return False
+    few = len(programs) <= CLIENTS and max(map(len, programs)) <= LENGTH
+    return not few or again.rate >= _KEPT * failing.rate
 
 
 def _hewn(attempts: Attempts, failing: Failing, until_s: float) -> Small | None:
