@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from sessionproof.checks.dependencies import Edge, Kind
@@ -50,10 +49,7 @@ OF_SNAPSHOTS = (
 OF_ORDERS = (*OF_SNAPSHOTS, Sort("G2", _ALL))
 """Sorts that one order of all transactions rules out."""
 
-_FURTHER: tuple[tuple[str, frozenset[Kind]], ...] = (
-    ("-process", frozenset({"process"})),
-    ("-realtime", frozenset({"process", "realtime"})),
-)
+_OF_TIME: frozenset[Kind] = frozenset({"process", "realtime"})
 
 
 @dataclass(frozen=True)
@@ -128,14 +124,21 @@ def cycle_of(
 ) -> Cycle:
     """The worst sort of cycle among the members of a knot, as short as is found in bounded time."""
     sorts = OF_SNAPSHOTS if isolation == "snapshot" else OF_ORDERS
-    further = _FURTHER if isolation == "strict-serializable" else ()
-    for suffix, more in (("", frozenset[Kind]()), *further):
+    further = (_OF_TIME,) if isolation == "strict-serializable" else ()
+    for more in (frozenset[Kind](), *further):
         for sort in sorts:
             walk = _Walk(members, edges, transactions, sort.kinds | more, sort.misses)
             hops = walk.shortest(looks=_LOOKS)
             if hops:
-                return Cycle(Anomaly(f"{sort.name}{suffix}"), tuple(hops))
-    return Cycle(Anomaly(f"{sort.name}{suffix}"), tuple(walk.shortest(looks=None)))
+                return _named(sort, hops)
+    return _named(sort, walk.shortest(looks=None))
+
+
+def _named(sort: Sort, hops: Sequence[Hop]) -> Cycle:
+    """By its sort, and by whether it needs the time of one client alone, or of several."""
+    kinds = {edge.kind for _, edge in hops}
+    suffix = "-realtime" if "realtime" in kinds else "-process" if "process" in kinds else ""
+    return Cycle(Anomaly(f"{sort.name}{suffix}"), tuple(hops))
 
 
 _State: TypeAlias = tuple[int, int]
@@ -158,11 +161,9 @@ class _Walk:
             at: [edge for edge in edges[at] if edge.kind in kinds and edge.to in inside]
             for at in members
         }
-        if "process" in kinds:
-            for at, other in _in_a_row(members, transactions):
-                self._next[at].append(Edge(other, "process"))
         self._misses = misses
         self._ret = {at: transactions[at].ret for at in members}
+        self._client = {at: transactions[at].client for at in members}
         self._later: list[tuple[int, int]] = []
         if "realtime" in kinds:
             self._later = sorted((transactions[at].inv, at) for at in members)
@@ -232,7 +233,8 @@ class _Walk:
         first = bisect_right(self._later, (ret, 1 << 62))
         left, unseen[after] = unseen[after], min(unseen[after], first)
         for _, at in self._later[first:left]:
-            yield Edge(at, "realtime")
+            own = self._client[at] == self._client[state[0]]
+            yield Edge(at, "process" if own else "realtime")
 
 
 def _traced(came: dict[_State, tuple[_State, Edge]], start: _State, goal: _State) -> list[Hop]:
@@ -244,13 +246,3 @@ def _traced(came: dict[_State, tuple[_State, Edge]], start: _State, goal: _State
         state = before
     hops.reverse()
     return hops
-
-
-def _in_a_row(
-    members: Sequence[int], transactions: Sequence[Transaction]
-) -> Iterator[tuple[int, int]]:
-    """Pairs of transactions that one client made, the earlier one first."""
-    order = sorted(members, key=lambda at: (transactions[at].client, transactions[at].inv))
-    for one, other in pairwise(order):
-        if transactions[one].client == transactions[other].client:
-            yield one, other
