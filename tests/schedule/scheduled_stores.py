@@ -141,7 +141,7 @@ class Json:
         return {}
 
     def _write(self, everything: dict[str, list[str]]) -> None:
-        new = self._path.with_name(f"new-{threading.get_ident()}")
+        new = self._path.with_name(f"new-{threading.current_thread().name}")
         with new.open("w", encoding="utf-8") as file:
             json.dump(everything, file)
         new.replace(self._path)
