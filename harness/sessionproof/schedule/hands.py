@@ -6,14 +6,16 @@ nothing in it may wait by ``await``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from contextlib import suppress
 from functools import partial
 from inspect import isawaitable
 from typing import Any, Protocol
 
 from sessionproof.schedule.control import Controller, Point, Task
 from sessionproof.schedule.seats import Seat
-from sessionproof.schedule.tasks import Loop, Unpaused
+from sessionproof.schedule.tasks import Loop
 from sessionproof.workload.client import Client, run, run_as_task
 from sessionproof.workload.meeting import Meet
 
@@ -68,6 +70,7 @@ class Threads:
     def arrive(self, arrivals: Arrivals) -> Meet | None:
         """As in ``Hands``."""
         del arrivals
+        return None
 
     def end(self) -> None:
         """As in ``Hands``."""
@@ -106,6 +109,39 @@ class Tasks:
     def end(self) -> None:
         """As in ``Hands``."""
         self._seat.give(None)
+
+
+class Unpaused:
+    """A client that does not let others go on between its calls: it arrives for each of them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def left(self) -> bool:
+        """As of a client."""
+        return self._client.left
+
+    def work(self) -> Generator[Awaitable[Any], Any, None]:
+        """As of a client."""
+        steps, came = self._client.work(), None
+        with suppress(StopIteration):
+            while True:
+                asked: Any = steps.send(came)
+                if not self._client.since_ns and _is_pause(asked):
+                    asked.close()
+                    came = None
+                else:
+                    came = yield asked
+
+
+def _is_pause(asked: Any) -> bool:
+    frame = getattr(asked, "cr_frame", None)
+    return (
+        frame is not None
+        and frame.f_code is asyncio.sleep.__code__
+        and frame.f_locals["delay"] == 0
+    )
 
 
 async def came(answer: Any) -> Any:

@@ -68,11 +68,21 @@ class Crew:
     """So many threads at most, which take jobs in the order in which they came.
 
     ``quiet``: a job begins at once where a thread is free, as its own first point is its
-    beginning.
+    beginning. ``last`` is what each thread does before it ends.
     """
 
-    def __init__(self, home: Home, name: str, *, most: int, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        home: Home,
+        name: str,
+        *,
+        most: int,
+        quiet: bool = False,
+        last: Callable[[], None] | None = None,
+    ) -> None:
         self.quiet = quiet
+        self._last = last
+        self._ended = False
         self._home = home
         self._name = name
         self._most = most
@@ -99,17 +109,20 @@ class Crew:
         self._begin(job, self._idle.pop(0))
         return True
 
-    def end(self, last: Callable[[], None] | None = None) -> None:
-        """Have the threads end when what they do is done; ``last`` is done by each before."""
+    def end(self) -> None:
+        """Have the threads end when they have done what they are at."""
+        self._ended = True
         for job in self._waiting:
             if job.task is not None:
                 job.task.state = State.DONE
-        for _, seat in self._idle:
-            if last is not None:
-                seat.give(last)
-            seat.give(None)
         self._waiting.clear()
-        self._idle.clear()
+        while self._idle:
+            self._dismiss(self._idle.pop()[1])
+
+    def _dismiss(self, seat: Seat) -> None:
+        if self._last is not None:
+            seat.give(self._last)
+        seat.give(None)
 
     def _begin(self, job: Job, seat: tuple[int, Seat]) -> None:
         assert job.task is not None
@@ -138,7 +151,7 @@ class Crew:
             controller.leave(task, state)
         except Abandoned:
             task.state = State.DONE
-            seat[1].give(None)
+            self._dismiss(seat[1])
 
     def _free(self, seat: tuple[int, Seat]) -> None:
         if self._waiting:
@@ -147,5 +160,7 @@ class Crew:
             assert job.task is not None
             job.task.point = Point(f"in a thread: {job.what}", None)
             self._begin(job, seat)
+        elif self._ended:
+            self._dismiss(seat[1])
         else:
             self._idle.append(seat)

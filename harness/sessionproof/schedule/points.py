@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sessionproof.schedule.databases import controlled_sqlite
+from sessionproof.schedule.drivers import controlled_aiosqlite
 from sessionproof.schedule.files import controlled_files
 from sessionproof.schedule.locks import controlled_threads
 from sessionproof.schedule.times import controlled_times
@@ -19,5 +20,11 @@ def controlled(roots: Sequence[Path]) -> Iterator[None]:
     A store should be imported within it, too: then it finds nothing else to take by name.
     ``roots`` are the folders beneath which its files lie.
     """
-    with controlled_threads(), controlled_times(), controlled_files(roots), controlled_sqlite():
+    with (
+        controlled_threads(),
+        controlled_times(),
+        controlled_files(roots),
+        controlled_sqlite(),
+        controlled_aiosqlite(),
+    ):
         yield

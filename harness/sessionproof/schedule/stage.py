@@ -30,6 +30,7 @@ from sessionproof.schedule.control import (
     Usual,
 )
 from sessionproof.schedule.hands import Action, Hands, Tasks, Threads, came
+from sessionproof.schedule.lines import Lines, files_of
 from sessionproof.workload.client import Client, Job
 from sessionproof.workload.meeting import Meet
 from sessionproof.workload.rounds import Call
@@ -128,6 +129,9 @@ class Stage:
         self._setup = setup
         self._location = location
         self._controller = Controller()
+        self._lines = Lines() if setup.lines else None  # before the threads that it is to watch
+        if self._lines is not None:
+            self._lines.add(files_of(setup.spec.open))
         self._hands: Hands = (
             Tasks(self._controller)
             if setup.kind == "tasks"
@@ -180,6 +184,8 @@ class Stage:
                     self._act(at, partial(_close, store))
         self._controller.give_up()
         self._hands.end()
+        if self._lines is not None:
+            self._lines.close()
 
     # The parts of an execution.
 
@@ -193,6 +199,8 @@ class Stage:
         if setup.shares:
             self._stores.update(dict.fromkeys(range(setup.clients), self._stores[self._first]))
         self._capabilities = capabilities_of(self._stores[0])
+        if self._lines is not None:
+            self._lines.add(file for store in self._stores.values() for file in files_of(store))
         if not setup.cold:
             for at in range(setup.clients):
                 self._warm(at)
@@ -246,7 +254,9 @@ class Stage:
             client = self._client(calls, ids, mine, self._stores[at], at, number + 1, meet=meet)
             task = controller.add(at, f"client {at}")
             self._hands.begin(task, partial(self._hands.play, client), self._wrong)
+        controller.lines = self._setup.lines
         controller.run(set(range(number)))
+        controller.lines = False
         return notes
 
     def _look(self, program: Program, ids: list[str | None], notes: Notes) -> None:

@@ -12,7 +12,7 @@ import asyncio
 import heapq
 import inspect
 from asyncio import futures
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,6 @@ from sessionproof.schedule.control import (
     current,
 )
 from sessionproof.schedule.jobs import Crew, Job
-from sessionproof.workload.client import Client
 
 CLOCK = 99
 """The number of the task that lets time pass for timers of the loop."""
@@ -44,6 +43,7 @@ _NEVER = float("inf")
 _FIRST = "TaskStepMethWrapper"  # a step of asyncio's task in C; further ones are named
 _STEPS = ("task_wakeup", "TaskWakeupMethWrapper", "__step", "__wakeup")
 _OURS = (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parent))
+_DRIVER = "/aiosqlite/"
 _STORES = tuple(str(Path(__file__).parents[1] / name) for name in ("reference", "adapters"))
 
 
@@ -70,7 +70,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._lent: dict[Task, Job] = {}
         self._errand: tuple[Task, _thread.LockType] | None = None
         self._thread = 0
-        self._crews: list[Callable[[], None]] = []
+        self._crews: list[Crew] = []
         self._pool = self.crew("thread", most=_THREADS)
         controller.outside = self._outside
 
@@ -92,20 +92,22 @@ class Loop(asyncio.SelectorEventLoop):
         self._arriving[task] = lambda: future.set_result(True)
         return future
 
-    def crew(self, name: str, *, most: int = 1, quiet: bool = False) -> Crew:
+    def crew(
+        self,
+        name: str,
+        *,
+        most: int = 1,
+        quiet: bool = False,
+        last: Callable[[], None] | None = None,
+    ) -> Crew:
         """Threads for jobs of this loop."""
-        crew = Crew(self, name, most=most, quiet=quiet)
-        self._crews.append(crew.end)
+        crew = Crew(self, name, most=most, quiet=quiet, last=last)
+        self._crews.append(crew)
         return crew
-
-    def at_end(self, action: Callable[[], None]) -> None:
-        """Have this done when the loop is given up."""
-        self._crews.append(action)
 
     def submit(self, crew: Crew, function: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         """Have a crew carry this out, when the step that asks for it has ended."""
-        name = getattr(inspect.unwrap(getattr(function, "func", function)), "__name__", "a call")
-        self._submitted.append(Job(function, future, name, crew))
+        self._submitted.append(Job(function, future, _called(function), crew))
 
     def serve(self) -> None:
         """Carry tasks, in the calling thread, until the controller gives up."""
@@ -122,7 +124,9 @@ class Loop(asyncio.SelectorEventLoop):
         """The virtual time."""
         return self.controller.now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Any, *args: Any
+    ) -> Any:
         """The default executor is ours; others are made of threads and locks, and follow."""
         if executor is not None or getattr(self, "_default_executor", None) is not None:
             return super().run_in_executor(executor, func, *args)
@@ -130,7 +134,9 @@ class Loop(asyncio.SelectorEventLoop):
         self.submit(self._pool, partial(func, *args), future)
         return future
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> Any:
         """A thread that is controlled tells the loop at once."""
         if active() is not self.controller:
             return super().call_soon_threadsafe(callback, *args, context=context)
@@ -258,7 +264,7 @@ class Loop(asyncio.SelectorEventLoop):
             owner.state = State.READY
         timers, clock = self._timers, self._clock
         while timers and timers[0]._cancelled:
-            self._timer_cancelled_count -= 1
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
             heapq.heappop(timers)._scheduled = False
         if not timers:
             clock.state = State.DONE
@@ -309,7 +315,7 @@ class Loop(asyncio.SelectorEventLoop):
 
     def _outside(self, hopeless: bool) -> bool:
         """Wait for sockets, and for threads that nobody controls, when nobody can go on."""
-        selector = self._selector
+        selector = self._selector  # type: ignore[attr-defined]
         if self.carrier.inside is not None or not (hopeless or len(selector.get_map()) > 1):
             return False
         while events := selector.select(self.patience_s):
@@ -325,8 +331,8 @@ class Loop(asyncio.SelectorEventLoop):
 
     def _unwind(self) -> None:
         """Leave nothing behind that would speak up later."""
-        for end in self._crews:
-            end()
+        for crew in self._crews:
+            crew.end()
         self.controller.acting(self._clock, self._drop)
         for task in [self._clock, *self._known.values(), *self._arriving]:
             task.state = State.DONE
@@ -366,6 +372,14 @@ def _task_of(handle: Any) -> asyncio.Task[Any] | None:
     return asked if type(callback).__name__ == _FIRST or name in _STEPS else None
 
 
+def _called(function: Any) -> str:
+    """What a function is called, below what only passes it on."""
+    while isinstance(function, partial):
+        passes_on = function.func.__name__ == "run" and function.args
+        function = function.args[0] if passes_on else function.func
+    return str(getattr(function, "__name__", "a call"))
+
+
 def _name(asked: Any) -> str:
     return f"task {getattr(asked.get_coro(), '__qualname__', 'of the store')}"
 
@@ -378,37 +392,7 @@ def _place(asked: Any) -> str:
         if frame is None:
             break
         file = frame.f_code.co_filename
-        if not file.startswith(_OURS) or file.startswith(_STORES):
+        if not (file.startswith(_OURS) or _DRIVER in file) or file.startswith(_STORES):
             place = f"{frame.f_code.co_name}, {Path(file).name}:{frame.f_lineno}"
         inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
     return f"go on in {place}" if place else "go on"
-
-
-class Unpaused:
-    """A client that does not let others go on between its calls: it arrives for each of them."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    @property
-    def left(self) -> bool:
-        """As of a client."""
-        return self._client.left
-
-    def work(self) -> Generator[Awaitable[Any], Any, None]:
-        """As of a client."""
-        steps, came = self._client.work(), None
-        with suppress(StopIteration):
-            while True:
-                asked: Any = steps.send(came)
-                if not self._client.since_ns and _is_pause(asked):
-                    asked.close()
-                    came = None
-                else:
-                    came = yield asked
-
-
-def _is_pause(asked: Any) -> bool:
-    frame = getattr(asked, "cr_frame", None)
-    code = getattr(frame, "f_code", None)
-    return code is asyncio.sleep.__code__ and frame.f_locals["delay"] == 0
