@@ -9,8 +9,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from sqlite3 import dbapi2
-from typing import Any, TypeVar
+from typing import Any
 
 from sessionproof.schedule.busy import Statement, statement_of
 from sessionproof.schedule.control import Point, active
@@ -21,8 +22,6 @@ _LEGACY = -1  # of ``Connection.autocommit``: Python begins transactions as it e
 _COMMIT = statement_of("commit")
 _ROLLBACK = statement_of("rollback")
 _FACTORY_AT = 5  # of the positional arguments of ``connect``
-
-T = TypeVar("T")
 
 
 class Connection(sqlite3.Connection):
@@ -37,7 +36,8 @@ class Connection(sqlite3.Connection):
         controller = active()
         if controller is not None:
             controller.point(Point("connect", waiting.on, writes=False, detail=str(database)))
-            timeout, waiting.at_once = 0, True
+            waiting.at_once = True
+            timeout = 0 if isinstance(timeout, (int, float)) else timeout
         super().__init__(database, timeout, *args, **named)
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
@@ -103,7 +103,7 @@ class Cursor(sqlite3.Cursor):
     """A cursor whose calls are points."""
 
     _ahead: Statement | None = None  # its first fetch is still to come
-    _again: tuple[Any, ...] = ()  # how to have once more what it returns, where that is safe
+    _rows: Iterator[Any] | None = None  # what was fetched already, as fetching commits
     _before = 0  # rows of ``executemany`` that earlier attempts have counted
 
     @property
@@ -125,14 +125,20 @@ class Cursor(sqlite3.Cursor):
             return run(f"SELECT {waiting.wait_ms} AS timeout")
         if not statement.aside:
             controller.point(point_of(statement, waiting.on))
-        alone = statement.returns and not self.connection.in_transaction
-        out = waiting.carried(controller, statement, partial(run, sql, parameters))
-        self._before = 0
-        self._ahead, self._again = None, ()
-        if self.description is not None:
-            self._ahead, waiting.reading = statement, True
-            if alone and not self.connection.in_transaction:
-                self._again = (sql, parameters)
+        attempt = partial(run, sql, parameters)
+        if statement.returns:
+            attempt = partial(self._returning, attempt, super().fetchall)
+        self._before, self._rows = 0, None
+        out = waiting.carried(controller, statement, attempt)
+        self._ahead = statement if self.description is not None else None
+        waiting.reading = waiting.reading or self._ahead is not None
+        return out
+
+    def _returning(self, run: Callable[[], Any], fetch: Callable[[], Any]) -> Any:
+        """Outside of a transaction the last fetch commits: it would be too late to try again."""
+        out = run()
+        if not self.connection.in_transaction:
+            self._rows = iter(fetch())
         return out
 
     def executemany(self, sql: Any, rows: Any, /) -> Any:
@@ -142,7 +148,7 @@ class Cursor(sqlite3.Cursor):
         if controller is None or not isinstance(sql, str):
             return run(sql, rows)
         statement, left, taken = statement_of(sql), list(rows), 0
-        self._before, self._ahead = 0, None
+        self._before, self._ahead, self._rows = 0, None, None
 
         def counted() -> Iterator[Any]:
             nonlocal taken
@@ -175,7 +181,7 @@ class Cursor(sqlite3.Cursor):
             return super().executescript(script)
         if getattr(connection, "autocommit", _LEGACY) == _LEGACY:
             Connection.commit(connection)  # type: ignore[arg-type]
-        self._before, self._ahead = 0, None
+        self._before, self._ahead, self._rows = 0, None, None
         for text in statements_of(script):
             statement = statement_of(text)
             if statement.wait_ms is not None:
@@ -203,27 +209,37 @@ class Cursor(sqlite3.Cursor):
 
     def fetchone(self) -> Any:
         """As that of ``sqlite3``."""
-        row = self._first(super().fetchone)
+        self._fetch()
+        row = super().fetchone() if self._rows is None else next(self._rows, None)
         if row is None:
             self._waiting.let_go()
         return row
 
-    def fetchmany(self, *args: Any, **named: Any) -> Any:
+    def fetchmany(self, size: int | None = None) -> Any:
         """As that of ``sqlite3``."""
-        rows = self._first(partial(super().fetchmany, *args, **named))
+        self._fetch()
+        number = self.arraysize if size is None else size
+        kept = self._rows
+        rows = (
+            super().fetchmany(number)
+            if kept is None
+            else list(islice(kept, number if number > 0 else None))
+        )
         if not rows:
             self._waiting.let_go()
         return rows
 
     def fetchall(self) -> Any:
         """As that of ``sqlite3``."""
-        rows = self._first(super().fetchall)
+        self._fetch()
+        rows = super().fetchall() if self._rows is None else list(self._rows)
         self._waiting.let_go()
         return rows
 
     def __next__(self) -> Any:
+        self._fetch()
         try:
-            return self._first(super().__next__)
+            return super().__next__() if self._rows is None else next(self._rows)
         except StopIteration:
             self._waiting.let_go()
             raise
@@ -233,30 +249,15 @@ class Cursor(sqlite3.Cursor):
         super().close()
         self._waiting.let_go()
 
-    def _first(self, fetch: Callable[[], T]) -> T:
-        """Fetch; the first time, this is a point."""
+    def _fetch(self) -> None:
+        """The first fetch of what was carried out is a point."""
         statement = self._ahead
-        if statement is None:
-            return fetch()
-        self._ahead = None
-        run, waiting, again = super().execute, self._waiting, self._again
-        controller = waiting.controller()
-        if controller is None:
-            return fetch()
-        controller.point(fetch_of(statement, waiting.on))
-        if not again:
-            return fetch()
-        failed = False
-
-        def attempt() -> T:
-            """Outside of a transaction, it is committed when its last row was fetched."""
-            nonlocal failed
-            if failed:
-                run(*again)
-            failed = True
-            return fetch()
-
-        return waiting.carried(controller, statement, attempt)
+        if statement is not None:
+            self._ahead = None
+            waiting = self._waiting
+            controller = waiting.controller()
+            if controller is not None:
+                controller.point(fetch_of(statement, waiting.on))
 
 
 def statements_of(script: str) -> Iterator[str]:

@@ -40,9 +40,9 @@ class Waiting:
     may not be at its end.
     """
 
-    def __init__(self, connection: sqlite3.Connection, database: Any, timeout: float) -> None:
+    def __init__(self, connection: sqlite3.Connection, database: Any, timeout: Any) -> None:
         self.on: On = ("db", _place(database) or f"memory {id(connection):x}")
-        self.wait_ms = int(timeout * 1000)
+        self.wait_ms = int(timeout * 1000) if isinstance(timeout, (int, float)) else 0
         self.reading = False
         self.at_once = False  # SQLite's own timeout is none
         self._holding = False  # a lock, since the transaction began
