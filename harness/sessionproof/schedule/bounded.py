@@ -80,7 +80,7 @@ class Path:
 
         ``free`` says that to interrupt who is awake costs nothing.
         """
-        self.diverged = False
+        self._strayed = False
         self._plan = plan
         self._budget = budget
         self._firsts = firsts
@@ -89,13 +89,13 @@ class Path:
 
     def pick(self, decision: Decision) -> int:
         """The planned one, or the usual one; what else could be is noted."""
-        if self.diverged:
+        if self._strayed:
             return decision.usual
         at = len(self._met)
         if at < len(self._plan):
             planned = self._plan[at]
             if (planned.key, planned.ready) != (decision.key, decision.ready):
-                self.diverged = True
+                self._strayed = True
                 return decision.usual
             self._met.append(planned)
             return planned.chosen
@@ -103,9 +103,13 @@ class Path:
         self._met.append(_Choice(decision.key, decision.ready, decision.usual, left))
         return decision.usual
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the execution that is over did not go as planned."""
+        return self._strayed or len(self._met) < len(self._plan)
+
     def next_path(self) -> Path | None:
         """The path to be tried next; None when there is none."""
-        self.diverged = self.diverged or len(self._met) < len(self._plan)
         met = list(self._plan if self.diverged else self._met)
         while met:
             last = met.pop()

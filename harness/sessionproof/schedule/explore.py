@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import derive
-from sessionproof.schedule.bounded import Bounded
+from sessionproof.schedule.bounded import Bounded, Path
 from sessionproof.schedule.control import Ended, Strategy
 from sessionproof.schedule.found import Found, Judge, Wrong
 from sessionproof.schedule.programs import Programs
@@ -39,7 +39,8 @@ class Cover:
     """How much of a bound was run; ``preemptions`` is None where there is none.
 
     ``programs`` of ``of`` were run to the end, in ``schedules`` executions; those of the others
-    are counted, too. ``diverged`` are executions that did not do as the one before on their path.
+    are counted, too. ``diverged`` are executions that did not do as the one before on their path,
+    although each had a location of its own.
     """
 
     preemptions: int | None
@@ -152,8 +153,10 @@ class _Search:
         share = (monotonic_s() - self._begin_s) / max(self.seconds, 1e-9)
         return share if self.most is None else max(share, self.executions.total() / self.most)
 
-    def carry_out(self, program: Program, strategy: Strategy, by: str) -> _Sight | None:
-        run = self.runner.run(program, strategy)
+    def carry_out(
+        self, program: Program, strategy: Strategy, by: str, *, fresh: bool = False
+    ) -> _Sight | None:
+        run = self.runner.run(program, strategy, fresh=fresh)
         self.executions[by] += 1
         if run.problem:
             self.problems += 1
@@ -226,40 +229,51 @@ def _random(
     return None
 
 
+class _Bound:
+    """A bound of one program, and how far it was run."""
+
+    def __init__(self, program: Program, preemptions: int | None) -> None:
+        self.fresh = False
+        self.schedules = Bounded(program, preemptions)
+        self._paths = self._begun()
+
+    def _begun(self) -> Iterator[Path]:
+        most = ALL_MOST if self.schedules.preemptions is None else None
+        return islice(self.schedules, most)
+
+    def along(self, search: _Search, by: str, *, until: float) -> _Sight | None:
+        """Go on until this share is spent; answers what was found."""
+        while search.share() < until:
+            path = next(self._paths, None)
+            if path is None:
+                return None
+            sight = search.carry_out(self.schedules.program, path, by, fresh=self.fresh)
+            if sight is not None:
+                return sight
+            if path.diverged and not self.fresh:
+                # A pool that has grown, a file that became long: from now on nothing was before.
+                self.fresh = True
+                self.schedules = replace(self.schedules, schedules=0, diverged=0)
+                self._paths = self._begun()
+        return None
+
+
 def _bounded(
     search: _Search, name: str, programs: Sequence[Program], *, until: float
 ) -> _Sight | None:
     """Every schedule of each program in turn; those that take long go on when all had theirs."""
     preemptions = search.covers[name].preemptions
-    most = ALL_MOST if preemptions is None else None
-    bounds = [Bounded(program, preemptions) for program in programs]
-    left = [(bound, islice(bound, most)) for bound in bounds]
+    bounds = [_Bound(program, preemptions) for program in programs]
     for turn in range(2):
-        waiting = left
-        left = []
-        for at, (bound, paths) in enumerate(waiting):
+        waiting = [one for one in bounds if not one.schedules.ended]
+        for at, bound in enumerate(waiting):
             share = search.share()
             mine = until if turn else share + max(until - share, 0.0) / (len(waiting) - at)
-            sight = _along(search, bound, paths, name, until=mine)
-            if not bound.ended:
-                left.append((bound, paths))
-            search.covers[name] = _cover(preemptions, bounds)
+            sight = bound.along(search, name, until=mine)
+            search.covers[name] = _cover(preemptions, [one.schedules for one in bounds])
             search.report()
             if sight is not None:
                 return sight
-    return None
-
-
-def _along(
-    search: _Search, bound: Bounded, paths: Iterator[Strategy], name: str, *, until: float
-) -> _Sight | None:
-    while search.share() < until:
-        strategy = next(paths, None)
-        if strategy is None:
-            return None
-        sight = search.carry_out(bound.program, strategy, name)
-        if sight is not None:
-            return sight
     return None
 
 
