@@ -11,7 +11,8 @@ from sessionproof.contract.verdicts import ScheduleStep
 from sessionproof.schedule.control import Step
 
 ROWS_MOST = 80  # of a table; beyond that, steps between those that matter are put together
-_SETS_UP = re.compile(r"(connect|close|pragma)\b", re.IGNORECASE)
+_FETCH = "fetch: "  # in front of the statement whose rows are fetched
+_SETS_UP = re.compile(rf"({_FETCH})?(connect|close|pragma)\b", re.IGNORECASE)
 
 Rows = list[tuple[ScheduleStep, Step | None]]
 """Rows of a table, each with the step of the execution that it shows, if it shows one."""
@@ -62,52 +63,53 @@ def _stretches(rows: Rows) -> list[list[int]]:
 
 
 def folded(rows: Rows, *, most: int = ROWS_MOST) -> list[ScheduleStep]:
-    """Steps that repeat each other, or set up a connection, as one.
+    """Steps that repeat each other, fetch at once, or set up a connection, as one.
 
     Where there are still more than ``most``, all steps in a row that do not matter become one.
     """
-    steps = [row for row, _ in rows]
-    for sort in (_same, _setting_up):
-        steps = [*_together(steps, sort)]
-    return steps if len(steps) <= most else [*_together(steps, _dull)]
+    rows = [*_together([*_together(rows, _same)], _setting_up)]
+    if len(rows) > most:
+        rows = [*_together(rows, _dull)]
+    return [row for row, _ in rows]
 
 
-_Sort = Callable[[ScheduleStep], object]
+_Sort = Callable[[ScheduleStep, Step], object]
 """What steps have in common that may become one; None for one that stays alone."""
 
 
-def _same(row: ScheduleStep) -> object:
-    return row.said, row.matters
+def _same(row: ScheduleStep, step: Step) -> object:
+    return row.said.removeprefix(_FETCH), step.point.on
 
 
-def _setting_up(row: ScheduleStep) -> object:
+def _setting_up(row: ScheduleStep, _: Step) -> object:
     return _sets_up(row) or None
 
 
-def _dull(row: ScheduleStep) -> object:
+def _dull(row: ScheduleStep, _: Step) -> object:
     return None if row.matters else True
 
 
-def _together(steps: Sequence[ScheduleStep], sort: _Sort) -> Iterator[ScheduleStep]:
+def _together(rows: Rows, sort: _Sort) -> Iterator[tuple[ScheduleStep, Step | None]]:
     """Neighbours of one sort become one, where they belong to one operation."""
     switches, keys = 0, []
-    for number, row in enumerate(steps):
+    for number, (row, step) in enumerate(rows):
         switches += row.switched
-        wanted = sort(row) if row.kind == "step" else None
+        wanted = None if step is None or row.kind != "step" else sort(row, step)
         alone = wanted is None
         keys.append((number,) if alone else (switches, row.client, row.operation, wanted))
-    for _, group in groupby(range(len(steps)), keys.__getitem__):
-        yield _one([steps[at] for at in group])
+    for _, group in groupby(range(len(rows)), keys.__getitem__):
+        places = [*group]
+        yield _one([rows[at][0] for at in places]), rows[places[0]][1]
 
 
-def _one(group: list[ScheduleStep]) -> ScheduleStep:
+def _one(group: Sequence[ScheduleStep]) -> ScheduleStep:
     first, last = group[0], group[-1]
     if len(group) == 1:
         return first
-    words = {row.said for row in group}
-    if len(words) == 1:
+    if len({row.said.removeprefix(_FETCH) for row in group}) == 1:
         said, detail = first.said, first.detail
     else:
         said = f"{first.said}, … {last.said}"
         detail = "\n".join(row.detail or row.said for row in group)
-    return replace(first, said=said, detail=detail, times=sum(row.times for row in group))
+    times, matters = sum(row.times for row in group), any(row.matters for row in group)
+    return replace(first, said=said, detail=detail, times=times, matters=matters)

@@ -33,6 +33,7 @@ _LISTED = 12  # letters in a cell
 _SAID = 100  # characters of an error
 _ID = re.compile(r"#([0-9a-f]+)\b")
 _CLIENT = re.compile(r"\bclient (\d+)\b")
+_PASSES = "time passes"
 _WAITS = re.compile(r"client (\d+) waits: (.*)", re.DOTALL)
 _CALLS: dict[F, str] = {F.READ_LAST: "read_last({})", F.PAGES: "pages({})", F.SET_STATE: "set({})"}
 
@@ -105,7 +106,36 @@ class _Scene:
         thing = "task" if self.kind == "tasks" else "thread"
         others = sorted(task for task in acting if task >= clients)
         named = {at: f"client {at + 1}" for at in range(clients) if at in acting}
-        return named | {task: f"store's {thing} {at}" for at, task in enumerate(others, 1)}
+        words = {task: f"store's {thing} {at}" for at, task in enumerate(others, 1)}
+        return named | words | dict.fromkeys(self.clocks & acting, "time")
+
+    @cached_property
+    def clocks(self) -> set[int]:
+        """What only lets time pass; it is no task of the store's."""
+        steps = [step for step in self.steps if step.key.task >= len(self.program.clients)]
+        others = {step.key.task for step in steps}
+        return others - {one.key.task for one in steps if not one.point.what.startswith(_PASSES)}
+
+    @cached_property
+    def numbers(self) -> dict[tuple[str, int], str]:
+        """What tells locks and other things without a name apart, where there are several."""
+        things: dict[str, list[int]] = {}
+        for step in self.steps:
+            what, on = step.point.what, step.point.on
+            if isinstance(on, int) and on not in things.setdefault(what, []):
+                things[what].append(on)
+        return {
+            (what, on): f" {number}"
+            for what, every in things.items()
+            for number, on in enumerate(every, 1)
+            if len(every) > 1
+        }
+
+    def what(self, step: Step) -> str:
+        """What a step does, in short."""
+        on = step.point.on
+        number = self.numbers.get((step.point.what, on), "") if isinstance(on, int) else ""
+        return f"{step.point.what}{number}"
 
     @cached_property
     def letters(self) -> dict[int, str]:
@@ -240,7 +270,7 @@ def _row(scene: _Scene, at: int, switched: bool) -> ScheduleStep:
     return ScheduleStep(
         client=scene.names[step.key.task],
         kind="step",
-        said=point.what,
+        said=scene.what(step),
         operation=_place(scene, at),
         detail=point.detail if point.detail != point.what else "",
         switched=switched,
@@ -299,9 +329,22 @@ def _forever(scene: _Scene) -> Iterator[tuple[ScheduleStep, None]]:
     """Who waits for what in a deadlock."""
     for text in scene.run.waiting:
         found = _WAITS.fullmatch(text)
-        if found is not None and int(found[1]) in scene.names:
-            name = scene.names[int(found[1])]
-            yield ScheduleStep(client=name, kind="waits", said=found[2], matters=True), None
+        task = int(found[1]) if found else QUIET
+        last = [at for at in range(len(scene.steps)) if _of(scene, at) == task]
+        if found is None or not last:
+            continue
+        step = scene.steps[last[-1]]
+        said = scene.what(step) if step.point.what == found[2] else found[2]
+        yield (
+            ScheduleStep(
+                client=scene.names[task],
+                kind="waits",
+                said=f"{said}, for ever",
+                operation=_place(scene, last[-1]),
+                matters=True,
+            ),
+            None,
+        )
 
 
 def _after(scene: _Scene) -> Iterator[str]:

@@ -16,7 +16,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
 from sessionproof.history.tokens import tokens_of
-from sessionproof.schedule.control import Key
+from sessionproof.schedule.control import QUIET, Key
 from sessionproof.schedule.found import Found
 from sessionproof.schedule.plain import Done, counts_of, done_of, last_of, letters_of
 from sessionproof.schedule.replay import as_plain
@@ -26,7 +26,7 @@ from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, expression, 
 from sessionproof.scripts.race_rules import rule_of
 
 TIMES = 20
-_WORDS = 60  # characters of a step in a comment
+_WORDS = 40  # characters of a step in a comment
 _SENT = ("sum(TOKENS.get(text, 0) for text in texts)",
          "sum(TOKENS.get(text, 0) for text in texts[:count])")  # fmt: skip
 _SEARCHED = {F.CLEAR, F.REPLACE}  # no few lines say what is right when others emptied a session
@@ -62,7 +62,7 @@ def schedule_script(
     lines = [
         "from sessionproof.schedule.plain import counts_of, done_of, last_of",
         "from sessionproof.schedule.replay import program_of, replays",
-        "from sessionproof.schedule.table import drawn",
+        "from sessionproof.schedule.table import drawn, told",
         "from sessionproof.schedule.table_text import text_of",
         "",
         *_constants(found),
@@ -109,6 +109,8 @@ def _rows(rows: Iterable[Iterable[Any]]) -> str:
 
 def _decision(found: Found, key: Key, then: int) -> str:
     """A decision in words: who is stopped in front of what, and who goes on."""
+    if key.task == QUIET:
+        return f"at the beginning: {_who(found, then)} goes on"
     before = next((step.point.what for step in found.run.steps if step.key == key), None)
     who, other = _who(found, key.task), _who(found, then)
     if before is None:
@@ -198,14 +200,18 @@ def _looked(found: Found, *, counts: bool) -> list[str]:
     return [
         '"""What is wrong with an execution, None where nothing is."""',
         "if run.ended.value != 'done':",
-        "    return f'it ended as {run.ended.value}: {run.waiting}'",
+        "    waits = told(PROGRAM, '; '.join(run.waiting))",
+        "    return f'it ended as {run.ended.value}: {waits}'",
         f"return wrong(done_of(PROGRAM, run, {session}), {last})",
     ]
 
 
 def _main(found: Found, given: dict[str, Any]) -> Iterator[str]:
     told = [f"{name}={_value(value)}" for name, value in given.items() if value not in (False, "")]
-    yield f"runs = replays(STORE, PROGRAM, SCHEDULE, {', '.join(told)})"
+    yield "runs = replays("
+    yield "    STORE, PROGRAM, SCHEDULE,"
+    yield from (f"    {one}," for one in told)
+    yield ")"
     yield "problems = [judged(run) for run in runs]"
     yield "broken = [problem for problem in problems if problem]"
     yield "shown = next((run for run in runs if judged(run)), runs[0])"
