@@ -52,7 +52,7 @@ class Point(NamedTuple):
     detail: str = ""
 
 
-_BEGIN = Point("begin")
+BEGIN = Point("begin")
 
 
 class Step(NamedTuple):
@@ -138,7 +138,7 @@ class Task:
     name: str
     gate: _thread.LockType = field(default_factory=_shut)
     state: State = State.READY
-    point: Point = _BEGIN
+    point: Point = BEGIN
     op: int = 0
     k: int = 0
     on: Hashable = None
@@ -348,6 +348,11 @@ class Controller:
     def now(self) -> float:
         """The virtual time, in seconds; it never goes back."""
         return self._now
+
+    @property
+    def restless(self) -> bool:
+        """Whether something that the store began could go on by itself."""
+        return any(n >= _BORN and one.state is State.READY for n, one in self.tasks.items())
 
     @property
     def given_up(self) -> bool:

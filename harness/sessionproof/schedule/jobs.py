@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from sessionproof.schedule.control import (
     Abandoned,
-    Carrier,
     Controller,
     Point,
     State,
@@ -30,10 +29,9 @@ class Home(Protocol):
     """The loop that jobs return to."""
 
     controller: Controller
-    carrier: Carrier
 
-    def returns(self, task: Task, job: Job) -> State:
-        """Tell who waits for the job that it is done; answers the state of its task then."""
+    def returns(self, task: Task, job: Job) -> None:
+        """Tell who waits for the job that it is done, and hand on the token of its task."""
         ...
 
 
@@ -131,7 +129,11 @@ class Crew:
 
     def _carry(self, job: Job, seat: tuple[int, Seat]) -> None:
         """Carry the job out, in the thread of the seat."""
-        controller, task = self._home.controller, job.task
+        with unmanaged():  # whose task the thread is, ends with the job
+            self._carry_as(job.task, job, seat)
+
+    def _carry_as(self, task: Task | None, job: Job, seat: tuple[int, Seat]) -> None:
+        controller = self._home.controller
         assert task is not None
         try:
             task.gate.acquire()
@@ -144,11 +146,7 @@ class Crew:
                 job.error = error
             controller.resume()
             self._free(seat)
-            state = self._home.returns(task, job)
-            controller.resume()
-            if job.lent:
-                task.board(self._home.carrier)
-            controller.leave(task, state)
+            self._home.returns(task, job)
         except Abandoned:
             task.state = State.DONE
             self._dismiss(seat[1])

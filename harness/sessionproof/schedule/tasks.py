@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.schedule.control import (
+    BEGIN,
     Abandoned,
     Carrier,
     Controller,
@@ -68,7 +69,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._arriving: dict[Task, Callable[[], object]] = {}
         self._submitted: list[Job] = []
         self._lent: dict[Task, Job] = {}
-        self._errand: tuple[Task, _thread.LockType] | None = None
+        self._errand: Callable[[], None] | None = None
         self._thread = 0
         self._crews: list[Crew] = []
         self._pool = self.crew("thread", most=_THREADS)
@@ -184,22 +185,26 @@ class Loop(asyncio.SelectorEventLoop):
             if errand is None:
                 task = self.controller.holder
                 assert task is not None or self.controller.given_up
-                self.controller.enter(task or self._clock)
-                return task or self._clock
-            task, back = errand
-            try:
-                self.controller.acting(task, partial(self._settle, task))
-            finally:
-                back.release()
+                task = task or self._clock
+                self.controller.enter(task, told=task.point is not BEGIN)
+                return task
+            errand()
 
     def _settle(self, task: Task) -> None:
-        self.carrier.inside = task
-        try:
-            self._plumb()
-            self._send_out(None, None)
-            self._mark()
-        finally:
-            self.carrier.inside = None
+        """Run what is in the queue in the name of a task."""
+
+        def settle() -> None:
+            self.carrier.inside = task
+            try:
+                self._plumb()
+                self._send_out(None, None)
+                self._mark()
+                if task is not self._clock:
+                    self.controller.resume()
+            finally:
+                self.carrier.inside = None
+
+        self.controller.acting(task, settle)
 
     def _step(self, task: Task) -> Any:
         arrive = self._arriving.pop(task, None)
@@ -288,19 +293,26 @@ class Loop(asyncio.SelectorEventLoop):
         self._known[asked] = task
         return task
 
-    def returns(self, task: Task, job: Job) -> State:
+    def returns(self, task: Task, job: Job) -> None:
         """As in ``Home``."""
         if job.lent:
             self._lent.pop(task)
-        self._queue_up(job.settle)
-        self._run_errand()
-        if not job.lent:
-            return State.DONE
-        asked = next((one for one, known in self._known.items() if known is task), None)
-        return self._state_of(task, asked)
+        self._call_soon(job.settle, (), None)  # type: ignore[attr-defined]
+        if self.carrier.inside is not None:
+            self._take_back(task, job)
+            return
+        self._errand = partial(self._take_back, task, job, settles=True)
+        self.carrier.gate.release()
 
-    def _queue_up(self, callback: Callable[[], None]) -> None:
-        self._call_soon(callback, (), None)  # type: ignore[attr-defined]
+    def _take_back(self, task: Task, job: Job, *, settles: bool = False) -> None:
+        if settles:
+            self._settle(task)
+        if not job.lent:
+            self.controller.leave(task, State.DONE)
+            return
+        task.board(self.carrier)
+        asked = next((one for one, known in self._known.items() if known is task), None)
+        self.controller.leave(task, self._state_of(task, asked))
 
     def _run_errand(self) -> None:
         """Have the loop's thread run what is in the queue, unless it is inside of a step."""
@@ -309,7 +321,14 @@ class Loop(asyncio.SelectorEventLoop):
             return
         back = _thread.allocate_lock()
         back.acquire()
-        self._errand = task, back
+
+        def errand() -> None:
+            try:
+                self._settle(task)
+            finally:
+                back.release()
+
+        self._errand = errand
         self.carrier.gate.release()
         back.acquire()
 
@@ -322,8 +341,10 @@ class Loop(asyncio.SelectorEventLoop):
             self.controller.taken += 1
             self._process_events(events)  # type: ignore[attr-defined]
             here = _thread.get_ident() == self._thread
-            settle = partial(self._settle, self._clock) if here else self._run_errand
-            self.controller.acting(self._clock, settle)
+            if here:
+                self._settle(self._clock)
+            else:
+                self.controller.acting(self._clock, self._run_errand)
             if any(task.able for task in self.controller.tasks.values()):
                 return True
         Loop.patience_s = _PATIENCE_LEAST_S
