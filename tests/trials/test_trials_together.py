@@ -17,7 +17,7 @@ from sessionproof.contract.message import Page, Receipt, SessionInfo
 from sessionproof.history import files
 from sessionproof.trials import together
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
-from sessionproof.trials.together import ROWS
+from sessionproof.trials.rows_together import ROWS
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import Deadlines, Profile
 

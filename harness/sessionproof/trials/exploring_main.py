@@ -36,8 +36,7 @@ from sessionproof.schedule.runner import Runner
 from sessionproof.schedule.stage import Kind, Run, Setup
 from sessionproof.trials.exploring import Part, Request, note
 from sessionproof.trials.rounds import Played
-from sessionproof.trials.rows_together import broken_together
-from sessionproof.trials.together import ROWS, broken_by
+from sessionproof.trials.rows_together import ROWS, broken_by, broken_together, named
 from sessionproof.workload.rounds import Round
 from sessionproof.workload.speech import Speech
 
@@ -203,7 +202,9 @@ def _broken(request: Request) -> Callable[[Played], Incident | None]:
 
 
 def _of_row(request: Request, played: Played) -> Incident | None:
-    return broken_by(ROWS[request.row or ""], played, request.claims)
+    row = ROWS[request.row or ""]
+    found = broken_by(row, played, request.claims)
+    return None if found is None else named(row, found)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import HANG, MALFORMED, Outcome
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding
+from sessionproof.history import files
 from sessionproof.history.columns import F, History, Phase, Type
 from sessionproof.history.overlap import in_seats, overlapping
 from sessionproof.trials.scripted import scripted
-from sessionproof.trials.single import Broken, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.trials.traffic import Stretch, stretch_of, traffic_of
-from sessionproof.trials.windows import finding_of
+from sessionproof.trials.windows import finding_of, with_history
 from sessionproof.workload.crews import Crew
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.mixes import round_of
@@ -227,3 +228,22 @@ def _malformed(trial: Trial, crew: Crew, played: Played, errors: list[str]) -> F
         session=session,
         attempts=50,
     )
+
+
+def kept(trial: Trial, finding: Finding, played: Played, number: int) -> Finding:
+    """The finding with the whole history beside the trial's locations."""
+    name = f"{trial.guarantee.id}-{number}.npz"
+    folder = parent_of(trial) / "histories"
+    folder.mkdir(exist_ok=True)
+    files.save(played.history, folder / name)
+    return with_history(finding, f"history/{name}")
+
+
+def require_served(rounds: Rounds) -> None:
+    """Raise CouldNotTell where most operations failed: what few were served show nothing."""
+    for named, made in rounds.made.items():
+        if 2 * rounds.lost[named] > made:
+            often = rounds.refused.most_common(1)[0][0]
+            raise CouldNotTell(
+                f"{rounds.lost[named]} of {made} operations of {named} failed: {often}"
+            )

@@ -17,11 +17,10 @@ from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding
 from sessionproof.history.columns import F
 from sessionproof.scripts.races import attempts_for
-from sessionproof.trials import together  # which tries what it finds again by what needs this
 from sessionproof.trials.crowds import crews
 from sessionproof.trials.narrowing import Broken as BrokenBy
 from sessionproof.trials.narrowing import Failing
-from sessionproof.trials.rounds import Played, Rounds, told
+from sessionproof.trials.rounds import Played, Rounds, kept, require_served, told
 from sessionproof.trials.rows_together import broken_together, called_for, promised_together
 from sessionproof.trials.run_tables import NAMED, table_of
 from sessionproof.trials.scripted import scripted
@@ -92,7 +91,7 @@ def explored(trial: Trial, kinds: Sequence[Kind], *, seconds: float) -> Explored
         )
         if searched.counterexample is not None:
             raise exploring.broken(searched.counterexample)
-        together.require_served(exploring.rounds)
+        require_served(exploring.rounds)
         exploring.rounds.measure(gathered)
     return Explored(exploring.programs, exploring.runs, exploring.together)
 
@@ -199,7 +198,7 @@ def told_small(
     times = len(shown.round.sessions) // program.sessions
     row = f", as they did a small program {times} times in a row" if times > 1 else ""
     finding = finding_of(found, shown.history, did=f"{told(one, shown)}{row}")
-    finding = together.kept(trial, finding, shown, number)
+    finding = kept(trial, finding, shown, number)
     session = found.session % program.sessions
     finding = replace(
         finding,
