@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from sessionproof.checks.dependencies import Edge, Kind
@@ -27,10 +28,9 @@ _LOOKS = 300_000  # edges that the search for one sort of cycle follows
 class Sort(NamedTuple):
     """A sort of cycle, by the kinds of its edges and by how many misses (rw) it has.
 
-    ``misses``: any number, exactly one, or none next to another.
+    ``misses``: any number, exactly one, or none next to another (apart).
     """
 
-    name: str
     kinds: frozenset[Kind]
     misses: str = "any"
 
@@ -39,14 +39,14 @@ _WRITES: frozenset[Kind] = frozenset({"ww"})
 _READS: frozenset[Kind] = frozenset({"ww", "wr"})
 _ALL: frozenset[Kind] = frozenset({"ww", "wr", "rw"})
 OF_SNAPSHOTS = (
-    Sort("G0", _WRITES),
-    Sort("G1c", _READS),
-    Sort("G-single", _ALL, "one"),
-    Sort("G-nonadjacent", _ALL, "apart"),
+    Sort(_WRITES),  # G0
+    Sort(_READS),  # G1c
+    Sort(_ALL, "one"),  # G-single
+    Sort(_ALL, "apart"),  # G-nonadjacent
 )
 """Sorts that snapshots rule out, the worst first."""
 
-OF_ORDERS = (*OF_SNAPSHOTS, Sort("G2", _ALL))
+OF_ORDERS = (*OF_SNAPSHOTS, Sort(_ALL))  # G2
 """Sorts that one order of all transactions rules out."""
 
 _OF_TIME: frozenset[Kind] = frozenset({"process", "realtime"})
@@ -130,15 +130,23 @@ def cycle_of(
             walk = _Walk(members, edges, transactions, sort.kinds | more, sort.misses)
             hops = walk.shortest(looks=_LOOKS)
             if hops:
-                return _named(sort, hops)
-    return _named(sort, walk.shortest(looks=None))
+                return _named(hops)
+    return _named(walk.shortest(looks=None))
 
 
-def _named(sort: Sort, hops: Sequence[Hop]) -> Cycle:
-    """By its sort, and by whether it needs the time of one client alone, or of several."""
-    kinds = {edge.kind for _, edge in hops}
+def _named(hops: Sequence[Hop]) -> Cycle:
+    """By the edges that it has: a search that was cut short may find less than it looked for."""
+    kinds = [edge.kind for _, edge in hops]
+    misses = [kind == "rw" for kind in kinds]
+    if not any(misses):
+        name = "G1c" if "wr" in kinds else "G0"
+    elif sum(misses) == 1:
+        name = "G-single"
+    else:
+        in_a_row = any(one and other for one, other in pairwise([misses[-1], *misses]))
+        name = "G2" if in_a_row else "G-nonadjacent"
     suffix = "-realtime" if "realtime" in kinds else "-process" if "process" in kinds else ""
-    return Cycle(Anomaly(f"{sort.name}{suffix}"), tuple(hops))
+    return Cycle(Anomaly(f"{name}{suffix}"), tuple(hops))
 
 
 _State: TypeAlias = tuple[int, int]

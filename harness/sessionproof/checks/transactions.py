@@ -14,7 +14,7 @@ from sessionproof.checks.dependencies import Contradiction, dependencies
 from sessionproof.history.transactions import Transaction
 
 Isolation: TypeAlias = Literal["snapshot", "serializable", "strict-serializable"]
-_CYCLES = 4  # that are shown
+_FLAWS, _CYCLES = 16, 4  # that are shown
 
 
 def judge_transactions(
@@ -31,7 +31,7 @@ def judge_transactions(
     cycles = (
         cycle_of(members, found.edges, transactions, isolation) for members in knotted[:_CYCLES]
     )
-    return (*found.flaws, *(_explained(cycle, transactions) for cycle in cycles))
+    return (*found.flaws[:_FLAWS], *(_explained(cycle, transactions) for cycle in cycles))
 
 
 def _explained(cycle: Cycle, transactions: Sequence[Transaction]) -> Contradiction:
