@@ -73,6 +73,10 @@ class State(Enum):
     DONE = "done"
 
 
+_READY, _SLEEPING = State.READY, State.SLEEPING  # a member's name is looked up slowly
+_NOBODY: frozenset[int] = frozenset()
+
+
 class Decision(NamedTuple):
     """Who may go on. ``usual`` is who does, unless the strategy picks another of ``ready``.
 
@@ -149,8 +153,9 @@ class Task:
     @property
     def able(self) -> bool:
         """Whether it can go on when it is given the token."""
-        ready = self.state is State.READY or self.state is State.SLEEPING
-        return ready and (self.carrier is None or self.carrier.inside in (None, self))
+        if self.state is not _READY and self.state is not _SLEEPING:
+            return False
+        return self.carrier is None or self.carrier.inside in (None, self)
 
     def board(self, carrier: Carrier | None) -> None:
         """Be carried by this one from now on, or by a thread of its own."""
@@ -244,7 +249,7 @@ class Controller:
     def add(self, number: int, name: str) -> Task:
         """A new task, which waits to be given the token."""
         task = Task(number, name)
-        self.tasks[number] = task
+        self.tasks = dict(sorted({**self.tasks, number: task}.items()))  # as they are asked for
         return task
 
     def run(self, numbers: set[int]) -> Ended:
@@ -412,7 +417,7 @@ class Controller:
         if self._given_up:
             raise Abandoned
         with self._guard:
-            away, task.state = task.state is State.AWAY, State.READY
+            away, task.state = task.state is State.AWAY, _READY
             if away and self._holder is None:  # everybody else waits, perhaps for this one
                 self._holder, away = task, False
             self._between = self._between or not away
@@ -467,15 +472,17 @@ class Controller:
         usual = self._usual(task, ready)
         if len(ready) == 1:
             return usual
-        able = task is not None and task.state in (State.READY, State.SLEEPING)
+        able = task is not None and (task.state is _READY or task.state is _SLEEPING)
+        points = {one.number: one.point for one in ready}
+        asleep = [one.number for one in ready if one.state is _SLEEPING]
         chosen = self._strategy.pick(
             Decision(
                 key,
                 task.number if task is not None and able else None,
-                tuple(one.number for one in ready),
-                frozenset(one.number for one in ready if one.state is State.SLEEPING),
+                tuple(points),
+                frozenset(asleep) if asleep else _NOBODY,
                 usual.number,
-                {one.number: one.point for one in ready},
+                points,
             )
         )
         if chosen != usual.number:
@@ -483,15 +490,13 @@ class Controller:
         return self.tasks[chosen]
 
     def _ready(self) -> list[Task]:
-        out = [one for one in self.tasks.values() if one.able]
-        out.sort(key=lambda one: one.number)
-        return out
+        return [one for one in self.tasks.values() if one.able]
 
     def _usual(self, task: Task | None, ready: list[Task]) -> Task:
         """Who is awake goes on, or the first of those who are; sleepers when nobody is."""
-        if task is not None and task.state is State.READY:
+        if task is not None and task.state is _READY:
             return task
-        awake = [one for one in ready if one.state is State.READY]
+        awake = [one for one in ready if one.state is _READY]
         return awake[0] if awake else min(ready, key=lambda one: (one.until, one.number))
 
     def _give(self, task: Task) -> None:

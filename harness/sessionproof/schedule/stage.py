@@ -155,6 +155,7 @@ class Stage:
         self._prepare(program, ids, quiet)
         if self._problem:
             return self._failed()
+        self._settle()
         notes = self._work(program, ids, ticks, strategy)
         controller = self._controller
         run = Run(
@@ -227,7 +228,8 @@ class Stage:
         """Make the sessions, and do what comes before."""
         numbers = count(_QUIET_FIRST)
         calls: list[Numbered] = []
-        if self._setup.creates:
+        creating = any(call.f is F.CREATE for one in program.clients for _, call in one)
+        if self._setup.creates and not creating:
             made = range(program.sessions)
             calls = [(next(numbers), Call(F.CREATE, at, phase=Phase.RAMP)) for at in made]
             if self._setup.by_store:
@@ -239,6 +241,16 @@ class Stage:
         store = self._stores[at]
         client = self._client(tuple(calls), ids, notes, store, len(program.clients), 1)
         self._act(at, partial(self._hands.play, client))
+
+    def _settle(self) -> None:
+        """Let threads of the store's own come to rest: an execution begins where others began."""
+        if self._setup.kind == "tasks" or not self._controller.restless:
+            return
+
+        async def rest() -> None:
+            self._controller.sleep(0.0)  # who is awake goes first
+
+        self._act(QUIET, rest)
 
     def _work(
         self, program: Program, ids: list[str | None], ticks: Any, strategy: Strategy
