@@ -261,14 +261,18 @@ class _Bound:
 def _bounded(
     search: _Search, name: str, programs: Sequence[Program], *, until: float
 ) -> _Sight | None:
-    """Every schedule of each program in turn; those that take long go on when all had theirs."""
+    """Every schedule of each program in turn; those that take long go on when all had theirs.
+
+    Each has half of the time that is left: few that are run to their end say more than many that
+    are not.
+    """
     preemptions = search.covers[name].preemptions
     bounds = [_Bound(program, preemptions) for program in programs]
     for turn in range(2):
         waiting = [one for one in bounds if not one.schedules.ended]
-        for at, bound in enumerate(waiting):
+        for bound in waiting:
             share = search.share()
-            mine = until if turn else share + max(until - share, 0.0) / (len(waiting) - at)
+            mine = until if turn else share + max(until - share, 0.0) / 2
             sight = bound.along(search, name, until=mine)
             search.covers[name] = _cover(preemptions, [one.schedules for one in bounds])
             search.report()
