@@ -35,7 +35,7 @@ def test_without_a_bound_of_preemptions():
 
 
 def test_what_weakens_it_is_told():
-    """Executions without control, that diverged, or that did not end are counted in the sentence."""
+    """Executions without control, that diverged, or that did not end are counted."""
     weak = replace(
         ALL, uncontrolled=3, bound=Cover(2, 11, 12, 9, 2), ended={Ended.DEADLOCK: 1}
     )  # fmt: skip
