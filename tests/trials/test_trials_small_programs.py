@@ -11,7 +11,6 @@ import pytest
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Receipt
-from sessionproof.history.columns import F
 from sessionproof.trials.narrowing import Failing
 from sessionproof.trials.rounds import Rounds
 from sessionproof.trials.rows_together import broken_together
@@ -20,13 +19,10 @@ from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.trials.small_programs import RUNS, explored, retold
 from sessionproof.workload.crews import crew
 from sessionproof.workload.profiles import Profile
-from sessionproof.workload.rounds import Call
 
-APPEND, READ, BATCH_OF_3 = Call(F.APPEND, 0, 1), Call(F.READ, 0), Call(F.APPEND, 0, 3)
 QUICK = Profile(name="quick", share_s=0.1, shrink_s=0.6, patience_s=8.0)
 CLAIMS = Claims(handles="threads", consistency="linearizable", seq_start=1, atomic_batches=True)
 UNTIL_FOUND_S = 120.0  # it ends with the first that fails
-LONG_S = 1e9
 
 
 class Right:
