@@ -113,7 +113,8 @@ def _opener(roots: _Roots) -> Callable[..., Any]:
         if ("b" in mode and (encoding or errors or newline)) or sum(map(mode.count, "rwxa")) != 1:
             return _open(file, mode, buffering, encoding, errors, newline, closefd, opener)
         bare = mode.replace("t", "")
-        raw = _File(roots, path, file, bare, closefd=closefd, opener=opener)
+        name = file if isinstance(file, int) else os.fspath(file)
+        raw = _File(roots, path, name, bare, closefd=closefd, opener=opener)
         try:
             whole = _buffered(raw, mode)
             if "b" not in mode:

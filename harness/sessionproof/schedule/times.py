@@ -37,7 +37,8 @@ class _Passed:
         virtual_ns = int(controller.now * 1e9)
         if controller is not self._of:  # it counts from its own beginning
             self._of, self._from_ns = controller, self._last_ns - virtual_ns
-        self._last_ns = max(self._last_ns + _LOOK_NS, self._from_ns + virtual_ns)
+        self._from_ns += _LOOK_NS
+        self._last_ns = self._from_ns + virtual_ns
         return self._last_ns
 
 
