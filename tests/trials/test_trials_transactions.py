@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import queue
 import random
 import shlex
@@ -28,6 +27,7 @@ from fixtures.mutants.transactions import (
     WriteSkew,
 )
 from sessionproof import Location, Refused
+from sessionproof.checks.transactions import judge_transactions
 from sessionproof.contract.claims import Limits
 from sessionproof.contract.lookup import find_store
 from sessionproof.history.transactions import from_lines
@@ -84,16 +84,18 @@ def test_a_store_behind_a_command_is_judged(trial_of):
         (ReadsAtTheEnd, {"internal"}),
     ],
 )
-def test_what_is_not_isolated_is_told_by_its_name(trial_of, store, names):
+def test_what_is_not_isolated_is_told_by_its_name(trial_of, tmp_path, store, names):
     """The finding has its sentences, its transactions as calls, and the whole history."""
     finding = broken(trial_of("CONC-07", store, profile=PATIENT))
     assert finding.anomaly in names
     assert finding.repeats.endswith("rounds")
     assert finding.program[0].startswith(("store.transact(…)  # T1, client", "store.read("))
     assert finding.evidence["times"].startswith("T1")
-    history = from_lines(finding.evidence["history"])
+    (file,) = (tmp_path / "histories").iterdir()
+    assert finding.evidence["history"] == f"history/{file.name}"
+    history = from_lines(file.read_text("utf-8"))
     assert sum(one.final for one in history) == 3
-    assert all(json.loads(line) for line in finding.evidence["history"].splitlines())
+    assert judge_transactions(history, store.claims.isolation)[0].anomaly == finding.anomaly
 
 
 def answers(change):

@@ -152,13 +152,18 @@ def _keep_histories(directory: Path, report: Path) -> None:
     """The recorded histories of findings, in the place of those that an earlier run left."""
     kept = report / HISTORIES
     if kept.is_dir():
-        for path in kept.glob("*.npz"):
+        for path in _histories(kept):
             path.unlink()
         with contextlib.suppress(OSError):
             kept.rmdir()  # something else may lie there
-    for path in sorted((directory / "histories").glob("*.npz")):
+    for path in _histories(directory / "histories"):
         kept.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, kept / path.name)
+
+
+def _histories(folder: Path) -> list[Path]:
+    """Those of sessions, and as lines those of transactions."""
+    return sorted((*folder.glob("*.npz"), *folder.glob("*.jsonl")))
 
 
 def _keep_logs(directory: Path, report: Path) -> None:

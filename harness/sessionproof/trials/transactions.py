@@ -23,6 +23,7 @@ from sessionproof.trials.again import failed_again
 from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.lateness import is_late
 from sessionproof.trials.limit_lines import setting_of
+from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.crews import Kind, is_hosted
 from sessionproof.workload.execute import insisted
@@ -44,7 +45,6 @@ _SESSIONS, _LENGTH = 3, 6  # of a round, and of each client's program
 _FRESH_AFTER = 30  # rounds on one location, so that what lies there stays small
 _LONGEST = 4 * _LENGTH * 2  # messages of a session, at most
 _AGAIN = 6
-_SHOWN = 30_000  # characters of a history that are kept as evidence
 _EXPECTED = {
     "snapshot": "each transaction sees one moment, and no two at the same time write one session",
     "serializable": "one order of the transactions explains every answer",
@@ -216,9 +216,13 @@ def _malformed(one: Racers, text: str) -> Broken:
 def _broken(
     rounds: _Rounds, one: Racers, made: Sequence[Transaction], found: Contradiction
 ) -> Broken:
-    """The finding, after further rounds."""
+    """The finding, after further rounds; the whole history lies beside the trial's locations."""
     trial = rounds.trial
     isolation = _isolation(trial)
+    name = f"{trial.guarantee.id}-{one.kind}.jsonl"
+    folder = parent_of(trial) / "histories"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(to_lines(made), "utf-8")
 
     def fails() -> bool:
         return bool(judge_transactions(_played(rounds, one), isolation))
@@ -233,7 +237,7 @@ def _broken(
         seen=". ".join(found.lines),
         program=tuple(_called(f"T{at}", member) for at, member in enumerate(members, 1)),
         repeats=f"{failed} of {tried} rounds" if tried else None,
-        evidence=_evidence(members, made),
+        evidence={"times": _times(members), "history": f"history/{name}"},
     )
 
     def lines() -> list[str]:
@@ -268,12 +272,11 @@ def _ids(ids: Sequence[int] | None) -> str:
     return "[" + " ".join(f"#{number}" for number in ids or ()) + "]"
 
 
-def _evidence(members: Sequence[Transaction], made: Sequence[Transaction]) -> dict[str, str]:
-    """When the transactions of the cycle ran, and the whole history as lines of JSON."""
+def _times(members: Sequence[Transaction]) -> str:
+    """When the transactions of a contradiction ran, a line for each."""
     start = min(one.inv for one in members)
-    rows = [
+    return "\n".join(
         f"T{at}  client {one.client}  from {(one.inv - start) / 1_000:,.1f} µs to "
         + ("?" if one.ret is None else f"{(one.ret - start) / 1_000:,.1f} µs")
         for at, one in enumerate(members, 1)
-    ]
-    return {"times": "\n".join(rows), "history": to_lines(made)[:_SHOWN]}
+    )
