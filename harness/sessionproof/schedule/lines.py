@@ -32,7 +32,7 @@ def files_of(store: object) -> frozenset[str]:
 
     Without the standard library, drivers, and the harness.
     """
-    return frozenset(file for module in _modules(store, _DEPTH) if (file := _file_of(module)))
+    return frozenset(file for module in _modules(store, _DEPTH) if (file := file_of(module)))
 
 
 def _modules(store: object, depth: int) -> Iterator[str]:
@@ -62,8 +62,8 @@ def _held(store: object) -> Iterator[object]:
 
 
 @cache
-def _file_of(module: str) -> str | None:
-    """The file of a module whose lines are points; None for all others."""
+def file_of(module: str) -> str | None:
+    """The file of a module that is a store's own; None for libraries, drivers and the harness."""
     top = module.partition(".")[0]
     ours = top == _HARNESS and not module.startswith(_STORES)
     file = getattr(sys.modules.get(module), "__file__", None)

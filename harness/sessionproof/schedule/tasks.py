@@ -30,6 +30,7 @@ from sessionproof.schedule.control import (
     current,
 )
 from sessionproof.schedule.jobs import Crew, Job
+from sessionproof.schedule.lines import file_of
 
 CLOCK = 99
 """The number of the task that lets time pass for timers of the loop."""
@@ -43,9 +44,6 @@ _PATIENCE_LEAST_S = 0.05  # once nothing came
 _NEVER = float("inf")
 _FIRST = "TaskStepMethWrapper"  # a step of asyncio's task in C; further ones are named
 _STEPS = ("task_wakeup", "TaskWakeupMethWrapper", "__step", "__wakeup")
-_OURS = (str(Path(__file__).parents[1]), str(Path(asyncio.__file__).parent))
-_DRIVER = "/aiosqlite/"
-_STORES = tuple(str(Path(__file__).parents[1] / name) for name in ("reference", "adapters"))
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -412,8 +410,8 @@ def _place(asked: Any) -> str:
         frame = getattr(inner, "cr_frame", None) or getattr(inner, "gi_frame", None)
         if frame is None:
             break
-        file = frame.f_code.co_filename
-        if not (file.startswith(_OURS) or _DRIVER in file) or file.startswith(_STORES):
-            place = f"{frame.f_code.co_name}, {Path(file).name}:{frame.f_lineno}"
+        if file_of(frame.f_globals.get("__name__", "")) is not None:
+            file = Path(frame.f_code.co_filename).name
+            place = f"{frame.f_code.co_name}, {file}:{frame.f_lineno}"
         inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
-    return f"go on in {place}" if place else "go on"
+    return f"go on in {place}" if place else f"go on with {_name(asked)}"
