@@ -81,6 +81,19 @@ def test_a_broken_store_is_found_replayed_and_made_small(tmp_path):
     assert found.first >= (4, 1)
 
 
+def test_without_time_to_make_it_small_it_is_replayed(tmp_path):
+    """As it was found."""
+    runner = runner_of(Torn, root=tmp_path)
+    explored = explore(
+        runner, SMALL, judge, seconds=LONG_S, seed=1, executions=500, shrink_s=0.0, replays=3
+    )
+    runner.close()
+    found = explored.found
+    assert found is not None
+    assert (found.replayed, found.replays) == (3, 3)
+    assert found.first == (found.program.operations, len(found.schedule))
+
+
 def test_a_deadlock_is_a_finding(tmp_path):
     """And counted as an execution that did not end."""
     explored = _explored(Crossed, tmp_path)
@@ -94,7 +107,7 @@ def test_what_only_long_use_shows_is_told_as_never_replayed(tmp_path):
     """It is a finding all the same, as it was seen."""
     found = _explored(Aging, tmp_path).found
     assert found is not None
-    assert (found.replayed, found.replays) == (0, 20)
+    assert (found.replayed, found.replays) == (0, 3)
     assert judge(found.run) == found.wrong
 
 
@@ -123,8 +136,8 @@ def test_a_store_that_cannot_be_opened_is_told(tmp_path):
             raise OSError("the disk is gone")
 
     explored = _explored(Closed, tmp_path)
-    assert explored.problem == "OSError: the disk is gone"
-    assert explored.total == 3
+    assert explored.problem == explored.last == "OSError: the disk is gone"
+    assert explored.total == explored.failed == 3
     assert explored.found is None
 
 

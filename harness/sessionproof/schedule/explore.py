@@ -31,6 +31,7 @@ _FIRST_TURNS = 24  # random schedules of each small program, before bounds are t
 _FIRST, _BOUNDED, _ALL = 0.15, 0.6, 0.8  # of the time, until which each part may last
 _PROBLEMS_MOST = 3  # executions in a row that could not begin
 _CONFIRMED = 3  # replays of what was found, before it is searched for anew
+_REPLAYED_S = 4.0  # for the replays of what is told
 _FRESH = 60  # executions on fresh locations, where what was found does not replay
 
 
@@ -61,7 +62,8 @@ class Explored:
 
     ``executions`` counts by strategy, ``distinct`` histories that were different. ``uncontrolled``
     executions had somebody wait unseen; ``ended`` counts those that did not come to their end.
-    ``problem`` is why the store could not be used, if that was so.
+    ``failed`` executions could not begin, or their sessions not be read by a fresh handle, ``last``
+    says why; ``problem`` says that it was so each time, and the search was given up.
     """
 
     executions: Mapping[str, int] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class Explored:
     seconds: float = 0.0
     problem: str = ""
     found: Found | None = None
+    failed: int = 0
+    last: str = ""
 
     @property
     def total(self) -> int:
@@ -137,8 +141,10 @@ class _Search:
     covers: dict[str, Cover] = field(default_factory=dict)
     ended: Counter[Ended] = field(default_factory=Counter)
     uncontrolled: int = 0
-    problems: int = 0
+    failed: int = 0
+    in_a_row: int = 0
     problem: str = ""
+    last: str = ""
     lengths: Counter[Program] = field(default_factory=Counter)  # steps of the longest execution
     _seen: set[bytes] = field(default_factory=set)
     _begin_s: float = field(default_factory=monotonic_s)
@@ -159,10 +165,11 @@ class _Search:
         run = self.runner.run(program, strategy, fresh=fresh)
         self.executions[by] += 1
         if run.problem:
-            self.problems += 1
-            self.problem = run.problem if self.problems >= _PROBLEMS_MOST else ""
+            self.failed, self.last = self.failed + 1, run.problem
+            self.in_a_row += 1
+            self.problem = run.problem if self.in_a_row >= _PROBLEMS_MOST else ""
             return None
-        self.problems = 0
+        self.in_a_row = 0
         self.uncontrolled += not run.controlled
         if run.ended is not Ended.DONE:
             self.ended[run.ended] += 1
@@ -185,6 +192,8 @@ class _Search:
             dict(self.ended),
             monotonic_s() - self._begin_s,
             self.problem,
+            failed=self.failed,
+            last=self.last,
         )
 
 
@@ -194,7 +203,7 @@ def _digest(program: Program, run: Run) -> bytes:
     lists = history.lists
     for part in (history.rows, lists.row, lists.start, lists.ids):
         made.update(part.tobytes())
-    made.update(repr((program, run.ended)).encode())
+    made.update(repr((hash(program), run.ended)).encode())
     return made.digest()
 
 
@@ -305,21 +314,27 @@ def _confirmed(
         seconds=spent.seconds,
         by=sight.by,
         first=sizes(sight.program, sight.run.decisions),
-        replays=replays,
     )
-    until_s = monotonic_s() + shrink_s
-    attempts = Attempts(runner, judge, sight.wrong.anomaly, lambda: monotonic_s() > until_s)
+    attempts = Attempts(runner, judge, sight.wrong.anomaly, lambda: False)
     again = (attempts.replayed(found.program, found.schedule) for _ in range(_CONFIRMED))
     run = next((one for one in again if one is not None), None)
+    until_s = monotonic_s() + shrink_s
     if run is None:  # what was left by earlier executions may have a part in it
+        attempts = replace(attempts, is_over=lambda: monotonic_s() > until_s)
         some = islice(sampled(seed, partial(len, found.run.steps)), _FRESH)
         run = attempts.searched(found.program, some, fresh=True)
     if run is None:
-        return found
+        return replace(found, replays=_CONFIRMED)
     found = replace(found, run=run, schedule=run.decisions, wrong=judge(run) or found.wrong)
     found = smaller(runner, judge, found, seconds=until_s - monotonic_s(), seed=seed)
-    shown = 0
-    for _ in range(replays):
+    return _replayed(runner, judge, found, replays, seconds=max(shrink_s, _REPLAYED_S))
+
+
+def _replayed(runner: Runs, judge: Judge, found: Found, replays: int, *, seconds: float) -> Found:
+    """With how often it shows the same anomaly again; few times where each takes long."""
+    until_s, shown, tried = monotonic_s() + seconds, 0, 0
+    while tried < replays and (tried < _CONFIRMED or monotonic_s() < until_s):
         wrong = judge(runner.run(found.program, Replay(found.schedule), fresh=True))
         shown += wrong is not None and wrong.anomaly is found.wrong.anomaly
-    return replace(found, replayed=shown)
+        tried += 1
+    return replace(found, replayed=shown, replays=tried)
