@@ -105,14 +105,15 @@ def test_bad_usage_is_one_line(words, said, load, tmp_path):
 
 def test_an_interruption_leaves_a_report(tmp_path):
     """Ctrl-C ends the wave, reads what there is, and judges it: exit code 130."""
+    data = tmp_path / "data"
+    data.mkdir()
     command = [sys.executable, "-m", "sessionproof", "load", "reference", "--clients", "2",
-               "--minutes", "10"]  # fmt: skip
+               "--minutes", "10", "--location", "data"]  # fmt: skip
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
         start_new_session=True, env={**os.environ, "COLUMNS": "100"},
     ) as process:  # fmt: skip
-        history = tmp_path / "sessionproof-load" / "history"
-        while process.poll() is None and not [*history.glob("wave-*.npz")]:
+        while process.poll() is None and not [*data.glob("*/location/*")]:  # opened by a worker
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=120)

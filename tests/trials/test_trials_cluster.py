@@ -28,7 +28,7 @@ def cluster(tmp_path_factory):
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         local_directory=tmp_path_factory.mktemp("dask"),
         silence_logs=50,
     ) as made:
@@ -67,17 +67,17 @@ def loaded(cluster, tmp_path):
 
 def test_a_cluster_judges_the_reference(loaded):
     """Both workers take part, and nothing is wrong."""
-    recorded, verdict = loaded("reference", operations=3_000)
+    recorded, verdict = loaded("reference", operations=2_000)
     assert not verdict.breaks
     assert len(recorded.workers) == 2
-    assert recorded.made >= 3_000
+    assert recorded.made >= 2_000
     assert not recorded.deaths
 
 
 def test_a_cluster_finds_what_is_broken(loaded):
     """Messages that two workers lose to each other are found."""
     store = "fixtures.mutants.conc_lost:RewritesTheFile"
-    _, verdict = loaded(store, operations=3_000)
+    _, verdict = loaded(store, operations=2_000)
     assert "lost-message" in {told.incident.anomaly for told in verdict.breaks}
 
 
@@ -87,14 +87,14 @@ def test_a_worker_that_is_killed_is_survived(loaded):
 
     def kill(recorded):
         """Kill a worker in the middle of a wave that came after the first."""
-        if not killed and recorded.made and recorded.waves > 2:
+        if not killed and recorded.made and recorded.waves > 1:
             pid = int(next(iter(recorded.workers)).rpartition(" ")[2])
             killed.append(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    recorded, verdict = loaded("reference", operations=12_000, follow=kill)
+    recorded, verdict = loaded("reference", operations=6_000, follow=kill)
     assert killed
     assert not verdict.breaks, verdict.breaks[0].sentence
     assert any(str(pid) in death for pid in killed for death in recorded.deaths)
-    assert recorded.made >= 12_000
+    assert recorded.made >= 6_000

@@ -18,7 +18,7 @@ from sessionproof.trials.load_verdict import judged_load, unrecorded
 from sessionproof.trials.recorded_load import Part, Recorded, Submitted, Wanted, Wave
 from sessionproof.trials.waves import Load
 from sessionproof.workload.profiles import Deadlines
-from sessionproof.workload.slices import here, number_of
+from sessionproof.workload.slices import here, number_of, origins_of
 from sessionproof.workload.waves import Plot, drawn, rounds_beside
 
 MS = 1_000_000
@@ -178,7 +178,8 @@ def read_of(tmp_path, *ids):
     files.save(History(rows, lists), tmp_path / "part.npz")
     recorded = Recorded(clients=5)
     recorded.slices = {1: Submitted(WAVE, 0, 77, attempt=9), 2: Submitted(None, 0, 78, attempt=9)}
-    recorded.parts = [Part(tmp_path / "part.npz", "wave", here().boot, within(0, 0))]
+    origins = origins_of(lists.ids)
+    recorded.parts = [Part(tmp_path / "part.npz", "wave", here().boot, within(0, 0), origins)]
     return recorded
 
 

@@ -90,6 +90,8 @@ def summary(run: Run, verdict: LoadVerdict) -> Iterator[tuple[str, str]]:
                     f"known to ± {clock['error_ms']:,.3f} ms"
                 ),
             )
+    if not run.declared:
+        yield "claims", "none are declared: judged by what probing showed, or by --require"
     if verdict.others:
         yield "allowed", f"{len(verdict.others):,} incidents that the claims do not rule out"
     yield "level", verdict.judged.level

@@ -23,7 +23,7 @@ from sessionproof.history.parts import taken
 from sessionproof.trials.recorded_load import SHARDS, Part, Recorded
 from sessionproof.trials.windows import Scene, labelled
 from sessionproof.workload.rounds import Call
-from sessionproof.workload.slices import here, number_of, parts_of
+from sessionproof.workload.slices import here, number_of, origins_of, parts_of
 from sessionproof.workload.waves import Plot, drawn
 
 _BESIDE_LEAST = 100  # operations beside another client's on the same session
@@ -79,7 +79,7 @@ def judged_load(recorded: Recorded, plot: Plot, folder: Path) -> LoadVerdict:
         path = folder / "unrecorded.npz"
         npz.write(lost, path, shards=SHARDS)
         recorded.clients += len(lost)
-        recorded.parts.append(Part(path, "", here().boot, SAME))
+        recorded.parts.append(Part(path, "", here().boot, SAME, origins_of(lost.lists.ids)))
     verdict = LoadVerdict(unrecorded=len(lost), unknown=[*recorded.unknown])
     verdict.histories = tuple(_by_clock(recorded, folder)) if recorded.parts else ()
     for at, path in enumerate(verdict.histories):
@@ -94,7 +94,8 @@ def unrecorded(recorded: Recorded, plot: Plot) -> History:
     Each is one of unknown outcome, by a client of its own, begun when the slice was submitted. An
     id that no slice can have written is none of them.
     """
-    found = [_strange(files.read(part.path), recorded) for part in recorded.parts]
+    strange = [part for part in recorded.parts if len(_strange(part.origins, recorded))]
+    found = [_strange(files.read(part.path).lists.ids, recorded) for part in strange]
     ids = np.unique(np.concatenate([np.zeros(0, np.uint64), *found]))
     programs: dict[tuple[int, int], tuple[tuple[Call, ...], ...]] = {}
     rows: dict[int, tuple[int, Call, int, int]] = {}
@@ -115,9 +116,8 @@ def unrecorded(recorded: Recorded, plot: Plot) -> History:
     return History(_unknown(recorded, list(rows.values())))
 
 
-def _strange(history: History, recorded: Recorded) -> npt.NDArray[np.uint64]:
-    """Ids that were read, of slices that were submitted and attempts that are not recorded."""
-    ids = np.unique(history.lists.ids)
+def _strange(ids: npt.NDArray[np.uint64], recorded: Recorded) -> npt.NDArray[np.uint64]:
+    """Those of slices that were submitted, and of attempts that are not recorded."""
     numbers, attempts, _ = parts_of(ids)
     most = max(recorded.slices, default=0)
     came = np.full(most + 1, -2, np.int64)

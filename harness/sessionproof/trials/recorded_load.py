@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from sessionproof.contract.location import Location
 from sessionproof.history.clocks import Bounds
 from sessionproof.workload.profiles import Deadlines
@@ -51,12 +54,16 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Part:
-    """A file of the history, as it was timed by one clock, which is so far from ours."""
+    """A file of the history, as it was timed by one clock, which is so far from ours.
+
+    ``origins`` are those of the messages that were read (``slices.origins_of``).
+    """
 
     path: Path
     wave: str
     boot: str
     bounds: Bounds
+    origins: npt.NDArray[np.uint64]
 
 
 @dataclass

@@ -30,6 +30,7 @@ from sessionproof.workload.slices import (
     Slice,
     here,
     history_of,
+    origins_of,
     packed,
 )
 from sessionproof.workload.waves import Drawn, creations, drawn
@@ -42,6 +43,7 @@ _FASTER_MOST = 4  # times as long as the wave before
 _QUIET_S = 120.0  # for the final reads of one order; each has its own deadline
 _READ_TOGETHER = 400  # sessions of one order
 _TRIES = 3  # of an order whose worker died
+_FILE_ROWS = 60_000  # of a history's file, where one clock timed it
 _GRACE_S = 60.0  # for workers to start, beyond every deadline of theirs
 _LOOK_S = 0.25  # between two signs of life
 _LOST = {"KilledWorker", "FutureCancelledError", "CommClosedError"}
@@ -76,6 +78,7 @@ class Load:
         self._follow = follow
         self._plot = wanted.plot
         self._ids: list[str | None] = []
+        self._waiting: list[History] = []  # what our own clock timed, and no file has yet
         self._used: set[int] = set()  # sessions that anybody called
         self._number = 0
         self._pace_ns = 0  # what the slowest needed for a turn
@@ -94,9 +97,10 @@ class Load:
             before = self._waves(start_s, before)
             if not self.recorded.stopped:
                 self._read_all(before)
-        except KeyboardInterrupt:  # what was written down remains
+        except KeyboardInterrupt:
             self.recorded.interrupted = True
             self.recorded.unknown.append("sessions were not read at the end")
+        self._flush("last")
         return self.recorded
 
     def _waves(self, start_s: float, before: dict[str, Bounds]) -> dict[str, Bounds]:
@@ -283,7 +287,7 @@ class Load:
     def _kept(
         self, came: Sequence[_Came], before: dict[str, Bounds], name: str
     ) -> dict[str, Bounds]:
-        """Write down what came, a file for each clock; the bounds of the clocks now."""
+        """Keep what came, by its clock; the bounds of the clocks now."""
         after = self._looked()
         by_boot: dict[str, list[History]] = {}
         bounds: dict[str, Bounds] = {}
@@ -294,11 +298,30 @@ class Load:
             boot = one.carried.where.boot
             by_boot.setdefault(boot, []).append(self._placed(history, one.order))
             bounds[boot] = self._between(boot, before, after, one, bounds.get(boot))
+        ours = by_boot.pop(self._here, [])
         for at, (boot, histories) in enumerate(by_boot.items()):
-            path = self._folder / f"{name}-{at}.npz"
-            npz.write(joined(histories), path, shards=SHARDS)
-            self.recorded.parts.append(Part(path, name, boot, bounds[boot]))
+            self._write(histories, f"{name}-{at + 1}", name, boot, bounds[boot])
+        several = len(self.recorded.hosts) > 1
+        if several:  # other clocks drift: what they are apart is known wave by wave
+            self._flush(f"before-{name}")
+        self._waiting += ours
+        if several or sum(map(len, self._waiting)) >= _FILE_ROWS:
+            self._flush(name)
         return after
+
+    def _flush(self, name: str) -> None:
+        """Write down what waits: few files are read more quickly than many."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._write(waiting, name, name, self._here, SAME)
+
+    def _write(
+        self, histories: Sequence[History], file: str, wave: str, boot: str, bounds: Bounds
+    ) -> None:
+        path = self._folder / f"{file}.npz"
+        whole = joined(histories)
+        npz.write(whole, path, shards=SHARDS)
+        self.recorded.parts.append(Part(path, wave, boot, bounds, origins_of(whole.lists.ids)))
 
     def _between(
         self, boot: str, before: dict[str, Bounds], after: dict[str, Bounds], came: _Came,

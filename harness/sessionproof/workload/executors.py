@@ -70,12 +70,16 @@ class Pool:
 
     def submit(self, order: Order) -> Future[Carried]:
         """As in ``Workers``."""
+        # A new process has the mask of its parent: Ctrl-C is for who began it all.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self._executor.submit(carry, order)
         except BrokenProcessPool as error:
             lost: Future[Carried] = Future()
             lost.set_exception(error)
             return lost
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def look(self) -> list[Look]:
         """As in ``Workers``."""
@@ -99,8 +103,7 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 
 
 def _begin() -> None:
-    """Ctrl-C is for who began it; and what a store prints is no output of ours."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """What a store prints is no output of ours."""
     sys.stdout.flush()
     os.dup2(2, 1)
 

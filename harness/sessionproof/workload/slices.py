@@ -58,6 +58,12 @@ def unpacked(numbers: Packed) -> tuple[Call, ...]:
     return tuple(Call(F(f), at, n, Phase(phase)) for f, at, n, phase in numbers.tolist())
 
 
+def origins_of(ids: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """For each slice and attempt of which these messages are, the least id that it can have."""
+    below = np.uint64(_PLACE_BITS + _BATCH_BITS)
+    return np.unique(ids >> below) << below
+
+
 @dataclass(frozen=True)
 class Where:
     """A process: its machine, which boot of it (that is, which clock), and its number there."""
