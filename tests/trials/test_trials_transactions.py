@@ -88,7 +88,8 @@ def test_what_is_not_isolated_is_told_by_its_name(trial_of, tmp_path, store, nam
     """The finding has its sentences, its transactions as calls, and the whole history."""
     finding = broken(trial_of("CONC-07", store, profile=PATIENT))
     assert finding.anomaly in names
-    assert finding.repeats.endswith("rounds")
+    failed, tried = map(int, finding.repeats.split(" of "))
+    assert 0 <= failed <= tried
     assert finding.program[0].startswith(("store.transact(…)  # T1, client", "store.read("))
     assert finding.evidence["times"].startswith("T1")
     (file,) = (tmp_path / "histories").iterdir()

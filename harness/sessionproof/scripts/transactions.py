@@ -105,8 +105,8 @@ def wrong(done, last):
                 if (text in last[name]) != (said != 'refused'):
                     return f'{text} of {name}: {said!r}, and when all was quiet {last[name]}'
     for name, texts in last.items():
-        if len({*texts}) < len(texts):
-            return f'twice in {name}: {texts}'
+        if len({*texts}) < len(texts) or not writer.keys() >= {*texts}:
+            return f'twice, or of nobody, in {name}: {texts}'
         for one, other in zip(texts, texts[1:]):
             edges.append((writer[one], writer[other], 'ww'))
     for at, (_, _, asked, said) in enumerate(done):
@@ -135,7 +135,8 @@ def wrong(done, last):
             grown = grown or bool(more)
     for one, others in reach.items():
         if one in others:
-            return f'it comes before itself: {done[one][2:]}, among {sorted(edges)}'
+            circle = [at for at in sorted(others) if one in reach.get(at, ())]
+            return f'each comes before itself: {[done[at][2:] for at in circle[:3]]}'
     return ''
 """
 

@@ -236,7 +236,7 @@ def _broken(
         expected=_EXPECTED[isolation],
         seen=". ".join(found.lines),
         program=tuple(_called(f"T{at}", member) for at, member in enumerate(members, 1)),
-        repeats=f"{failed} of {tried} rounds" if tried else None,
+        repeats=f"{failed} of {tried}" if tried else None,
         evidence={"times": _times(members), "history": f"history/{name}"},
     )
 
