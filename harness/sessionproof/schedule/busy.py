@@ -19,6 +19,7 @@ _SHOWN = 60  # characters of a statement
 _REMEMBERED = 4_096
 _READS = ("SELECT", "VALUES", "EXPLAIN", "BEGIN", "SAVEPOINT")
 _ENDS = ("COMMIT", "END", "RELEASE")
+_FREES = ("COMMIT", "END", "ROLLBACK")
 _OF_THE_CONNECTION = {
     "busy_timeout", "cache_size", "cache_spill", "case_sensitive_like", "defer_foreign_keys",
     "foreign_keys", "mmap_size", "query_only", "recursive_triggers", "synchronous", "temp_store",
@@ -39,9 +40,9 @@ class Statement:
     """A statement, as far as schedules care.
 
     ``what`` is its first words. ``holds``: once it was carried out within a transaction, the
-    connection has a lock. ``ends`` a transaction; ``aside`` from what others see, it sets
-    something of the connection alone. ``wait_ms`` is the timeout that it sets, and
-    ``asks_wait`` says that it asks for it.
+    connection has a lock. ``ends`` a transaction by committing; ``frees`` all locks; ``aside``
+    from what others see, it sets something of the connection alone. ``returns`` rows of what it
+    changes. ``wait_ms`` is the timeout that it sets, and ``asks_wait`` says that it asks for it.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Statement:
     writes: bool
     holds: bool
     ends: bool = False
+    frees: bool = False
     aside: bool = False
     returns: bool = False
     asks_wait: bool = False
@@ -71,13 +73,15 @@ def statement_of(text: str) -> Statement:
     if verb == "WITH":
         changes = bool(_CHANGES.search(bare))
         return Statement(text, what, changes, holds=True, returns=bool(_RETURNING.search(bare)))
-    holds = verb not in _READS or (verb == "SELECT" and bool(_FROM.search(bare)))
+    turns = verb in _ENDS or verb in _FREES
+    takes = verb not in (*_READS, "") or (verb == "SELECT" and bool(_FROM.search(bare)))
     return Statement(
         text,
         what,
         verb not in _READS,
-        holds and bool(verb),
+        takes and not turns,
         ends=verb in _ENDS,
+        frees=verb in _FREES and "TO" not in folded.upper().split()[:3],
         returns=bool(_CHANGES.match(bare) and _RETURNING.search(bare)),
     )
 

@@ -79,7 +79,7 @@ class Waiting:
                 raise
             else:
                 self._holding = self._holding or statement.holds
-                self._settled(controller, held=held)
+                self._settled(controller, held=held, freed=statement.frees)
                 return out
 
     def let_go(self) -> None:
@@ -93,9 +93,12 @@ class Waiting:
         code = getattr(error, "sqlite_errorcode", 0)
         return waits(code, statement, wait_ms=self.wait_ms, holding=self._holding)
 
-    def _settled(self, controller: Controller, *, held: bool) -> None:
-        """After a call: who waits may try again, if a lock was let go."""
-        if not self._connection.in_transaction:
+    def _settled(self, controller: Controller, *, held: bool, freed: bool = False) -> None:
+        """After a call: who waits may try again, if a lock was let go.
+
+        ``freed``: a transaction has ended, also where Python has begun another one at once.
+        """
+        if freed or not self._connection.in_transaction:
             self._holding = False
             if held:
                 controller.wake(self.on)
