@@ -10,7 +10,7 @@ from sessionproof.trials import small_programs
 from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.exploring import Answer
 from sessionproof.trials.schedules import CLIENTS, explored, finding_of_schedule, reachable
-from sessionproof.trials.single import CouldNotTell, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload.crews import Kind as CrewKind
 from sessionproof.workload.crews import is_hosted
 
@@ -28,7 +28,7 @@ def no_schedule_breaks(trial: Trial) -> None:
     if answer.found is None and not answer.stopped and _schedules(answer) < trial.guarantee.least:
         answer = explored(trial, mine, seconds=trial.profile.patience_s / 2)  # the store is slow
     if answer.found is not None:
-        raise trial.broken(*finding_of_schedule(trial, *answer.found))
+        raise Broken(finding_of_schedule(trial, *answer.found))
     _tell(trial, kinds, answer, seconds)
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TypeAlias
 
 from sessionproof.contract.anomalies import MEANINGS
-from sessionproof.contract.verdicts import Finding
+from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.schedule.found import Found
 from sessionproof.schedule.stage import Kind, Program
 from sessionproof.schedule.table import table_of
+from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.schedules import schedule_script
 from sessionproof.trials.exploring import Answer, Part, Request, ask, room
 from sessionproof.trials.rounds import parent_of
-from sessionproof.trials.single import Lines, Trial
+from sessionproof.trials.single import Trial
 from sessionproof.trials.windows import EXPECTED
 from sessionproof.workload.crews import Kind as CrewKind
 from sessionproof.workload.crews import awaits, is_hosted, said_by
@@ -23,8 +22,6 @@ from sessionproof.workload.rounds import Round
 from sessionproof.workload.sessions import needs_create
 
 _OPERATIONS_MOST = 24  # of a program that chance has found, to be tried as it is
-
-Told: TypeAlias = tuple[Finding, Lines]
 
 
 def reachable(trial: Trial, kinds: Sequence[CrewKind]) -> tuple[Kind, ...]:
@@ -74,7 +71,7 @@ def request_of(trial: Trial, kinds: Sequence[Kind], *, root: str, seconds: float
     )
 
 
-def again(trial: Trial, kind: CrewKind, made: Round, *, row: str) -> Told | None:
+def again(trial: Trial, kind: CrewKind, made: Round, *, row: str) -> Finding | None:
     """What chance has found in this round, found once more under control; None where it is not."""
     kinds = reachable(trial, ["threads" if kind == "processes" else kind])
     if not kinds:
@@ -94,8 +91,8 @@ def program_of_round(made: Round) -> Program:
     return Program(tuple(clients), len(made.sessions))
 
 
-def finding_of_schedule(trial: Trial, part: Part, found: Found) -> Told:
-    """The finding, with its table, and the lines of a script that replays it."""
+def finding_of_schedule(trial: Trial, part: Part, found: Found) -> Finding:
+    """The finding, with its table and the script that replays it."""
     made = request_of(trial, (part.kind,), root="", seconds=0.0)
     table = table_of(found, kind=part.kind)
     clients = len(found.program.clients)
@@ -104,22 +101,24 @@ def finding_of_schedule(trial: Trial, part: Part, found: Found) -> Told:
         did=_did(found, f"{clients} {CLIENTS[part.kind]}"),
         expected=EXPECTED.get(found.wrong.anomaly, f"not that {MEANINGS[found.wrong.anomaly]}"),
         seen=table.sentence,
-        repeats=f"{found.replayed} of {found.replays} replays",
+        repeats=f"{found.replayed} of {found.replays}",
         schedule=table,
     )
-    lines = partial(
-        schedule_script,
-        found,
-        kind=part.kind,
-        claims=trial.claims,
-        sample=made.sample,
-        counted=made.counted,
-        timed=made.timed,
-        creates=made.creates,
-        by_store=made.by_store,
-        shared=made.shared,
-    )
-    return finding, lines
+    try:
+        lines = schedule_script(
+            found,
+            kind=part.kind,
+            claims=trial.claims,
+            sample=made.sample,
+            counted=made.counted,
+            timed=made.timed,
+            creates=made.creates,
+            by_store=made.by_store,
+            shared=made.shared,
+        )
+    except Unwritable as why:
+        return replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}"))
+    return replace(finding, script=lines)
 
 
 CLIENTS = {"threads": "threads", "shared": "threads on one handle", "tasks": "tasks"}

@@ -26,7 +26,7 @@ from sessionproof.trials.rows_together import (
     named,
 )
 from sessionproof.trials.scripted import scripted
-from sessionproof.trials.single import Broken, CouldNotTell, Lines, NotClaimed, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.windows import finding_of
 from sessionproof.workload.crews import Crew, Kind, is_hosted
 from sessionproof.workload.mixes import MIXES
@@ -127,17 +127,12 @@ def _conclude(
     finding = _told(trial, one, failing, row, number=number)
     again = schedules.again(trial, one.kind, failing.played.round, row=trial.guarantee.id)
     if again is not None:
-        raise trial.broken(*_joined(finding, *again))
+        did = f"{finding.did}. The same once more: {again.did}"
+        raise Broken(replace(again, did=did, window=finding.window, program=finding.program))
     if not schedules.reachable(trial, [one.kind]):
         retold = small_programs.retold(trial, rounds, one, failing, breaks, number=number)
         finding = retold or finding
     raise Broken(finding)
-
-
-def _joined(finding: Finding, again: Finding, lines: Lines) -> tuple[Finding, Lines]:
-    """What chance has found, told by the few steps of the same under control."""
-    did = f"{finding.did}. The same once more: {again.did}"
-    return replace(again, did=did, window=finding.window, program=finding.program), lines
 
 
 def _told(trial: Trial, one: Crew, failing: Failing, row: Row, *, number: int) -> Finding:
