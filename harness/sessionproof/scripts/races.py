@@ -27,6 +27,7 @@ _ATTEMPTS_MOST, _ATTEMPTS_LEAST = 200, 20
 _ATTEMPTS_USUAL = 150  # a script has less pressure than the harness; a break ends it early
 _SECONDS = 8.0  # for all attempts of a script
 _SHOWN = 3  # attempts that fail are enough
+_PAUSES_S = [0.0, 0.0, 0.0, 0.0001, 0.001]
 _MISSED = 0.05  # of the runs of a script may show nothing
 
 
@@ -39,7 +40,8 @@ class Race:
     many attempts it is tried. ``sample`` is the message that is sent, with texts of its own;
     ``awaited`` are the methods that answer awaitables. ``answer_s`` is what an attempt is given
     where a call hung. After so many calls, ``meets``, clients wait for each other; the first makes
-    so many of its calls ``before`` the others begin.
+    so many of its calls ``before`` the others begin. With ``pauses`` they let a moment of chance
+    pass before each call, so that no two attempts are alike.
     """
 
     anomaly: Anomaly
@@ -54,6 +56,7 @@ class Race:
     answer_s: float = 20.0
     meets: int = 2
     before: int = 0
+    pauses: bool = False
 
 
 def attempts_for(failed: int, tried: int, attempt_s: float) -> int:
@@ -102,6 +105,8 @@ def _constants(race: Race) -> Iterator[str]:
         yield f"    {values([None] * waits + named)},"
     yield "]"
     yield f"ATTEMPTS, SECONDS = {race.attempts}, {2 * _SECONDS:g}"
+    if race.pauses:
+        yield f"PAUSES = {values(_PAUSES_S)}"
     yield "Done = namedtuple('Done', 'client call texts outcome answer began ended')"
 
 
@@ -138,6 +143,9 @@ def _work(race: Race, called: Collection[F]) -> Iterator[str]:
         yield f"    if place >= len(PROGRAMS[client]){none}:"
         yield "        continue"
         yield "    call, n = PROGRAMS[client][place]"
+    if race.pauses:
+        pause = "await asyncio.sleep" if race.kind == "tasks" else "time.sleep"
+        yield f"    {pause}(random.choice(PAUSES))  # so that no two attempts are alike"
     yield "    given = n if call in ('append', 'create') else 0"
     yield "    stem = f'client {client + 1}, call {place + 1}, text'"
     yield "    texts = [f'{stem} {k + 1}' for k in range(given)]"

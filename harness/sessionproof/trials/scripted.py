@@ -47,8 +47,9 @@ def scripted(
         awaited=_awaited(trial, {call.f for program in programs for call in program}),
         created=made.created and needs_create(trial.claims, trial.capabilities),
         answer_s=min(20.0, trial.store.deadlines.operation_s),
-        meets=1 if made.gathers else 2,
+        meets=max(map(len, made.programs)) if made.gathers else 2,
         before=sum(call.session == session for call in first),
+        pauses=bool(made.gathers),
     )
     try:
         return replace(finding, script=race_script(race))
