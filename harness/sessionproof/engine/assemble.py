@@ -110,6 +110,7 @@ def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:
         handles=plan.claims.handles if together else "one",
         shared_handle=together and plan.claims.shared_handle and "CONC-10" in held,
         consistency=consistency if together else "none",
+        isolation=plan.claims.isolation if together and "CONC-07" in held else None,
         concurrent_readers=together and "CONC-12" in held,
         writers=plan.claims.writers if together and "CONC-09" in held else None,
     )

@@ -50,6 +50,7 @@ def opened_by_many(
         writers=_WRITERS,
         concurrent_readers=True,
         consistency="linearizable",
+        isolation="strict-serializable" if "transact" in handle.capabilities else None,
     )
 
 
