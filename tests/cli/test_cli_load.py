@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BROKEN = "fixtures.mutants.conc_lost:RewritesTheFile"
-SMALL = ("--clients", "2", "--mix", "hot", "--operations", "1500")
+SMALL = ("--clients", "4", "--mix", "hot", "--operations", "3000")
 
 
 @pytest.fixture
