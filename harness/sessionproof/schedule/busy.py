@@ -35,7 +35,7 @@ _FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object for each text: quick to look up
 class Statement:
     """A statement, as far as schedules care.
 

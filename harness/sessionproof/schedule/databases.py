@@ -42,6 +42,8 @@ class Connection(sqlite3.Connection):
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
         """As that of ``sqlite3``."""
+        if factory is sqlite3.Cursor:
+            return super().cursor(Cursor)
         is_class = isinstance(factory, type) and issubclass(factory, sqlite3.Cursor)
         return super().cursor(_behind(factory, Cursor) if is_class else factory)
 
@@ -278,10 +280,9 @@ _classes: dict[tuple[type, type], type] = {}
 
 def _behind(theirs: type, ours: type) -> type:
     """Their class with ours behind it."""
-    if issubclass(theirs, ours):
-        return theirs
-    if issubclass(ours, theirs):
-        return ours
+    for known, other in ((theirs, ours), (ours, theirs)):
+        if issubclass(known, other):
+            return known
     made = _classes.get((theirs, ours))
     if made is None:
         made = type(theirs.__name__, (theirs, ours), {"__module__": theirs.__module__})
