@@ -40,8 +40,8 @@ from sessionproof.report.plain import shown
 from sessionproof.report.result import merge
 
 OWN_TAGS = {
-    "a", "article", "b", "body", "code", "dd", "details", "div", "dl", "dt", "figcaption", "figure",
-    "footer", "h1", "h2", "h3", "head", "header", "html", "li", "main", "mark", "meta", "nav", "p",
+    "a", "article", "b", "body", "caption", "code", "dd", "details", "div", "dl", "dt",
+    "figcaption", "figure", "footer", "h1", "h2", "h3", "head", "header", "html", "li", "main", "mark", "meta", "nav", "p",
     "pre", "section", "span", "strong", "style", "summary", "table", "tbody", "td", "th", "thead",
     "title", "tr", "ul", "fieldset", "input", "label", "legend", "link",
     "g", "line", "path", "rect", "svg", "text",
@@ -57,6 +57,7 @@ OWN_FILES = (
     "result.json",
     "junit.xml",
     "summary.md",
+    "repro/CONC-14.py",
     "repro/CORE-06.py",
     "repro/CORE-08.py",
     "history/CONC-05-1.npz",
