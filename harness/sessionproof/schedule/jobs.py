@@ -30,6 +30,10 @@ class Home(Protocol):
 
     controller: Controller
 
+    def answer(self, task: Task, job: Job) -> Point:
+        """What is done next, when the job has ended."""
+        ...
+
     def returns(self, task: Task, job: Job) -> None:
         """Tell who waits for the job that it is done, and hand on the token of its task."""
         ...
@@ -144,7 +148,8 @@ class Crew:
                 raise
             except BaseException as error:  # noqa: BLE001 - goes to who waits for the job
                 job.error = error
-            controller.resume()
+            # Whose answer comes first is chosen here; then its task goes on without a decision.
+            controller.point(self._home.answer(task, job))
             self._free(seat)
             self._home.returns(task, job)
         except Abandoned:

@@ -15,9 +15,9 @@ from asyncio import futures
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+from sessionproof.schedule.asked import called, name_of, place_of, task_of
 from sessionproof.schedule.control import (
     BEGIN,
     Abandoned,
@@ -30,7 +30,6 @@ from sessionproof.schedule.control import (
     current,
 )
 from sessionproof.schedule.jobs import Crew, Job
-from sessionproof.schedule.lines import file_of
 
 CLOCK = 99
 """The number of the task that lets time pass for timers of the loop."""
@@ -42,8 +41,6 @@ _THREADS = 32  # of the default executor, as on a machine with many processors
 _PATIENCE_S = 1.0  # for what comes from beyond control, when nobody can go on
 _PATIENCE_LEAST_S = 0.05  # once nothing came
 _NEVER = float("inf")
-_FIRST = "TaskStepMethWrapper"  # a step of asyncio's task in C; further ones are named
-_STEPS = ("task_wakeup", "TaskWakeupMethWrapper", "__step", "__wakeup")
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -67,6 +64,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._arriving: dict[Task, Callable[[], object]] = {}
         self._submitted: list[Job] = []
         self._lent: dict[Task, Job] = {}
+        self._announced: Task | None = None  # who goes on with a step that is told already
         self._errand: Callable[[], None] | None = None
         self._thread = 0
         self._crews: list[Crew] = []
@@ -106,7 +104,7 @@ class Loop(asyncio.SelectorEventLoop):
 
     def submit(self, crew: Crew, function: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         """Have a crew carry this out, when the step that asks for it has ended."""
-        self._submitted.append(Job(function, future, _called(function), crew))
+        self._submitted.append(Job(function, future, called(function), crew))
 
     def serve(self) -> None:
         """Carry tasks, in the calling thread, until the controller gives up."""
@@ -184,7 +182,9 @@ class Loop(asyncio.SelectorEventLoop):
                 task = self.controller.holder
                 assert task is not None or self.controller.given_up
                 task = task or self._clock
-                self.controller.enter(task, told=task.point is not BEGIN)
+                told = task.point is not BEGIN and task is not self._announced
+                self._announced = None
+                self.controller.enter(task, told=told)
                 return task
             errand()
 
@@ -211,7 +211,7 @@ class Loop(asyncio.SelectorEventLoop):
             handle = self._queue.pop()
         else:
             handle = self._queue.popleft()
-        asked = _task_of(handle)
+        asked = task_of(handle)
         self._known[asked] = task
         handle._run()
         return asked
@@ -227,7 +227,7 @@ class Loop(asyncio.SelectorEventLoop):
     def _plumb(self) -> None:
         """Run callbacks until a step of a task is next."""
         queue = self._queue
-        while queue and (queue[0]._cancelled or _task_of(queue[0]) is None):
+        while queue and (queue[0]._cancelled or task_of(queue[0]) is None):
             handle = queue.popleft()
             if not handle._cancelled:
                 handle._run()
@@ -253,17 +253,17 @@ class Loop(asyncio.SelectorEventLoop):
             return State.READY
         task.on, task.until = ("step", task.number), _NEVER
         queue = self._queue
-        first = bool(queue) and asked is not None and _task_of(queue[0]) is asked
+        first = bool(queue) and asked is not None and task_of(queue[0]) is asked
         if asked is not None:
-            task.point = Point(_place(asked), LOOP)
+            task.point = Point(place_of(asked), LOOP)
         return State.READY if first else State.PARKED
 
     def _mark(self) -> None:
         """Say of the first of the queue that it can go on, and of the clock what it waits for."""
         if self._queue:
-            asked = _task_of(self._queue[0])
+            asked = task_of(self._queue[0])
             owner = self._owner(asked)
-            owner.point = Point(_place(asked), LOOP)
+            owner.point = Point(place_of(asked), LOOP)
             owner.state = State.READY
         timers, clock = self._timers, self._clock
         while timers and timers[0]._cancelled:
@@ -282,7 +282,7 @@ class Loop(asyncio.SelectorEventLoop):
     def _owner(self, asked: Any) -> Task:
         task = self._known.get(asked)
         if task is None:
-            task = self.controller.born(_name(asked))
+            task = self.controller.born(name_of(asked))
             task.board(self.carrier)
         elif task in self._lent:  # cancelled, while a thread still carries what it waited for
             self._lent.pop(task).lent = False
@@ -290,6 +290,14 @@ class Loop(asyncio.SelectorEventLoop):
             task.board(self.carrier)
         self._known[asked] = task
         return task
+
+    def answer(self, task: Task, job: Job) -> Point:
+        """As in ``Home``."""
+        asked = self._asked_by(task)
+        return Point(f"end of {job.what}" if asked is None else place_of(asked), LOOP)
+
+    def _asked_by(self, task: Task) -> Any:
+        return next((one for one, known in self._known.items() if known is task), None)
 
     def returns(self, task: Task, job: Job) -> None:
         """As in ``Home``."""
@@ -309,8 +317,10 @@ class Loop(asyncio.SelectorEventLoop):
             self.controller.leave(task, State.DONE)
             return
         task.board(self.carrier)
-        asked = next((one for one, known in self._known.items() if known is task), None)
-        self.controller.leave(task, self._state_of(task, asked))
+        state = self._state_of(task, self._asked_by(task))
+        if state is State.READY:
+            self._announced = task
+        self.controller.leave(task, state, to=self._announced)
 
     def _run_errand(self) -> None:
         """Have the loop's thread run what is in the queue, unless it is inside of a step."""
@@ -379,39 +389,3 @@ async def _done(action: Callable[[], object]) -> None:
     answer = action()
     if inspect.isawaitable(answer):
         await answer
-
-
-def _task_of(handle: Any) -> asyncio.Task[Any] | None:
-    """The task whose next step this is; None for any other callback."""
-    callback = handle._callback
-    asked = getattr(callback, "__self__", None)
-    if not isinstance(asked, asyncio.Task):
-        return None
-    name = getattr(callback, "__name__", None)
-    return asked if type(callback).__name__ == _FIRST or name in _STEPS else None
-
-
-def _called(function: Any) -> str:
-    """What a function is called, below what only passes it on."""
-    while isinstance(function, partial):
-        passes_on = function.func.__name__ == "run" and function.args
-        function = function.args[0] if passes_on else function.func
-    return str(getattr(function, "__name__", "a call"))
-
-
-def _name(asked: Any) -> str:
-    return f"task {getattr(asked.get_coro(), '__qualname__', 'of the store')}"
-
-
-def _place(asked: Any) -> str:
-    """Where a task will go on, for people: the innermost place that is the store's."""
-    inner, place = asked.get_coro(), ""
-    while inner is not None:
-        frame = getattr(inner, "cr_frame", None) or getattr(inner, "gi_frame", None)
-        if frame is None:
-            break
-        if file_of(frame.f_globals.get("__name__", "")) is not None:
-            file = Path(frame.f_code.co_filename).name
-            place = f"{frame.f_code.co_name}, {file}:{frame.f_lineno}"
-        inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
-    return f"go on in {place}" if place else f"go on with {_name(asked)}"
