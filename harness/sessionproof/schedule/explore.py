@@ -28,7 +28,7 @@ from sessionproof.schedule.strategies import NAMES, Replay, sampled
 PREEMPTIONS = 2
 ALL_MOST = 4_000  # schedules of a program without a bound of preemptions
 _FIRST_TURNS = 24  # random schedules of each small program, before bounds are tried
-_FIRST, _BOUNDED, _ALL = 0.15, 0.6, 0.8  # of the time, until which each part may last
+_FIRST, _BOUNDED, _ALL = 0.1, 0.85, 0.92  # of the time, until which each part may last
 _PROBLEMS_MOST = 3  # executions in a row that could not begin
 _CONFIRMED = 3  # replays of what was found, before it is searched for anew
 _REPLAYED_S = 4.0  # for the replays of what is told
@@ -270,23 +270,18 @@ class _Bound:
 def _bounded(
     search: _Search, name: str, programs: Sequence[Program], *, until: float
 ) -> _Sight | None:
-    """Every schedule of each program in turn; those that take long go on when all had theirs.
+    """Every schedule of each program, to its end, one after the other.
 
-    Each has half of the time that is left: few that are run to their end say more than many that
-    are not.
+    Few that are run to their end say more than many that are not.
     """
     preemptions = search.covers[name].preemptions
     bounds = [_Bound(program, preemptions) for program in programs]
-    for turn in range(2):
-        waiting = [one for one in bounds if not one.schedules.ended]
-        for bound in waiting:
-            share = search.share()
-            mine = until if turn else share + max(until - share, 0.0) / 2
-            sight = bound.along(search, name, until=mine)
-            search.covers[name] = _cover(preemptions, [one.schedules for one in bounds])
-            search.report()
-            if sight is not None:
-                return sight
+    for bound in bounds:
+        sight = bound.along(search, name, until=until)
+        search.covers[name] = _cover(preemptions, [one.schedules for one in bounds])
+        search.report()
+        if sight is not None:
+            return sight
     return None
 
 

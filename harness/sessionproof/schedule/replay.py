@@ -82,6 +82,7 @@ def replays(
     by_store: bool = False,
     cold: bool = False,
     lines: bool = False,
+    shared: bool = False,
 ) -> list[Run]:
     """Carry the program out so many times under this schedule, each on a location of its own.
 
@@ -107,6 +108,7 @@ def replays(
             by_store=by_store,
             cold=cold,
             lines=lines,
+            shared=shared,
         )
         runner = stack.enter_context(_running(setup, root))
         runs = []
