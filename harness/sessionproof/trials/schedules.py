@@ -71,15 +71,22 @@ def request_of(trial: Trial, kinds: Sequence[Kind], *, root: str, seconds: float
     )
 
 
-def again(trial: Trial, kind: CrewKind, made: Round, *, row: str) -> Finding | None:
-    """What chance has found in this round, found once more under control; None where it is not."""
+def again(trial: Trial, kind: CrewKind, made: Round | None = None, *, row: str) -> Finding | None:
+    """What chance has found, found once more under control; None where it is not.
+
+    The programs of this round are tried beside the usual small ones.
+    """
     kinds = reachable(trial, ["threads" if kind == "processes" else kind])
     if not kinds:
         return None
-    program = program_of_round(made)
-    small = program if program.operations <= _OPERATIONS_MOST else None
-    answer = explored(trial, kinds, seconds=trial.profile.shrink_s, row=row, program=small)
+    program = None if made is None else program_of_round(made)
+    answer = explored(trial, kinds, seconds=trial.profile.shrink_s, row=row, program=program)
     return None if answer.found is None else finding_of_schedule(trial, *answer.found)
+
+
+def small_enough(made: Round) -> bool:
+    """Whether it is worth trying as it is."""
+    return sum(map(len, made.programs)) <= _OPERATIONS_MOST
 
 
 def program_of_round(made: Round) -> Program:

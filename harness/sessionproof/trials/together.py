@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sessionproof.checks.incidents import Incident
 from sessionproof.contract.anomalies import Anomaly
@@ -108,11 +109,15 @@ def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
 def _conclude(
     trial: Trial, rounds: Rounds, one: Crew, played: Played, row: Row, *, number: int
 ) -> None:
-    """Raise Broken with what is wrong with a round, tried again and made smaller."""
+    """Raise Broken with what is wrong with a round, told by as few steps as show it."""
     incident = broken_by(row, played, trial.claims)
     if incident is None:
         return
     rounds.measure([one])
+    found = _told(trial, one, Failing(played, incident, 0, 0), row, number=number)
+    again = schedules.again(trial, one.kind, row=trial.guarantee.id)
+    if again is not None:
+        raise Broken(_joined(found, again))
 
     def breaks(again: Played) -> Incident | None:
         return broken_by(row, again, trial.claims, incident.anomaly)
@@ -124,15 +129,27 @@ def _conclude(
         incident,
         seconds=trial.profile.shrink_s,
     )
-    finding = _told(trial, one, failing, row, number=number)
-    again = schedules.again(trial, one.kind, failing.played.round, row=trial.guarantee.id)
-    if again is not None:
-        did = f"{finding.did}. The same once more: {again.did}"
-        raise Broken(replace(again, did=did, window=finding.window, program=finding.program))
+    found = _told(trial, one, failing, row, number=number)
     if not schedules.reachable(trial, [one.kind]):
-        retold = small_programs.retold(trial, rounds, one, failing, breaks, number=number)
-        finding = retold or finding
-    raise Broken(finding)
+        named_so = partial(_named, row, breaks)
+        found = small_programs.retold(trial, rounds, one, failing, named_so, number=number) or found
+    elif schedules.small_enough(failing.played.round):
+        again = schedules.again(trial, one.kind, failing.played.round, row=trial.guarantee.id)
+        found = found if again is None else _joined(found, again)
+    raise Broken(found)
+
+
+def _joined(found: Finding, again: Finding) -> Finding:
+    """What chance has found, told by the few steps of the same under control."""
+    did = f"{found.did}. The same once more: {again.did}"
+    return replace(again, did=did, window=found.window, program=found.program)
+
+
+def _named(
+    row: Row, breaks: Callable[[Played], Incident | None], played: Played
+) -> Incident | None:
+    found = breaks(played)
+    return None if found is None else named(row, found)
 
 
 def _told(trial: Trial, one: Crew, failing: Failing, row: Row, *, number: int) -> Finding:
