@@ -50,15 +50,6 @@ def test_a_broken_store_is_told(load, tmp_path):
     assert written["incidents"][0]["sentence"]
 
 
-def test_a_load_of_a_moment_shows_nothing(load):
-    """Too few operations beside each other are no evidence: it could not be told."""
-    code, out, _ = load("reference", "--clients", "2", "--operations", "1", "--mix", "counts",
-                        "--sessions", "1", "--require", "limits.retention=4")  # fmt: skip
-    assert code == 4, out
-    assert "beside another client's on the same session, 100 are needed" in out
-    assert "| verdict     could not tell" in out
-
-
 def test_a_store_that_hangs_is_told(load, tmp_path):
     """A call that does not end within its deadline ends the load, with exit code 1."""
     (tmp_path / "slow.py").write_text(

@@ -56,9 +56,9 @@ class Workers:
     """
 
     together = 1
-    places = 2
 
-    def __init__(self, *, skews_ns=(0,), bounds=(None,), lost=(), loud=False):
+    def __init__(self, *, skews_ns=(0,), bounds=(None,), lost=(), loud=False, places=2):
+        self.places = places
         self._skews_ns, self._bounds = skews_ns, bounds
         self._lost, self._loud = set(lost), loud
         self._executor = ThreadPoolExecutor(self.places)

@@ -101,6 +101,14 @@ def test_an_order_that_kills_every_worker_is_given_up(loaded):
     assert any("given up" in reason for reason in verdict.unknown)
 
 
+def test_clients_that_never_meet_show_nothing(loaded):
+    """Slices one after the other are no evidence: it could not be told whether all is right."""
+    _, verdict = loaded(Workers(places=1))
+    assert not verdict.breaks
+    assert verdict.beside == 0
+    assert any("100 are needed" in reason for reason in verdict.unknown)
+
+
 def test_clocks_that_differ_would_be_a_false_alarm(loaded):
     """Times of two clocks taken for one make a right store look wrong: the next test can fail."""
     _, verdict = loaded(Workers(skews_ns=(0, AHEAD), bounds=(None, None)))
