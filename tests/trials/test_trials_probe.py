@@ -268,6 +268,7 @@ def test_a_store_for_many_is_tried_with_many(open_it):
     claims = by_many(open_it, ReferenceStore)
     assert (claims.handles, claims.shared_handle) == ("processes", True)
     assert claims.consistency == "linearizable"
+    assert claims.isolation == "strict-serializable"
     assert claims.writers > 1
 
 
@@ -275,6 +276,7 @@ def test_a_store_of_one_handle_is_tried_by_threads_that_share_it(open_it):
     """A store whose handles do not see each other may still be shared by threads."""
     claims = by_many(open_it, Small)
     assert (claims.handles, claims.shared_handle) == ("threads", True)
+    assert claims.isolation is None  # it has no transactions
 
 
 def test_a_store_of_one_thread_is_not_tried_with_many(open_it):
