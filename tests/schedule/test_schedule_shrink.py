@@ -123,9 +123,7 @@ def test_another_anomaly_does_not_count(tmp_path):
     """What is made small shows what was found, or a loss; a hang stays a hang."""
     runner = runner_of(Torn, root=tmp_path)
     found = _found(runner, program([A], [A]))
-    hang, stale = (
-        Attempts(runner, judge, one, lambda: False) for one in (Anomaly.HANG, Anomaly.STALE_READ)
-    )
+    hang, stale = (Attempts(runner, judge, one) for one in (Anomaly.HANG, Anomaly.STALE_READ))
     assert hang.replayed(found.program, found.schedule) is None
     assert stale.replayed(found.program, found.schedule) is not None
     runner.close()

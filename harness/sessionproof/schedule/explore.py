@@ -310,12 +310,12 @@ def _confirmed(
         by=sight.by,
         first=sizes(sight.program, sight.run.decisions),
     )
-    attempts = Attempts(runner, judge, sight.wrong.anomaly, lambda: False)
+    attempts = Attempts(runner, judge, sight.wrong.anomaly)
     again = (attempts.replayed(found.program, found.schedule) for _ in range(_CONFIRMED))
     run = next((one for one in again if one is not None), None)
     until_s = monotonic_s() + shrink_s
     if run is None:  # what was left by earlier executions may have a part in it
-        attempts = replace(attempts, is_over=lambda: monotonic_s() > until_s)
+        attempts = replace(attempts, until_s=until_s)
         some = islice(sampled(seed, partial(len, found.run.steps)), _FRESH)
         run = attempts.searched(found.program, some, fresh=True)
     if run is None:

@@ -6,6 +6,7 @@ location of its own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,8 +23,6 @@ from sessionproof.schedule.stage import Program, Run
 from sessionproof.schedule.strategies import Replay, sampled
 
 SEARCHED = 60  # schedules of a smaller program, where the replay shows nothing
-_BOUNDED = 150  # schedules of each bound, in the search for fewer switches
-_BOUNDS = (0, 1, 2)
 _PLAINER = (Anomaly.LOST_MESSAGE, Anomaly.DUPLICATE)
 """What is shown in the place of any other: most others follow from these, and take more calls."""
 
@@ -38,12 +37,21 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class Attempts:
-    """Tries whether a program still shows an anomaly, as long as there is time."""
+    """Tries whether a program still shows an anomaly, until a moment of ``monotonic_s``.
+
+    ``fresh`` says that each replay has a location of its own.
+    """
 
     runner: Runs
     judge: Judge
     anomaly: Anomaly
-    is_over: Callable[[], bool]
+    until_s: float = math.inf
+    fresh: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time for another one."""
+        return monotonic_s() > self.until_s
 
     def shows(self, run: Run) -> bool:
         """Whether this execution shows it, or what is plainer."""
@@ -54,10 +62,10 @@ class Attempts:
         return plainer or wrong.anomaly is self.anomaly
 
     def replayed(self, program: Program, schedule: Schedule) -> Run | None:
-        """The execution of this schedule on a fresh location, if it shows it."""
-        if self.is_over():
+        """The execution of this schedule, if it shows it."""
+        if self.is_over:
             return None
-        run = self.runner.run(program, Replay(schedule), fresh=True)
+        run = self.runner.run(program, Replay(schedule), fresh=self.fresh)
         return run if self.shows(run) else None
 
     def searched(
@@ -73,7 +81,7 @@ class Attempts:
         ``below``: only with fewer deviations than so many. ``fresh``: each on its own location.
         """
         for strategy in strategies:
-            if self.is_over():
+            if self.is_over:
                 return None
             run = self.runner.run(program, strategy, fresh=fresh)
             if (below is None or len(run.decisions) < below) and self.shows(run):
@@ -83,18 +91,26 @@ class Attempts:
         return None
 
 
+Shown = tuple[Program, Run]
+Part = Callable[[Attempts, Program, Run], Shown]
+
+
 def smaller(runner: Runs, judge: Judge, found: Found, *, seconds: float, seed: int) -> Found:
     """The finding with fewer operations and fewer deviations, as far as the time suffices.
 
     ``found`` must show its anomaly when it is replayed on a fresh location.
     """
-    until_s = monotonic_s() + seconds
-    attempts = Attempts(runner, judge, found.wrong.anomaly, lambda: monotonic_s() > until_s)
-    program, run = _fewer_operations(attempts, found.program, found.run, seed)
-    run = _fewer_deviations(attempts, program, run)
-    run = _calmer(attempts, program, run)
-    program, run = _in_order(attempts, program, run)
-    run = _fewer_deviations(attempts, program, run)
+    begin_s, shown = monotonic_s(), (found.program, found.run)
+    for part, share in (
+        (partial(_fewer_operations, seed), 0.5),
+        (_calmer, 0.8),
+        (_fewer_deviations, 0.95),
+        (_in_order, 1.0),
+        (_fewer_deviations, 1.0),
+    ):
+        until_s = begin_s + share * seconds
+        shown = _checked(part, Attempts(runner, judge, found.wrong.anomaly, until_s), *shown)
+    program, run = shown
     wrong = judge(run) or found.wrong
     first = found.first if any(found.first) else sizes(found.program, found.run.decisions)
     return replace(
@@ -102,14 +118,24 @@ def smaller(runner: Runs, judge: Judge, found: Found, *, seconds: float, seed: i
     )
 
 
+def _checked(part: Part, attempts: Attempts, program: Program, run: Run) -> Shown:
+    """What a part comes to where earlier executions have been, if it shows on a fresh location.
+
+    If it does not, every step of the part has a location of its own: that takes longer.
+    """
+    less, shown = part(replace(attempts, fresh=False), program, run)
+    if shown is run:
+        return program, run
+    again = replace(attempts, until_s=math.inf).replayed(less, shown.decisions)
+    return (less, again) if again is not None else part(attempts, program, run)
+
+
 def sizes(program: Program, schedule: Schedule) -> tuple[int, int]:
     """How many operations, with those before, and how many deviations."""
     return program.operations + len(program.before), len(schedule)
 
 
-def _fewer_operations(
-    attempts: Attempts, program: Program, run: Run, seed: int
-) -> tuple[Program, Run]:
+def _fewer_operations(seed: int, attempts: Attempts, program: Program, run: Run) -> Shown:
     """By replay as long as that suffices, then by searching, too."""
     for deep in (False, True):
         again = True
@@ -123,7 +149,7 @@ def _fewer_operations(
                 if shown is not None:
                     program, run, again = less, shown, True
                     break
-                if attempts.is_over():
+                if attempts.is_over:
                     return program, run
     return program, run
 
@@ -154,7 +180,19 @@ def _with_messages(program: Program, number: int, n: int) -> Program:
     return replace(program, clients=tuple(map(of, program.clients)), before=of(program.before))
 
 
-def _fewer_deviations(attempts: Attempts, program: Program, run: Run) -> Run:
+def _calmer(attempts: Attempts, program: Program, run: Run) -> Shown:
+    """Another schedule of the program with fewer deviations: the fewest preemptions first."""
+    for preemptions in (0, 1, 2):
+        if len(run.decisions) <= 1:
+            break
+        some = Bounded(program, preemptions)
+        shown = attempts.searched(program, some, below=len(run.decisions))
+        if shown is not None:
+            return program, shown
+    return program, run
+
+
+def _fewer_deviations(attempts: Attempts, program: Program, run: Run) -> Shown:
     """Without runs of deviations, from halves down to single ones, until none can be spared."""
     size = max(1, len(run.decisions) // 2)
     while run.decisions:
@@ -163,7 +201,7 @@ def _fewer_deviations(attempts: Attempts, program: Program, run: Run) -> Run:
             break
         spared = len(shorter.decisions) < len(run.decisions)
         run, size = shorter, size if spared else max(1, size // 2)
-    return run
+    return program, run
 
 
 def _without_some(attempts: Attempts, program: Program, run: Run, size: int) -> Run:
@@ -173,24 +211,12 @@ def _without_some(attempts: Attempts, program: Program, run: Run, size: int) -> 
         shown = attempts.replayed(program, schedule)
         if shown is not None and len(shown.decisions) < len(run.decisions):
             run = shown
-        if at == 0 or attempts.is_over():
+        if at == 0 or attempts.is_over:
             return run
         at = max(0, min(at, len(run.decisions)) - size)
 
 
-def _calmer(attempts: Attempts, program: Program, run: Run) -> Run:
-    """Another schedule of the program with fewer deviations, where few preemptions suffice."""
-    for preemptions in _BOUNDS:
-        if len(run.decisions) <= 1:
-            break
-        some = islice(Bounded(program, preemptions), _BOUNDED)
-        shown = attempts.searched(program, some, below=len(run.decisions))
-        if shown is not None:
-            run = shown
-    return run
-
-
-def _in_order(attempts: Attempts, program: Program, run: Run) -> tuple[Program, Run]:
+def _in_order(attempts: Attempts, program: Program, run: Run) -> Shown:
     """Clients numbered as they begin, without those that have nothing to do.
 
     Who begins is then the first, as usual, and no deviation says so.
