@@ -26,7 +26,7 @@ from sessionproof.contract.measurements import (
     Ratio,
     measured_to_json,
 )
-from sessionproof.contract.verdicts import CrashWindow, Finding, Verdict, Window
+from sessionproof.contract.verdicts import CrashWindow, Finding, ScheduleTable, Verdict, Window
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
 from sessionproof.report.result import GuaranteeResult, RunResult, to_json
@@ -40,6 +40,7 @@ TABLES = {
     "A finding": (Finding, SCHEMA["$defs"]["finding"]),
     "A window": (Window, SCHEMA["$defs"]["window"]),
     "A crash": (CrashWindow, SCHEMA["$defs"]["crash_window"]),
+    "A schedule": (ScheduleTable, SCHEMA["$defs"]["schedule_table"]),
 }
 
 
@@ -79,6 +80,7 @@ def test_the_schema_is_a_schema():
 # Fields that came within the schema's version: older files lack them.
 ADDED = (
     "baseline", "known", "script", "reproducer", "steps", "measured", "timings", "window", "crash",
+    "schedule",
 )  # fmt: skip
 
 

@@ -41,8 +41,9 @@ from sessionproof.report.result import merge
 
 OWN_TAGS = {
     "a", "article", "b", "body", "caption", "code", "dd", "details", "div", "dl", "dt",
-    "figcaption", "figure", "footer", "h1", "h2", "h3", "head", "header", "html", "li", "main", "mark", "meta", "nav", "p",
-    "pre", "section", "span", "strong", "style", "summary", "table", "tbody", "td", "th", "thead",
+    "figcaption", "figure", "footer", "h1", "h2", "h3", "head", "header", "html", "li", "main",
+    "mark", "meta", "nav", "p", "pre", "section", "span", "strong", "style", "summary", "table",
+    "tbody", "td", "th", "thead",
     "title", "tr", "ul", "fieldset", "input", "label", "legend", "link",
     "g", "line", "path", "rect", "svg", "text",
 }  # fmt: skip
