@@ -15,7 +15,7 @@ from sessionproof.schedule.busy import BUSY, BUSY_SNAPSHOT, statement_of, waits
 from sessionproof.schedule.control import Controller, Ended, Usual
 from sessionproof.schedule.databases import controlled_sqlite, statements_of
 
-_SLEPT = 8  # times that who waits has let go of the processor
+_SLEPT = 10  # times that who waits has let go of the processor; who does not, a few times at most
 _STATUS = Path("/proc/self/task")
 
 Do = Callable[[sqlite3.Connection], Any]
@@ -165,6 +165,7 @@ class Waiter:
         self.db = sqlite3.connect(
             path, timeout=case.timeout, isolation_level=case.level, check_same_thread=False
         )
+        self.db.execute("PRAGMA synchronous = OFF")  # who waits for a disk sleeps, too
         self.case = case
         self.went = "goes on"
         self.left = case.first(self.db)  # an open cursor, perhaps

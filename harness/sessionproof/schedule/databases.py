@@ -21,6 +21,7 @@ _connect = sqlite3.connect
 _LEGACY = -1  # of ``Connection.autocommit``: Python begins transactions as it ever did
 _COMMIT = statement_of("commit")
 _ROLLBACK = statement_of("rollback")
+_TIMEOUT_S = 5.0  # where none is given
 _FACTORY_AT = 5  # of the positional arguments of ``connect``
 
 
@@ -31,14 +32,16 @@ class Connection(sqlite3.Connection):
     hands on comes here.
     """
 
-    def __init__(self, database: Any, timeout: float = 5.0, *args: Any, **named: Any) -> None:
+    def __init__(self, database: Any, *args: Any, **named: Any) -> None:
+        timeout = args[0] if args else named.get("timeout", _TIMEOUT_S)
         self._sessionproof = waiting = Waiting(self, database, timeout)
         controller = active()
         if controller is not None:
             controller.point(Point("connect", waiting.on, writes=False, detail=str(database)))
             waiting.at_once = True
-            timeout = 0 if isinstance(timeout, (int, float)) else timeout
-        super().__init__(database, timeout, *args, **named)
+            if isinstance(timeout, (int, float)):
+                args, named = _with_timeout(0, args, named)
+        super().__init__(database, *args, **named)
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
         """As that of ``sqlite3``."""
@@ -260,6 +263,15 @@ class Cursor(sqlite3.Cursor):
             controller = waiting.controller()
             if controller is not None:
                 controller.point(fetch_of(statement, waiting.on))
+
+
+def _with_timeout(
+    timeout: float, args: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with this timeout, in the place where it was."""
+    if args:
+        return (timeout, *args[1:]), named
+    return args, {**named, "timeout": timeout}
 
 
 def statements_of(script: str) -> Iterator[str]:
