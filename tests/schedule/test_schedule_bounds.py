@@ -19,11 +19,12 @@ def test_a_bound_that_was_run_to_its_end():
     """Every schedule is said of a bound of which all programs were run to the end, and no other."""
     said = "every schedule with at most 2 preemptions of 12 programs (3,412), 9,000 random ones"
     assert covered(ALL) == said
-    some = replace(ALL, bound=Cover(2, 11, 12, 3_000))
-    assert "every" not in covered(some)
-    assert covered(some).startswith(
-        "3,000 schedules with at most 2 preemptions (all there are of 11 of 12 programs)"
-    )
+    some = replace(ALL, bound=Cover(2, 11, 12, 3_000, whole=2_800))
+    said = "every schedule with at most 2 preemptions of 11 of 12 programs (2,800), 200 of others"
+    assert covered(some) == f"{said}, 9,000 random ones"
+    none = replace(ALL, bound=Cover(2, 0, 12, 3_000))
+    said = "3,000 schedules with at most 2 preemptions (not all there are of any of 12 programs)"
+    assert covered(none) == f"{said}, 9,000 random ones"
 
 
 def test_without_a_bound_of_preemptions():
@@ -37,7 +38,7 @@ def test_without_a_bound_of_preemptions():
 def test_what_weakens_it_is_told():
     """Executions without control, that diverged, or that did not end are counted."""
     weak = replace(
-        ALL, uncontrolled=3, bound=Cover(2, 11, 12, 9, 2), ended={Ended.DEADLOCK: 1}
+        ALL, uncontrolled=3, bound=Cover(2, 11, 12, 9, 2, 8), ended={Ended.DEADLOCK: 1}
     )  # fmt: skip
     said = covered(weak)
     assert "in 3 of them a client waited where it is not seen" in said

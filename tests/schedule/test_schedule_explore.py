@@ -62,7 +62,7 @@ def test_correct_stores_show_nothing(store, tmp_path):
     assert explored.exhaustive.covered
     assert explored.total == 1_500
     assert (explored.uncontrolled, explored.ended) == (0, {})
-    assert explored.executions["bound"] == explored.bound.schedules
+    assert explored.executions["bound"] == explored.bound.schedules == explored.bound.whole
     assert explored.executions["exhaustive"] == explored.exhaustive.schedules
     assert {"random walk", "partial order sampling", "PCT"} <= explored.executions.keys()
     assert 100 < explored.distinct < 1_500
@@ -126,6 +126,7 @@ def test_few_executions_leave_bounds_open(tmp_path):
     assert not explored.bound.covered
     assert explored.bound.of == 2
     assert 0 < explored.bound.schedules < 60
+    assert explored.bound.whole < explored.bound.schedules
 
 
 def test_a_store_that_cannot_be_opened_is_told(tmp_path):

@@ -32,9 +32,14 @@ def _told(cover: Cover, programs: str) -> Iterator[str]:
     one = programs.replace("programs", "program") if cover.of == 1 else programs
     if cover.covered:
         yield f"every schedule{least} of {cover.of} {one} ({cover.schedules:,})"
-    else:
-        whole = f"{cover.programs} of {cover.of} {one}"
-        yield f"{cover.schedules:,} {_schedules(cover.schedules)}{least} (all there are of {whole})"
+        return
+    if cover.programs:
+        yield f"every schedule{least} of {cover.programs} of {cover.of} {one} ({cover.whole:,})"
+    left = cover.schedules - cover.whole
+    if left and cover.programs:
+        yield f"{left:,} of others"
+    elif left:
+        yield f"{left:,} {_schedules(left)}{least} (not all there are of any of {cover.of} {one})"
 
 
 def _but(explored: Explored) -> Iterator[str]:
