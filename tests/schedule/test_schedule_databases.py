@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from sqlite3 import dbapi2
@@ -168,10 +169,10 @@ def mistakes(path: Path) -> Any:
         lambda: sqlite3.connect(path / "none" / "s.db"),
         lambda: sqlite3.connect(path, timeout="x"),
         lambda: sqlite3.connect(None),
-        lambda: sqlite3.connect(path).execute(3),
-        lambda: sqlite3.connect(path).execute("SELEC"),
-        lambda: sqlite3.connect(path).execute("SELECT ?"),
-        lambda: sqlite3.connect(path).executemany("SELECT 1", 3),
+        lambda: on(path, lambda db: db.execute(3)),
+        lambda: on(path, lambda db: db.execute("SELEC")),
+        lambda: on(path, lambda db: db.execute("SELECT ?")),
+        lambda: on(path, lambda db: db.executemany("SELECT 1", 3)),
         lambda: closed(path).execute("SELECT 1"),
         lambda: closed(path).commit(),
         lambda: closed(path).close(),
@@ -185,6 +186,12 @@ def mistakes(path: Path) -> Any:
     return out
 
 
+def on(path: Path, use: Callable[[Any], Any]) -> None:
+    """Use a connection that is closed in any case."""
+    with closing(sqlite3.connect(path)) as db:
+        use(db)
+
+
 def closed(path: Path) -> sqlite3.Connection:
     """A connection that is no more."""
     db = sqlite3.connect(path)
@@ -192,9 +199,6 @@ def closed(path: Path) -> sqlite3.Connection:
     return db
 
 
-@pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 @pytest.mark.parametrize(
     "use",
     [plainly, with_blocks, scripts, own_classes, timeouts, mistakes],
@@ -365,3 +369,26 @@ def test_what_returns_rows_is_not_lost(tmp_path: Path) -> None:
 
     assert rows_after(tmp_path / "s.db", writes) == [1, 2]
     assert got == [(1,), (2,)]
+
+
+@pytest.mark.skipif(not hasattr(sqlite3.Connection, "autocommit"), reason="not in this Python")
+def test_a_transaction_that_is_always_open_lets_go_at_its_end(tmp_path: Path) -> None:
+    """Where Python begins the next transaction at once, who waits goes on between the two."""
+    controller, path, when = Controller(), tmp_path / "s.db", []
+
+    def write(begins: float) -> None:
+        controller.sleep(begins)
+        db = sqlite3.connect(path, autocommit=False)  # type: ignore[call-overload]
+        db.execute("INSERT INTO t VALUES (?)", (begins,))
+        controller.sleep(1)
+        db.commit()
+        when.append(controller.now)
+        controller.sleep(100)
+        db.close()
+
+    with controlled_sqlite():
+        for one in two(path):
+            one.close()
+        controller.begin(Usual())
+        managed_by(controller, lambda: write(0), lambda: write(0.5))
+    assert when == [1, 2]
