@@ -10,15 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
-from sessionproof.contract.clock import monotonic_ns
 from sessionproof.history import npz
 from sessionproof.history.clocks import Bounds
 from sessionproof.history.columns import NEVER
 from sessionproof.reference.store import ReferenceStore
 from sessionproof.workload.executors import Look
 from sessionproof.workload.slices import Where, carry, here, history_of
-
-STALE_NS = 60_000_000
 
 
 class Right(ReferenceStore):
@@ -29,7 +26,7 @@ class Right(ReferenceStore):
 
 
 class Stale(Right):
-    """A handle answers a read from what it read up to 60 ms before, unless it wrote since."""
+    """A handle answers a read from what it read before, unless it wrote since."""
 
     def __init__(self, location):
         super().__init__(location)
@@ -40,11 +37,9 @@ class Stale(Right):
         return super().append(session_id, messages)
 
     def read(self, session_id):
-        at_ns, kept = self._kept.get(session_id, (0, None))
-        if kept is None or monotonic_ns() - at_ns > STALE_NS:
-            kept = super().read(session_id)
-            self._kept[session_id] = (monotonic_ns(), kept)
-        return kept
+        if session_id not in self._kept:
+            self._kept[session_id] = super().read(session_id)
+        return self._kept[session_id]
 
 
 class Workers:
