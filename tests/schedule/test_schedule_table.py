@@ -227,7 +227,7 @@ def test_who_sleeps_waits_and_is_not_stopped(runs):
 # What rows are put together, of rows made by hand.
 
 
-def row(client, said, *, kind="step", switched=False, on="db", writes=False):
+def row(client, said, *, kind="step", switched=False, on=("db", "path"), writes=False):
     """A row with its step."""
     made = ScheduleStep(client=f"client {client}", kind=kind, said=said, switched=switched)
     return made, Step(Key(client - 1, client, 1), Point(said, on, writes), switched)
@@ -248,7 +248,7 @@ def test_nothing_is_put_together_across_a_switch():
     """The same step of another client, after a switch, or on another thing stays alone."""
     rows = [
         row(1, "INSERT"), row(2, "INSERT", switched=True), row(1, "INSERT", switched=True),
-        row(1, "INSERT", on="other"),
+        row(1, "INSERT", on=("db", "other")),
     ]  # fmt: skip
     assert len(folded(rows)) == 4
 
@@ -265,12 +265,17 @@ def test_long_tables_keep_what_matters():
 def test_what_others_could_notice_is_marked():
     """Writes to what two touch, and the steps at a switch; not what one alone touches."""
     rows = [
-        row(1, "INSERT own", on="own", writes=True), row(1, "INSERT", writes=True),
+        row(1, "INSERT own", on=("db", "own"), writes=True), row(1, "INSERT", writes=True),
         row(1, "SELECT a"), row(1, "SELECT b"),
         row(2, "SELECT c", switched=True), row(2, "SELECT d"), row(2, "PRAGMA x", writes=True),
+        row(2, "SELECT e"), row(1, "SELECT f", switched=True),
+        row(1, "go on", on="the loop", writes=True), row(1, "SELECT g"),
+        row(2, "SELECT h", switched=True), row(2, "go on", on="the loop", writes=True),
     ]  # fmt: skip
     matters = {one.said for one, _ in marked(rows) if one.matters}
-    assert matters == {"INSERT", "SELECT b", "SELECT c"}
+    assert matters == {
+        "INSERT", "SELECT b", "SELECT c", "SELECT e", "SELECT f", "SELECT g", "SELECT h",
+    }  # fmt: skip
 
 
 # What came of operations, of histories made by hand.

@@ -25,7 +25,7 @@ def marked(rows: Rows) -> Rows:
     """
     touched: dict[object, set[int]] = {}
     for _, step in rows:
-        if step is not None and step.point.on is not None:
+        if step is not None and not isinstance(step.point.on, str | None):  # texts: our own
             touched.setdefault(step.point.on, set()).add(step.key.task)
     matter = {
         at
