@@ -28,6 +28,7 @@ from sessionproof.schedule.strategies import NAMES, Replay, sampled
 PREEMPTIONS = 2
 ALL_MOST = 4_000  # schedules of a program without a bound of preemptions
 _FIRST_TURNS = 24  # random schedules of each small program, before bounds are tried
+_FIRST_LEAST, _FIRST_MOST = 4, 0.3  # of them, in at most so much of the time
 _FIRST, _BOUNDED, _ALL = 0.1, 0.85, 0.92  # of the time, until which each part may last
 _PROBLEMS_MOST = 3  # executions in a row that could not begin
 _CONFIRMED = 3  # replays of what was found, before it is searched for anew
@@ -209,8 +210,11 @@ def _digest(program: Program, run: Run) -> bytes:
 
 
 def _first_ones(search: _Search, programs: Sequence[Program], seed: int) -> _Sight | None:
-    turns = islice(_rounds(programs, seed, search), _FIRST_TURNS * len(programs))
-    return _random(search, turns, until=_FIRST)
+    """Four for each program even where they take long, and more where they do not."""
+    rounds, number = _rounds(programs, seed, search), len(programs)
+    return _random(search, islice(rounds, _FIRST_LEAST * number), until=_FIRST_MOST) or _random(
+        search, islice(rounds, (_FIRST_TURNS - _FIRST_LEAST) * number), until=_FIRST
+    )
 
 
 def _rounds(
