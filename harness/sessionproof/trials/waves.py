@@ -46,8 +46,9 @@ _TRIES = 3  # of an order whose worker died
 _FILE_ROWS = 60_000  # of a history's file, where one clock timed it
 _GRACE_S = 60.0  # for workers to start, beyond every deadline of theirs
 _LOOK_S = 0.25  # between two signs of life
-_LOST = {"KilledWorker", "FutureCancelledError", "CommClosedError"}
-"""What ``distributed`` raises where workers died; it is not imported here."""
+_LOST = {"FutureCancelledError", "CommClosedError"}
+"""What ``distributed`` raises where it lost its workers; it is not imported here. ``KilledWorker``
+is none of them: it has tried that order on several others by then."""
 
 
 class StoreRefused(Exception):
