@@ -108,7 +108,7 @@ def main() -> int:
             sys.stdout.write(f"| {name:<11} {value}\n")
         with LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
-            dashboard_address=None, local_directory=folder, silence_logs=50,
+            dashboard_address="127.0.0.1:0", local_directory=folder, silence_logs=50,
         ) as cluster:  # fmt: skip
             address = cluster.scheduler_address.replace("tcp", "dask", 1)
             return measure(options, folder, address)
