@@ -38,10 +38,11 @@ def locations(root: Path) -> Callable[[], Location]:
     return made
 
 
-def runner_of(store: Any, root: Path) -> Runner:
-    """A runner of a store of the tests."""
+def runner_of(store: Any, root: Path, *, lines: bool = False) -> Runner:
+    """A runner of a store of the tests; ``lines``: each of its lines is a point."""
     speech = Speech(Message("user", "x"), counted=False)
-    return Runner(Setup(StoreSpec("store", store), store.handles, 2, speech), locations(root))
+    setup = Setup(StoreSpec("store", store), store.handles, 2, speech, lines=lines)
+    return Runner(setup, locations(root))
 
 
 def wrong(run: Run) -> str:

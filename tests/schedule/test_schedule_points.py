@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from played_stores import TWO, played, runner_of, wrong
-from scheduled_stores import BROKEN, CORRECT, Pooled
+from scheduled_stores import BROKEN, BY_LINES, CORRECT, Pooled
 
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.stage import Run
@@ -51,12 +51,12 @@ def test_a_correct_store_shows_nothing(name: str, tmp_path: Path) -> None:
     assert len({run.decisions for run in runs}) > number // 2
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", [*BROKEN, *BY_LINES])
 def test_a_broken_store_is_found_and_found_again(name: str, tmp_path: Path) -> None:
     """A broken store is found, and the schedule that broke it breaks a fresh one each time."""
-    store: Any = BROKEN[name]
+    store: Any = {**BROKEN, **BY_LINES}[name]
     with controlled([tmp_path]):
-        runner = runner_of(store, tmp_path)
+        runner = runner_of(store, tmp_path, lines=name in BY_LINES)
         for run in played(runner, map(RandomWalk, range(_SEARCHED))):
             what = wrong(run)
             if what and wrong(again := runner.run(TWO, Replay(run.decisions), fresh=True)):

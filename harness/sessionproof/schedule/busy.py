@@ -31,7 +31,8 @@ _PRAGMA = re.compile(
     r"PRAGMA\s+(?:\w+\s*\.\s*)?(\w+)\s*(?:[=(]\s*(['\"]?[-+\w.]+))?", re.IGNORECASE
 )
 _CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
-_FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
+_FROM = re.compile(r"\bFROM\s+[\w\"`\[]", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"\bTEMP(?:ORARY)?\b", re.IGNORECASE)
 _RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 
 
@@ -59,7 +60,11 @@ class Statement:
 
 @lru_cache(maxsize=_REMEMBERED)
 def statement_of(text: str) -> Statement:
-    """What this SQL is; of several statements, the first."""
+    """What this SQL is; of several statements, the first.
+
+    Where it is not sure that the file is touched, no lock is held: who asks for one later then
+    waits where SQLite may refuse, and a delay is always possible, a refusal is not.
+    """
     bare = text[_REMARKS.match(text).end() :]  # type: ignore[union-attr]
     first = _WORD.match(bare)
     verb = first[0].upper() if first else ""
@@ -72,14 +77,14 @@ def statement_of(text: str) -> Statement:
         return Statement(text, what, takes, takes)
     if verb == "WITH":
         changes = bool(_CHANGES.search(bare))
-        return Statement(text, what, changes, holds=True, returns=bool(_RETURNING.search(bare)))
+        return Statement(text, what, changes, changes, returns=bool(_RETURNING.search(bare)))
     turns = verb in _ENDS or verb in _FREES
     takes = verb not in (*_READS, "") or (verb == "SELECT" and bool(_FROM.search(bare)))
     return Statement(
         text,
         what,
         verb not in _READS,
-        takes and not turns,
+        takes and not turns and not _ELSEWHERE.search(bare),
         ends=verb in _ENDS,
         frees=verb in _FREES and "TO" not in folded.upper().split()[:3],
         returns=bool(_CHANGES.match(bare) and _RETURNING.search(bare)),
@@ -87,7 +92,7 @@ def statement_of(text: str) -> Statement:
 
 
 def _pragma(text: str, bare: str, what: str) -> Statement:
-    """Whether it takes a lock is not known, so it takes none: in doubt, who comes later waits."""
+    """Whether it takes a lock is not known, so it takes none."""
     made = _PRAGMA.match(bare)
     name, value = (made[1].lower(), made[2]) if made else ("", None)
     if name == "busy_timeout":
