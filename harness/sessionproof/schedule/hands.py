@@ -82,6 +82,7 @@ class Tasks:
     """All tasks are carried by one loop."""
 
     def __init__(self, controller: Controller) -> None:
+        self._controller = controller
         self._loop = Loop(controller)
         self._seat = Seat("loop")
         self._seat.give(self._loop.serve)
@@ -99,7 +100,7 @@ class Tasks:
 
     async def play(self, client: Client) -> None:
         """As in ``Hands``."""
-        await run_as_task(Unpaused(client))  # type: ignore[arg-type]
+        await run_as_task(Unpaused(client, self._controller))  # type: ignore[arg-type]
 
     def arrive(self, arrivals: Arrivals) -> Meet | None:
         """As in ``Hands``."""
@@ -108,19 +109,21 @@ class Tasks:
 
     def end(self) -> None:
         """As in ``Hands``."""
+        self._loop.end()
         self._seat.give(None)
 
 
 class Unpaused:
     """A client that does not let others go on between its calls: it arrives for each of them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, controller: Controller) -> None:
         self._client = client
+        self._controller = controller
 
     @property
     def left(self) -> bool:
         """As of a client."""
-        return self._client.left
+        return self._client.left or self._controller.given_up
 
     def work(self) -> Generator[Awaitable[Any], Any, None]:
         """As of a client."""

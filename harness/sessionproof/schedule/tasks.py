@@ -115,6 +115,11 @@ class Loop(asyncio.SelectorEventLoop):
         finally:
             self._unwind()
 
+    def end(self) -> None:
+        """Wake the thread that serves, after the controller gave up."""
+        if self.carrier.gate.locked():
+            self.carrier.gate.release()
+
     # What asyncio asks of its loop.
 
     def time(self) -> float:
@@ -256,7 +261,10 @@ class Loop(asyncio.SelectorEventLoop):
         first = bool(queue) and asked is not None and task_of(queue[0]) is asked
         if asked is not None:
             task.point = Point(place_of(asked), LOOP)
-        return State.READY if first else State.PARKED
+        if first:
+            return State.READY
+        task.point = Point(f"to {task.point.what}", LOOP, writes=False)
+        return State.PARKED
 
     def _mark(self) -> None:
         """Say of the first of the queue that it can go on, and of the clock what it waits for."""
