@@ -1,7 +1,8 @@
 """Files beneath given folders under control: to open, read, write, move or sync one is a point.
 
 A buffer is written when it is full, flushed or closed; then, and not before, others can see it.
-Locks of ``fcntl`` are asked for again and again, as nobody tells when one is let go.
+Who waits for a lock of ``fcntl`` asks again when a file is closed or unlocked, and when nobody
+else can go on, as locks can also be let go where nobody sees it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 from sessionproof.schedule.control import Point, active
 
 _open = io.open
-_AGAIN_S = 0.001  # of virtual time, between attempts at a lock
+_AGAIN_S = 0.001  # of virtual time, between attempts at a lock when nobody else can go on
+_LOCKS = ("lock of a file",)
 _MODES = frozenset("rwxab+t")
 _BY_PATH = (
     "mkdir", "open", "remove", "rename", "replace", "link", "rmdir", "symlink", "truncate",
@@ -88,6 +90,18 @@ class _File(io.FileIO):
         """As that of ``io.FileIO``."""
         _announce(self._told[0], "truncate", self._told[1])
         return super().truncate(size)
+
+    def close(self) -> None:
+        """As that of ``io.FileIO``."""
+        super().close()
+        _unlocked()
+
+
+def _unlocked() -> None:
+    """Who waits for a lock of a file may have it now."""
+    controller = active()
+    if controller is not None:
+        controller.wake(_LOCKS)
 
 
 def _opener(roots: _Roots) -> Callable[..., Any]:
@@ -173,26 +187,29 @@ def _closed(roots: _Roots, theirs: Callable[[int], None]) -> Callable[[int], Non
         if active() is not None:
             roots.open.pop(fd, None)
         theirs(fd)
+        _unlocked()
 
     return ours
 
 
 def _locked(name: str, theirs: Callable[..., Any]) -> Callable[..., Any]:
-    """A lock of a file: whoever can't have it lets others go on and asks again."""
+    """A lock of a file: who can't have it waits, and asks again."""
 
     def ours(fd: Any, operation: int, *args: Any) -> Any:
         controller = active()
         if controller is None:
             return theirs(fd, operation, *args)
         lets_go = bool(operation & fcntl.LOCK_UN)
-        what = f"{name}: let go" if lets_go else f"{name}: take"
-        controller.point(Point(what, ("flock",)))
+        point = Point(f"{name}: {'let go' if lets_go else 'take'}", _LOCKS)
+        controller.point(point)
         if lets_go or operation & fcntl.LOCK_NB:
-            return theirs(fd, operation, *args)
+            out = theirs(fd, operation, *args)
+            _unlocked()
+            return out
         while True:
             with suppress(BlockingIOError, PermissionError):
                 return theirs(fd, operation | fcntl.LOCK_NB, *args)
-            controller.sleep(_AGAIN_S)
+            controller.park(_LOCKS, point, seconds=_AGAIN_S)
 
     return ours
 
