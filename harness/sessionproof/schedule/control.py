@@ -8,17 +8,36 @@ from __future__ import annotations
 
 import _thread
 import itertools
-import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Hashable
 
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.schedule.decisions import (
+    BEGIN,
+    QUIET,
+    Decision,
+    Ended,
+    Key,
+    Point,
+    Step,
+    Strategy,
+    Usual,
+)
+from sessionproof.schedule.managed import (
+    Abandoned,
+    Carrier,
+    State,
+    Task,
+    active,
+    current,
+    mine,
+    unmanaged,
+)
 
-QUIET = -1
-"""The number of who prepares the store, and reads it when all is quiet."""
+__all__ = [
+    "BEGIN", "QUIET", "Abandoned", "Carrier", "Controller", "Decision", "Ended", "Key", "Point",
+    "State", "Step", "Strategy", "Task", "Usual", "active", "current", "unmanaged",
+]  # fmt: skip
 
 STEPS_MOST = 20_000  # of one execution; a program of a few operations has some dozen
 _BORN = 100  # the first number of threads and tasks that the store begins
@@ -26,186 +45,16 @@ _PATIENCE_S = 1.0  # without a point, before the token is taken from who has it
 _PATIENCE_LEAST_S = 0.05  # once a store has shown that it waits where nobody sees it
 _STUCK_S = 20.0  # without a point of anybody, before the execution is given up
 _UNWIND_S = 2.0  # for threads that are given up, to leave
-
-
-class Key(NamedTuple):
-    """A decision: the ``k``-th of task ``task`` in its operation ``op``.
-
-    It names no place in any code and no number of a step, so that it outlives operations that are
-    dropped, and other versions of Python.
-    """
-
-    task: int
-    op: int
-    k: int
-
-
-class Point(NamedTuple):
-    """What a task is about to do: words for people, what it is done to, and whether it writes.
-
-    ``detail`` is the whole of what is done, where ``what`` is short.
-    """
-
-    what: str
-    on: Hashable = None
-    writes: bool = True
-    detail: str = ""
-
-
-BEGIN = Point("begin")
-
-
-class Step(NamedTuple):
-    """What a task did when it had the token."""
-
-    key: Key
-    point: Point
-    switched: bool  # another task had the token before
-
-
-class State(Enum):
-    """``AWAY`` is who lost the token as it waits where nobody sees it."""
-
-    READY = "ready"
-    SLEEPING = "sleeping"
-    PARKED = "parked"
-    AWAY = "away"
-    DONE = "done"
-
-
-_READY, _SLEEPING = State.READY, State.SLEEPING  # a member's name is looked up slowly
 _NOBODY: frozenset[int] = frozenset()
-
-
-class Decision(NamedTuple):
-    """Who may go on. ``usual`` is who does, unless the strategy picks another of ``ready``.
-
-    ``current`` is who decides, None where it can't go on itself; ``sleepers`` are those of
-    ``ready`` who would wait for time to pass. ``points`` is what each is about to do.
-    """
-
-    key: Key
-    current: int | None
-    ready: tuple[int, ...]
-    sleepers: frozenset[int]
-    usual: int
-    points: dict[int, Point]
-
-    @property
-    def preempts(self) -> bool:
-        """Whether to pick another than ``usual`` would interrupt who could go on."""
-        return self.current is not None and self.current not in self.sleepers
-
-
-class Strategy(Protocol):
-    """Decides who goes on."""
-
-    def pick(self, decision: Decision) -> int:
-        """One of ``decision.ready``."""
-        ...
-
-
-class Usual:
-    """Nobody is ever interrupted."""
-
-    def pick(self, decision: Decision) -> int:
-        """As ever."""
-        return decision.usual
-
-
-class Abandoned(BaseException):
-    """Raised in threads of an execution that is given up."""
-
-
-def _shut() -> _thread.LockType:
-    gate = _thread.allocate_lock()
-    gate.acquire()
-    return gate
-
-
-@dataclass(eq=False)
-class Carrier:
-    """A thread that carries several tasks, a step of one at a time, as the loop of asyncio does.
-
-    ``inside`` is the task whose step has begun and not ended.
-    """
-
-    gate: _thread.LockType = field(default_factory=_shut)
-    inside: Task | None = None
-
-
-@dataclass(eq=False)
-class Task:
-    """A managed thread, or what stands for one; ``carrier`` has the thread of several."""
-
-    number: int
-    name: str
-    gate: _thread.LockType = field(default_factory=_shut)
-    state: State = State.READY
-    point: Point = BEGIN
-    op: int = 0
-    k: int = 0
-    on: Hashable = None
-    until: float = 0.0  # of virtual time, for sleepers and who waits no longer than this
-    expired: bool = False
-    carrier: Carrier | None = None
-
-    @property
-    def able(self) -> bool:
-        """Whether it can go on when it is given the token."""
-        if self.state is not _READY and self.state is not _SLEEPING:
-            return False
-        return self.carrier is None or self.carrier.inside in (None, self)
-
-    def board(self, carrier: Carrier | None) -> None:
-        """Be carried by this one from now on, or by a thread of its own."""
-        self.carrier = carrier
-        self.gate = _shut() if carrier is None else carrier.gate
-
-
-class Ended(Enum):
-    """How an execution ended.
-
-    ``ENDLESS`` took more steps than any program needs, ``STUCK`` waits where nobody sees it.
-    """
-
-    DONE = "done"
-    DEADLOCK = "deadlock"
-    ENDLESS = "endless"
-    STUCK = "stuck"
-
-
+_READY, _SLEEPING = State.READY, State.SLEEPING  # a member's name is looked up slowly
 _NEVER = float("inf")
-_mine = threading.local()
-
-
-def current() -> Task | None:
-    """The task of this thread, None where it is not managed."""
-    return getattr(_mine, "task", None)
-
-
-def active() -> Controller | None:
-    """The controller of this thread, None where it is not managed."""
-    return getattr(_mine, "controller", None)
-
-
-class unmanaged:  # noqa: N801 - used as a word of the language
-    """Within it, this thread meets everything as it is without control."""
-
-    def __enter__(self) -> None:
-        self._held = (current(), active())
-        _mine.task = _mine.controller = None
-
-    def __exit__(self, *_: object) -> None:
-        _mine.task, _mine.controller = self._held
 
 
 class Controller:
     """Holds the tasks of one location; executions follow one another on it.
 
     ``taken`` counts tokens that were taken from threads that waited unseen: since then the
-    execution is not under control. ``reached`` counts points that were announced by a store's
-    operations, by what announced them.
+    execution is not under control. ``holder`` is who has the token.
     """
 
     def __init__(self) -> None:
@@ -219,11 +68,11 @@ class Controller:
         self.outside: Callable[[bool], bool] = lambda _: False
         """Asked when nobody can go on: whether something came that nobody saw coming."""
         self._strategy: Strategy = Usual()
-        self._now = 0.0
+        self.now = 0.0  # virtual seconds; they never go back
         self._numbers = itertools.count(_BORN)
-        self._holder: Task | None = None
+        self.holder: Task | None = None
         self._last: Task | None = None
-        self._given_up = False
+        self.given_up = False  # every task is to unwind
         self._patience_s = _PATIENCE_S
         self._beat = 0  # moves with each step
         self._ending = _thread.allocate_lock()  # let go when everybody who was asked for is done
@@ -264,7 +113,7 @@ class Controller:
 
     def give_up(self) -> list[str]:
         """Have every task that is not done unwind; answers the names of those that do not."""
-        self._given_up = True
+        self.given_up = True
         left = [one for one in list(self.tasks.values()) if one.state is not State.DONE]
         for gate in {id(one.gate): one.gate for one in left}.values():
             if gate.locked():
@@ -281,14 +130,14 @@ class Controller:
 
     def work(self, task: Task, action: Callable[[], object]) -> None:
         """Run this as the task, in the calling thread; raises what it raises but ``Abandoned``."""
-        _mine.task, _mine.controller = task, self
+        mine.task, mine.controller = task, self
         try:
             self._wait(task)
             action()
         except Abandoned:
             pass
         finally:
-            _mine.task = _mine.controller = None
+            mine.task = mine.controller = None
             self._finish(task)
 
     def point(self, point: Point) -> None:
@@ -302,10 +151,10 @@ class Controller:
         """Let this much virtual time pass, and others go on before."""
         task = self._me()
         task.point = Point(f"sleep {seconds:g}", None, writes=False)
-        task.state, task.until = State.SLEEPING, self._now + max(seconds, 0.0)
+        task.state, task.until = State.SLEEPING, self.now + max(seconds, 0.0)
         self._decide(task)
         task.state = State.READY
-        self._now = max(self._now, task.until)
+        self.now = max(self.now, task.until)
         self._record(task)
 
     def park(self, on: Hashable, point: Point, *, seconds: float | None = None) -> bool:
@@ -315,7 +164,7 @@ class Controller:
         """
         task = self._me()
         task.point, task.on, task.expired = point, on, False
-        task.until = _NEVER if seconds is None else self._now + seconds
+        task.until = _NEVER if seconds is None else self.now + seconds
         task.state = State.PARKED
         key = self._key(task)
         self._hand_on(task, key)
@@ -350,30 +199,15 @@ class Controller:
     # What threads call that carry several tasks, or a task for a while.
 
     @property
-    def now(self) -> float:
-        """The virtual time, in seconds; it never goes back."""
-        return self._now
-
-    @property
     def restless(self) -> bool:
         """Whether something that the store began could go on by itself."""
         return any(n >= _BORN and one.state is State.READY for n, one in self.tasks.items())
 
-    @property
-    def given_up(self) -> bool:
-        """Whether every task is to unwind."""
-        return self._given_up
-
-    @property
-    def holder(self) -> Task | None:
-        """Who has the token."""
-        return self._holder
-
     def enter(self, task: Task, *, told: bool = True) -> None:
         """The calling thread was let through the gate as this task; ``told`` is a step."""
-        if self._given_up:
+        if self.given_up:
             raise Abandoned
-        _mine.task, _mine.controller = task, self
+        mine.task, mine.controller = task, self
         if task.carrier is not None:
             task.carrier.inside = task
         if told:
@@ -384,7 +218,7 @@ class Controller:
     def acting(self, task: Task, action: Callable[[], object]) -> None:
         """Do this in the name of the task, in a thread that is not its own."""
         with unmanaged():
-            _mine.task, _mine.controller = task, self
+            mine.task, mine.controller = task, self
             action()
 
     def resume(self) -> None:
@@ -396,7 +230,7 @@ class Controller:
 
         ``to`` goes on, without a decision; otherwise one is made.
         """
-        _mine.task = _mine.controller = None
+        mine.task = mine.controller = None
         if task.carrier is not None and task.carrier.inside is task:
             task.carrier.inside = None
         if state is State.DONE:
@@ -414,12 +248,12 @@ class Controller:
         task = current()
         if task is None:
             raise RuntimeError("only managed threads come to points")
-        if self._given_up:
+        if self.given_up:
             raise Abandoned
         with self._guard:
             away, task.state = task.state is State.AWAY, _READY
-            if away and self._holder is None:  # everybody else waits, perhaps for this one
-                self._holder, away = task, False
+            if away and self.holder is None:  # everybody else waits, perhaps for this one
+                self.holder, away = task, False
             self._between = self._between or not away
             self._beat += 1
         if away:  # back from where it waited unseen: it queues
@@ -445,7 +279,7 @@ class Controller:
             self._give(chosen)
             return
         with self._guard:
-            self._holder, self._between = None, False
+            self.holder, self._between = None, False
             waiting = [one for one in self.tasks.values() if one.state is State.PARKED]
             if any(one.state is State.AWAY for one in self.tasks.values()):
                 return  # who comes back takes the token
@@ -467,7 +301,7 @@ class Controller:
             if late is None or hopeless:
                 return None
             late.expired, late.state = True, State.READY
-            self._now = max(self._now, late.until)
+            self.now = max(self.now, late.until)
             return late
         usual = self._usual(task, ready)
         if len(ready) == 1:
@@ -501,15 +335,15 @@ class Controller:
 
     def _give(self, task: Task) -> None:
         if task.state is State.SLEEPING:
-            self._now = max(self._now, task.until)
+            self.now = max(self.now, task.until)
             task.state = State.READY
-        self._holder = task
+        self.holder = task
         self._beat += 1
         task.gate.release()
 
     def _wait(self, task: Task) -> None:
         task.gate.acquire()
-        if self._given_up:
+        if self.given_up:
             raise Abandoned
 
     def _record(self, task: Task) -> None:
@@ -529,13 +363,13 @@ class Controller:
             self.wake(("done", task.number))
             self._awaited.discard(task.number)
             self._beat += 1
-            if self._given_up:
+            if self.given_up:
                 return
             if not self._awaited:
-                self._holder = None
+                self.holder = None
                 self._end()
                 return
-            if away and self._holder is not None:
+            if away and self.holder is not None:
                 return
             self._between = True
         self._hand_on(None, self._key(task))
@@ -555,17 +389,12 @@ class Controller:
                 self.ended = Ended.STUCK
                 return
             with self._guard:
-                holder = self._holder
+                holder = self.holder
                 if self._beat != seen or self._between or holder is None:
                     continue
-                holder.state, self._holder = State.AWAY, None
+                holder.state, self.holder = State.AWAY, None
                 self._between = True
             self.taken += 1
             self._patience_s = _PATIENCE_LEAST_S if self.taken > 1 else self._patience_s
             self._last = None
             self._hand_on(None, Key(holder.number, holder.op, -self.taken))
-
-
-def steps_of(steps: list[Step]) -> Iterator[Step]:
-    """The steps of clients, without those of who prepares and reads."""
-    return (step for step in steps if step.key.task != QUIET)

@@ -12,14 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sessionproof.schedule.control import (
-    Abandoned,
-    Controller,
-    Point,
-    State,
-    Task,
-    unmanaged,
-)
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import Abandoned, State, Task, unmanaged
 from sessionproof.schedule.seats import Seat
 
 _ON = "the queue of a thread"

@@ -18,18 +18,10 @@ from functools import partial
 from typing import Any
 
 from sessionproof.schedule.asked import called, name_of, place_of, task_of
-from sessionproof.schedule.control import (
-    BEGIN,
-    Abandoned,
-    Carrier,
-    Controller,
-    Point,
-    State,
-    Task,
-    active,
-    current,
-)
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import BEGIN, Point
 from sessionproof.schedule.jobs import Crew, Job
+from sessionproof.schedule.managed import Abandoned, Carrier, State, Task, active, current
 
 CLOCK = 99
 """The number of the task that lets time pass for timers of the loop."""
