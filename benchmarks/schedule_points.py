@@ -28,8 +28,8 @@ from sessionproof.engine.machine import fast_folder
 from sessionproof.schedule.control import Controller, Decision, Point, Usual
 from sessionproof.schedule.databases import controlled_sqlite
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Setup
 from sessionproof.schedule.strategies import RandomWalk
 from sessionproof.workload.speech import Speech
 

@@ -28,8 +28,8 @@ from sessionproof.engine.machine import fast_folder
 from sessionproof.schedule.bounded import Bounded
 from sessionproof.schedule.control import Strategy
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Setup
 from sessionproof.schedule.strategies import Pct, Pos, RandomWalk, sampled
 from sessionproof.workload.speech import Speech
 

@@ -14,8 +14,8 @@ from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
 from sessionproof.schedule.control import Ended, Strategy
+from sessionproof.schedule.program import Program, Run, Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Program, Run, Setup
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech
 

@@ -16,8 +16,8 @@ from sessionproof.history.columns import F, Type
 from sessionproof.schedule.bounded import Bounded
 from sessionproof.schedule.control import Usual, active
 from sessionproof.schedule.locks import start
+from sessionproof.schedule.program import Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Setup
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech
 

@@ -20,8 +20,8 @@ from sessionproof.contract.message import Message
 from sessionproof.schedule.control import Controller, Usual
 from sessionproof.schedule.lines import Lines, files_of
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Run, Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Run, Setup
 from sessionproof.schedule.strategies import RandomWalk, Replay
 from sessionproof.workload.speech import Speech
 

@@ -10,7 +10,7 @@ from played_stores import TWO, played, runner_of, wrong
 from scheduled_stores import BROKEN, BY_LINES, CORRECT, Pooled
 
 from sessionproof.schedule.points import controlled
-from sessionproof.schedule.stage import Run
+from sessionproof.schedule.program import Run
 from sessionproof.schedule.strategies import RandomWalk, Replay
 
 _SCHEDULES = 60  # of a correct store

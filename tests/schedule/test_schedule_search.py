@@ -14,10 +14,10 @@ from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.message import Message
 from sessionproof.schedule.explore import explore
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Setup
 from sessionproof.schedule.programs import programs_for
 from sessionproof.schedule.replay import as_plain, program_of, replays
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Setup
 from sessionproof.workload.speech import Speech
 
 LONG_S = 600.0

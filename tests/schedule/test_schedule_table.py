@@ -20,7 +20,7 @@ from sessionproof.schedule.folding import ROWS_MOST, folded, marked
 from sessionproof.schedule.found import Found, Wrong
 from sessionproof.schedule.locks import controlled_threads, sleep
 from sessionproof.schedule.plain import counts_of, done_of, last_of, letters_of
-from sessionproof.schedule.stage import Run
+from sessionproof.schedule.program import Run
 from sessionproof.schedule.strategies import RandomWalk, Replay
 from sessionproof.schedule.table import drawn, table_of, told
 from sessionproof.schedule.table_text import lines_of

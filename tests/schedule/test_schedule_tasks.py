@@ -20,8 +20,8 @@ from sessionproof.contract.message import Message
 from sessionproof.history.columns import F, Type
 from sessionproof.schedule.control import Ended, Usual
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Program, Run, Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Program, Run, Setup
 from sessionproof.schedule.strategies import RandomWalk, Replay
 from sessionproof.schedule.tasks import CLOCK
 from sessionproof.workload.rounds import Call

@@ -16,8 +16,8 @@ from sessionproof.history.columns import F
 from sessionproof.schedule.control import QUIET, Decision, Ended, Key, Point, active
 from sessionproof.schedule.found import Wrong
 from sessionproof.schedule.locks import Lock, sleep
+from sessionproof.schedule.program import OPERATION, Program, Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import OPERATION, Program, Setup
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech
 

@@ -25,9 +25,9 @@ from sessionproof.schedule.control import Ended, Key
 from sessionproof.schedule.found import Found, Wrong
 from sessionproof.schedule.locks import patched
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Setup
 from sessionproof.schedule.replay import program_of
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Setup
 from sessionproof.schedule.strategies import RandomWalk, Replay
 from sessionproof.schedule.table import table_of
 from sessionproof.scripts.expressions import Unwritable

@@ -16,8 +16,8 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Page, Receipt, SessionInfo
 from sessionproof.history import files
 from sessionproof.trials import together
-from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.trials.rows_together import ROWS
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import Deadlines, Profile
 

@@ -60,6 +60,13 @@ class Notes:
         self.complete(slot, Type.OK)
         self.answers[slot] = tuple(answer)
 
+    def back_to(self, rows: int) -> None:
+        """Forget all but so many of the first operations."""
+        del self.rows[rows:]
+        for kept in (self.answers, self.errors):
+            for slot in [one for one in kept if one >= rows]:
+                del kept[slot]
+
     def renew(self, client: int) -> None:
         """As in ``Journal``."""
         self._client = client

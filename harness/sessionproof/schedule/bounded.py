@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sessionproof.schedule.control import Decision, Key
-from sessionproof.schedule.stage import OPERATION, Program
+from sessionproof.schedule.program import OPERATION, Program
 
 _NAPS = 2  # times that time may run ahead, where preemptions have no bound
 

@@ -56,17 +56,25 @@ class _NoThread:
 @contextmanager
 def controlled_aiosqlite() -> Iterator[None]:
     """Within it, connections of aiosqlite made on a controlled loop are under control."""
-    try:
-        from aiosqlite.core import Connection
-    except ImportError:  # nobody uses it then
+    kind = _connections()
+    if kind is None:
         yield
         return
-    original = Connection.__init__
-    Connection.__init__ = _controlled(original)
+    original = kind.__init__
+    kind.__init__ = _controlled(original)
     try:
         yield
     finally:
-        Connection.__init__ = original
+        kind.__init__ = original
+
+
+def _connections() -> Any:
+    """The class of aiosqlite's connections; None where nobody can use them."""
+    try:
+        from aiosqlite.core import Connection
+    except ImportError:
+        return None
+    return Connection
 
 
 def _controlled(original: Callable[..., None]) -> Callable[..., None]:

@@ -20,9 +20,9 @@ from sessionproof.contract.seed import derive
 from sessionproof.schedule.bounded import Bounded, Path
 from sessionproof.schedule.control import Ended, Strategy
 from sessionproof.schedule.found import Found, Judge, Wrong
+from sessionproof.schedule.program import Program, Run
 from sessionproof.schedule.programs import Programs
 from sessionproof.schedule.shrink import Attempts, Runs, sizes, smaller
-from sessionproof.schedule.stage import Program, Run
 from sessionproof.schedule.strategies import NAMES, Replay, sampled
 
 PREEMPTIONS = 2

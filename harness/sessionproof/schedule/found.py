@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.schedule.control import Key
-from sessionproof.schedule.stage import Program, Run
+from sessionproof.schedule.program import Program, Run
 
 Schedule = tuple[tuple[Key, int], ...]
 """Deviations from the order in which nobody is interrupted: at this decision, this task goes on."""

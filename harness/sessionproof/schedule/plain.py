@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sessionproof.contract.operations import MALFORMED
 from sessionproof.history.columns import BATCH, MISSING, NONE, F, History, Phase, Type
-from sessionproof.schedule.stage import Program, Run
+from sessionproof.schedule.program import Program, Run
 
 NAMES: dict[F, str] = {
     F.APPEND: "append", F.READ: "read", F.READ_LAST: "read_last", F.PAGES: "page",

@@ -14,7 +14,7 @@ from itertools import count
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.seed import generator
 from sessionproof.history.columns import F
-from sessionproof.schedule.stage import Program
+from sessionproof.schedule.program import Program
 from sessionproof.workload.mixes import has
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.sessions import needs_create

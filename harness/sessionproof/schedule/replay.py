@@ -17,8 +17,8 @@ from sessionproof.schedule.control import Key
 from sessionproof.schedule.locks import patched
 from sessionproof.schedule.plain import NAMES
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Kind, Program, Run, Setup
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Kind, Program, Run, Setup
 from sessionproof.schedule.strategies import Replay
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech

@@ -6,18 +6,29 @@ from collections.abc import Callable
 
 from sessionproof.contract.location import Location
 from sessionproof.schedule.control import Strategy
-from sessionproof.schedule.stage import Program, Run, Setup, Stage
+from sessionproof.schedule.program import Program, Run, Setup
+from sessionproof.schedule.stage import Stage
 
 _EXECUTIONS = 50  # on one location, so that what lies there stays small
 
 
 class Runner:
-    """Runs programs; ``locations`` answers an empty location each time."""
+    """Runs programs; ``locations`` answers an empty location each time.
 
-    def __init__(self, setup: Setup, locations: Callable[[], Location]) -> None:
+    With ``wrong``, executions are looked at through a handle that was open before, and those that
+    seem wrong once more through one that is opened for it.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        locations: Callable[[], Location],
+        wrong: Callable[[Run], object] | None = None,
+    ) -> None:
         self.executions = 0
         self._setup = setup
         self._locations = locations
+        self._wrong = wrong
         self._stage: Stage | None = None
         self._left = 0
 
@@ -29,7 +40,11 @@ class Runner:
             self._left = 1 if fresh else _EXECUTIONS
         self._left -= 1
         self.executions += 1
-        return self._stage.run(program, strategy)
+        quick = self._wrong is not None and not fresh
+        run = self._stage.run(program, strategy, fresh=not quick)
+        if self._wrong is not None and quick and self._wrong(run):
+            run = self._stage.looked_at()
+        return run
 
     def close(self) -> None:
         """Close what is open."""

@@ -19,7 +19,7 @@ from sessionproof.history.columns import F
 from sessionproof.schedule.bounded import Bounded
 from sessionproof.schedule.control import Strategy
 from sessionproof.schedule.found import Found, Judge, Schedule
-from sessionproof.schedule.stage import Program, Run
+from sessionproof.schedule.program import Program, Run
 from sessionproof.schedule.strategies import Replay, sampled
 
 SEARCHED = 60  # schedules of a smaller program, where the replay shows nothing

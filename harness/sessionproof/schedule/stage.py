@@ -12,113 +12,41 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 
 from sessionproof.contract.location import Location
-from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.store import capabilities_of
-from sessionproof.history.columns import F, History, Phase
+from sessionproof.history.columns import F, Phase
 from sessionproof.history.notes import Notes, history_of
 from sessionproof.schedule.control import (
     QUIET,
     Controller,
     Ended,
-    Key,
     Point,
-    Step,
     Strategy,
     Usual,
 )
 from sessionproof.schedule.hands import Action, Hands, Tasks, Threads, came
 from sessionproof.schedule.lines import Lines, files_of
+from sessionproof.schedule.program import OPERATION, Numbered, Program, Run, Setup
 from sessionproof.workload.client import Client, Job
 from sessionproof.workload.meeting import Meet
 from sessionproof.workload.rounds import Call
-from sessionproof.workload.speech import Speech
-
-Kind = Literal["threads", "shared", "tasks"]
-Numbered = tuple[int, Call]
-"""A call with its number, which it keeps when others are dropped; from 1."""
 
 _NO_BUDGET_S = 1e6
 _BATCH = 256
 _QUIET_FIRST = 1 << 20  # numbers of what is done before and after the clients
-OPERATION = "operation"
-"""``Point.on`` of the beginning of a client's operation."""
 
 
 @dataclass(frozen=True)
-class Program:
-    """What clients do at once: the numbered calls of each, on so many sessions.
+class _Last:
+    """The last execution, before anybody looked at what is there: ``before`` are quiet's rows."""
 
-    ``before`` are calls that are carried out before they begin.
-    """
-
-    clients: tuple[tuple[Numbered, ...], ...]
-    sessions: int = 1
-    before: tuple[Numbered, ...] = ()
-
-    @property
-    def operations(self) -> int:
-        """How many operations the clients make."""
-        return sum(map(len, self.clients))
-
-    def without(self, number: int) -> Program:
-        """The program without the operation of this number."""
-        return replace(
-            self,
-            clients=tuple(tuple(c for c in one if c[0] != number) for one in self.clients),
-            before=tuple(c for c in self.before if c[0] != number),
-        )
-
-
-@dataclass(frozen=True)
-class Run:
-    """An execution: what was decided otherwise than usual, every step, and what clients saw.
-
-    ``controlled`` is False where somebody waited unseen. ``waiting`` says who waited for what in
-    a deadlock. ``problem`` is why the store could not be opened or prepared; then there is nothing
-    else.
-    """
-
-    decisions: tuple[tuple[Key, int], ...]
-    steps: tuple[Step, ...]
-    history: History
-    ended: Ended = Ended.DONE
-    controlled: bool = True
-    waiting: tuple[str, ...] = ()
-    problem: str = ""
-    program: Program = Program(())
-
-    @property
-    def reached(self) -> int:
-        """How many points lay inside of clients' operations."""
-        return sum(step.key.task >= 0 and step.point.on != OPERATION for step in self.steps)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a stage is made of.
-
-    ``creates`` says that sessions must be made, ``by_store`` that the store names them; ``cold``
-    that clients have not used the store before an execution begins. ``shared`` says of tasks that
-    they use one handle.
-    """
-
-    spec: StoreSpec
-    kind: Kind
-    clients: int
-    speech: Speech
-    creates: bool = False
-    by_store: bool = False
-    cold: bool = False
-    lines: bool = False
-    shared: bool = False
-
-    @property
-    def shares(self) -> bool:
-        """Whether clients use one handle."""
-        return self.kind == "shared" or self.shared
+    run: Run
+    ids: list[str | None]
+    quiet: Notes
+    notes: list[Notes]
+    before: int
 
 
 class Stage:
@@ -138,13 +66,19 @@ class Stage:
             else Threads(self._controller, (QUIET, *range(setup.clients)))
         )
         self._stores: dict[int, Any] = {}
+        self._reader: Any = None  # the handle that reads what is there at the end
+        self._last: _Last | None = None
         self._executions = count(1)
         self._problem = ""
         self._capabilities: frozenset[str] = frozenset()
         self._open()
 
-    def run(self, program: Program, strategy: Strategy) -> Run:
-        """Carry the program out, with sessions of its own; never raises."""
+    def run(self, program: Program, strategy: Strategy, *, fresh: bool = True) -> Run:
+        """Carry the program out, with sessions of its own; never raises.
+
+        What is there at the end is read by a handle that is opened for it; unless ``fresh``, by one
+        that has never seen these sessions, which is much quicker.
+        """
         if self._problem:
             return self._failed()
         number = next(self._executions)
@@ -167,18 +101,30 @@ class Stage:
             tuple(controller.parked),
             program=program,
         )
-        if controller.ended is Ended.DONE:
-            self._look(program, ids, quiet)
+        self.broken = self.broken or controller.ended is not Ended.DONE
+        self._last = _Last(run, ids, quiet, notes, len(quiet.rows))
+        return self.looked_at(fresh=fresh)
+
+    def looked_at(self, *, fresh: bool = True) -> Run:
+        """The last execution, with what is there now; never raises."""
+        last = self._last
+        if last is None:
+            raise RuntimeError("nothing was carried out")
+        last.quiet.back_to(last.before)
+        if last.run.ended is Ended.DONE:
+            self._look(last.run.program, last.ids, last.quiet, fresh=fresh)
         if self._problem:
             return self._failed()
-        self.broken = self.broken or controller.ended is not Ended.DONE
-        sessions = tuple(f"s{at}" for at in range(program.sessions))
-        return replace(run, history=history_of([quiet, *notes], sessions))
+        sessions = tuple(f"s{at}" for at in range(last.run.program.sessions))
+        return replace(last.run, history=history_of([last.quiet, *last.notes], sessions))
 
     def close(self) -> None:
         """Close the stores, and end every thread; a thread that does not end is left."""
         if not self.broken and not self._problem:
             self._controller.begin(Usual())
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                self._act(QUIET, partial(_close, reader))
             for at in list(self._stores):
                 store = self._stores.pop(at)
                 if at == self._first or not self._setup.shares:
@@ -271,8 +217,8 @@ class Stage:
         controller.lines = False
         return notes
 
-    def _look(self, program: Program, ids: list[str | None], notes: Notes) -> None:
-        """Read every session, by a handle that is opened for it."""
+    def _look(self, program: Program, ids: list[str | None], notes: Notes, *, fresh: bool) -> None:
+        """Read every session, and count it where clients did."""
         first = _QUIET_FIRST + 1_000
         sessions = range(program.sessions)
         calls = [(first + at, Call(F.READ, at, phase=Phase.FINAL)) for at in sessions]
@@ -286,13 +232,18 @@ class Stage:
             ]
 
         async def look() -> None:
-            store = await came(self._setup.spec.open(self._location))
+            store = None if fresh else self._reader
+            if store is None:
+                store = await came(self._setup.spec.open(self._location))
             try:
                 number = len(program.clients)
                 client = self._client(tuple(calls), ids, notes, store, number, number + 1)
                 await self._hands.play(client)
             finally:
-                await came(store.close())
+                if fresh:
+                    await came(store.close())
+                else:
+                    self._reader = store
 
         self._controller.begin(Usual())
         self._act(QUIET, look)

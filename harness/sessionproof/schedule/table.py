@@ -26,7 +26,7 @@ from sessionproof.schedule.plain import (
     last_of,
     letters_of,
 )
-from sessionproof.schedule.stage import OPERATION, Kind, Program, Run
+from sessionproof.schedule.program import OPERATION, Kind, Program, Run
 from sessionproof.workload.rounds import Call
 
 _LISTED = 12  # letters in a cell

@@ -19,8 +19,8 @@ from sessionproof.history.tokens import tokens_of
 from sessionproof.schedule.control import QUIET, Key
 from sessionproof.schedule.found import Found
 from sessionproof.schedule.plain import Done, counts_of, done_of, last_of, letters_of
+from sessionproof.schedule.program import Kind
 from sessionproof.schedule.replay import as_plain
-from sessionproof.schedule.stage import Kind
 from sessionproof.scripts.clients import START
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, expression, message
 from sessionproof.scripts.race_rules import rule_of

@@ -23,7 +23,7 @@ from sessionproof.contract.message import Message
 from sessionproof.host.process import ProcessEnded, ProtocolError
 from sessionproof.schedule.explore import Explored
 from sessionproof.schedule.found import Found
-from sessionproof.schedule.stage import Kind, Program
+from sessionproof.schedule.program import Kind, Program
 from sessionproof.workload.pool import started
 
 PROGRAM = "sessionproof.trials.exploring_main"

@@ -31,9 +31,9 @@ from sessionproof.schedule.explore import Explored, explore
 from sessionproof.schedule.found import Wrong
 from sessionproof.schedule.locks import patched
 from sessionproof.schedule.points import controlled
+from sessionproof.schedule.program import Kind, Run, Setup
 from sessionproof.schedule.programs import Programs, programs_for
 from sessionproof.schedule.runner import Runner
-from sessionproof.schedule.stage import Kind, Run, Setup
 from sessionproof.trials.exploring import Part, Request, note
 from sessionproof.trials.rounds import Played
 from sessionproof.trials.rows_together import ROWS, broken_by, broken_together, named
@@ -110,7 +110,7 @@ def _explore(
         parts[-1] = Part(kind, setup.lines, explored, judge.reached)
         note(request, parts)
 
-    runner = Runner(setup, Locations(Path(request.root)))
+    runner = Runner(setup, Locations(Path(request.root)), wrong=judge)
     try:
         done = explore(
             runner,

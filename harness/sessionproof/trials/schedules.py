@@ -8,7 +8,7 @@ from dataclasses import replace
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.schedule.found import Found
-from sessionproof.schedule.stage import Kind, Program
+from sessionproof.schedule.program import Kind, Program
 from sessionproof.schedule.table import table_of
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.schedules import schedule_script
