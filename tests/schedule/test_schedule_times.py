@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -47,6 +48,17 @@ def test_only_virtual_time_passes(name: str) -> None:
     assert look == pytest.approx(1_000 * unit, abs=500 * unit)
     assert hour == pytest.approx(3_600e9 * unit, abs=1e6 * unit)
     assert first >= before
+
+
+def test_two_looks_are_never_the_same_microsecond() -> None:
+    """A store that rounds what it sees to microseconds, as ``datetime`` does, sees time pass."""
+
+    def use() -> list[datetime]:
+        return [datetime.fromtimestamp(time.time(), UTC) for _ in range(2_000)]
+
+    with controlled_threads(), controlled_times():
+        seen = alone(use)
+    assert seen == sorted(set(seen))
 
 
 def test_the_clock_is_the_same_for_all_and_never_steps_back() -> None:

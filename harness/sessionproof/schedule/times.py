@@ -15,6 +15,7 @@ from typing import Any
 from sessionproof.schedule.control import Controller, active
 
 _LOOK_NS = 1_000
+_SECOND_NS = 1_000_000_000
 _CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 _HELD_BY_NAME = {
     "threading": ("_time", "monotonic"),
@@ -59,8 +60,14 @@ def _clock(theirs: Callable[[], Any], base_ns: int, passed: _Passed, *, whole: b
 def controlled_times() -> Iterator[None]:
     """Within it, clocks of ``time`` can be controlled; those of ``datetime`` can not."""
     passed = _Passed()
-    bases = {"time": time.time_ns(), "monotonic": time.monotonic_ns()}
-    bases["perf_counter"] = time.perf_counter_ns()
+    clocks = {
+        "time": time.time_ns,
+        "monotonic": time.monotonic_ns,
+        "perf_counter": time.perf_counter_ns,
+    }
+    # From the next whole second on: two looks are never the same microsecond, however a store rounds
+    # them, and which of them are the same millisecond does not change from run to run.
+    bases = {name: -(-read() // _SECOND_NS) * _SECOND_NS for name, read in clocks.items()}
     ours = {}
     for name in _CLOCKS:
         base_ns = bases[name.removesuffix("_ns")]
