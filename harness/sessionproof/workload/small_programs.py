@@ -104,7 +104,8 @@ def round_of_times(
 
 def smaller_ones(program: SmallProgram) -> Iterator[SmallProgram]:
     """The programs that are one step smaller, the largest steps first."""
-    for session in range(program.sessions if program.sessions > 1 else 0):
+    used = sorted({call.session for call in program.calls})
+    for session in used if len(used) > 1 else ():
         yield from _of_session(program, session)
     if len(program.clients) > 2:
         for at in range(len(program.clients)):
