@@ -65,8 +65,8 @@ def controlled_times() -> Iterator[None]:
         "monotonic": time.monotonic_ns,
         "perf_counter": time.perf_counter_ns,
     }
-    # From the next whole second on: two looks are never the same microsecond, however a store rounds
-    # them, and which of them are the same millisecond does not change from run to run.
+    # From the next whole second on: two looks are never the same microsecond, however a store
+    # rounds them, and which of them are the same millisecond does not change from run to run.
     bases = {name: -(-read() // _SECOND_NS) * _SECOND_NS for name, read in clocks.items()}
     ours = {}
     for name in _CLOCKS:
