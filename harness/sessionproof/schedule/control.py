@@ -134,8 +134,9 @@ class Controller:
         try:
             self._wait(task)
             action()
-        except Abandoned:
-            pass
+        except BaseException:  # who unwinds may meet locks that it did not take
+            if not self.given_up:
+                raise
         finally:
             mine.task = mine.controller = None
             self._finish(task)
