@@ -68,7 +68,7 @@ def fill(request: Request, parts: list[Part]) -> None:
     Raises StoreNotFound.
     """
     with controlled([Path(request.root)]):
-        spec = _imported(request.store)
+        spec = imported(request.store)
         share_s = request.seconds / len(request.kinds)
         for kind in request.kinds:
             for lines in (False, True) if request.lines else (False,):
@@ -79,7 +79,7 @@ def fill(request: Request, parts: list[Part]) -> None:
                     return
 
 
-def _imported(name: str) -> StoreSpec:
+def imported(name: str) -> StoreSpec:
     """The store; what its modules took from others by name is under control as well."""
     before = {*sys.modules}
     spec = find_store(name)
