@@ -24,25 +24,20 @@ from statistics import mean, median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for fixtures
 
-from fixtures.registry import Mutant, mutants
 from schedule_plain import by_chance
-from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.lookup import find_store
+from schedule_request import ROW, request_for
+
+from fixtures.registry import Mutant, mutants
 from sessionproof.contract.seed import derive
 from sessionproof.engine.machine import fast_folder
+from sessionproof.schedule.program import Kind
 from sessionproof.schedule.replay import replays
 from sessionproof.schedule.shrink import sizes
-from sessionproof.schedule.program import Kind
-from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.exploring import Part, Request
 from sessionproof.trials.exploring_main import Judging, fill
-from sessionproof.trials.schedules import reachable, request_of
-from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.together import ROWS
-from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import PROFILES
 
-ROW = "CONC-14"
 WHERE = ("schedules", "races")  # files of mutants, beside those of ``conc_*``
 ENDS_S = 900.0  # of a process
 
@@ -91,10 +86,12 @@ def main() -> int:
     left_out = []
     for one in _chosen(chosen):
         with tempfile.TemporaryDirectory(dir=fast_folder(), ignore_cleanup_errors=True) as root:
-            request = _request(one, root, chosen.profile)
+            request = request_for(one.store, root, profile=chosen.profile)
             if request is None:
                 left_out.append(_name(one))
                 continue
+            if one.guarantee in ROWS:
+                request = replace(request, row=one.guarantee)
             control = _asked_of("control", request, asked)
             chance = [] if chosen.no_chance else _asked_of("chance", request, asked)
         sys.stdout.write(f"{line(one, control, chance)}\n")
@@ -114,33 +111,6 @@ def _chosen(chosen: argparse.Namespace) -> Iterator[Mutant]:
             yield one
 
 
-def _request(one: Mutant, root: str, profile: str) -> Request | None:
-    """What a process must know to explore it; None where control does not reach it."""
-    spec, limits = find_store(one.store), PROFILES[profile]
-    if spec.claims is None:
-        raise ValueError(f"{one.store} must declare its claims")
-    parent = Path(root) / "described"
-    parent.mkdir()
-    under_test = StoreUnderTest(spec, spec.claims, parent=parent, deadlines=limits.deadlines)
-    try:
-        trial = Trial(
-            guarantee=GUARANTEES[ROW],
-            store=under_test,
-            capabilities=under_test.handle().capabilities,
-            profile=limits,
-            seed=0,
-        )
-        kinds = reachable(trial, kinds_of(trial))
-        seconds = limits.share_s * GUARANTEES[ROW].weight
-        request = request_of(trial, kinds, root=root, seconds=seconds)
-    except (NotClaimed, CouldNotTell):
-        return None
-    finally:
-        under_test.close()
-    own = one.guarantee if one.guarantee in ROWS else None
-    return replace(request, row=own) if kinds else None
-
-
 # The processes.
 
 
@@ -148,7 +118,7 @@ def _asked_of(what: str, request: Request, asked: Asked) -> list[dict]:  # type:
     """What a process of its own answers; empty where it ended without an answer."""
     given = base64.b64encode(pickle.dumps((what, request, asked)))
     try:
-        done = subprocess.run(  # noqa: S603 - this very file
+        done = subprocess.run(
             [sys.executable, __file__, "--child"],
             input=given,
             stdout=subprocess.PIPE,
