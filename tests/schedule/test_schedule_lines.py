@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import scheduled_tasks
 from played_stores import TWO, locations, played, wrong
+from scheduled_correct import kept
 from scheduled_stores import BY_LINES, CORRECT
 
 import sessionproof.reference.store as reference
+from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
 from sessionproof.schedule.control import Controller, Usual
@@ -135,6 +137,38 @@ def test_lines_are_points_while_clients_work_alone(runner_of: Any) -> None:
     runner.close()
     runner = runner_of(CORRECT["Shared"], lines=False)
     assert in_lines(runner.run(TWO, Usual()), CORRECT["Shared"]) == 0
+
+
+class Copied:
+    """Replaces its list by a longer one, which another function has made of it, within a line."""
+
+    handles = "shared"
+    shared = True
+
+    def __init__(self, location: Location) -> None:
+        self._rows: dict[str, list[Message]] = kept(location, dict)
+
+    def append(self, session: str, messages: Sequence[Message]) -> None:
+        self._rows[session] = self._longer(session, messages)
+
+    def _longer(self, session: str, messages: Sequence[Message]) -> list[Message]:
+        return [*self._rows.get(session, []), *messages]
+
+    def read(self, session: str) -> list[Message]:
+        return self._rows.get(session, [])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_return_to_a_line_is_a_point(runner_of: Any) -> None:
+    """Between what a function answered and what its caller does with it others may come."""
+    runner = runner_of(Copied)
+    run = runner.run(TWO, Usual())
+    assert any("goes on, _longer returns" in step.point.what for step in run.steps)
+    assert not any("comp> returns" in step.point.what for step in run.steps)
+    assert wrong(run) == ""
+    found_and_again(runner, _AGAIN)
 
 
 class Holder:

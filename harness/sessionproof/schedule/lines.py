@@ -1,7 +1,9 @@
 """Each line of a store's own files as a point: for windows in which it calls nothing.
 
-A second pass only: so many points hide what few points find. Before Python 3.12 threads are
-traced; since then the lines of those files alone are watched.
+So is the way back from one function of these files to another: in ``cache[name] = self.load(name)``
+the window lies between two halves of a line. A second pass only: so many points hide what few
+points find. Before Python 3.12 threads are traced; since then the lines of those files alone are
+watched.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ _DRIVERS = ("sqlite3", "sqlalchemy", "aiosqlite", "greenlet", "pydantic", "numpy
 _HARNESS = "sessionproof"
 _STORES = ("sessionproof.reference", "sessionproof.adapters")
 _SHOWN = 60  # characters of a line
+_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
 def files_of(store: object) -> frozenset[str]:
@@ -79,7 +82,8 @@ _LIBRARY = sysconfig.get_paths()["stdlib"]
 class Lines:
     """Watches the lines of files, in threads that begin after it was made, until it is closed.
 
-    A line is a point of a managed thread, while its controller wants ``lines``.
+    A line, and a return to one, is a point of a managed thread while its controller wants
+    ``lines``.
     """
 
     def __init__(self) -> None:
@@ -119,6 +123,8 @@ class _Traced:
     def _passed(self, frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":
             _announce(frame.f_code, frame.f_lineno)
+        elif event == "return":
+            _announce_return(frame, self._files)
         return self._passed
 
 
@@ -127,19 +133,27 @@ class _Monitored:
 
     def __init__(self) -> None:
         self._codes: list[CodeType] = []
+        self._files: set[str] = set()
         self._monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
         tools = [at for at in (4, 3, 5, 2, 1, 0) if self._monitoring.get_tool(at) is None]
         if not tools:
             raise RuntimeError("no tool id of sys.monitoring is free: end the other tools first")
         self._tool = tools[0]
         self._monitoring.use_tool_id(self._tool, "sessionproof lines")
-        line = self._monitoring.events.LINE
-        self._monitoring.register_callback(self._tool, line, _announce)
+        events = self._monitoring.events
+        self._wanted = events.LINE | events.PY_RETURN
+        self._monitoring.register_callback(self._tool, events.LINE, _announce)
+        self._monitoring.register_callback(self._tool, events.PY_RETURN, self._returned)
 
     def add(self, files: set[str]) -> None:
+        self._files |= files
         for code in _codes(files):
             self._codes.append(code)
-            self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
+            self._monitoring.set_local_events(self._tool, code, self._wanted)
+
+    def _returned(self, code: CodeType, offset: int, answer: object) -> None:
+        del code, offset, answer
+        _announce_return(sys._getframe(1), self._files)
 
     def close(self) -> None:
         for code in self._codes:
@@ -163,6 +177,23 @@ def _announce(code: CodeType, line: int) -> None:
     controller = active()
     if controller is not None and controller.lines:
         controller.point(_point(code.co_filename, line))
+
+
+def _announce_return(frame: FrameType, files: set[str]) -> None:
+    """A point where a caller in these files goes on; comprehensions are a part of their line."""
+    caller = frame.f_back
+    if caller is None or caller.f_code.co_filename not in files:
+        return
+    if frame.f_code.co_name in _COMPREHENSIONS:
+        return
+    controller = active()
+    if controller is not None and controller.lines:
+        controller.point(_back(caller.f_code.co_filename, caller.f_lineno, frame.f_code.co_name))
+
+
+@cache
+def _back(file: str, line: int, name: str) -> Point:
+    return Point(f"{Path(file).name}:{line} goes on, {name} returns", None)
 
 
 @cache
