@@ -3,8 +3,8 @@
 ``python benchmarks/schedule_detection.py`` tries each concurrent mutant twice, in a process of its
 own: under control once for each seed, by the strategies and within the time of the profile, and by
 plain clients that begin together, run after run. A finding is then replayed. ``--markdown`` prints
-the table of docs/schedules.md. Names of mutants choose some of them; ``--of schedules`` the mutants
-of one file of ``fixtures/mutants``.
+the table of docs/schedules.md. Names of mutants choose some of them; ``--of conc_`` those of files
+of ``fixtures/mutants`` whose names begin so.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def main() -> int:
 def _chosen(chosen: argparse.Namespace) -> Iterator[Mutant]:
     for one in mutants():
         file = one.store.rpartition(":")[0].rpartition(".")[2]
-        wanted = file == chosen.of if chosen.of else file in WHERE or file.startswith("conc_")
+        wanted = (
+            file.startswith(chosen.of) if chosen.of else file in WHERE or file.startswith("conc_")
+        )
         if chosen.mutants:
             wanted = _name(one) in chosen.mutants
         if wanted:
@@ -262,7 +264,9 @@ def _name(mutant: Mutant) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mutants", nargs="*", metavar="MUTANT", help="names of mutants, else all")
-    parser.add_argument("--of", default="", metavar="FILE", help="those of one file of mutants")
+    parser.add_argument(
+        "--of", default="", metavar="FILE", help="those of files whose names begin so"
+    )
     parser.add_argument("--seeds", type=int, default=50, help="searches of each under control")
     parser.add_argument("--runs", type=int, default=2_000, help="runs of each by plain clients")
     parser.add_argument("--replays", type=int, default=100, help="replays of a finding")
