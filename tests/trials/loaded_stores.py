@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from sessionproof.contract.errors import Refused
 from sessionproof.history import npz
 from sessionproof.history.clocks import Bounds
 from sessionproof.history.columns import NEVER
@@ -40,6 +41,28 @@ class Stale(Right):
         if session_id not in self._kept:
             self._kept[session_id] = super().read(session_id)
         return self._kept[session_id]
+
+
+class Refusing(Right):
+    """No append is taken."""
+
+    def append(self, session_id, messages):
+        raise Refused("the disk is full")
+
+
+class Failing(Right):
+    """Nobody knows what came of an append."""
+
+    def append(self, session_id, messages):
+        raise RuntimeError("the disk is gone")
+
+
+class Odd(Right):
+    """An append answers what the contract does not know."""
+
+    def append(self, session_id, messages):
+        super().append(session_id, messages)
+        return "done"
 
 
 class Workers:

@@ -109,6 +109,27 @@ def test_clients_that_never_meet_show_nothing(loaded):
     assert any("100 are needed" in reason for reason in verdict.unknown)
 
 
+@pytest.mark.parametrize("mix", ["mixed", "hot"])
+@pytest.mark.parametrize(
+    ("store", "text"),
+    [("Refusing", "Refused: the disk is full"), ("Failing", "RuntimeError: the disk is gone")],
+)
+def test_a_store_that_takes_nothing_shows_nothing(store, text, mix, loaded):
+    """However much is read, nothing was acknowledged that could have been lost."""
+    _, verdict = loaded(Workers(), store=f"loaded_stores:{store}", mix=mix)
+    assert not verdict.breaks
+    assert verdict.failures.most_common(1) == [(text, verdict.appends.total())]
+    assert any("appends were acknowledged" in reason for reason in verdict.unknown)
+
+
+def test_answers_that_the_contract_does_not_know_are_a_break(loaded):
+    """They are told first, with what was answered."""
+    _, verdict = loaded(Workers(), store="loaded_stores:Odd")
+    assert anomalies(verdict) == {Anomaly.MALFORMED}
+    assert verdict.malformed == verdict.appends.total() > 100
+    assert "append answered a str" in verdict.breaks[0].sentence
+
+
 def test_clocks_that_differ_would_be_a_false_alarm(loaded):
     """Times of two clocks taken for one make a right store look wrong: the next test can fail."""
     _, verdict = loaded(Workers(skews_ns=(0, AHEAD), bounds=(None, None)))

@@ -24,6 +24,8 @@ _SHOWN = {
     INTERRUPTED: "interrupted",
 }
 _WORKERS_MOST = 8
+_REASONS_MOST = 10
+_FAILURES_MOST = 20  # texts in the file
 _INCIDENTS_MOST = 1_000  # in the file; they are counted all
 
 
@@ -58,8 +60,10 @@ def summary(run: Run, verdict: LoadVerdict) -> Iterator[tuple[str, str]]:
     done = run.recorded
     if done.stopped:
         yield "stopped", done.stopped
-    for reason in verdict.unknown:
+    for reason in verdict.unknown[:_REASONS_MOST]:
         yield "not known", reason
+    if len(verdict.unknown) > _REASONS_MOST:
+        yield "not known", f"{len(verdict.unknown) - _REASONS_MOST:,} more are in the report"
     rate = done.made / done.seconds if done.seconds else 0.0
     yield (
         "made",
@@ -75,6 +79,10 @@ def summary(run: Run, verdict: LoadVerdict) -> Iterator[tuple[str, str]]:
             f"{ended[sort]:,} {sort.name.lower()}" for sort in (Type.OK, Type.FAIL, Type.INFO)
         ),
     )
+    failed = verdict.failures.most_common(1)
+    if failed:
+        (text, often), every = failed[0], verdict.failures.total()
+        yield "failed", f"{every:,} were not ok, {often:,} of them: {text}"
     units = [f"{number:,} {unit}" for unit, number in verdict.judged.examined.items() if number]
     yield "examined", f"{', '.join(units) or 'nothing'}, judged in {run.judged_s:.1f} s"
     shown = [f"{name}: {number} orders" for name, number in done.workers.most_common(_WORKERS_MOST)]
@@ -101,7 +109,9 @@ def summary(run: Run, verdict: LoadVerdict) -> Iterator[tuple[str, str]]:
 def _losses(run: Run, verdict: LoadVerdict) -> Iterator[tuple[str, str]]:
     done = run.recorded
     if done.deaths:
-        yield "lost", f"{len(done.deaths)} workers: {', '.join(done.deaths[:_WORKERS_MOST])}"
+        number = len(done.deaths)
+        workers = "worker" if number == 1 else "workers"
+        yield "lost", f"{number} {workers}: {', '.join(done.deaths[:_WORKERS_MOST])}"
     if done.given_up:
         yield "given up", f"{done.given_up} slices that nobody carried out"
     if verdict.unrecorded:
@@ -155,6 +165,8 @@ def _as_json(run: Run, verdict: LoadVerdict, folder: Path) -> dict[str, Any]:
         "waves": done.waves,
         "beside": verdict.beside,
         "ended": {sort.name.lower(): verdict.ended[sort] for sort in Type},
+        "failures": dict(verdict.failures.most_common(_FAILURES_MOST)),
+        "malformed": verdict.malformed,
         "examined": {unit: int(number) for unit, number in verdict.judged.examined.items()},
         "level": verdict.judged.level,
         "unknown": verdict.unknown,

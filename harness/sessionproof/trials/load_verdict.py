@@ -15,19 +15,21 @@ from sessionproof.checks.history import judge_history, together
 from sessionproof.checks.incidents import Incident, Judged
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.operations import MALFORMED
 from sessionproof.history import files, npz
 from sessionproof.history.clocks import SAME, Bounds, on_clock
 from sessionproof.history.columns import NEVER, NONE, ROW, F, History, Phase, Type
 from sessionproof.history.overlap import overlapping
 from sessionproof.history.parts import taken
 from sessionproof.trials.recorded_load import SHARDS, Part, Recorded
+from sessionproof.trials.rounds import answers_badly
 from sessionproof.trials.windows import Scene, labelled
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.slices import here, number_of, origins_of, parts_of
 from sessionproof.workload.waves import Plot, drawn
 
 _BESIDE_LEAST = 100  # operations beside another client's on the same session
-_ANSWERED_LEAST = 0.1  # of the appends
+_ANSWERED_LEAST = 0.1  # of the operations, and of the appends
 _ALWAYS = frozenset(
     {
         Anomaly.LOST_MESSAGE, Anomaly.LOST_SESSION, Anomaly.PHANTOM, Anomaly.LEAK,
@@ -55,8 +57,9 @@ class LoadVerdict:
     """``breaks`` are incidents that the claims rule out, ``others`` those that they allow.
 
     ``beside`` counts operations beside another client's on the same session, ``unrecorded`` the
-    appends that were read and that no attempt recorded. ``histories`` are the folders that
-    were judged, one for each clock.
+    appends that were read and that no attempt recorded. ``appends`` says how appends ended,
+    ``failures`` what was answered where an operation failed. ``malformed`` are answers that the
+    contract does not allow. ``histories`` are the folders that were judged, one for each clock.
     """
 
     breaks: list[Told] = field(default_factory=list)
@@ -65,6 +68,9 @@ class LoadVerdict:
     unknown: list[str] = field(default_factory=list)
     beside: int = 0
     ended: Counter[Type] = field(default_factory=Counter)
+    appends: Counter[Type] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    malformed: int = 0
     unrecorded: int = 0
     histories: tuple[Path, ...] = ()
 
@@ -175,6 +181,7 @@ def _write_on(boot: str, recorded: Recorded, folder: Path) -> None:
 def _judge(verdict: LoadVerdict, path: Path, claims: Claims, *, first: bool) -> None:
     known = {_what(told) for told in (*verdict.breaks, *verdict.others)}
     beside = 0
+    odd: Told | None = None
     for part in files.shards(path):
         judged = judge_history(part, claims)
         for incident in judged.incidents:
@@ -183,15 +190,48 @@ def _judge(verdict: LoadVerdict, path: Path, claims: Claims, *, first: bool) -> 
                 kept = verdict.breaks if breaks(incident, part, claims) else verdict.others
                 kept.append(told)
         if first:
-            rows = part.rows[part.rows["phase"] != Phase.FINAL]
-            for sort in Type:
-                verdict.ended[sort] += int((rows["type"] == sort).sum())
+            _count(verdict, part)
+            odd = odd or _odd(part, path.name)
         beside += _beside(part)
         # Every clock shows the same operations: they are counted once.
         verdict.judged = together(
             [verdict.judged, judged if first else replace(judged, examined={})]
         )
     verdict.beside = beside if first else min(verdict.beside, beside)
+    if odd is not None and answers_badly(verdict.malformed, verdict.ended.total()):
+        verdict.breaks.insert(0, odd)
+
+
+def _count(verdict: LoadVerdict, part: History) -> None:
+    """Add how the operations of a part ended."""
+    rows = part.rows
+    working = rows[rows["phase"] != Phase.FINAL]
+    appends = working[working["f"] == F.APPEND]
+    for sort in Type:
+        verdict.ended[sort] += int((working["type"] == sort).sum())
+        verdict.appends[sort] += int((appends["type"] == sort).sum())
+    errors, often = np.unique(rows["error"][rows["type"] != Type.OK], return_counts=True)
+    for error, number in zip(errors.tolist(), often.tolist(), strict=True):
+        verdict.failures[part.errors[error] or "no answer"] += number
+    verdict.malformed += len(_malformed(part))
+
+
+def _malformed(part: History) -> npt.NDArray[np.intp]:
+    """The operations that answered what the contract does not allow."""
+    wrong = [at for at, text in enumerate(part.errors) if text.startswith(MALFORMED)]
+    return np.flatnonzero(np.isin(part.rows["error"], wrong))
+
+
+def _odd(part: History, clock: str) -> Told | None:
+    """One such answer."""
+    wrong = _malformed(part)
+    if not len(wrong):
+        return None
+    row = part.rows[wrong[0]]
+    call, text = F(int(row["f"])).name.lower(), part.errors[int(row["error"])]
+    sentence = f"{call}: {text.removeprefix(MALFORMED).lstrip(': ')}."
+    incident = Incident(Anomaly.MALFORMED, int(row["session"]), (int(wrong[0]),), sentence)
+    return _told(incident, part, clock)
 
 
 def _what(told: Told) -> tuple[Any, ...]:
@@ -200,9 +240,9 @@ def _what(told: Told) -> tuple[Any, ...]:
 
 
 def _beside(part: History) -> int:
-    """Operations beside another client's; who never answered has no end that could be compared."""
+    """Operations that were served beside another client's; others have no end, or show nothing."""
     rows = part.rows
-    working = taken(part, (rows["type"] != Type.INFO) & (rows["phase"] != Phase.FINAL))
+    working = taken(part, (rows["type"] == Type.OK) & (rows["phase"] != Phase.FINAL))
     return int(overlapping(working).sum()) if len(working) else 0
 
 
@@ -237,8 +277,7 @@ def _told(incident: Incident, part: History, clock: str) -> Told:
 
 
 def _doubt(verdict: LoadVerdict, recorded: Recorded) -> None:
-    """Say what keeps it from being told that all is right."""
-    verdict.unknown += [one for one in verdict.judged.unknown if one not in verdict.unknown]
+    """Say what keeps it from being told that all is right: what is of single sessions at last."""
     ended = verdict.ended
     if verdict.beside < _BESIDE_LEAST:
         verdict.unknown.append(
@@ -247,9 +286,15 @@ def _doubt(verdict: LoadVerdict, recorded: Recorded) -> None:
         )
     if ended[Type.OK] < _ANSWERED_LEAST * ended.total():
         verdict.unknown.append(f"{ended[Type.OK]:,} of {ended.total():,} operations were answered")
+    appends = verdict.appends
+    if appends[Type.OK] < max(1, _ANSWERED_LEAST * appends.total()):
+        verdict.unknown.append(
+            f"{appends[Type.OK]:,} of {appends.total():,} appends were acknowledged"
+        )
     if 2 * ended[Type.INFO] > ended.total():
         verdict.unknown.append(
             f"nobody knows the outcome of {ended[Type.INFO]:,} of {ended.total():,} operations"
         )
     if recorded.interrupted:
         verdict.unknown.append("it was interrupted")
+    verdict.unknown += [one for one in verdict.judged.unknown if one not in verdict.unknown]

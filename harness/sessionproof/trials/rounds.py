@@ -173,9 +173,13 @@ class Rounds:
         self.operations["together"] += int(played.together.sum())
         stretch = stretch_of(played.mix, played.history, played.together)
         self.stretches.setdefault(crew.kind, []).append(stretch)
-        share = _MALFORMED_SHARE * self.operations["all"]
-        if wrong and len(self.malformed) >= max(_MALFORMED_LEAST, share):
+        if wrong and answers_badly(len(self.malformed), self.operations["all"]):
             raise Broken(_malformed(self.trial, crew, played, self.malformed))
+
+
+def answers_badly(malformed: int, made: int) -> bool:
+    """Whether so many of these operations answered what the contract does not allow."""
+    return malformed >= max(_MALFORMED_LEAST, _MALFORMED_SHARE * made)
 
 
 def parent_of(trial: Trial) -> Path:
