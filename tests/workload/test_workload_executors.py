@@ -78,7 +78,14 @@ def test_a_cluster_needs_its_package(monkeypatch):
         workers("dask://127.0.0.1:1", clients=1).__enter__()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "", "127.0.0.1:x"])
+@pytest.mark.parametrize("address", ["nowhere", "", ":1", "127.0.0.1:x", "tcp://127.0.0.1:1"])
+def test_an_address_is_a_host_and_a_port(address):
+    """One line says what it looks like, before anybody is asked."""
+    with pytest.raises(NoExecutor, match=r"has no HOST:PORT: use dask://127\.0\.0\.1:8786"):
+        workers(f"dask://{address}", clients=1).__enter__()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:1", "[::1]:1"])
 def test_a_cluster_that_is_not_there_is_told(address, monkeypatch):
     """Nobody answers, and one line says how to start a scheduler."""
     pytest.importorskip("distributed")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from sessionproof.history.clocks import SAME, Bounds, agreed, looked_at
 from sessionproof.workload.slices import Carried, Order, Where, carry, clock_of_worker, here
 
 DASK = "dask://"
+_ADDRESS = re.compile(r"([^\s/:]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _CONNECT_S = 5.0
 _LOOKS = 5  # at a clock: the quickest tells most
 
@@ -181,16 +183,18 @@ _POOLS: dict[str, Callable[[int], Pool]] = {
 
 @contextmanager
 def _cluster(url: str) -> Iterator[Cluster]:
+    address = url.removeprefix(DASK)
+    if not _ADDRESS.fullmatch(address):
+        raise NoExecutor(f"{url} has no HOST:PORT: use {DASK}127.0.0.1:8786, where a scheduler is")
     try:
         from distributed import Client
     except ImportError:
         raise NoExecutor(
             f"{url} needs the package distributed: pip install 'sessionproof[dask]'"
         ) from None
-    address = url.removeprefix(DASK)
     try:
         client = Client(f"tcp://{address}", timeout=_CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+    except (OSError, ValueError, OverflowError, TimeoutError) as error:
         raise NoExecutor(
             f"no scheduler answers at {address} ({type(error).__name__}): "
             "start one with dask scheduler, and name its HOST:PORT"
