@@ -96,8 +96,8 @@ def test_it_has_a_test_for_each_of_the_suites():
     "workers",
     [
         pytest.param((), marks=pytest.mark.night),
-        ("-n", "2"),
-        pytest.param(("-p", "no:xdist"), marks=pytest.mark.night),
+        pytest.param(("-n", "2"), marks=pytest.mark.night),
+        ("-p", "no:xdist"),
     ],
 )
 def test_a_store_is_judged_in_any_pytest(workers, project):

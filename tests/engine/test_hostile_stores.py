@@ -11,8 +11,8 @@ SHORT = ("--operation-deadline", 1, "--test-deadline", 5)
     [
         ("Exits", "crash"),
         ("HangsInC", "hang"),
-        ("Hangs", "hang"),
-        ("EndlessAnswer", "hang"),
+        pytest.param("Hangs", "hang", marks=pytest.mark.night),
+        pytest.param("EndlessAnswer", "hang", marks=pytest.mark.night),
         ("ReturnsHostileObjects", "malformed-answer"),
         ("ReturnsHostileTexts", "changed-content"),
         ("RaisesHostileErrors", "unexpected-refusal"),

@@ -43,6 +43,7 @@ def test_only_some_are_run(tmp_path):
     assert run == {name for name in GUARANTEES if name.startswith("SEQ")}
 
 
+@pytest.mark.night
 def test_the_same_seed_gives_the_same_finding(tmp_path):
     """A run is repeated by its seed: the same program, the same words."""
     store = "fixtures.mutants.core:DropsTheLastOfThree"
@@ -92,7 +93,10 @@ def test_a_claim_can_be_required(tmp_path):
     assert "--require durability=process" in ran.result["command"]
 
 
-@pytest.mark.parametrize(("sent", "after"), [(signal.SIGINT, 3.0), (signal.SIGTERM, 3.0)])
+@pytest.mark.parametrize(
+    ("sent", "after"),
+    [(signal.SIGINT, 3.0), pytest.param(signal.SIGTERM, 3.0, marks=pytest.mark.night)],
+)
 def test_an_interrupted_run_leaves_a_report(sent, after, tmp_path):
     """Ctrl-C, or a cancelled job, ends with 130 and a partial report, and leaves no process."""
     process = subprocess.Popen(

@@ -133,6 +133,7 @@ def test_the_report_is_uploaded_before_the_exit():
     assert STEPS["Upload the report"]["if"].startswith("always()")
 
 
+@pytest.mark.night
 def test_a_good_store_is_green(folder):
     """The verdict, an empty list and the report's folder come out; the job's page has a summary."""
     code, printed, outputs, summary = run_action(folder, store="mystore:Good")

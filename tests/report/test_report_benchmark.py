@@ -185,6 +185,7 @@ def test_a_benchmark_stands_beside_the_class(project):
     assert "test_mine[10]" in again.stdout
 
 
+@pytest.mark.night
 def test_a_run_with_workers_has_no_benchmarks(project):
     """With --store the fixture calls once and measures nothing, and no warning fails the run."""
     ran = own_pytest(

@@ -20,7 +20,7 @@ FORMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["run", pytest.param("pytest", marks=pytest.mark.night)])
 def test_a_job_gets_the_summary_of_a_run(form, tmp_path):
     """The command and a plain pytest append the report's summary to the job's, once."""
     job = tmp_path / "job.md"

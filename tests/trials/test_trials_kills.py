@@ -94,7 +94,9 @@ def _found(trial: Trial) -> Finding | None:
     return None
 
 
-@pytest.mark.parametrize("name", ["WritesWhenFree", "LeavesItToTheLeader"])
+@pytest.mark.parametrize(
+    "name", ["WritesWhenFree", pytest.param("LeavesItToTheLeader", marks=pytest.mark.night)]
+)
 def test_what_is_acknowledged_and_not_written_is_found(trial_of: TrialOf, name, tmp_path: Path):
     """The finding has a window and a script, which fails by itself; a kill hits it with luck."""
     store = f"fixtures.mutants.kills:{name}"

@@ -55,6 +55,7 @@ def test_one_session_is_for_stores_that_append(trial_with, monkeypatch, writes):
     assert clients == ["10 threads", *(["10 threads, one session"] if writes == "append" else [])]
 
 
+@pytest.mark.night
 def test_the_reference_with_all_parts(trial_with):
     """Threads, processes and rates; its messages are all there."""
     trial = trial_with()

@@ -140,6 +140,7 @@ def test_a_call_that_fails_after_a_while_is_a_finding(trial_of):
     assert any("store.count(s0)" in line for line in finding.script)
 
 
+@pytest.mark.night
 def test_another_process_is_seen_to_grow(trial_of, monkeypatch):
     """The memory of a store behind a pipe is that of its process."""
     monkeypatch.setattr(memory, "_BRIEF", Pace(group=48, horizon=100, seconds=1.0))
