@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,20 @@ def test_speeds_come_after_the_guarantees():
     assert "get, repeated: 805 bytes a call" in text
     assert "paging through" not in text
     assert "per second" not in printed(SAMPLES["all_hold"])
+
+
+def test_notes_are_told_whole_or_left_to_the_report():
+    """A note is not cut in its middle where another one follows; how many are left is said."""
+    base = SAMPLES["all_hold"]
+    notes = ("first " * 20, "second " * 20, "third " * 20)
+    rows = tuple(
+        replace(row, notes=notes) if row.verdict is Verdict.HOLDS else row
+        for row in base.guarantees
+    )
+    text = " ".join(printed(replace(base, guarantees=rows), width=200).split())
+    assert notes[0].strip() in text
+    assert "2 more notes in the report" in text
+    assert "second" not in text
 
 
 def test_not_run_is_one_line():

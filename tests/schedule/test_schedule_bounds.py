@@ -23,16 +23,17 @@ def test_a_bound_that_was_run_to_its_end():
     said = "every schedule with at most 2 preemptions of 11 of 12 programs (2,800), 200 of others"
     assert covered(some) == f"{said}, 9,000 random ones"
     none = replace(ALL, bound=Cover(2, 0, 12, 3_000))
-    said = "3,000 schedules with at most 2 preemptions (not all there are of any of 12 programs)"
+    said = "3,000 schedules with at most 2 preemptions (0 of 12 programs to the end)"
     assert covered(none) == f"{said}, 9,000 random ones"
 
 
 def test_without_a_bound_of_preemptions():
     """All schedules of single operations are told beside the bound, as such."""
     whole = replace(ALL, exhaustive=Cover(None, 1, 1, 70), executions={"bound": 3_412, "all": 70})
-    assert covered(whole).endswith(
-        "(3,412), every schedule of 1 program of one operation each (70)"
-    )
+    assert covered(whole).endswith("(3,412), every schedule of 1 pair of operations (70)")
+    some = replace(whole, exhaustive=Cover(None, 2, 12, 70, whole=60))
+    said = "(3,412), every schedule of 2 of 12 pairs of operations (60), 10 of others"
+    assert covered(some).endswith(said)
 
 
 def test_what_weakens_it_is_told():

@@ -89,7 +89,7 @@ def _table(result: RunResult, console: Console) -> Table:
             _text(console, cut(row.id, NOTE_CHARACTERS_MAX)),
             _text(console, f"{_symbol(row.verdict, console)} {row.verdict.shown}", style=style),
             _text(console, words.amount(row.examined, row.unit) if row.examined else ""),
-            _text(console, cut(_note(result, row), NOTE_CHARACTERS_MAX)),
+            _text(console, _note(result, row)),
         )
     return table
 
@@ -121,8 +121,14 @@ def print_speed(measured: Measurements, console: Console) -> None:
 
 
 def _note(result: RunResult, row: GuaranteeResult) -> str:
-    parts = [*words.marks(result, row), words.reason(row), *row.notes]
-    return "; ".join(filter(None, parts))
+    """As many whole parts as there is room for, and how many more the page has."""
+    parts = [*filter(None, [*words.marks(result, row), words.reason(row), *row.notes])]
+    shown = len(parts)
+    while shown > 1 and len("; ".join(parts[:shown])) > NOTE_CHARACTERS_MAX:
+        shown -= 1
+    left = len(parts) - shown
+    more = [f"{left} more note{'s' * (left > 1)} in the report"] if left else []
+    return "; ".join([cut("; ".join(parts[:shown]), NOTE_CHARACTERS_MAX), *more])
 
 
 def _print_not_run(result: RunResult, console: Console) -> None:

@@ -16,7 +16,7 @@ def covered(explored: Explored) -> str:
     random = sum(explored.executions.get(name, 0) for name in NAMES.values())
     parts = [
         *_told(explored.bound, "programs"),
-        *_told(explored.exhaustive, "programs of one operation each"),
+        *_told(explored.exhaustive, "pairs of operations"),
     ]
     if random:
         parts.append(f"{random:,} random {'ones' if parts else _schedules(random)}")
@@ -29,7 +29,7 @@ def _told(cover: Cover, programs: str) -> Iterator[str]:
         return
     number = cover.preemptions
     least = "" if number is None else f" with at most {number} preemption{'s' * (number != 1)}"
-    one = programs.replace("programs", "program") if cover.of == 1 else programs
+    one = programs.replace("s", "", 1) if cover.of == 1 else programs
     if cover.covered:
         yield f"every schedule{least} of {cover.of} {one} ({cover.schedules:,})"
         return
@@ -39,7 +39,7 @@ def _told(cover: Cover, programs: str) -> Iterator[str]:
     if left and cover.programs:
         yield f"{left:,} of others"
     elif left:
-        yield f"{left:,} {_schedules(left)}{least} (not all there are of any of {cover.of} {one})"
+        yield f"{left:,} {_schedules(left)}{least} (0 of {cover.of} {one} to the end)"
 
 
 def _but(explored: Explored) -> Iterator[str]:

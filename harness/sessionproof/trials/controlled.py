@@ -10,7 +10,7 @@ from sessionproof.trials import small_programs
 from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.exploring import Answer
 from sessionproof.trials.schedules import CLIENTS, explored, finding_of_schedule, reachable
-from sessionproof.trials.single import Broken, CouldNotTell, Trial
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.crews import Kind as CrewKind
 from sessionproof.workload.crews import is_hosted
 
@@ -22,8 +22,8 @@ def no_schedule_breaks(trial: Trial) -> None:
     kinds = kinds_of(trial)
     seconds = trial.profile.share_s * trial.guarantee.weight
     mine = reachable(trial, kinds)
-    if not mine:
-        _out_of_reach(trial, kinds, seconds, _why_not(trial))
+    if not mine:  # and never will be: a promise that nobody can look into is none
+        raise NotClaimed(f"{_why_not(trial)}; {_by_chance(trial, kinds, seconds)}")
     answer = explored(trial, mine, seconds=seconds)
     if answer.found is None and not answer.stopped and _schedules(answer) < trial.guarantee.least:
         answer = explored(trial, mine, seconds=trial.profile.patience_s / 2)  # the store is slow
@@ -41,7 +41,7 @@ def _tell(trial: Trial, kinds: Sequence[CrewKind], answer: Answer, seconds: floa
     for part in answer.parts:
         said = covered(part.explored)
         if said:
-            lines = " at the lines of the store" if part.lines else ""
+            lines = ", line by line" if part.lines else ""
             trial.notes.append(f"{CLIENTS[part.kind]}{lines}: {said}")
     if answer.stopped:
         raise CouldNotTell(f"exploring was ended: {answer.stopped}")
@@ -69,14 +69,19 @@ def _tell(trial: Trial, kinds: Sequence[CrewKind], answer: Answer, seconds: floa
 
 def _out_of_reach(trial: Trial, kinds: Sequence[CrewKind], seconds: float, why: str) -> NoReturn:
     """Try small programs as chance has them; raises Broken, or CouldNotTell."""
+    raise CouldNotTell(f"{why}; {_by_chance(trial, kinds, seconds)}")
+
+
+def _by_chance(trial: Trial, kinds: Sequence[CrewKind], seconds: float) -> str:
+    """What small programs showed without control; raises Broken."""
     tried = small_programs.explored(trial, kinds, seconds=seconds)
-    raise CouldNotTell(
-        f"{why}; {tried.programs} small programs showed nothing in {tried.runs} runs, in "
+    return (
+        f"{tried.programs} small programs showed nothing in {tried.runs} runs, in "
         f"{tried.together} of which clients met"
     )
 
 
 def _why_not(trial: Trial) -> str:
     if is_hosted(trial.store):
-        return "control does not reach a store that is a process of its own"
+        return "the store lives in another process, where control does not reach"
     return "control does not reach threads whose store answers awaitables"

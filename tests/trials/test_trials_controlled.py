@@ -1,0 +1,23 @@
+"""The row of controlled schedules, where control does not reach."""
+
+import shlex
+
+import pytest
+
+from sessionproof.contract.lookup import find_store
+from sessionproof.host.client import python_store_command
+from sessionproof.reference.store import ReferenceStore
+from sessionproof.trials.controlled import no_schedule_breaks
+from sessionproof.trials.single import NotClaimed
+from sessionproof.workload.profiles import Profile
+
+QUICK = Profile(name="quick", share_s=0.05, shrink_s=0.5, patience_s=8.0)
+
+
+def test_a_store_of_another_process_is_not_held_to_it(trial_of):
+    """No run could ever tell, so it does not count; small programs are tried by chance."""
+    trial = trial_of("CONC-14", ReferenceStore, profile=QUICK)
+    trial.store.close()
+    trial.store.spec = find_store(f"cmd:{shlex.join(python_store_command('reference'))}")
+    with pytest.raises(NotClaimed, match=r"where control does not reach; .* showed nothing"):
+        no_schedule_breaks(trial)
