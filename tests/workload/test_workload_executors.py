@@ -1,9 +1,12 @@
 """Executors by name: processes of this machine, clusters, and what is said where there is none."""
 
+import multiprocessing
 import os
 import signal
 import sys
+import time
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +60,26 @@ def test_a_process_that_is_killed_is_replaced(tmp_path):
             submit_for_ever(hired, order(tmp_path))
         assert hired.mend()
         assert hired.submit(order(tmp_path)).result().where.pid != first.where.pid
+
+
+def test_a_process_that_lets_no_thread_run_is_ended(tmp_path, monkeypatch):
+    """Closing does not wait for a call that no deadline can reach."""
+    (tmp_path / "stuck.py").write_text(
+        "import ctypes\n"
+        "from sessionproof.reference import ReferenceStore\n"
+        "class Store(ReferenceStore):\n"
+        "    def append(self, session_id, messages):\n"
+        f"        open({str(tmp_path / 'began')!r}, 'w').close()\n"
+        "        ctypes.PyDLL(None).sleep(100_000)\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with workers("processes", clients=1) as hired:
+        stuck = hired.submit(replace(order(tmp_path), store="stuck:Store"))
+        while not (tmp_path / "began").exists():
+            time.sleep(0.01)
+    assert isinstance(stuck.exception(), BrokenProcessPool)
+    assert not multiprocessing.active_children()
 
 
 def test_who_has_the_store_open_at_once_depends_on_the_executor():

@@ -243,7 +243,10 @@ class Load:
                 came.append(_Came(carried, order, begun_ns, now_ns))
             self._follow(self.recorded)
         if waiting:
-            self.recorded.unknown.append(f"{len(waiting)} orders did not end in time")
+            self.recorded.unknown.append(
+                f"{len(waiting)} orders did not end in time: a call of the store may let no other "
+                "thread run, or the workers are too few"
+            )
             self.recorded.given_up += sum(len(order.slices) for order in waiting.values())
             for future in waiting:
                 future.cancel()

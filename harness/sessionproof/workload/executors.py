@@ -16,6 +16,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from sessionproof.contract.clock import monotonic_ns
@@ -69,19 +70,24 @@ class Pool:
     def __init__(self, processes: int, together: int) -> None:
         self.together, self.places = together, processes
         self._executor = _pool(processes)
+        self._children: set[BaseProcess] = set()
+        self._submitted: list[Future[Carried]] = []
 
     def submit(self, order: Order) -> Future[Carried]:
         """As in ``Workers``."""
         # A new process has the mask of its parent: Ctrl-C is for who began it all.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        others = {*multiprocessing.active_children()}
         try:
-            return self._executor.submit(carry, order)
+            future = self._executor.submit(carry, order)
         except BrokenProcessPool as error:
-            lost: Future[Carried] = Future()
-            lost.set_exception(error)
-            return lost
+            future = Future()
+            future.set_exception(error)
         finally:
+            self._children |= {*multiprocessing.active_children()} - others
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._submitted = [*(one for one in self._submitted if not one.done()), future]
+        return future
 
     def look(self) -> list[Look]:
         """As in ``Workers``."""
@@ -94,7 +100,11 @@ class Pool:
         return True
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes; those that were given up, too, whatever they are doing."""
+        if not all(one.done() for one in self._submitted):
+            # Code that lets no other thread run never comes back to be told that it is over.
+            for child in self._children:
+                child.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
