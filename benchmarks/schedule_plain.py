@@ -154,13 +154,16 @@ class _Plain:
 
     def _look(self, program: Program, ids: list[str | None], notes: Notes) -> None:
         first = _QUIET_FIRST + 1_000
-        calls = [
-            (first + at, Call(F.READ, at, phase=Phase.FINAL)) for at in range(program.sessions)
-        ]
+        sessions = range(program.sessions)
+        calls = [Call(F.READ, at, phase=Phase.FINAL) for at in sessions]
+        if any(call.f is F.COUNT for one in program.clients for _, call in one):
+            ways = len(self._capabilities & {"get", "count"})
+            calls += [Call(F.COUNT, at, phase=Phase.FINAL) for at in sessions for _ in range(ways)]
+        numbered = tuple(enumerate(calls, first))
 
         async def look() -> None:
             store = await came(self._spec.open(self._location))
-            client = self._client(tuple(calls), ids, notes, len(program.clients), store=store)
+            client = self._client(numbered, ids, notes, len(program.clients), store=store)
             if self._kind == "tasks":
                 await run_as_task(client)
             else:
