@@ -10,7 +10,7 @@ from itertools import groupby
 from sessionproof.contract.verdicts import ScheduleStep
 from sessionproof.schedule.control import Step
 
-ROWS_MOST = 80  # of a table; beyond that, steps between those that matter are put together
+ROWS_MOST = 40  # of a table; beyond that, steps between those that matter are put together
 _FETCH = "fetch: "  # in front of the statement whose rows are fetched
 _SETS_UP = re.compile(rf"({_FETCH})?(connect|close|pragma)\b", re.IGNORECASE)
 
