@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sessionproof.cli.spans import Span
+
 _MODELS = ("kill", "power-ordered", "power-strict")
 
 
@@ -55,7 +57,7 @@ def record(store: str, *, folder: Path, seed: int, clients: int, require: tuple[
 @click.option("-n", "--workers", type=click.IntRange(1, 64), help="Worker processes.")
 @click.option(
     "--operation-deadline",
-    type=click.FloatRange(0.1),
+    type=Span(0.1),
     default=20.0,
     show_default=True,
     help="Seconds after which a call hangs.",

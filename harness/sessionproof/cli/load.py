@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sessionproof.cli.spans import Span
+
 
 @click.command()
 @click.argument("store")
@@ -16,7 +18,7 @@ import click
     help="Who carries it out: threads, processes, or dask://HOST:PORT.",
 )
 @click.option("--clients", type=click.IntRange(2, 1024), default=4, show_default=True)
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="How long.  [default: 1]")
+@click.option("--minutes", type=Span(0, min_open=True), help="How long.  [default: 1]")
 @click.option("--operations", type=click.IntRange(1), help="So many operations, however long.")
 @click.option("--mix", default="mixed", show_default=True, help="What clients do.")
 @click.option(
@@ -36,9 +38,7 @@ import click
     help="Existing folder that all workers share; the data is put below it.",
 )
 @click.option("--require", multiple=True, help="Judge by this claim, as durability=process.")
-@click.option(
-    "--operation-deadline", type=click.FloatRange(0.1), help="Seconds after which a call hangs."
-)
+@click.option("--operation-deadline", type=Span(0.1), help="Seconds after which a call hangs.")
 def load(
     store: str,
     *,

@@ -26,6 +26,7 @@ from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
 from sessionproof.cli.sessions import sessions
 from sessionproof.cli.snapshots import snapshots
+from sessionproof.cli.spans import Span
 from sessionproof.cli.verify import verify
 
 _ONLY_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -93,12 +94,8 @@ def main() -> None:
     help="The largest number of messages at which growth is measured.  [default: the profile's]",
 )
 @click.option("--timings", is_flag=True, help="Print at the end where the time went.")
-@click.option(
-    "--operation-deadline", type=click.FloatRange(0.1), help="Seconds after which a call hangs."
-)
-@click.option(
-    "--test-deadline", type=click.FloatRange(1), help="Seconds after which a test is ended."
-)
+@click.option("--operation-deadline", type=Span(0.1), help="Seconds after which a call hangs.")
+@click.option("--test-deadline", type=Span(1), help="Seconds after which a test is ended.")
 def run(
     store: str,
     *,
