@@ -1,6 +1,7 @@
 """The row of controlled schedules, where control does not reach."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.host.client import python_store_command
 from sessionproof.reference.store import ReferenceStore
 from sessionproof.trials.controlled import no_schedule_breaks
-from sessionproof.trials.single import NotClaimed
+from sessionproof.trials.single import CouldNotTell, NotClaimed
 from sessionproof.workload.profiles import Profile
 
 QUICK = Profile(name="quick", share_s=0.05, shrink_s=0.5, patience_s=8.0)
@@ -21,3 +22,16 @@ def test_a_store_of_another_process_is_not_held_to_it(trial_of):
     trial.store.spec = find_store(f"cmd:{shlex.join(python_store_command('reference'))}")
     with pytest.raises(NotClaimed, match=r"where control does not reach; .* showed nothing"):
         no_schedule_breaks(trial)
+
+
+def test_a_slow_store_has_more_time_for_what_counts(trial_of):
+    """Too few schedules cannot tell; the second, longer try leaves lines out, and says its time."""
+    profile = replace(QUICK, share_s=0.01, patience_s=0.1)
+    trial = trial_of("CONC-14", ReferenceStore, profile=profile)
+    trial.store.close()
+    trial.store.spec = find_store("reference")
+    trial.guarantee = replace(trial.guarantee, least=10**9)
+    with pytest.raises(CouldNotTell, match=r"schedules in .* s, 1000000000 are needed"):
+        no_schedule_breaks(trial)
+    assert trial.notes
+    assert not [note for note in trial.notes if "line by line" in note]

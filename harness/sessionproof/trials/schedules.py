@@ -43,11 +43,12 @@ def explored(
     seconds: float,
     row: str | None = None,
     program: Program | None = None,
+    lines: bool = True,
 ) -> Answer:
     """What came of exploring in a process of its own; the arguments are those of ``Request``."""
     with room(parent_of(trial)) as root:
         request = request_of(trial, kinds, root=root, seconds=seconds)
-        return ask(replace(request, row=row, program=program))
+        return ask(replace(request, row=row, program=program, lines=lines))
 
 
 def request_of(trial: Trial, kinds: Sequence[Kind], *, root: str, seconds: float) -> Request:
