@@ -59,6 +59,25 @@ def test_what_is_no_step_is_refused(store: ReferenceStore, steps):
     assert store.list() == []
 
 
+@pytest.mark.parametrize("steps", [None, 7])
+def test_what_has_no_steps_is_refused(store: ReferenceStore, steps):
+    """As for ``append``: one sentence says what was given."""
+    with pytest.raises(Refused, match=type(steps).__name__):
+        store.transact(steps)
+
+
+def test_steps_that_can_be_taken_once_are_all_carried_out(tmp_path: Path):
+    """No step is lost on the way to the thread that carries them out."""
+
+    async def use() -> None:
+        async with AsyncReferenceStore(tmp_path) as store:
+            steps = (Step("a", said(text)) for text in "xyz")
+            assert len(await store.transact(steps)) == 3
+            assert texts(await store.read("a")) == ["x", "y", "z"]
+
+    asyncio.run(use())
+
+
 def test_readers_see_one_moment(tmp_path: Path):
     """Two sessions that grow together are of one length in every transaction that only reads."""
     store = ReferenceStore(tmp_path, durability="process")

@@ -29,7 +29,7 @@ from sessionproof.reference.grouping import MOST, STOPPED, Outcome
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.store import ReferenceStore
 from sessionproof.reference.timeouts import Timeouts
-from sessionproof.reference.transacting import appends
+from sessionproof.reference.transacting import appends, steps_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -175,8 +175,9 @@ class AsyncReferenceStore:
         self, steps: Sequence[Step]
     ) -> builtins.list[builtins.list[Message] | Receipt]:
         """See ``ReferenceStore.transact``."""
-        call = partial(self._store.transact, steps)
-        return await (self._write(call) if appends(steps) else self._read(call))
+        known = steps_of(steps)
+        call = partial(self._store.transact, known)
+        return await (self._write(call) if appends(known) else self._read(call))
 
     add_llm_model = _writing(ReferenceStore.add_llm_model)
     set_llm_model = _writing(ReferenceStore.set_llm_model)

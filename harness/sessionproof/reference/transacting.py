@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sessionproof.contract.errors import Refused
@@ -30,12 +30,19 @@ def transact(
     Steps that only read see one moment, and writers go on meanwhile; an append among them takes
     the write lock first, so that nobody is in between.
     """
-    parts = [_part(step) for step in steps]
+    parts = [_part(step) for step in steps_of(steps)]
     if any(rows for _, rows in parts):
         found = store._write(lambda db: _written(store, db, parts))
     else:
         found = store._read(lambda db: _read(store, db, parts))
     return [one if isinstance(one, Receipt) else decode_all(one, store._path) for one in found]
+
+
+def steps_of(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps, to be looked at as often as is needed; raises Refused where there are none."""
+    if not isinstance(steps, Iterable):
+        raise Refused(f"transact takes a sequence of steps, not {type(steps).__name__}")
+    return tuple(steps)
 
 
 def appends(steps: Sequence[Step]) -> bool:
