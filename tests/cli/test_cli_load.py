@@ -1,5 +1,6 @@
 """``sessionproof load``: exit codes, the report, and what is said of bad usage."""
 
+import fcntl
 import json
 import os
 import signal
@@ -95,6 +96,23 @@ def test_bad_usage_is_one_line(words, said, load, tmp_path):
     assert not out
     assert len(err.strip().splitlines()) == 1
     assert (report / "load.json").read_text("ascii") == "{}"
+
+
+def test_two_loads_do_not_share_a_report(load, tmp_path):
+    """The files of one are never taken for those of the other."""
+    report = tmp_path / "sessionproof-load"
+    report.mkdir()
+    folder = os.open(report, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        code, out, err = load("reference", *SMALL)
+    finally:
+        os.close(folder)
+    assert (code, out) == (2, "")
+    assert (
+        err == "sessionproof: --report sessionproof-load is in use by another load: name another\n"
+    )
+    assert not [*report.iterdir()]
 
 
 def test_an_interruption_leaves_a_report(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import signal
 import tempfile
@@ -66,9 +68,11 @@ def load_store(asked: Asked) -> int:
     directory: Path | None = None
     try:
         history = _checked(asked)
-        parent = asked.location or fast_folder()
-        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
-        run, verdict = _run(asked, directory, history, console)
+        with _alone(asked.report):
+            parent = asked.location or fast_folder()
+            directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
+            run, verdict = _run(asked, directory, history, console)
+            return _tell(run, verdict, asked.report)
     except (BadUsage, NoExecutor, HistoryError) as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
@@ -76,12 +80,11 @@ def load_store(asked: Asked) -> int:
         say(console, f"sessionproof: {asked.store} cannot be used by the workers: {error}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        say(console, "sessionproof: interrupted before it was judged; no report was written")
+        say(console, "sessionproof: interrupted before all was judged and written; no report")
         return EXIT_INTERRUPTED
     finally:
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
-    return _tell(run, verdict, asked.report, console)
 
 
 def _checked(asked: Asked) -> Path:
@@ -142,6 +145,25 @@ def _run(asked: Asked, directory: Path, history: Path, console: Console) -> tupl
         judged_s=judged_s,
     )
     return run, verdict
+
+
+@contextmanager
+def _alone(report: Path) -> Iterator[None]:
+    """Have the folder for one load at a time; raises BadUsage. It is let go when we end."""
+    try:
+        folder = os.open(report, os.O_RDONLY)
+    except OSError as error:
+        raise BadUsage(f"--report {report} cannot be used: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadUsage(f"--report {report} is in use by another load: name another") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(folder)
 
 
 @contextmanager
@@ -244,7 +266,7 @@ class Shown:
             say(self._console, said)
 
 
-def _tell(run: Run, verdict: LoadVerdict, report: Path, console: Console) -> int:
+def _tell(run: Run, verdict: LoadVerdict, report: Path) -> int:
     out = Console()
     code = exit_code(run, verdict)
     for told in verdict.breaks[:_SHOWN_MOST]:
@@ -256,11 +278,7 @@ def _tell(run: Run, verdict: LoadVerdict, report: Path, console: Console) -> int
         _line(out, f"| {len(verdict.breaks) - _SHOWN_MOST:,} more are in {_FILE}")
     for name, text in summary(run, verdict):
         _line(out, f"| {name:<11} {text}")
-    try:
-        _line(out, f"report: {write_load(run, verdict, report / _FILE)}")
-    except HistoryError as error:
-        say(console, f"sessionproof: {error}")
-        return EXIT_USAGE
+    _line(out, f"report: {write_load(run, verdict, report / _FILE)}")
     return code
 
 
