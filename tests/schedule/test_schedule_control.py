@@ -14,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from sessionproof.schedule import control
+from sessionproof.schedule import control, managed
 from sessionproof.schedule.control import Controller, Decision, Ended, Key, Point, Usual, active
 from sessionproof.schedule.locks import controlled_threads
 
@@ -246,7 +246,7 @@ def test_nobody_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where everybody waits unseen for ever, the execution is stuck, and says so."""
     monkeypatch.setattr(control, "_PATIENCE_S", 0.02)
     monkeypatch.setattr(control, "_STUCK_S", 0.2)
-    monkeypatch.setattr(control, "_UNWIND_S", 0.05)
+    monkeypatch.setattr(managed, "_UNWIND_S", 0.05)
     hidden = _thread.allocate_lock()
     hidden.acquire()
     controller = Controller()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import _thread
 import itertools
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.schedule.decisions import (
@@ -30,8 +29,13 @@ from sessionproof.schedule.managed import (
     Task,
     active,
     current,
+    first_late,
     mine,
+    shut,
+    unfinished,
     unmanaged,
+    unwound,
+    usual_of,
 )
 
 __all__ = [
@@ -41,10 +45,10 @@ __all__ = [
 
 STEPS_MOST = 20_000  # of one execution; a program of a few operations has some dozen
 _BORN = 100  # the first number of threads and tasks that the store begins
+_ASIDE = 1 << 20  # the first of those that outlive a stage, when another takes their number
 _PATIENCE_S = 1.0  # without a point, before the token is taken from who has it
 _PATIENCE_LEAST_S = 0.05  # once a store has shown that it waits where nobody sees it
 _STUCK_S = 20.0  # without a point of anybody, before the execution is given up
-_UNWIND_S = 2.0  # for threads that are given up, to leave
 _NOBODY: frozenset[int] = frozenset()
 _READY, _SLEEPING = State.READY, State.SLEEPING  # a member's name is looked up slowly
 _NEVER = float("inf")
@@ -69,14 +73,14 @@ class Controller:
         """Asked when nobody can go on: whether something came that nobody saw coming."""
         self._strategy: Strategy = Usual()
         self.now = 0.0  # virtual seconds; they never go back
-        self._numbers = itertools.count(_BORN)
+        self._numbers, self._aside = itertools.count(_BORN), itertools.count(_ASIDE)
+        self._spared: set[Task] = set()  # they have outlived a stage
         self.holder: Task | None = None
         self._last: Task | None = None
         self.given_up = False  # every task is to unwind
         self._patience_s = _PATIENCE_S
         self._beat = 0  # moves with each step
-        self._ending = _thread.allocate_lock()  # let go when everybody who was asked for is done
-        self._ending.acquire()
+        self._ending = shut()  # let go when everybody who was asked for is done
         self._awaited: set[int] = set()
         self._between = True  # the token is on its way, or somebody decides about it
         self._guard = _thread.allocate_lock()  # of what the watch may do at the same time
@@ -88,11 +92,12 @@ class Controller:
         self.steps, self.decisions = [], []
         self.ended, self.taken, self.parked = Ended.DONE, 0, []  # time never goes back
         self._strategy = strategy
-        ended = [n for n, task in self.tasks.items() if n >= _BORN and task.state is State.DONE]
-        for number in ended:
-            del self.tasks[number]
-        self._numbers = itertools.count(max([_BORN - 1, *self.tasks]) + 1)
-        for task in self.tasks.values():
+        alive = {
+            n: one for n, one in self.tasks.items() if n < _BORN or one.state is not State.DONE
+        }
+        own = (n for n, one in alive.items() if one not in self._spared)
+        self.tasks, self._numbers = alive, itertools.count(max([_BORN - 1, *own]) + 1)
+        for task in alive.values():
             task.op = task.k = 0
 
     def add(self, number: int, name: str) -> Task:
@@ -111,20 +116,18 @@ class Controller:
             self._watch()
         return self.ended
 
-    def give_up(self) -> list[str]:
-        """Have every task that is not done unwind; answers the names of those that do not."""
-        self.given_up = True
-        left = [one for one in list(self.tasks.values()) if one.state is not State.DONE]
-        for gate in {id(one.gate): one.gate for one in left}.values():
-            if gate.locked():
-                gate.release()
-        until_s = monotonic_s() + _UNWIND_S
-        while self._left() and monotonic_s() < until_s:
-            time.sleep(0.001)
-        return self._left()
+    def give_up(self, *, spared: Iterable[Task] = ()) -> list[str]:
+        """Have every task that is not done unwind; answers the names of those that do not.
 
-    def _left(self) -> list[str]:
-        return [one.name for one in list(self.tasks.values()) if one.state is not State.DONE]
+        Those that are ``spared`` wait, for ``go_on``.
+        """
+        self.given_up, self._spared = True, set(spared)
+        return [one.name for one in unwound(self.tasks, self._spared)]
+
+    def go_on(self) -> None:
+        """Serve others, if nobody is left but those that were spared."""
+        self.given_up = any(one not in self._spared for one in unfinished(self.tasks))
+        self._patience_s = _PATIENCE_S
 
     # What managed threads call.
 
@@ -193,9 +196,19 @@ class Controller:
         self.tasks[other.number], self.tasks[task.number] = other, task
         return other
 
-    def born(self, name: str) -> Task:
-        """A task for a thread that the store begins."""
-        return self.add(next(self._numbers), name)
+    def born(self, name: str, *, lasting: bool = False) -> Task:
+        """A task for a thread that the store begins.
+
+        It has the number that it would have if no earlier stage had left anybody.
+        """
+        number = next(self._numbers)
+        earlier = self.tasks.get(number)
+        if earlier is not None:
+            earlier.number = next(self._aside)
+            self.tasks = {**self.tasks, earlier.number: earlier}
+        task = self.add(number, name)
+        task.lasting = lasting
+        return task
 
     # What threads call that carry several tasks, or a task for a while.
 
@@ -253,7 +266,7 @@ class Controller:
             raise Abandoned
         with self._guard:
             away, task.state = task.state is State.AWAY, _READY
-            if away and self.holder is None:  # everybody else waits, perhaps for this one
+            if away and self.holder is None and self._awaited:  # all wait, perhaps for this one
                 self.holder, away = task, False
             self._between = self._between or not away
             self._beat += 1
@@ -281,21 +294,17 @@ class Controller:
             return
         with self._guard:
             self.holder, self._between = None, False
-            waiting = [one for one in self.tasks.values() if one.state is State.PARKED]
             if any(one.state is State.AWAY for one in self.tasks.values()):
                 return  # who comes back takes the token
             self.ended = Ended.DEADLOCK
-            self.parked = [f"{one.name} waits: {one.point.what}" for one in waiting]
+            parked = (one for one in self.tasks.values() if one.state is State.PARKED)
+            self.parked = [f"{one.name} waits: {one.point.what}" for one in parked]
             self._end()
 
     def _pick(self, task: Task | None, key: Key) -> Task | None:
-        ready = self._ready()
+        ready = [one for one in self.tasks.values() if one.able]
         if not ready:
-            late = min(
-                (one for one in self.tasks.values() if one.state is State.PARKED),
-                key=lambda one: (one.until, one.number),
-                default=None,
-            )
+            late = first_late(self.tasks)
             hopeless = late is None or late.until == _NEVER
             if self.outside(hopeless):
                 return self._pick(task, key)
@@ -304,7 +313,7 @@ class Controller:
             late.expired, late.state = True, State.READY
             self.now = max(self.now, late.until)
             return late
-        usual = self._usual(task, ready)
+        usual = usual_of(task, ready)
         if len(ready) == 1:
             return usual
         able = task is not None and (task.state is _READY or task.state is _SLEEPING)
@@ -323,16 +332,6 @@ class Controller:
         if chosen != usual.number:
             self.decisions.append((key, chosen))
         return self.tasks[chosen]
-
-    def _ready(self) -> list[Task]:
-        return [one for one in self.tasks.values() if one.able]
-
-    def _usual(self, task: Task | None, ready: list[Task]) -> Task:
-        """Who is awake goes on, or the first of those who are; sleepers when nobody is."""
-        if task is not None and task.state is _READY:
-            return task
-        awake = [one for one in ready if one.state is _READY]
-        return awake[0] if awake else min(ready, key=lambda one: (one.until, one.number))
 
     def _give(self, task: Task) -> None:
         if task.state is State.SLEEPING:
@@ -361,7 +360,7 @@ class Controller:
     def _finish(self, task: Task) -> None:
         with self._guard:
             away, task.state = task.state is State.AWAY, State.DONE
-            self.wake(("done", task.number))
+            self.wake(("done", id(task)))
             self._awaited.discard(task.number)
             self._beat += 1
             if self.given_up:

@@ -111,6 +111,7 @@ class Tasks:
         """As in ``Hands``."""
         self._loop.end()
         self._seat.give(None)
+        self._seat.wait()
 
 
 class Unpaused:

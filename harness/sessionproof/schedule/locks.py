@@ -91,7 +91,7 @@ def start(self: threading.Thread) -> None:
         _start(self)
         return
     controller.point(Point(f"start {self.name}", id(self)))
-    task, run = controller.born(self.name), self.run
+    task, run = controller.born(self.name, lasting=True), self.run
     self.run = lambda: controller.work(task, run)  # type: ignore[method-assign]
     self._sessionproof_task = task  # type: ignore[attr-defined]
     with unmanaged():
@@ -104,7 +104,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
     if controller is None or task is None:
         _join(self, timeout)
         return
-    point = Point(f"wait for the end of {self.name}", ("done", task.number), writes=False)
+    point = Point(f"wait for the end of {self.name}", ("done", id(task)), writes=False)
     controller.point(point)
     if task.state.name != "DONE" and not controller.park(point.on, point, seconds=timeout):
         return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import _thread
+import os
 import threading
-from collections.abc import Hashable
+import time
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.schedule.decisions import BEGIN, Point
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ class State(Enum):
     DONE = "done"
 
 
+_UNWIND_S = 2.0  # for threads that are given up, to leave
 _READY, _SLEEPING = State.READY, State.SLEEPING  # a member's name is looked up slowly
 
 
@@ -32,7 +36,8 @@ class Abandoned(BaseException):
     """Raised in threads of an execution that is given up."""
 
 
-def _shut() -> _thread.LockType:
+def shut() -> _thread.LockType:
+    """A lock that is taken."""
     gate = _thread.allocate_lock()
     gate.acquire()
     return gate
@@ -45,7 +50,7 @@ class Carrier:
     ``inside`` is the task whose step has begun and not ended.
     """
 
-    gate: _thread.LockType = field(default_factory=_shut)
+    gate: _thread.LockType = field(default_factory=shut)
     inside: Task | None = None
 
 
@@ -55,7 +60,7 @@ class Task:
 
     number: int
     name: str
-    gate: _thread.LockType = field(default_factory=_shut)
+    gate: _thread.LockType = field(default_factory=shut)
     state: State = State.READY
     point: Point = BEGIN
     op: int = 0
@@ -64,6 +69,7 @@ class Task:
     until: float = 0.0  # of virtual time, for sleepers and who waits no longer than this
     expired: bool = False
     carrier: Carrier | None = None
+    lasting: bool = False  # a thread that the store began, and that may outlive its stage
 
     @property
     def able(self) -> bool:
@@ -75,10 +81,56 @@ class Task:
     def board(self, carrier: Carrier | None) -> None:
         """Be carried by this one from now on, or by a thread of its own."""
         self.carrier = carrier
-        self.gate = _shut() if carrier is None else carrier.gate
+        self.gate = shut() if carrier is None else carrier.gate
+
+
+def usual_of(task: Task | None, ready: Sequence[Task]) -> Task:
+    """Who is awake goes on, or the first of those who are; sleepers when nobody is."""
+    if task is not None and task.state is _READY:
+        return task
+    awake = [one for one in ready if one.state is _READY]
+    return awake[0] if awake else min(ready, key=lambda one: (one.until, one.number))
+
+
+def first_late(tasks: Mapping[int, Task]) -> Task | None:
+    """Of those who are parked, who will not wait longest."""
+    parked = (one for one in tasks.values() if one.state is State.PARKED)
+    return min(parked, key=lambda one: (one.until, one.number), default=None)
+
+
+def unfinished(tasks: Mapping[int, Task]) -> list[Task]:
+    """Those who are not done."""
+    return [one for one in list(tasks.values()) if one.state is not State.DONE]
+
+
+def lasting(tasks: Mapping[int, Task]) -> list[Task]:
+    """Threads that the store began, and that go on."""
+    return [one for one in unfinished(tasks) if one.lasting]
+
+
+def unwound(tasks: Mapping[int, Task], spared: Collection[Task]) -> list[Task]:
+    """Let all go on but these, as they are to leave, and wait for it; answers who has not left."""
+
+    def left() -> list[Task]:
+        return [one for one in unfinished(tasks) if one not in spared]
+
+    for gate in {id(one.gate): one.gate for one in left()}.values():
+        if gate.locked():
+            gate.release()
+    until_s = monotonic_s() + _UNWIND_S
+    while left() and monotonic_s() < until_s:
+        time.sleep(0.001)
+    return left()
 
 
 mine = threading.local()
+
+
+def _nobody() -> None:
+    mine.task = mine.controller = None
+
+
+os.register_at_fork(after_in_child=_nobody)  # in a process that a store begins, nobody controls
 
 
 def current() -> Task | None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from sessionproof.contract.location import Location
-from sessionproof.contract.lookup import StoreSpec, find_store, spec_of
+from sessionproof.contract.lookup import StoreSpec, spec_of
 from sessionproof.contract.message import Message
-from sessionproof.schedule.control import Key
-from sessionproof.schedule.locks import patched
+from sessionproof.schedule.control import Controller, Key
+from sessionproof.schedule.imports import imported
 from sessionproof.schedule.plain import NAMES
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Kind, Program, Run, Setup
@@ -99,8 +98,9 @@ def replays(
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="sessionproof-"))
         root = Path(made).resolve()
         stack.enter_context(controlled([root]))
+        controller = Controller()
         setup = Setup(
-            _opened(store),
+            _opened(controller, store),
             kind,
             max(clients, len(program.clients)),
             Speech(sample, counted, timed),
@@ -110,7 +110,7 @@ def replays(
             lines=lines,
             shared=shared,
         )
-        runner = stack.enter_context(_running(setup, root))
+        runner = stack.enter_context(_running(setup, root, controller))
         runs = []
         for _ in range(times):
             run = runner.run(program, Replay(deviations), fresh=True)
@@ -121,24 +121,22 @@ def replays(
 
 
 @contextmanager
-def _running(setup: Setup, root: Path) -> Iterator[Runner]:
-    runner = Runner(setup, lambda: Location(Path(tempfile.mkdtemp(dir=root))))
+def _running(setup: Setup, root: Path, controller: Controller) -> Iterator[Runner]:
+    locations = partial(tempfile.mkdtemp, dir=root)
+    runner = Runner(setup, lambda: Location(Path(locations())), controller=controller)
     try:
         yield runner
     finally:
         runner.close()
+        runner.controller.give_up()
 
 
-def _opened(store: str | Callable[[Location], Any]) -> StoreSpec:
+def _opened(controller: Controller, store: str | Callable[[Location], Any]) -> StoreSpec:
     """The store; what its modules took by name from others is under control, too."""
-    before = set(sys.modules)
-    spec = find_store(store) if isinstance(store, str) else spec_of(_name(store), store)
-    own = None if isinstance(store, str) else getattr(store, "__module__", None)
-    for name in {*sys.modules} - before | ({own} if own else set()):
-        module = sys.modules.get(name)
-        if isinstance(module, ModuleType):
-            patched(module)
-    return spec
+    if isinstance(store, str):
+        return imported(store, controller)
+    own = getattr(store, "__module__", None)
+    return imported(partial(spec_of, _name(store), store), controller, modules=[own] if own else [])
 
 
 def _name(store: Callable[[Location], Any]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from sessionproof.schedule.control import unmanaged
 
+_WAIT_S = 2.0
+
 
 class Seat:
     """A thread that carries out what it is given, one after the other."""
@@ -15,11 +17,17 @@ class Seat:
     def __init__(self, name: str) -> None:
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         with unmanaged():
-            threading.Thread(target=self._serve, name=name, daemon=True).start()
+            self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+            self._thread.start()
 
     def give(self, order: Callable[[], None] | None) -> None:
         """Have this carried out after what was given before; None ends the thread."""
         self._orders.put(order)
+
+    def wait(self) -> None:
+        """Wait for the end of the thread, but not for ever."""
+        with unmanaged():
+            self._thread.join(_WAIT_S)
 
     def _serve(self) -> None:
         while (order := self._orders.get()) is not None:

@@ -28,6 +28,7 @@ from sessionproof.schedule.control import (
 )
 from sessionproof.schedule.hands import Action, Hands, Tasks, Threads, came
 from sessionproof.schedule.lines import Lines, files_of
+from sessionproof.schedule.managed import lasting
 from sessionproof.schedule.program import OPERATION, Numbered, Program, Run, Setup
 from sessionproof.workload.client import Client, Job
 from sessionproof.workload.meeting import Meet
@@ -35,6 +36,7 @@ from sessionproof.workload.rounds import Call
 
 _NO_BUDGET_S = 1e6
 _BATCH = 256
+_SPARED_MOST = 12  # threads; where there are more, each handle leaves some behind
 _QUIET_FIRST = 1 << 20  # numbers of what is done before and after the clients
 
 
@@ -52,11 +54,13 @@ class _Last:
 class Stage:
     """One location with its clients; it is used until ``broken``, then a new one is needed."""
 
-    def __init__(self, setup: Setup, location: Location) -> None:
+    def __init__(
+        self, setup: Setup, location: Location, controller: Controller | None = None
+    ) -> None:
         self.broken = False
         self._setup = setup
         self._location = location
-        self._controller = Controller()
+        self._controller = controller or Controller()
         self._lines = Lines() if setup.lines else None  # before the threads that it is to watch
         if self._lines is not None:
             self._lines.add(files_of(setup.spec.open))
@@ -118,8 +122,13 @@ class Stage:
         sessions = tuple(f"s{at}" for at in range(last.run.program.sessions))
         return replace(last.run, history=history_of([last.quiet, *last.notes], sessions))
 
-    def close(self) -> None:
-        """Close the stores, and end every thread; a thread that does not end is left."""
+    def close(self) -> bool:
+        """Close the stores, and end every thread; a thread that does not end is left.
+
+        A thread that the store began, and that goes on without its handles, may serve them all: it
+        is spared, for the next stage with this controller. Answers whether such threads have ended
+        although nobody was in a deadlock.
+        """
         if not self.broken and not self._problem:
             self._controller.begin(Usual())
             reader, self._reader = self._reader, None
@@ -129,10 +138,15 @@ class Stage:
                 store = self._stores.pop(at)
                 if at == self._first or not self._setup.shares:
                     self._act(at, partial(_close, store))
-        self._controller.give_up()
+        controller = self._controller
+        left, sound = lasting(controller.tasks), controller.ended is Ended.DONE
+        controller.give_up(spared=left if sound and len(left) <= _SPARED_MOST else ())
         self._hands.end()
+        if sound:
+            controller.go_on()
         if self._lines is not None:
             self._lines.close()
+        return bool(left) and controller.ended in (Ended.ENDLESS, Ended.STUCK)
 
     # The parts of an execution.
 

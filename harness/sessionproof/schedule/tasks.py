@@ -368,6 +368,7 @@ class Loop(asyncio.SelectorEventLoop):
         self._arriving.clear()
         self._queue.clear()
         self._timers.clear()
+        self.controller.outside = lambda _: False
         self.close()
 
     def _drop(self) -> None:

@@ -18,18 +18,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 from sessionproof.checks.history import judge_history
 from sessionproof.checks.incidents import Incident
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.location import Location
-from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
+from sessionproof.contract.lookup import StoreNotFound, StoreSpec
 from sessionproof.host.server import begun
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.control import Controller, Ended
 from sessionproof.schedule.explore import Explored, explore
 from sessionproof.schedule.found import Wrong
-from sessionproof.schedule.locks import patched
+from sessionproof.schedule.imports import imported
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Kind, Run, Setup
 from sessionproof.schedule.programs import Programs, programs_for
@@ -68,31 +67,28 @@ def fill(request: Request, parts: list[Part]) -> None:
     Raises StoreNotFound.
     """
     with controlled([Path(request.root)]):
-        spec = imported(request.store)
+        controller = Controller()
+        spec = imported(request.store, controller)
         share_s = request.seconds / len(request.kinds)
         for kind in request.kinds:
             for lines in (False, True) if request.lines else (False,):
                 part_s = share_s * (_LINES_SHARE if lines else 1 - _LINES_SHARE)
                 parts.append(Part(kind, lines, Explored(), 0))
-                _explore(request, spec, kind, part_s if request.lines else share_s, parts)
+                own_s = part_s if request.lines else share_s
+                controller = _explore(request, spec, kind, own_s, parts, controller)
                 if parts[-1].explored.found is not None:
                     return
 
 
-def imported(name: str) -> StoreSpec:
-    """The store; what its modules took from others by name is under control as well."""
-    before = {*sys.modules}
-    spec = find_store(name)
-    for new in {*sys.modules} - before:
-        module = sys.modules.get(new)
-        if isinstance(module, ModuleType):
-            patched(module)
-    return spec
-
-
 def _explore(
-    request: Request, spec: StoreSpec, kind: Kind, seconds: float, parts: list[Part]
-) -> None:
+    request: Request,
+    spec: StoreSpec,
+    kind: Kind,
+    seconds: float,
+    parts: list[Part],
+    controller: Controller,
+) -> Controller:
+    """Add what comes of it; answers the controller that has the store's own threads then."""
     programs = _programs(request)
     setup = Setup(
         spec,
@@ -110,7 +106,7 @@ def _explore(
         parts[-1] = Part(kind, setup.lines, explored, judge.reached)
         note(request, parts)
 
-    runner = Runner(setup, Locations(Path(request.root)), wrong=judge)
+    runner = Runner(setup, Locations(Path(request.root)), judge, controller)
     try:
         done = explore(
             runner,
@@ -125,6 +121,7 @@ def _explore(
     finally:
         runner.close()
     tell(done)
+    return runner.controller
 
 
 def _programs(request: Request) -> Programs:
