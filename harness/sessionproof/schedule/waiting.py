@@ -61,12 +61,14 @@ class Waiting:
         """Have it carried out; where SQLite would wait for a lock, wait for who has it."""
         until: float | None = None
         expired = False
+        held = self.reading or self._connection.in_transaction
         while True:
-            held = self.reading or self._connection.in_transaction
             try:
                 out = attempt()
             except sqlite3.OperationalError as error:
                 self._settled(controller, held=held)
+                # What it let go, it let go once: two who wait would wake each other for ever.
+                held = self._connection.in_transaction
                 if expired or not self._waits(error, statement):
                     raise
                 if until is None:
