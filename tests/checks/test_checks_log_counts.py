@@ -1,5 +1,8 @@
 """Counts, totals and sequence numbers of concurrent histories."""
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 from histories import history
@@ -54,6 +57,41 @@ def test_a_count_of_what_nobody_knows_may_be_right():
     ok = ("1 append a 0-10", "2 append b c 0-?", "9 final read -> a 50-60")
     assert anomalies(*ok, "3 count -> 3 55-70") == []
     assert anomalies(*ok, "3 count -> 2 55-70") == ["counter-drift"]
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_what_may_be_counted_is_what_some_of_the_unknown_add_up_to(atomic):
+    """Drawn sends of unknown outcome, against all choices of them one by one."""
+    random = np.random.default_rng(7)
+    claims, seen = replace(CLAIMS, atomic_batches=atomic), set()
+    for _ in range(60):
+        names = iter("bcdefghijk")
+        sends = [[next(names) for _ in range(random.integers(1, 4))] for _ in range(3)]
+        lines = [f"{at} append {' '.join(own)} 0-?" for at, own in enumerate(sends, 2)]
+        lines = ["1 append a 0-10", *lines, "9 final read -> a 50-60"]
+        made = history(*lines)
+        parts = [
+            [sum(tokens_of(int(first) + at) for at in range(n)) for n in range(len(own) + 1)]
+            for first, own in zip(made.rows["id"][1:4].tolist(), sends, strict=True)
+        ]
+        allowed = {
+            (1 + sum(chosen), tokens(0x100) + sum(map(list.__getitem__, parts, chosen)))
+            for chosen in product(*([0, len(own)] if atomic else range(len(own) + 1)
+                                    for own in sends))
+        }  # fmt: skip
+        count, total = 1 + int(random.integers(1, 4)), tokens(0x100) + int(random.integers(0, 20))
+        judged = judge_history(history(*lines, f"8 count -> {count}/{total} 55-70"), claims)
+        wrong = [one.anomaly for one in judged.incidents] == ["counter-drift"]
+        assert wrong == ((count, total) not in allowed)
+        seen.add(wrong)
+    assert seen == {False, True}
+
+
+def test_many_unknown_appends_are_judged_soon():
+    """Each count is one look into what the session's unknown appends can add up to."""
+    rows = [f"{at} append m{at} 0-?" for at in range(2, 250)]
+    counts = [f"1 count -> {at} {100 + 2 * at}-{101 + 2 * at}" for at in range(1, 200)]
+    assert anomalies(*rows, "9999 final read -> 50-60", *counts) == []
 
 
 def test_right_counts_are_spared():

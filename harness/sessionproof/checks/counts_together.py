@@ -16,7 +16,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import NONE, F, Type
 from sessionproof.history.tokens import tokens_of
 
-_SUMS_MOST = 10_000
+_SUMS_MOST = 1_000  # numbers of messages that a count may have beyond the order
 _Told: TypeAlias = Callable[[Seen, int], tuple[str, tuple[int, ...], tuple[int, ...]]]
 
 
@@ -40,7 +40,8 @@ def drifts(seen: Seen, *, atomic: bool) -> Iterator[Incident]:
     most = seen.life.most[session]
     yield from _each(seen, rows[count > most], _too_many)
     beyond = np.flatnonzero(~known & (count <= most))
-    strange = [k for k in beyond if not _possible(seen, int(rows[k]), atomic=atomic)]
+    sums = {int(one): _sums(seen, int(one), atomic=atomic) for one in np.unique(session[beyond])}
+    strange = [k for k in beyond if not _possible(seen, int(rows[k]), sums[int(session[k])])]
     yield from _each(seen, rows[strange], _never)
     final = final_reads(seen)
     whole = (final[session] >= 0) & (seen.table.length[final[session]] == length)
@@ -53,24 +54,36 @@ def drifts(seen: Seen, *, atomic: bool) -> Iterator[Incident]:
         yield from _each(seen, rows[told][_wrong_totals(seen, rows[told])], _total)
 
 
-def _possible(seen: Seen, row: int, *, atomic: bool) -> bool:
-    """Whether messages that were sent, but are not in the order, can make up for the rest."""
+def _sums(seen: Seen, session: int, *, atomic: bool) -> dict[int, int] | None:
+    """What messages that were sent, but are not in the order, can add to it.
+
+    For each number of messages the totals of tokens that so many of them may have: bit ``t`` for
+    ``t``. None where there are too many of them to tell.
+    """
+    table, placed = seen.table, seen.places.count
+    sends = table.writes & (table.type != Type.FAIL) & (placed < table.n)
+    sums = {0: 1}
+    for other in np.flatnonzero(sends & (table.session == session)):
+        rest = sent(table, int(other))[int(placed[other]) :]
+        tokens = _totals(np.array(rest, np.uint64)).tolist()
+        if len(sums) > _SUMS_MOST:
+            return None
+        for count, totals in sorted(sums.items(), reverse=True):
+            for part in (len(rest),) if atomic else range(1, len(rest) + 1):
+                sums[count + part] = sums.get(count + part, 0) | totals << tokens[part]
+    return sums
+
+
+def _possible(seen: Seen, row: int, sums: dict[int, int] | None) -> bool:
+    """Whether these sums can make up for what a count has beyond the order."""
+    if sums is None:
+        return True
     table, order = seen.table, seen.order
     session, value = int(table.session[row]), int(table.value[row])
     log = order.ids[order.start[session] : order.start[session + 1]]
-    sums = {(len(log), int(_totals(log)[-1]))}
-    sends = table.writes & (table.type != Type.FAIL) & (seen.places.count < table.n)
-    for other in np.flatnonzero(sends & (table.session == session)):
-        rest = sent(table, int(other))[int(seen.places.count[other]) :]
-        n, tokens = len(rest), _totals(np.array(rest, np.uint64))
-        parts = (n,) if atomic else range(1, n + 1)
-        sums |= {
-            (count + part, total + int(tokens[part])) for count, total in sums for part in parts
-        }
-        if len(sums) > _SUMS_MOST:
-            return True
-    count = int(table.length[row])
-    return any(one == count and value in (NONE, total) for one, total in sums)
+    totals = sums.get(int(table.length[row]) - len(log), 0)
+    beyond = value - int(_totals(log)[-1])
+    return bool(totals) if value == NONE else beyond >= 0 and bool(totals >> beyond & 1)
 
 
 def _wrong_totals(seen: Seen, rows: Rows) -> Rows:
