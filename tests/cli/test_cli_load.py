@@ -80,6 +80,7 @@ def test_a_store_that_hangs_is_told(load, tmp_path):
         (("reference", "--operation-deadline", "nan"), "nan is no length of time"),
         (("reference", "--executor", "dask://host"), "has no HOST:PORT"),
         (("reference", "--location", "nowhere"), "does not exist"),
+        (("reference", "--location", "/proc"), "another --location"),  # nobody can write there
         (("reference", "--require", "handles=one"), "needs handles=processes"),
         (("reference", "--require", "handles=nobody"), "handles"),
         (("nosuch",), "no store is called 'nosuch'"),

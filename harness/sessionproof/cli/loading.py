@@ -76,6 +76,10 @@ def load_store(asked: Asked) -> int:
     except (BadUsage, NoExecutor, HistoryError) as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
+    except OSError as error:  # a full disk, or a folder that nobody may write to
+        said = f"{error.filename or asked.report}: {error.strerror or error}"
+        say(console, f"sessionproof: {said}: name another --report, or another --location")
+        return EXIT_USAGE
     except StoreRefused as error:
         say(console, f"sessionproof: {asked.store} cannot be used by the workers: {error}")
         return EXIT_USAGE
