@@ -59,7 +59,7 @@ class Soaked:
     schedules: int = 0
     steps: int = 0
     unseen: int = 0
-    ended: Counter[str] = field(default_factory=Counter)
+    ended: dict[str, int] = field(default_factory=dict)
     problems: int = 0
     found: int = 0
     seconds: float = 0.0
@@ -125,7 +125,7 @@ def _soaked(request: Request, schedules: int, seconds: float) -> list[Soaked]:
         kind = request.kinds[len(said) // 2]
         why = "the process ended, or was ended, before this was done"
         said.append({"kind": kind, "lines": bool(len(said) % 2), "problems": 1, "shown": [why]})
-    return [Soaked(**{**one, "ended": Counter(one.get("ended", {}))}) for one in said]
+    return [Soaked(**one) for one in said]
 
 
 def _child() -> int:
@@ -174,7 +174,7 @@ def _of_kind(request: Request, kind: Kind, number: int, seconds: float, *, lines
         done.steps += run.reached
         done.unseen += not run.controlled
         if run.ended is not Ended.DONE:
-            done.ended[run.ended.value] += 1
+            done.ended[run.ended.value] = done.ended.get(run.ended.value, 0) + 1
             _show(done, f"{run.ended.value}: {'; '.join(run.waiting)} {_plain(run)}")
         wrong = judge(run)
         if wrong is not None:
