@@ -176,6 +176,20 @@ def test_the_script_shows_it_alone(trial_of, store, tmp_path):
     run(short, ReferenceStore, tmp_path)
 
 
+def test_the_script_tells_what_a_call_had_appended_itself(trial_of, tmp_path):
+    """A read without its own call's append is told by both, not by the order of others."""
+
+    class ReadsFirst(OneLock):
+        def transact(self, steps):
+            parts = sorted(range(len(steps)), key=lambda at: steps[at].messages is not None)
+            answers = super().transact([steps[at] for at in parts])
+            return [answers[parts.index(at)] for at in range(len(steps))]
+
+    script = "\n".join(broken(trial_of("CONC-07", ReadsFirst, profile=PATIENT)).script)
+    with pytest.raises(AssertionError, match="when the same call had appended"):
+        run(script, ReadsFirst, tmp_path)
+
+
 def run(script, store, tmp_path):
     """Run the lines as a reproducer does."""
     names = {name: getattr(sessionproof, name) for name in sessionproof.__all__}

@@ -116,7 +116,9 @@ def wrong(done, last):
                 mine[name] = mine.get(name, []) + texts
                 continue
             others = answer[:len(answer) - len(mine.get(name, []))]
-            if others + mine.get(name, []) != answer or others != last[name][:len(others)]:
+            if others + mine.get(name, []) != answer:
+                return f'{name} was read as {answer}, when the same call had appended {mine[name]}'
+            if others != last[name][:len(others)]:
                 return f'{name} was read as {answer}, when all was quiet it is {last[name]}'
             if others and own[writer[others[-1]], name][-1] != others[-1]:
                 return f'{name} was read as {answer}, in the middle of a transaction'
