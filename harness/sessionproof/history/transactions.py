@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 Type: TypeAlias = Literal["ok", "fail", "info"]
 
@@ -71,7 +71,7 @@ def _read(line: str, number: int) -> Transaction:
             Step(f, session, None if ids is None else tuple(ids))
             for f, session, ids in value["steps"]
         )
-        return Transaction(
+        made = Transaction(
             client=value["client"],
             inv=value["inv"],
             ret=value["ret"],
@@ -79,5 +79,24 @@ def _read(line: str, number: int) -> Transaction:
             steps=steps,
             final=value.get("final", False),
         )
+        _require_sound(made)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"line {number} is no transaction: {error}") from None
+    return made
+
+
+def _require_sound(one: Transaction) -> None:
+    """Raise ValueError for what no transaction is."""
+    numbers = (one.client, one.inv, *(number for step in one.steps for number in step.ids or ()))
+    if any(type(number) is not int for number in numbers):
+        raise ValueError("client, times and ids are whole numbers")
+    if one.type not in get_args(Type):
+        raise ValueError(f"its type is {one.type!r}, not ok, fail or info")
+    ended = type(one.ret) is int and one.ret >= one.inv
+    if not ended and (one.ret is not None or one.type != "info"):
+        raise ValueError(f"it begins at {one.inv} and ends at {one.ret}")
+    for step in one.steps:
+        if step.f not in ("append", "read") or type(step.session) is not str:
+            raise ValueError(f"{step.f!r} of {step.session!r} is no append or read of a session")
+        if step.f == "append" and step.ids is None:
+            raise ValueError("an append has ids")
