@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from controlled_stores import Aborting, Refusing
 
 from sessionproof.contract.lookup import find_store
 from sessionproof.host.client import python_store_command
@@ -35,3 +36,19 @@ def test_a_slow_store_has_more_time_for_what_counts(trial_of):
         no_schedule_breaks(trial)
     assert trial.notes
     assert not [note for note in trial.notes if "line by line" in note]
+
+
+@pytest.mark.parametrize(
+    ("store", "why"),
+    [
+        (Refusing, r"acknowledged a change in \d% of \d+ executions"),
+        (Aborting, r"exploring was ended: the store's process ended \(signal SIGABRT\)"),
+    ],
+)
+def test_a_store_that_does_nothing_under_control_holds_nothing(trial_of, store, why):
+    """It refuses all but its first appends, or ends the process: no verdict, and a reason."""
+    trial = trial_of("CONC-14", store, profile=QUICK)
+    trial.store.close()
+    trial.store.spec = find_store(f"controlled_stores:{store.__name__}")
+    with pytest.raises(CouldNotTell, match=why):
+        no_schedule_breaks(trial)

@@ -14,6 +14,7 @@ from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.crews import Kind as CrewKind
 from sessionproof.workload.crews import is_hosted
 
+_SERVED_LEAST = 0.5  # of the executions, in which a change was acknowledged
 _UNSEEN_MOST = 0.5  # of the executions, in which somebody waited where nobody sees it
 
 
@@ -52,6 +53,14 @@ def _tell(trial: Trial, kinds: Sequence[CrewKind], answer: Answer, seconds: floa
             raise CouldNotTell(f"under control the store fails: {part.explored.problem}")
     for part in plain:
         explored = part.explored
+        if explored.failed > _UNSEEN_MOST * explored.total:
+            often = f"in {explored.failed} of {explored.total} executions"
+            raise CouldNotTell(f"under control the store fails {often}: {explored.last}")
+        if explored.total and part.served < _SERVED_LEAST:
+            raise CouldNotTell(
+                f"under control the store acknowledged a change in {part.served:.0%} of "
+                f"{explored.total} executions: nothing is known of the others"
+            )
         if part.kind != "tasks" and not part.reached:
             why = "control reaches nothing inside of the store's calls"
             _out_of_reach(trial, kinds, seconds, why)
@@ -59,7 +68,7 @@ def _tell(trial: Trial, kinds: Sequence[CrewKind], answer: Answer, seconds: floa
         if unseen > _UNSEEN_MOST * explored.total:
             why = f"in {unseen} of {explored.total} executions clients waited where it is not seen"
             _out_of_reach(trial, kinds, seconds, why)
-        trial.count("schedules", explored.total - unseen)
+        trial.count("schedules", max(explored.total - unseen - explored.failed, 0))
     trial.count("histories", sum(part.explored.distinct for part in plain))
     if trial.examined["schedules"] < trial.guarantee.least:
         spent_s = sum(part.explored.seconds for part in plain)

@@ -64,12 +64,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Part:
-    """What was explored with one kind of clients; ``reached`` counts points inside operations."""
+    """What was explored with one kind of clients; ``reached`` counts points inside operations.
+
+    ``served`` is the share of executions in which a change by a client was acknowledged.
+    """
 
     kind: Kind
     lines: bool
     explored: Explored
     reached: int
+    served: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def ask(request: Request) -> Answer:
     try:
         said = json.loads(process.exchange(line.encode() + b"\n", "explore", deadline_s=most_s))
     except (ProcessEnded, ProtocolError, Refused) as error:
-        return Answer(noted(request), " ".join(str(error).split())[:300])
+        said = " ".join(str(error).split()).partition(" [")[0]  # without the command
+        return Answer(noted(request), said[:300])
     finally:
         process.kill()
     parts, stopped = pickle.loads(base64.b64decode(said["answer"]))  # noqa: S301 - our own child

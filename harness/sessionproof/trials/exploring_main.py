@@ -24,6 +24,7 @@ from sessionproof.checks.incidents import Incident
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec
+from sessionproof.history.columns import F, Phase, Type
 from sessionproof.host.server import begun
 from sessionproof.schedule.control import Controller, Ended
 from sessionproof.schedule.explore import Explored, explore
@@ -42,6 +43,7 @@ from sessionproof.workload.speech import Speech
 _LINES_SHARE = 0.25  # of the time, for points at lines
 _SEARCH_S = 2.0  # for one history of a few operations; it takes a thousandth of that
 _KNOWN_MOST = 100_000
+_READS = frozenset({F.READ, F.READ_LAST, F.PAGES, F.COUNT})
 
 
 def main() -> None:
@@ -103,7 +105,7 @@ def _explore(
     judge = Judging(request)
 
     def tell(explored: Explored) -> None:
-        parts[-1] = Part(kind, setup.lines, explored, judge.reached)
+        parts[-1] = Part(kind, setup.lines, explored, judge.reached, judge.served)
         note(request, parts)
 
     runner = Runner(setup, Locations(Path(request.root)), judge, controller)
@@ -154,6 +156,7 @@ class Judging:
 
     def __init__(self, request: Request) -> None:
         self.reached = 0
+        self._judged_so_far = self._served_so_far = 0
         self._request = request
         self._known: dict[tuple[bytes, ...], Wrong | None] = {}
         self._broken = _broken(request)
@@ -166,6 +169,10 @@ class Judging:
         if run.problem or run.ended is not Ended.DONE:
             return None
         history = run.history
+        self._judged_so_far += 1
+        own = history.rows[history.rows["phase"] == Phase.LOAD]
+        done = own["f"][own["type"] == Type.OK]
+        self._served_so_far += not _READS.issuperset(done.tolist())
         key = (
             history.rows.tobytes(),
             history.lists.row.tobytes(),
@@ -177,6 +184,11 @@ class Judging:
                 self._known.clear()
             self._known[key] = self._judged(run)
         return self._known[key]
+
+    @property
+    def served(self) -> float:
+        """In which share of those that were judged a client's change was acknowledged."""
+        return self._served_so_far / max(self._judged_so_far, 1)
 
     def _judged(self, run: Run) -> Wrong | None:
         claims = self._request.claims
