@@ -85,7 +85,7 @@ def summary(run: Run, verdict: LoadVerdict) -> Iterator[tuple[str, str]]:
         yield "failed", f"{every:,} were not ok, {often:,} of them: {text}"
     units = [f"{number:,} {unit}" for unit, number in verdict.judged.examined.items() if number]
     yield "examined", f"{', '.join(units) or 'nothing'}, judged in {run.judged_s:.1f} s"
-    shown = [f"{name}: {number} orders" for name, number in done.workers.most_common(_WORKERS_MOST)]
+    shown = [f"{name} ×{number}" for name, number in done.workers.most_common(_WORKERS_MOST)]
     more = len(done.workers) - len(shown)
     yield "workers", "; ".join(shown) + (f"; {more} more" if more > 0 else "")
     yield from _losses(run, verdict)
