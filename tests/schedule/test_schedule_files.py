@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 
 from sessionproof.schedule.control import Controller, Usual
 from sessionproof.schedule.files import controlled_files
+from sessionproof.schedule.locks import controlled_threads
+from sessionproof.schedule.times import controlled_times
 
 
 def managed(*actions: Callable[[], Any]) -> tuple[Controller, list[Any]]:
@@ -234,3 +237,26 @@ def test_a_lock_is_waited_for_in_virtual_time(take: str, tmp_path: Path) -> None
         assert order == ["a has it", "a lets go", "b has it", "b lets go"]
     else:  # locks of POSIX are of the process: its threads do not keep each other out
         assert order == ["a has it", "b has it", "a lets go", "b lets go"]
+
+
+@pytest.mark.parametrize("way", ["descriptor", "exclusive", "folder"])
+def test_a_lock_is_as_old_as_the_clock_of_threads_says(way, tmp_path):
+    """Its date is that of its last write, also when virtual time has run far ahead."""
+    lock = tmp_path / "lock"
+
+    def take() -> float:
+        time.sleep(1_000.0)
+        if way == "descriptor":
+            number = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            os.write(number, b"1")
+            os.close(number)
+        elif way == "exclusive":
+            with lock.open("x", encoding="utf-8") as file:
+                file.write("1")
+        else:
+            lock.mkdir()
+        return time.time() - lock.stat().st_mtime
+
+    with controlled_threads(), controlled_times(), controlled_files([tmp_path]):
+        _, (age_s,) = managed(take)
+    assert 0 <= age_s < 1

@@ -11,6 +11,7 @@ import builtins
 import fcntl
 import io
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,7 @@ class _Roots:
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(os.path.realpath(root) for root in roots)
         self.open: dict[int, str] = {}
+        self._exclusive: set[str] = set()
 
     def of(self, path: Any) -> str | None:
         """The whole path of a file beneath the folders; None for all else."""
@@ -48,6 +50,18 @@ class _Roots:
             return None  # whoever is called will say what is wrong with it
         beneath = any(whole == one or whole.startswith(one + os.sep) for one in self._roots)
         return whole if beneath else None
+
+    def made(self, path: str) -> None:
+        """This one is new, and would have been refused if it were there, as a lock is."""
+        self._exclusive.add(path)
+        self.written(path)
+
+    def written(self, path: str) -> None:
+        """A lock has the date of the clock that threads see: old ones are taken by force."""
+        if path in self._exclusive:
+            now_ns = time.time_ns()
+            with suppress(OSError):
+                os.utime(path, ns=(now_ns, now_ns))
 
     def said(self, path: str) -> str:
         """The path for people: as seen from its folder, which is another in each run."""
@@ -73,8 +87,11 @@ class _File(io.FileIO):
 
     def write(self, data: Any, /) -> int:
         """As that of ``io.FileIO``."""
-        _announce(self._told[0], "write", self._told[1])
-        return super().write(data)
+        roots, path = self._told
+        _announce(roots, "write", path)
+        out = super().write(data)
+        roots.written(path)
+        return out
 
     def readinto(self, buffer: Any, /) -> int:
         """As that of ``io.FileIO``."""
@@ -140,6 +157,8 @@ def _opener(roots: _Roots) -> Callable[..., Any]:
             raw.close()
             raise
         roots.open[raw.fileno()] = path
+        if "x" in mode:
+            roots.made(path)
         return whole
 
     return ours
@@ -165,6 +184,10 @@ def _by_path(roots: _Roots, name: str, theirs: Callable[..., Any]) -> Callable[.
         out = theirs(path, *args, **named)
         if name == "open" and known is not None:
             roots.open[out] = known
+            if flags & os.O_EXCL:
+                roots.made(known)
+        elif name == "mkdir" and known is not None:
+            roots.made(known)
         return out
 
     return ours
@@ -172,12 +195,15 @@ def _by_path(roots: _Roots, name: str, theirs: Callable[..., Any]) -> Callable[.
 
 def _by_number(roots: _Roots, name: str, theirs: Callable[..., Any]) -> Callable[..., Any]:
     def ours(number: Any, *args: Any, **named: Any) -> Any:
-        if active() is not None:
-            fd = number if isinstance(number, int) else number.fileno()
-            path = roots.open.get(fd)
-            if path is not None:
-                _announce(roots, name, path, writes=name not in _SYNCS)
-        return theirs(number, *args, **named)
+        if active() is None:
+            return theirs(number, *args, **named)
+        path = roots.open.get(number if isinstance(number, int) else number.fileno())
+        if path is None:
+            return theirs(number, *args, **named)
+        _announce(roots, name, path, writes=name not in _SYNCS)
+        out = theirs(number, *args, **named)
+        roots.written(path)
+        return out
 
     return ours
 
