@@ -148,6 +148,21 @@ def test_a_store_that_refuses_is_not_judged(trial_of):
         transactions.within(trial_of("CONC-07", Refuses))
 
 
+def test_what_is_never_served_is_not_tried_until_the_time_is_up(trial_of):
+    """Some hundred refusals and nothing else: more of them would tell no more."""
+
+    class Refusing(ReferenceStore):
+        asked = 0
+
+        def transact(self, steps):
+            Refusing.asked += 1
+            raise Refused("never")
+
+    with pytest.raises(CouldNotTell, match="never; 200 are needed"):
+        transactions.within(trial_of("CONC-07", Refusing, profile=PATIENT))
+    assert 200 <= Refusing.asked < 400
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [

@@ -44,6 +44,7 @@ _CLIENTS: dict[Kind, int] = {"threads": 4, "shared": 4, "tasks": 4, "processes":
 _SESSIONS, _LENGTH = 3, 6  # of a round, and of each client's program
 _FRESH_AFTER = 30  # rounds on one location, so that what lies there stays small
 _LONGEST = 4 * _LENGTH * 2  # messages of a session, at most
+_VAIN = 200  # transactions without one that was served, after which no more are tried
 _AGAIN = 6
 _EXPECTED = {
     "snapshot": "each transaction sees one moment, and no two at the same time write one session",
@@ -119,7 +120,8 @@ def _of_kind(rounds: _Rounds, kind: Kind, *, parts: int) -> int:
 
     def enough() -> bool:
         is_done = counted >= least and monotonic_s() - started_s >= share_s
-        return is_done or trial.time_is_up() or is_late(trial)
+        is_vain = rounds.made >= _VAIN and rounds.refused.total() == rounds.made
+        return is_done or is_vain or trial.time_is_up() or is_late(trial)
 
     while not enough():
         trial.store.fresh_location()
