@@ -8,6 +8,13 @@ from zlib import crc32
 import pytest
 
 from fixtures.benign.related import Related
+from fixtures.benign.schedules import (
+    ComparesVersions,
+    FoldsWhatIsOld,
+    KeepsAGate,
+    LocksEachSession,
+)
+from fixtures.benign.schedules_stored import TakesTurnsOfFiles
 from fixtures.registry import (
     MANY,
     OF_CRASHES,
@@ -53,8 +60,11 @@ LIVING = tuple(
     f"fixtures.benign.{name}:"
     for name in ("lifetime", "timeouts", "snapshots", "searches", "sweeps", "states")
 )
-# Correct in all but this: each append counts the session anew, so that fractions do not drift.
-COUNTS_ANEW = (Related,)
+# Correct in all but this: each append goes over the whole session, as Related counts it anew so
+# that fractions do not drift.
+COUNTS_ANEW = (
+    Related, ComparesVersions, LocksEachSession, KeepsAGate, FoldsWhatIsOld, TakesTurnsOfFiles,
+)  # fmt: skip
 # And in these: what has ended is found by a look at every session in memory.
 LOOKS_AT_EACH = re.compile(
     r"fixtures\.benign\.timeouts:(?!EndsInRows|LooksWhenAsked|ReadingIsActivity|HidesEnded)"
