@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sessionproof.cli.main import entry
+
 ROOT = Path(__file__).parents[2]
 BROKEN = "fixtures.mutants.conc_lost:RewritesTheFile"
 SMALL = ("--clients", "4", "--mix", "hot", "--operations", "3000")
@@ -23,7 +25,9 @@ def load(run, monkeypatch):
     return lambda *words: run("load", *words)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize(
+    "executor", [pytest.param("threads", marks=pytest.mark.night), "processes"]
+)
 def test_a_load_that_holds_is_told_and_written(executor, load, run, tmp_path):
     """The summary, the file and the history agree, and the history can be judged again."""
     code, out, err = load("reference", *SMALL, "--executor", executor, "--seed", "7")
@@ -51,6 +55,7 @@ def test_a_broken_store_is_told(load, tmp_path):
     assert written["incidents"][0]["sentence"]
 
 
+@pytest.mark.night
 def test_a_store_that_hangs_is_told(load, tmp_path):
     """A call that does not end within its deadline ends the load, with exit code 1."""
     (tmp_path / "slow.py").write_text(
@@ -86,13 +91,18 @@ def test_a_store_that_hangs_is_told(load, tmp_path):
         (("nosuch",), "no store is called 'nosuch'"),
     ],
 )
-def test_bad_usage_is_one_line(words, said, load, tmp_path):
+def test_bad_usage_is_one_line(words, said, tmp_path, monkeypatch, capsys):
     """Whatever is wrong is named with its remedy, and an earlier report is left alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", ["sessionproof", "load", *words])
     report = tmp_path / "sessionproof-load"
     report.mkdir()
     (report / "load.json").write_text("{}", "ascii")
-    code, out, err = load(*words)
-    assert code == 2
+    with pytest.raises(SystemExit) as ended:
+        entry()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
     assert said in err
     assert not out
     assert len(err.strip().splitlines()) == 1
