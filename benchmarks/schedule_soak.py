@@ -39,6 +39,7 @@ from sessionproof.schedule.runner import Runner
 from sessionproof.schedule.strategies import sampled
 from sessionproof.trials.exploring import Request
 from sessionproof.trials.exploring_main import Judging, Locations, imported
+from sessionproof.trials.rows_together import promised_together
 from sessionproof.workload.speech import Speech
 
 OURS = ("reference", "sessionproof.reference:AsyncReferenceStore")
@@ -79,8 +80,8 @@ def main() -> int:
     for name in _stores(chosen.stores):
         with tempfile.TemporaryDirectory(dir=fast_folder(), ignore_cleanup_errors=True) as root:
             request = request_for(name, root)
-            if request is None:
-                continue
+            if request is None or not promised_together(request.capabilities, request.claims):
+                continue  # nothing could be wrong
             request = replace(request, seed=chosen.seed)
             for one in _soaked(request, chosen.schedules, chosen.seconds):
                 wrong += one.found + one.problems + sum(one.ended.values())
