@@ -144,11 +144,12 @@ class CrashWindow:
 class ScheduleStep:
     """What one client did while all others stood still.
 
-    ``client`` names its column. ``kind`` is begin or end of an operation, step, stopped (held by the
-    schedule in front of what is ``said``), or waits (it cannot go on by itself). ``operation`` is
-    the client's number and that of its operation among its own, from 1, as in 1.2; empty for what
-    no client called. ``said`` tells it in short, ``detail`` whole where that is more. ``switched``
-    says that another client was at work before. ``times`` is how many steps it stands for.
+    ``client`` names its column. ``kind`` is begin or end of an operation, step, stopped (held by
+    the schedule in front of what is ``said``), or waits (it cannot go on by itself). ``operation``
+    is the client's number and that of its operation among its own, from 1, as in 1.2; empty for
+    what no client called. ``said`` tells it in short, ``detail`` whole where that is more.
+    ``switched`` says that another client was at work before, ``times`` how many steps it stands
+    for, ``matters`` that others could notice it.
     """
 
     client: str

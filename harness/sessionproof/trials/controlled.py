@@ -9,6 +9,7 @@ from sessionproof.schedule.bounds import covered
 from sessionproof.trials import small_programs
 from sessionproof.trials.crowds import kinds_of
 from sessionproof.trials.exploring import Answer
+from sessionproof.trials.rows_together import promised_together
 from sessionproof.trials.schedules import CLIENTS, explored, finding_of_schedule, reachable
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.crews import Kind as CrewKind
@@ -21,6 +22,8 @@ _UNSEEN_MOST = 0.5  # of the executions, in which somebody waited where nobody s
 def no_schedule_breaks(trial: Trial) -> None:
     """Every schedule with at most two preemptions, then random ones."""
     kinds = kinds_of(trial)
+    if not promised_together(trial.capabilities, trial.claims):
+        raise NotClaimed("the store promises nothing to several clients that append")
     seconds = trial.profile.share_s * trial.guarantee.weight
     mine = reachable(trial, kinds)
     if not mine:  # and never will be: a promise that nobody can look into is none
