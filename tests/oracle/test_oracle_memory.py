@@ -98,15 +98,16 @@ def test_state_is_copied_both_ways(memory):
 
 
 def test_it_promises_what_its_claims_say():
-    """Every capability but those of files and of a session's life, every field, both numbers."""
+    """All but files, a session's life and transactions; every field, both numbers."""
     claims = MemoryStore.claims
     of_files = {"tables", "verify", "backup", "restore", "recover", "repair", "migrate", "rollback"}
     of_life = {
         "set_limits", "touch", "set_status", "sweep", "set_clock", "snapshot", "restore_snapshot",
         "snapshots", "search", "health", "maintain",
     }  # fmt: skip
+    of_several = {"transact"}  # sessions
     assert {name for name in CAPABILITIES if hasattr(MemoryStore, name)} == (
-        set(CAPABILITIES) - of_files - of_life
+        set(CAPABILITIES) - of_files - of_life - of_several
     )
     assert claims.atomic_batches
     assert (claims.seq_start, claims.seq_after_delete) == (1, "never")

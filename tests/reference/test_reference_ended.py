@@ -14,7 +14,7 @@ from sessionproof.reference import AsyncReferenceStore, ReferenceStore
 
 # Source, as the child of a fork runs the same calls in a process of its own.
 SOURCE = """
-from sessionproof import Message
+from sessionproof import Message, Step
 
 SAID = [Message("user", "x")]
 CALLS = {
@@ -61,6 +61,7 @@ CALLS = {
     "sweep": (),
     "token_use": (),
     "touch": ("s",),
+    "transact": ([Step("s", SAID), Step("s")],),
     "update": ("s",),
     "verify": (),
 }
