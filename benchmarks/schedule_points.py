@@ -25,8 +25,9 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.lookup import StoreSpec, find_store
 from sessionproof.contract.message import Message
 from sessionproof.engine.machine import fast_folder
-from sessionproof.schedule.control import Controller, Decision, Point, Usual
+from sessionproof.schedule.control import Controller
 from sessionproof.schedule.databases import controlled_sqlite
+from sessionproof.schedule.decisions import Decision, Point, Usual
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Setup
 from sessionproof.schedule.runner import Runner

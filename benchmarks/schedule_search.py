@@ -26,7 +26,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.seed import derive
 from sessionproof.engine.machine import fast_folder
 from sessionproof.schedule.bounded import Bounded
-from sessionproof.schedule.control import Strategy
+from sessionproof.schedule.decisions import Strategy
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Setup
 from sessionproof.schedule.runner import Runner

@@ -30,7 +30,7 @@ from schedule_request import request_for
 from fixtures.registry import benign_stores
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.engine.machine import fast_folder
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.decisions import Ended
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Kind, Program, Run, Setup
 from sessionproof.schedule.programs import programs_for

@@ -13,7 +13,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
-from sessionproof.schedule.control import Ended, Strategy
+from sessionproof.schedule.decisions import Ended, Strategy
 from sessionproof.schedule.program import Program, Run, Setup
 from sessionproof.schedule.runner import Runner
 from sessionproof.workload.rounds import Call

@@ -14,8 +14,9 @@ from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F, Type
 from sessionproof.schedule.bounded import Bounded
-from sessionproof.schedule.control import Usual, active
+from sessionproof.schedule.decisions import Usual
 from sessionproof.schedule.locks import start
+from sessionproof.schedule.managed import active
 from sessionproof.schedule.program import Setup
 from sessionproof.schedule.runner import Runner
 from sessionproof.workload.rounds import Call

@@ -9,7 +9,7 @@ import pytest
 from toy_runs import A, Pointed, R, Unsteady, Waiting, judge, played, program, runner_of
 
 from sessionproof.schedule.bounded import Bounded
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.decisions import Ended
 
 
 def _words(lengths):

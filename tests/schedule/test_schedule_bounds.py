@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sessionproof.schedule.bounds import covered
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.decisions import Ended
 from sessionproof.schedule.explore import Cover, Explored
 from sessionproof.schedule.strategies import NAMES
 

@@ -12,8 +12,9 @@ import pytest
 from busy_cases import CASES, GAPS, NOTHING, READ, WRITE, Case
 
 from sessionproof.schedule.busy import BUSY, BUSY_SNAPSHOT, statement_of, waits
-from sessionproof.schedule.control import Controller, Ended, Usual
+from sessionproof.schedule.control import Controller
 from sessionproof.schedule.databases import controlled_sqlite, statements_of
+from sessionproof.schedule.decisions import Ended, Usual
 
 _SLEPT = 10  # times that who waits has let go of the processor; who does not, a few times at most
 _STATUS = Path("/proc/self/task")

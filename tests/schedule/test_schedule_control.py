@@ -15,8 +15,10 @@ from functools import partial
 import pytest
 
 from sessionproof.schedule import control, managed
-from sessionproof.schedule.control import Controller, Decision, Ended, Key, Point, Usual, active
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Decision, Ended, Key, Point, Usual
 from sessionproof.schedule.locks import controlled_threads
+from sessionproof.schedule.managed import active
 
 Action = Callable[[], object]
 

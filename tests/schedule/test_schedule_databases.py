@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from sessionproof.schedule.control import Controller, Usual
+from sessionproof.schedule.control import Controller
 from sessionproof.schedule.databases import controlled_sqlite
+from sessionproof.schedule.decisions import Usual
 
 
 def managed(*actions: Callable[[], Any]) -> tuple[Controller, list[Any]]:

@@ -22,7 +22,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.store import CAPABILITIES
 from sessionproof.history.columns import F
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.decisions import Ended
 from sessionproof.schedule.explore import ALL_MOST, Explored, explore
 from sessionproof.schedule.programs import Programs, programs_for
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from sessionproof.schedule.control import Controller, Usual
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Usual
 from sessionproof.schedule.files import controlled_files
 from sessionproof.schedule.locks import controlled_threads
 from sessionproof.schedule.times import controlled_times

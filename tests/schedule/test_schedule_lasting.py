@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from sessionproof.schedule.control import Controller, Usual, active
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Usual
+from sessionproof.schedule.managed import active
 
 HERE = Path(__file__).parent
 SCRIPT = """
 import sys
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.decisions import Ended
 from sessionproof.schedule.replay import program_of, replays
 
 program = program_of([[(1, "append", 0, 1)], [(2, "append", 0, 1)]])

@@ -19,7 +19,8 @@ import sessionproof.reference.store as reference
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
-from sessionproof.schedule.control import Controller, Usual
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Usual
 from sessionproof.schedule.lines import Lines, files_of
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Run, Setup

@@ -12,7 +12,7 @@ from toy_runs import A, Locked, R, Torn, judge, program, runner_of
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.lookup import StoreNotFound
-from sessionproof.schedule.control import Ended, Key
+from sessionproof.schedule.decisions import Ended, Key
 from sessionproof.schedule.replay import as_plain, program_of, replays
 from sessionproof.schedule.strategies import RandomWalk
 

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 import pytest
 from toy_runs import decision, played
 
-from sessionproof.schedule.control import Key, Point, Usual
+from sessionproof.schedule.decisions import Key, Point, Usual
 from sessionproof.schedule.strategies import (
     CHANGES,
     NAMES,

@@ -15,7 +15,7 @@ from sessionproof.contract.verdicts import ScheduleStep
 from sessionproof.history.columns import MISSING, F, History, Type, no_lists
 from sessionproof.history.notes import Notes, history_of
 from sessionproof.history.tokens import text_of
-from sessionproof.schedule.control import QUIET, Key, Point, Step
+from sessionproof.schedule.decisions import QUIET, Key, Point, Step
 from sessionproof.schedule.folding import ROWS_MOST, folded, marked
 from sessionproof.schedule.found import Found, Wrong
 from sessionproof.schedule.locks import controlled_threads, sleep

@@ -18,7 +18,7 @@ from scheduled_tasks import BROKEN, CORRECT, Crossed, Immediate, Kept, Locked
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F, Type
-from sessionproof.schedule.control import Ended, Usual
+from sessionproof.schedule.decisions import Ended, Usual
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Program, Run, Setup
 from sessionproof.schedule.runner import Runner

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sessionproof.contract.clock import monotonic_ns
-from sessionproof.schedule.control import Controller, Usual
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Usual
 from sessionproof.schedule.locks import controlled_threads
 from sessionproof.schedule.times import controlled_times
 

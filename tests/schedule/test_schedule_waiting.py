@@ -7,7 +7,7 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
-from sessionproof.schedule.control import Ended
+from sessionproof.schedule.decisions import Ended
 from sessionproof.schedule.points import controlled
 from sessionproof.schedule.program import Program, Setup
 from sessionproof.schedule.runner import Runner

@@ -13,9 +13,10 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
-from sessionproof.schedule.control import QUIET, Decision, Ended, Key, Point, active
+from sessionproof.schedule.decisions import QUIET, Decision, Ended, Key, Point
 from sessionproof.schedule.found import Wrong
 from sessionproof.schedule.locks import Lock, sleep
+from sessionproof.schedule.managed import active
 from sessionproof.schedule.program import OPERATION, Program, Setup
 from sessionproof.schedule.runner import Runner
 from sessionproof.workload.rounds import Call

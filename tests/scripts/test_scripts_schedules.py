@@ -21,7 +21,7 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.verdicts import Finding, Record, Verdict
 from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.scripts import source_of
-from sessionproof.schedule.control import Ended, Key
+from sessionproof.schedule.decisions import Ended, Key
 from sessionproof.schedule.found import Found, Wrong
 from sessionproof.schedule.locks import patched
 from sessionproof.schedule.points import controlled

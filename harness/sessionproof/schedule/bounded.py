@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sessionproof.schedule.control import Decision, Key
+from sessionproof.schedule.decisions import Decision, Key
 from sessionproof.schedule.program import OPERATION, Program
 
 _NAPS = 2  # times that time may run ahead, where preemptions have no bound

@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable, Iterable
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.schedule.decisions import (
-    BEGIN,
     QUIET,
     Decision,
     Ended,
@@ -24,10 +23,8 @@ from sessionproof.schedule.decisions import (
 )
 from sessionproof.schedule.managed import (
     Abandoned,
-    Carrier,
     State,
     Task,
-    active,
     current,
     first_late,
     mine,
@@ -37,11 +34,6 @@ from sessionproof.schedule.managed import (
     unwound,
     usual_of,
 )
-
-__all__ = [
-    "BEGIN", "QUIET", "Abandoned", "Carrier", "Controller", "Decision", "Ended", "Key", "Point",
-    "State", "Step", "Strategy", "Task", "Usual", "active", "current", "unmanaged",
-]  # fmt: skip
 
 STEPS_MOST = 20_000  # of one execution; a program of a few operations has some dozen
 _BORN = 100  # the first number of threads and tasks that the store begins

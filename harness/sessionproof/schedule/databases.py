@@ -14,7 +14,8 @@ from sqlite3 import dbapi2
 from typing import Any
 
 from sessionproof.schedule.busy import Statement, statement_of
-from sessionproof.schedule.control import Point, active
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import active
 from sessionproof.schedule.waiting import Waiting, fetch_of, point_of
 
 _connect = sqlite3.connect

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import derive
 from sessionproof.schedule.bounded import Bounded, Path
-from sessionproof.schedule.control import Ended, Strategy
+from sessionproof.schedule.decisions import Ended, Strategy
 from sessionproof.schedule.found import Found, Judge, Wrong
 from sessionproof.schedule.program import Program, Run
 from sessionproof.schedule.programs import Programs

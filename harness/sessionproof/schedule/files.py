@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sessionproof.schedule.control import Point, active
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import active
 
 _open = io.open
 _AGAIN_S = 0.001  # of virtual time, between attempts at a lock when nobody else can go on

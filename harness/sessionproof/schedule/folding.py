@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from sessionproof.contract.verdicts import ScheduleStep
-from sessionproof.schedule.control import Step
+from sessionproof.schedule.decisions import Step
 
 ROWS_MOST = 40  # of a table; beyond that, steps between those that matter are put together
 _FETCH = "fetch: "  # in front of the statement whose rows are fetched

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.schedule.control import Key
+from sessionproof.schedule.decisions import Key
 from sessionproof.schedule.program import Program, Run
 
 Schedule = tuple[tuple[Key, int], ...]

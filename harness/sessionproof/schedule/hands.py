@@ -13,7 +13,9 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any, Protocol
 
-from sessionproof.schedule.control import Controller, Point, Task
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import Task
 from sessionproof.schedule.seats import Seat
 from sessionproof.schedule.tasks import Loop
 from sessionproof.workload.client import Client, run, run_as_task

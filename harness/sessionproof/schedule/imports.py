@@ -9,7 +9,8 @@ from functools import partial
 from types import ModuleType
 
 from sessionproof.contract.lookup import StoreSpec, find_store
-from sessionproof.schedule.control import QUIET, Controller, Ended, Usual
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import QUIET, Ended, Usual
 from sessionproof.schedule.locks import patched
 from sessionproof.schedule.managed import lasting
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from sessionproof.schedule.control import Point, active
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import active
 
 _PARTS_MOST = 50  # of a collection that a store holds
 _DEPTH = 2

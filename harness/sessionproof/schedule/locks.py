@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from sessionproof.schedule.control import Point, active, unmanaged
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import active, unmanaged
 
 _allocate = _thread.allocate_lock
 _start, _join, _sleep = threading.Thread.start, threading.Thread.join, time.sleep

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.history.columns import History
-from sessionproof.schedule.control import Ended, Key, Step
+from sessionproof.schedule.decisions import Ended, Key, Step
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.speech import Speech
 

@@ -12,7 +12,8 @@ from typing import Any
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreSpec, spec_of
 from sessionproof.contract.message import Message
-from sessionproof.schedule.control import Controller, Key
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Key
 from sessionproof.schedule.imports import imported
 from sessionproof.schedule.plain import NAMES
 from sessionproof.schedule.points import controlled

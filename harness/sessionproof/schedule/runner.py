@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sessionproof.contract.location import Location
-from sessionproof.schedule.control import Controller, Ended, Strategy
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Ended, Strategy
 from sessionproof.schedule.program import Program, Run, Setup
 from sessionproof.schedule.stage import Stage
 

@@ -6,7 +6,7 @@ import threading
 from _queue import SimpleQueue
 from collections.abc import Callable
 
-from sessionproof.schedule.control import unmanaged
+from sessionproof.schedule.managed import unmanaged
 
 _WAIT_S = 2.0
 

@@ -17,7 +17,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.history.columns import F
 from sessionproof.schedule.bounded import Bounded
-from sessionproof.schedule.control import Strategy
+from sessionproof.schedule.decisions import Strategy
 from sessionproof.schedule.found import Found, Judge, Schedule
 from sessionproof.schedule.program import Program, Run
 from sessionproof.schedule.strategies import Replay, sampled

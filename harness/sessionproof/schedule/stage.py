@@ -18,14 +18,8 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.store import capabilities_of
 from sessionproof.history.columns import F, Phase
 from sessionproof.history.notes import Notes, history_of
-from sessionproof.schedule.control import (
-    QUIET,
-    Controller,
-    Ended,
-    Point,
-    Strategy,
-    Usual,
-)
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import QUIET, Ended, Point, Strategy, Usual
 from sessionproof.schedule.hands import Action, Hands, Tasks, Threads, came
 from sessionproof.schedule.lines import Lines, files_of
 from sessionproof.schedule.managed import lasting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from sessionproof.contract.seed import derive, generator
-from sessionproof.schedule.control import Decision, Key, Point, Strategy
+from sessionproof.schedule.decisions import Decision, Key, Point, Strategy
 
 CHANGES = 3
 """The usual depth of ``Pct``: most races need one or two interruptions."""

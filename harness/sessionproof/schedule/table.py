@@ -14,7 +14,7 @@ from itertools import chain
 
 from sessionproof.contract.verdicts import ScheduleStep, ScheduleTable
 from sessionproof.history.columns import BATCH, MISSING, NONE, F, Phase, Type
-from sessionproof.schedule.control import QUIET, Ended, Step
+from sessionproof.schedule.decisions import QUIET, Ended, Step
 from sessionproof.schedule.folding import folded, marked
 from sessionproof.schedule.found import Found
 from sessionproof.schedule.plain import (

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sessionproof.schedule.control import Controller, active
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.managed import active
 
 _LOOK_NS = 1_000
 _SECOND_NS = 1_000_000_000

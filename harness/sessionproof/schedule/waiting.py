@@ -14,7 +14,9 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from sessionproof.schedule.busy import Statement, waits
-from sessionproof.schedule.control import Controller, Point, active
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Point
+from sessionproof.schedule.managed import active
 
 T = TypeVar("T")
 On = tuple[str, str]

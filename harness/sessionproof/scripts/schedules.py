@@ -16,7 +16,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
 from sessionproof.history.tokens import tokens_of
-from sessionproof.schedule.control import QUIET, Key
+from sessionproof.schedule.decisions import QUIET, Key
 from sessionproof.schedule.found import Found
 from sessionproof.schedule.plain import Done, counts_of, done_of, last_of, letters_of
 from sessionproof.schedule.program import Kind

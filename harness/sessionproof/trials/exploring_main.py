@@ -26,7 +26,8 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec
 from sessionproof.history.columns import F, Phase, Type
 from sessionproof.host.server import begun
-from sessionproof.schedule.control import Controller, Ended
+from sessionproof.schedule.control import Controller
+from sessionproof.schedule.decisions import Ended
 from sessionproof.schedule.explore import Explored, explore
 from sessionproof.schedule.found import Wrong
 from sessionproof.schedule.imports import imported
