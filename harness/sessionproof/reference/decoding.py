@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from os import PathLike
 from typing import Any, TypeVar
 
 from sessionproof.contract.errors import Refused
@@ -18,7 +18,7 @@ _UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 """What decoding raises for values that no store of ours wrote."""
 
 
-def decode_all(rows: Sequence[Sequence[Any]], path: Path) -> list[Message]:
+def decode_all(rows: Sequence[Sequence[Any]], path: PathLike[str] | str) -> list[Message]:
     """The messages of rows of ``READ``; raises ``Refused`` that names the first unreadable one."""
     try:
         return [decode(row) for row in rows]
@@ -27,7 +27,7 @@ def decode_all(rows: Sequence[Sequence[Any]], path: Path) -> list[Message]:
         raise _damaged(path, f"message {place + 1} of those asked for", error) from error
 
 
-def decode_info(session_id: str, row: Sequence[Any], path: Path) -> SessionInfo:
+def decode_info(session_id: str, row: Sequence[Any], path: PathLike[str] | str) -> SessionInfo:
     """The session of a row of ``GET``; raises ``Refused``."""
     *counters, status, owner, title, llm_model, metadata = row
     return _readable(
@@ -45,18 +45,18 @@ def decode_info(session_id: str, row: Sequence[Any], path: Path) -> SessionInfo:
     )
 
 
-def decode_state(text: Any, path: Path) -> Json:
+def decode_state(text: Any, path: PathLike[str] | str) -> Json:
     """The value of a key; raises ``Refused``."""
     value: Json = _readable(lambda: from_json_text(text), path, "the value of the key")
     return value
 
 
-def decode_names(rows: Sequence[Sequence[Any]], path: Path) -> list[str]:
+def decode_names(rows: Sequence[Sequence[Any]], path: PathLike[str] | str) -> list[str]:
     """The texts of rows of one column; raises ``Refused``."""
     return _readable(lambda: [from_value(row[0]) for row in rows], path, "the id of a session")
 
 
-def _readable(work: Callable[[], T], path: Path, what: str) -> T:
+def _readable(work: Callable[[], T], path: PathLike[str] | str, what: str) -> T:
     try:
         return work()
     except _UNREADABLE as error:
@@ -71,5 +71,5 @@ def _can_be_read(row: Sequence[Any]) -> bool:
     return True
 
 
-def _damaged(path: Path, what: str, error: Exception) -> Refused:
+def _damaged(path: PathLike[str] | str, what: str, error: Exception) -> Refused:
     return Refused(f"{path}: {what} cannot be read ({type(error).__name__}): {DAMAGED}")

@@ -1,0 +1,91 @@
+"""The address of a PostgreSQL server as the name of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sessionproof.contract.addresses import FORM, schema_of, shown, split
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.clock import Clock
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import MissingExtra, StoreNotFound
+
+if TYPE_CHECKING:
+    from psycopg import Error
+
+__all__ = ["StoreAt", "schema_of", "settings_of", "shown", "store_at", "unusable"]
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """What the address says, by the names that libpq has for it; raises StoreNotFound."""
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        raise MissingExtra(shown(url), "postgres", "psycopg") from None
+    try:
+        return dict(conninfo_to_dict(url))
+    except ProgrammingError as error:
+        said = " ".join(str(error).split())
+        raise StoreNotFound(f"{shown(url)} is no address of a server: {said}: {FORM}") from None
+
+
+def unusable(url: str, error: Error) -> str:
+    """One line on a server that does not answer, or does not let us in."""
+    from psycopg import pq
+
+    given = settings_of(url)
+    for one in pq.Conninfo.get_defaults():
+        if one.val is not None:
+            given.setdefault(one.keyword.decode(), one.val.decode())
+    where = f"host {given.get('host') or given.get('hostaddr') or 'of the local socket'}"
+    database = given.get("dbname") or given.get("user") or ""
+    said = " ".join(str(error).split())
+    remedy = (
+        "set PGPASSWORD, or write the password into the address"
+        if "no password supplied" in said
+        else "correct the address, or start the server"
+    )
+    return (
+        f"PostgreSQL at {where}, port {given.get('port', 5432)}, database {database!r} "
+        f"cannot be used: {said}: {remedy}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAt:
+    """Opens the reference on the servers of these addresses: one, or a share of it on each."""
+
+    urls: tuple[str, ...]
+    claims: Claims
+    version: str
+
+    def __call__(self, location: Location, *, clock: Clock | None = None) -> Any:
+        """A handle on the location's schema."""
+        from sessionproof.reference.postgres.store import PostgresStore
+
+        (url,) = self.urls
+        return PostgresStore(location, url=url, clock=clock)
+
+
+def store_at(rest: str) -> StoreAt:
+    """The factory for the text behind ``postgresql:``; raises StoreNotFound."""
+    urls = split(f"postgresql:{rest}")
+    _require_different(urls)
+    for url in urls:
+        shown(url)
+        settings_of(url)
+    if len(urls) > 1:
+        raise StoreNotFound(f"{shown(urls[0])} and others: name one server")
+    from sessionproof.reference.postgres.store import PostgresStore
+
+    return StoreAt(tuple(urls), PostgresStore.claims, PostgresStore.version)
+
+
+def _require_different(urls: Sequence[str]) -> None:
+    names = [shown(url) for url in urls]
+    for name in names:
+        if names.count(name) > 1:
+            raise StoreNotFound(f"{name} is named twice: each server holds a share of its own")

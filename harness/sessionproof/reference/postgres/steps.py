@@ -1,0 +1,87 @@
+"""The schema on PostgreSQL: numbered steps of SQL, applied in order, each once.
+
+The comment of the schema says that it is ours and how many steps it has. Steps are never changed
+once released: a new one is added.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+from psycopg import sql
+
+from sessionproof.contract.errors import Refused
+from sessionproof.reference.postgres.pool import Connection, transaction
+from sessionproof.reference.steps import Step, Steps
+
+_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
+_MARK = "sessionproof step "
+_LOCK = 0x53505246  # as the application id of files
+_VERSION = (
+    "SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace AS n WHERE n.nspname = %s"
+)
+_EMPTY = (
+    "SELECT NOT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = %s)"
+)
+
+
+@cache
+def shipped() -> Steps:
+    """The steps of this package, numbered from 1 without a gap."""
+    found = []
+    for file in (resources.files(__package__) / "schema").iterdir():
+        match = _NAME.fullmatch(file.name)
+        if match:
+            found.append(Step(int(match[1]), match[2], file.read_text("utf-8")))
+    found.sort(key=lambda step: step.number)
+    if [step.number for step in found] != list(range(1, len(found) + 1)) or not found:
+        raise RuntimeError("the steps in schema/ must be numbered 0001, 0002, … without a gap")
+    return tuple(found)
+
+
+def version_of(db: Connection, schema: str) -> int | None:
+    """The number of the last step that the schema has; None where there is no such schema.
+
+    Raises ``Refused`` for a schema that is not ours; 0 is an empty one.
+    """
+    found = db.execute(_VERSION, (schema,)).fetchone()
+    if found is None:
+        return None
+    mark = found[0] or ""
+    if mark.startswith(_MARK):
+        return int(mark.removeprefix(_MARK))
+    (empty,) = db.execute(_EMPTY, (schema,)).fetchone() or (False,)
+    if not empty:
+        raise Refused(f"the schema {schema!r} holds tables of something else: name another one")
+    return 0
+
+
+def prepare(db: Connection, schema: str, steps: Steps) -> None:
+    """Bring the schema to the last step, in one transaction: all of it or nothing.
+
+    One that is up to date costs one query. Raises ``Refused`` where it is newer or not ours.
+    """
+    if version_of(db, schema) == len(steps):
+        return
+    with transaction(db):
+        db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))  # others may upgrade it, too
+        version = version_of(db, schema)
+        if version is None:
+            db.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        version = version or 0
+        if version > len(steps):
+            raise Refused(
+                f"the schema {schema!r} has {version} steps, this release knows {len(steps)}: "
+                "use a newer one"
+            )
+        for step in steps[version:]:
+            db.execute(step.sql.encode())
+        if version < len(steps):
+            db.execute(
+                sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
+                    sql.Identifier(schema), f"{_MARK}{len(steps)}"
+                )
+            )
