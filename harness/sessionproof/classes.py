@@ -26,6 +26,7 @@ import pytest
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_from_json
+from sessionproof.engine.addresses import reached
 from sessionproof.engine.judge import LOG, judge
 from sessionproof.engine.machine import cores, fast_folder, make_report_folder
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, make_plan
@@ -143,20 +144,21 @@ class Classes:
         baseline = getattr(kind, "baseline", None)
         directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=fast_folder()))
         try:
-            plan = make_plan(
-                store_name(kind),
-                profile=option.store_profile or getattr(kind, "profile", DEFAULT_PROFILE),
-                seed=fresh_seed() if option.store_seed is None else option.store_seed,
-                directory=directory,
-                require=getattr(kind, "require", ()),
-                only=_guarantees(kind, session.items),
-                baseline=None if baseline is None else self._config.rootpath / baseline,
-            )
-            make_report_folder(report)
-            accepted = getattr(kind, "accept_unknown", ())
-            made = judge(
-                plan, report, workers=cores(), follow=lambda _: None, accept_unknown=accepted
-            )
+            with reached(store_name(kind)) as store:
+                plan = make_plan(
+                    store,
+                    profile=option.store_profile or getattr(kind, "profile", DEFAULT_PROFILE),
+                    seed=fresh_seed() if option.store_seed is None else option.store_seed,
+                    directory=directory,
+                    require=getattr(kind, "require", ()),
+                    only=_guarantees(kind, session.items),
+                    baseline=None if baseline is None else self._config.rootpath / baseline,
+                )
+                make_report_folder(report)
+                accepted = getattr(kind, "accept_unknown", ())
+                made = judge(
+                    plan, report, workers=cores(), follow=lambda _: None, accept_unknown=accepted
+                )
         except BadUsage as error:
             return Judged(refused=f"{kind.__name__}: {error}")
         finally:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Generator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_to_json
+from sessionproof.engine.addresses import reached
 from sessionproof.engine.crashes import crash_record
 from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
@@ -116,9 +118,11 @@ def _plan(config: pytest.Config) -> Plan | None:
         return None
     directory = Path(tempfile.mkdtemp(prefix="sessionproof-"))
     seed = config.option.store_seed
+    within = ExitStack()
+    config.add_cleanup(within.close)  # at the end of the session
     try:
         return make_plan(
-            chosen.store,
+            within.enter_context(reached(chosen.store)),
             profile=config.option.store_profile or DEFAULT_PROFILE,
             seed=fresh_seed() if seed is None else seed,
             directory=directory,

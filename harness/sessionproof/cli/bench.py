@@ -17,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sessionproof.cli.run import Watch, say
+from sessionproof.cli.servers import Servers, opened
 from sessionproof.contract.seed import fresh_seed
+from sessionproof.engine import addresses
 from sessionproof.engine.judge import LOG
 from sessionproof.engine.judge import judge as run_plan
 from sessionproof.engine.machine import check_location, fast_folder, make_report_folder
@@ -37,8 +39,9 @@ _INTERRUPTED = "the measurement was interrupted"
 
 @dataclass(frozen=True, kw_only=True)
 class _Wanted:
-    """What is measured of each store, and where its location is."""
+    """What is measured of each store, and where its location and its servers are."""
 
+    servers: Servers
     profile: str
     only: tuple[str, ...]
     seed: int
@@ -48,6 +51,7 @@ class _Wanted:
 def compare(
     stores: Sequence[str],
     *,
+    servers: Servers,
     profile: str,
     scale: bool,
     report: Path,
@@ -64,25 +68,28 @@ def compare(
         if location is not None:
             check_location(location)
         make_report_folder(report)
+        shown = [addresses.named(store) for store in stores]
     except BadUsage as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
     wanted = _Wanted(
+        servers=servers,
         profile=profile,
         only=TABLE + (GROWTH if scale else ()),
         seed=fresh_seed() if seed is None else seed,
         location=location,
     )
     columns: list[Column] = []
-    names = named(stores)
-    each = zip(stores, names, folders(names), strict=True)
-    for at, (store, name, folder) in enumerate(each, start=1):
+    names = named(shown)
+    each = zip(stores, shown, names, folders(names), strict=True)
+    for at, (given, store, name, folder) in enumerate(each, start=1):
         if columns and _is_interrupted(columns[-1]):
             columns.append(Column(name=name, store=store, problem=_INTERRUPTED))
             continue
         say(console, f"measuring {store}, {at} of {len(stores)}: profile {profile}, "
                      f"seed {wanted.seed}")  # fmt: skip
-        columns.append(_column(store, name, report / folder, wanted, console))
+        unmeasured = Column(name=name, store=store)
+        columns.append(_column(given, unmeasured, report / folder, wanted, console))
     page, unwritten = None, ""
     try:
         page = write_comparison(columns, report)
@@ -115,18 +122,22 @@ def _is_interrupted(one: Column) -> bool:
     return one.problem == _INTERRUPTED
 
 
-def _column(store: str, name: str, folder: Path, wanted: _Wanted, console: Console) -> Column:
-    """Measure one store; what goes wrong with it is its column's problem."""
-    unmeasured = Column(name=name, store=store)
+def _column(
+    store: str, unmeasured: Column, folder: Path, wanted: _Wanted, console: Console
+) -> Column:
+    """Measure one store, by its whole name; what goes wrong with it is its column's problem."""
     try:
         parent = wanted.location or fast_folder()
-        with TemporaryDirectory(
-            prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
-        ) as directory:
+        with (
+            TemporaryDirectory(
+                prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
+            ) as directory,
+            opened(store, wanted.servers, parent) as found,
+        ):
             with console.status("opening the store") if console.is_terminal else nullcontext():
                 plan = make_plan(
-                    store, profile=wanted.profile, seed=wanted.seed, directory=Path(directory),
-                    only=wanted.only,
+                    found.name, profile=wanted.profile, seed=wanted.seed,
+                    directory=Path(directory), only=wanted.only, called=found.words,
                 )  # fmt: skip
             make_report_folder(folder)
             with Watch(console) as watch:

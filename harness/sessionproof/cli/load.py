@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from sessionproof.cli.servers import Servers, server_options
 from sessionproof.cli.spans import Span
 
 
 @click.command()
 @click.argument("store")
+@server_options
 @click.option(
     "--executor",
     default="processes",
@@ -42,6 +44,8 @@ from sessionproof.cli.spans import Span
 def load(
     store: str,
     *,
+    on: str | None,
+    servers: int | None,
     executor: str,
     clients: int,
     minutes: float | None,
@@ -66,6 +70,7 @@ def load(
         raise click.UsageError("--minutes and --operations exclude each other: give one of them")
     asked = Asked(
         store=store,
+        servers=Servers(kind=on, count=servers),
         executor=executor,
         clients=clients,
         seconds=60 * (1.0 if minutes is None else minutes),

@@ -17,6 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from sessionproof.cli.run import say
+from sessionproof.cli.servers import Servers, opened
+from sessionproof.contract.addresses import is_address, schemas_of_run
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
@@ -46,6 +48,7 @@ class Asked:
     """The options of the command."""
 
     store: str
+    servers: Servers
     executor: str
     clients: int
     seconds: float
@@ -71,7 +74,9 @@ def load_store(asked: Asked) -> int:
         with _alone(asked.report):
             parent = asked.location or fast_folder()
             directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
-            run, verdict = _run(asked, directory, history, console)
+            with opened(asked.store, asked.servers, parent) as found:
+                asked = replace(asked, store=found.name)
+                run, verdict = _run(asked, directory, history, console)
             return _tell(run, verdict, asked.report)
     except (BadUsage, NoExecutor, HistoryError) as error:
         say(console, f"sessionproof: {error}")
@@ -212,9 +217,11 @@ def _wanted(asked: Asked, plan: Plan, directory: Path) -> Wanted:
     )
     root = directory / "location"
     root.mkdir()
+    # Workers that we did not start do not know the run by their environment.
+    namespace = f"{schemas_of_run()}load" if is_address(asked.store) else None
     return Wanted(
         store=asked.store,
-        location=Location(root.absolute()),
+        location=Location(root.absolute(), namespace=namespace),
         deadlines=plan.profile.deadlines,
         plot=plot,
         seconds=asked.seconds,

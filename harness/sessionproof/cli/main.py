@@ -24,6 +24,7 @@ from sessionproof.cli.migrate import migrate, rollback
 from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
+from sessionproof.cli.servers import Servers, server_options
 from sessionproof.cli.sessions import sessions
 from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.spans import Span
@@ -61,6 +62,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("store")
+@server_options
 @click.option(
     "--profile", default="gate", show_default=True, help="How thorough: smoke, gate or deep."
 )
@@ -99,6 +101,8 @@ def main() -> None:
 def run(
     store: str,
     *,
+    on: str | None,
+    servers: int | None,
     profile: str,
     workers: int | None,
     report: Path,
@@ -113,7 +117,7 @@ def run(
     operation_deadline: float | None,
     test_deadline: float | None,
 ) -> None:
-    """Judge STORE: reference, module:attr, the name of a known store, or cmd:COMMAND.
+    """Judge STORE: reference, module:attr, a known store, cmd:COMMAND, or postgresql://….
 
     Exit codes: 0 all claimed guarantees hold, or their breaks are in the baseline, 1 one is broken,
     or the baseline has a stale entry, 2 bad usage or the store cannot be opened, 4 one could not
@@ -123,6 +127,7 @@ def run(
 
     code = judge(
         store,
+        servers=Servers(kind=on, count=servers),
         profile=profile,
         workers=workers,
         report=report,
@@ -142,6 +147,7 @@ def run(
 
 @main.command()
 @click.argument("stores", nargs=-1, required=True, metavar="STORE [STORE …]")
+@server_options
 @click.option("--profile", default="gate", show_default=True, help="smoke, gate or deep.")
 @click.option("--scale", is_flag=True, help="Measure also how costs grow; takes longer.")
 @click.option(
@@ -160,6 +166,8 @@ def run(
 def bench(
     stores: tuple[str, ...],
     *,
+    on: str | None,
+    servers: int | None,
     profile: str,
     scale: bool,
     report: Path,
@@ -174,7 +182,13 @@ def bench(
     from sessionproof.cli.bench import compare
 
     code = compare(
-        stores, profile=profile, scale=scale, report=report, seed=seed, location=location
+        stores,
+        servers=Servers(kind=on, count=servers),
+        profile=profile,
+        scale=scale,
+        report=report,
+        seed=seed,
+        location=location,
     )
     click.get_current_context().exit(code)
 

@@ -7,13 +7,14 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from sessionproof.cli.servers import Servers, opened
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.engine.judge import LOG, Judgement
@@ -29,6 +30,7 @@ from sessionproof.report.write import append_step_summary
 def judge(
     store: str,
     *,
+    servers: Servers,
     profile: str,
     workers: int | None,
     report: Path,
@@ -52,23 +54,27 @@ def judge(
         if location is not None:
             check_location(location)
         make_report_folder(report)
-        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=location or fast_folder()))
+        parent = location or fast_folder()
+        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
         # On a terminal alone: elsewhere a mistake stays one line.
         waiting = console.status("opening the store") if console.is_terminal else nullcontext()
-        with waiting:
-            plan = make_plan(
-                store,
-                profile=profile,
-                seed=fresh_seed() if seed is None else seed,
-                directory=directory,
-                require=require,
-                only=only,
-                baseline=baseline,
-                operation_s=operation_s,
-                test_s=test_s,
-                size=size,
-            )
-        judged = _run(plan, workers or cores(), report, accept_unknown, console)
+        with ExitStack() as stack:
+            with waiting:
+                found = stack.enter_context(opened(store, servers, parent))
+                plan = make_plan(
+                    found.name,
+                    profile=profile,
+                    seed=fresh_seed() if seed is None else seed,
+                    directory=directory,
+                    require=require,
+                    only=only,
+                    baseline=baseline,
+                    operation_s=operation_s,
+                    test_s=test_s,
+                    size=size,
+                    called=found.words,
+                )
+            judged = _run(plan, workers or cores(), report, accept_unknown, console)
     except BadUsage as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE

@@ -17,9 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sessionproof.contract.addresses import NAMESPACE, is_address, shown
 from sessionproof.contract.claims import Claims, claims_from_json, claims_to_json, required
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.engine.baseline import KnownBreaks, read_baseline
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
@@ -101,12 +103,15 @@ def make_plan(
     operation_s: float | None = None,
     test_s: float | None = None,
     size: int | None = None,
+    called: Sequence[str] | None = None,
 ) -> Plan:
     """Look at the store in a child process and plan its run; raises BadUsage.
 
-    ``size`` is the largest number of messages at which growth is measured.
+    ``size`` is the largest number of messages at which growth is measured; ``called`` are the words
+    that name the store on a command line, where its name is of use for this run alone.
     """
     began_s = monotonic_s()
+    store = _shown(store)
     chosen = _profile(profile, operation_s, test_s, size)
     wanted = _wanted(only)
     try:
@@ -131,7 +136,7 @@ def make_plan(
         seed=seed,
         only=wanted,
         directory=directory,
-        command=_command(store, chosen.name, seed, require, size),
+        command=_command(called or [store], chosen.name, seed, require, size),
         not_representable=tuple(seen["not_representable"]),
         notes=tuple(seen["notes"]),
         baseline=known,
@@ -139,8 +144,18 @@ def make_plan(
     )
 
 
-def _command(store: str, profile: str, seed: int, require: Sequence[str], size: int | None) -> str:
-    words = ["sessionproof", "run", store, "--seed", str(seed)]
+def _shown(store: str) -> str:
+    """The store's name; whatever is planned, no password is in it."""
+    try:
+        return shown(store) if is_address(store) else store
+    except StoreNotFound as error:
+        raise BadUsage(str(error)) from None
+
+
+def _command(
+    called: Sequence[str], profile: str, seed: int, require: Sequence[str], size: int | None
+) -> str:
+    words = ["sessionproof", "run", *called, "--seed", str(seed)]
     words += ["--profile", profile] if profile != DEFAULT_PROFILE else []
     for requirement in require:
         words += ["--require", requirement]
@@ -212,7 +227,8 @@ def child_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "SESSIONPROOF_")) and name != "PYTHONWARNINGS"
+        if name == NAMESPACE
+        or (not name.startswith(("PYTEST_", "SESSIONPROOF_")) and name != "PYTHONWARNINGS")
     }
     paths = [path for path in sys.path if path]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}

@@ -126,25 +126,23 @@ class PrivateServer:
 
     def stop(self) -> None:
         """Stop it in order: connections are cut, what is committed is written."""
-        self._unwatch()
-        if self._process is None:
-            return
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
                 self._process.wait(_STOP_S)
             except subprocess.TimeoutExpired:
                 self.kill()
         self._process = None
+        self._unwatch()
 
     def kill(self) -> None:
         """End all its processes at once: nothing is flushed, nobody is told."""
-        self._unwatch()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
         end_all_in(self.data)
+        self._unwatch()
 
     def restart(self) -> None:
         """Start it again, after a kill with all that recovery has to do; answers when it is ready.
