@@ -24,11 +24,19 @@ _GIVEN = COLUMNS.index("message_id")
 _GIVEN_ID = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,17})")
 
 _HERE = "text_key(s.session_id) = %s"
-_OF_SESSION = f"FROM sessions AS s JOIN messages AS m ON m.sid = s.id WHERE {_HERE}"
+# The session is looked up once, so that its messages come in the order of their index.
+_HEAD = f"WITH s AS MATERIALIZED (SELECT s.id, s.tag FROM sessions AS s WHERE {_HERE})"
+_OF_SESSION = "FROM messages AS m WHERE m.sid = (SELECT id FROM s)"
+_TAG = "(SELECT tag FROM s)"
+_READ = READ.replace("s.tag", _TAG)
 
-READ_ALL = f"SELECT {READ} {_OF_SESSION} ORDER BY m.seq"
-READ_LAST = f"SELECT {READ} {_OF_SESSION} ORDER BY m.seq DESC LIMIT %s"
-READ_PAGE = f"SELECT {READ}, s.tag, m.seq {_OF_SESSION} AND m.seq > %s ORDER BY m.seq LIMIT %s"
+READ_ALL = f"{_HEAD} SELECT {_READ} {_OF_SESSION} ORDER BY m.seq"
+READ_LAST = f"{_HEAD} SELECT {_READ} {_OF_SESSION} ORDER BY m.seq DESC LIMIT %s"
+READ_PAGE = (
+    f"{_HEAD} SELECT {_READ}, {_TAG}, m.seq {_OF_SESSION} AND m.seq > %s ORDER BY m.seq LIMIT %s"
+)
+
+_LAST = f"{_HEAD} SELECT m.id, {_READ} {_OF_SESSION} ORDER BY m.seq DESC LIMIT 1"
 
 DEADLINE = "least(s.last_activity_us + s.idle_timeout_us, s.hard_deadline_us)"
 TAKES = f"s.status IN ('active', 'idle') AND coalesce({DEADLINE} > %s, true)"
@@ -257,7 +265,7 @@ def pop_last(db: Connection, name: str) -> list[tuple[Any, ...]]:
     with transaction(db):
         if not fetch(db, LOCK, (key,)):
             return []
-        found = fetch(db, READ_LAST.replace(READ, f"m.id, {READ}", 1), (key, 1))
+        found = fetch(db, _LAST, (key,))
         for row in found:
             change(db, _DELETE_MESSAGE, (row[0],))
     return [row[1:] for row in found]
