@@ -45,7 +45,9 @@ class StoreSpec:
     ``open`` takes a Location and answers a handle or an awaitable of one. ``encode`` and
     ``decode`` are the adapter's pure translations, None when it has none. ``claims`` is None when
     the factory declares none; a handle may still carry its own. ``takes_clock``: the factory has a
-    keyword ``clock``, and ``open`` gives it one that can be set.
+    keyword ``clock``, and ``open`` gives it one that can be set. ``for_server`` is what a store
+    whose data lies on a server of a database has: it takes the address of another server, and
+    answers a factory for that.
     """
 
     name: str
@@ -55,6 +57,7 @@ class StoreSpec:
     decode: Callable[[Any], Message] | None = None
     version: str | None = None
     takes_clock: bool = False
+    for_server: Callable[[str], Any] | None = None
 
 
 def find_store(name: str) -> StoreSpec:
@@ -113,6 +116,7 @@ def spec_of(name: str, factory: object) -> StoreSpec:
         decode=getattr(factory, "decode", None),
         version=version if isinstance(version, str) else None,
         takes_clock=takes_clock,
+        for_server=getattr(factory, "for_server", None),
     )
 
 

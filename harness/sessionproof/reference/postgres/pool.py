@@ -41,8 +41,8 @@ TRIES = 12
 LOCK_MS = 10_000
 """A lock that somebody holds for longer is an error."""
 
-# Each statement has its index. Without statistics, as in a new schema, the planner would rather read
-# a whole session or table and sort it, and keep that plan when they have grown.
+# Each statement has its index. Without statistics, as in a new schema, the planner would rather
+# read a whole session or table and sort it, and keep that plan when they have grown.
 _BY_INDEX = (
     "SET enable_seqscan = off; SET enable_sort = off; SET enable_hashjoin = off; "
     "SET enable_mergejoin = off; SET jit = off"
