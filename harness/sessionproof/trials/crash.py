@@ -15,6 +15,7 @@ from sessionproof.trials.crashes.exploration import COVERED, explored
 from sessionproof.trials.crashes.findings import broken_by, crashes_of
 from sessionproof.trials.crashes.looks import Explored, Look
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.trials.whereabouts import require_files
 
 _POWER = (POWER_ORDERED, POWER_STRICT)
 _SHOWN_LEAST = 1_000  # states of a run that shows what no claim covers
@@ -82,6 +83,7 @@ def survives(trial: Trial) -> None:
     covered = [one for one in COVERED[trial.claims.durability] if one in row.models]
     if not covered:
         raise NotClaimed("the store does not claim durability=process or better")
+    require_files(trial)
     shown = _shown(trial, row)
     found = explored(trial, [one for one in MODELS if one in {*covered, *shown}])
     for recording, look in _looks(found):

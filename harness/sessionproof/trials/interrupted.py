@@ -28,6 +28,7 @@ from sessionproof.trials.crashes.upkeep_scenes import (
 from sessionproof.trials.crashes.upkeep_script import upkeep_lines
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
+from sessionproof.trials.whereabouts import require_files
 
 _SHARES = 6  # of a guarantee's time, for all scenes together
 _ENOUGH = 30  # states; with fewer, scenes are played that are left out otherwise
@@ -39,6 +40,7 @@ def survives(trial: Trial) -> None:
     models = COVERED[trial.claims.durability]
     if not models:
         raise NotClaimed("the store does not claim durability=process or better")
+    require_files(trial)
     reasons: list[str] = []
     own = [name for name in OWN_SCENES if trial.capabilities.issuperset(NEEDS[name])]
     for names in ((*SCENES, *own), MORE_SCENES):
