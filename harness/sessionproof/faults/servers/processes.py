@@ -37,12 +37,18 @@ def end_all_in(folder: Path) -> None:
 
 def forget_segment(data: Path) -> None:
     """Give the shared segment back that a killed server left; a server that stopped left none."""
+    segment = segment_of(data)
+    if segment is not None:
+        ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
+
+
+def segment_of(data: Path) -> int | None:
+    """The id of the shared segment of a server that runs or was killed; None after a stop."""
     try:
         lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
-        segment = int(lines[_SEGMENT_LINE].split()[1])
+        return int(lines[_SEGMENT_LINE].split()[1])
     except (OSError, IndexError, ValueError):
-        return
-    ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
+        return None
 
 
 def _all() -> list[int]:

@@ -64,24 +64,31 @@ class StoreAt:
 
     def __call__(self, location: Location, *, clock: Clock | None = None) -> Any:
         """A handle on the location's schema."""
-        from sessionproof.reference.postgres.store import PostgresStore
+        if len(self.urls) > 1:
+            return _kind(self.urls)(location, urls=self.urls, clock=clock)
+        return _kind(self.urls)(location, url=self.urls[0], clock=clock)
 
-        (url,) = self.urls
-        return PostgresStore(location, url=url, clock=clock)
+    def for_server(self, url: str) -> StoreAt:
+        """The same store on another server."""
+        return store_at(url.partition(":")[2])
 
 
 def store_at(rest: str) -> StoreAt:
     """The factory for the text behind ``postgresql:``; raises StoreNotFound."""
-    urls = split(f"postgresql:{rest}")
+    urls = tuple(split(f"postgresql:{rest}"))
     _require_different(urls)
     for url in urls:
-        shown(url)
         settings_of(url)
-    if len(urls) > 1:
-        raise StoreNotFound(f"{shown(urls[0])} and others: name one server")
+    kind = _kind(urls)
+    return StoreAt(urls, kind.claims, kind.version)
+
+
+def _kind(urls: Sequence[str]) -> Any:
+    """The class of the store on these servers."""
+    from sessionproof.reference.postgres.sharded import ShardedStore
     from sessionproof.reference.postgres.store import PostgresStore
 
-    return StoreAt(tuple(urls), PostgresStore.claims, PostgresStore.version)
+    return PostgresStore if len(urls) == 1 else ShardedStore
 
 
 def _require_different(urls: Sequence[str]) -> None:

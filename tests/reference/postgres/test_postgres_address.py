@@ -1,0 +1,50 @@
+"""The address of a PostgreSQL server as the name of a store."""
+
+import sys
+
+import pytest
+
+from sessionproof.contract.lookup import StoreNotFound, find_store
+
+NAME = "postgresql://u@h:5432/d"
+
+
+def test_an_address_is_a_store():
+    """Both schemes name the reference, with its claims, on a clock that can be set."""
+    pytest.importorskip("psycopg")
+    for name in (NAME, NAME.replace("postgresql", "postgres")):
+        spec = find_store(name)
+        assert spec.name == name
+        assert spec.claims.consistency == "linearizable"
+        assert not spec.claims.checksums
+        assert spec.takes_clock
+        assert spec.version
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("postgresql://h/d?nonsense=1", 'invalid URI query parameter: "nonsense"'),
+        ("postgresql://h/%zz", "invalid percent-encoded token"),
+        ("postgresql:", "write it as postgresql://USER@HOST:PORT/DATABASE"),
+        (f"{NAME},postgresql://i,{NAME}", f"{NAME} is named twice"),
+    ],
+)
+def test_what_is_wrong_in_it_is_told(name, words):
+    """A mistake in an address is one line that names it, before any server is asked."""
+    pytest.importorskip("psycopg")
+    with pytest.raises(StoreNotFound, match=words.replace("?", r"\?")) as told:
+        find_store(name)
+    assert "\n" not in str(told.value)
+
+
+def test_the_driver_is_asked_for(monkeypatch):
+    """Without psycopg the line says which extra to install, and shows no password."""
+    for module in [name for name in sys.modules if name.startswith("psycopg")]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreNotFound) as told:
+        find_store("postgresql://u:hunter2@h/d")
+    assert str(told.value) == (
+        "postgresql://u@h/d needs the package psycopg: pip install 'sessionproof[postgres]'"
+    )
