@@ -34,9 +34,9 @@ _OnState: TypeAlias = Callable[[Callable[[sqlite3.Connection], Rows]], Rows]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """A backup that was made: of which file, where, the rows of its tables, and what made room."""
+    """A backup that was made: of what, where, the rows of its tables, and what made room."""
 
-    file: Path
+    file: Path | str
     path: Path
     size_bytes: int
     rows: Rows

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
-import shutil
-import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sessionproof.reference.postgres.programs import folders
+
 _NEEDED = ("initdb", "postgres")
-_PACKAGED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")  # Debian, Red Hat
 _ACCOUNTS = ("postgres", "nobody")
 
 
 def find_binaries() -> Path | None:
     """The folder of PostgreSQL's server programs: of PATH, else the newest; None without any."""
-    return next((one for one in _places() if _has_all(one)), None)
+    return next((one for one in folders("initdb") if _has_all(one)), None)
 
 
 def missing() -> str:
@@ -52,22 +49,3 @@ def account() -> Account | None:
 
 def _has_all(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in _NEEDED)
-
-
-def _places() -> Iterator[Path]:
-    if found := shutil.which("initdb"):
-        yield Path(found).resolve().parent
-    if config := shutil.which("pg_config"):
-        asked = subprocess.run(
-            [config, "--bindir"], capture_output=True, encoding="utf-8", check=False
-        )
-        if asked.returncode == 0:
-            yield Path(asked.stdout.strip())
-    for pattern in _PACKAGED:
-        folders = Path("/").glob(pattern.removeprefix("/"))
-        yield from sorted(folders, key=_version, reverse=True)
-
-
-def _version(folder: Path) -> float:
-    numbers = re.findall(r"\d+(?:\.\d+)?", folder.parent.name)
-    return float(numbers[-1]) if numbers else 0.0

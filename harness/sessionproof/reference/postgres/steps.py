@@ -17,7 +17,9 @@ from sessionproof.reference.postgres.pool import Connection, transaction
 from sessionproof.reference.steps import Step, Steps
 
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
-_MARK = "sessionproof step "
+MARK = "sessionproof step "
+"""What the comment of a schema of ours begins with; the number of its steps follows."""
+
 _LOCK = 0x53505246  # as the application id of files
 _VERSION = (
     "SELECT obj_description(n.oid, 'pg_namespace') FROM pg_namespace AS n WHERE n.nspname = %s"
@@ -51,8 +53,8 @@ def version_of(db: Connection, schema: str) -> int | None:
     if found is None:
         return None
     mark = found[0] or ""
-    if mark.startswith(_MARK):
-        return int(mark.removeprefix(_MARK))
+    if mark.startswith(MARK):
+        return int(mark.removeprefix(MARK))
     (empty,) = db.execute(_EMPTY, (schema,)).fetchone() or (False,)
     if not empty:
         raise Refused(f"the schema {schema!r} holds tables of something else: name another one")
@@ -67,7 +69,7 @@ def prepare(db: Connection, schema: str, steps: Steps) -> None:
     if version_of(db, schema) == len(steps):
         return
     with transaction(db):
-        db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))  # others may upgrade it, too
+        lock(db, schema)  # others may upgrade it, too
         version = version_of(db, schema)
         if version is None:
             db.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
@@ -77,11 +79,21 @@ def prepare(db: Connection, schema: str, steps: Steps) -> None:
                 f"the schema {schema!r} has {version} steps, this release knows {len(steps)}: "
                 "use a newer one"
             )
-        for step in steps[version:]:
-            db.execute(step.sql.encode())
-        if version < len(steps):
-            db.execute(
-                sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
-                    sql.Identifier(schema), f"{_MARK}{len(steps)}"
-                )
+        apply(db, schema, steps, since=version)
+
+
+def lock(db: Connection, schema: str) -> None:
+    """Within a transaction: nobody else makes, upgrades or replaces this schema before its end."""
+    db.execute("SELECT pg_advisory_xact_lock(%s::integer, hashtext(%s))", (_LOCK, schema))
+
+
+def apply(db: Connection, schema: str, steps: Steps, *, since: int) -> None:
+    """Within a transaction: carry out the steps behind the first ``since``, and write that down."""
+    for step in steps[since:]:
+        db.execute(step.sql.encode())
+    if since < len(steps):
+        db.execute(
+            sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
+                sql.Identifier(schema), f"{MARK}{len(steps)}"
             )
+        )

@@ -36,6 +36,7 @@ from sessionproof.reference.postgres import (
     lifetime,
     maintenance,
     moments,
+    restoring,
     searching,
     statements,
     steps,
@@ -339,7 +340,7 @@ class PostgresStore:
     maintain = maintenance.maintain
     verify = verifying.verify
     backup = dumps.backup
-    restore = dumps.restore
+    restore = restoring.restore
 
     def _messages(self, sql: str, session_id: str, *values: int) -> builtins.list[Message]:
         return decode_all(self._found(sql, session_id, *values), self.where)
