@@ -92,9 +92,11 @@ APPEND_ONE = (
 
 _ARRAYS = ", ".join(f"%s::{_TYPES.get(name, 'text')}[]" for name in COLUMNS)
 APPEND_SOME = (
+    # As the triggers count the messages of a statement at once where they are told to.
+    "WITH c AS MATERIALIZED (SELECT set_config('sessionproof.together', 'on', true)) "
     f"INSERT INTO messages (sid, seq, {', '.join(COLUMNS)}, appended_at_us) "
     f"SELECT f.id, f.next_seq + v.place - 1, {', '.join(f'v.{name}' for name in COLUMNS)}, %s "
-    f"FROM ({_SESSION}) AS f, "
+    f"FROM c, ({_SESSION}) AS f, "
     f"unnest({_ARRAYS}) WITH ORDINALITY AS v ({', '.join(COLUMNS)}, place) ORDER BY v.place "
     "RETURNING seq, (SELECT tag FROM sessions WHERE id = sid)"
 )

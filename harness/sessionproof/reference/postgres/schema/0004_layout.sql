@@ -6,6 +6,6 @@ CREATE TABLE layout (
     one     integer PRIMARY KEY CHECK (one = 1),
     epoch   bigint  NOT NULL CHECK (epoch >= 1),
     own     text    NOT NULL,
-    servers text    NOT NULL CHECK (is_json(servers)),
-    before  text    CHECK (is_json(before))
+    servers json_text NOT NULL,
+    before  json_text
 );
