@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from sessionproof.engine.machine import fast_folder
-from sessionproof.faults.servers import binaries, postgres
+from sessionproof.faults.servers import postgres
 from sessionproof.faults.servers.binaries import find_binaries, missing
 from sessionproof.faults.servers.postgres import PrivateServer, ServerFailed
 from sessionproof.faults.servers.processes import processes_in, segment_of
+from sessionproof.reference.postgres import programs
 
 psycopg = pytest.importorskip("psycopg")
 here = pytest.mark.skipif(find_binaries() is None, reason=missing())
@@ -185,7 +186,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_told(tmp_path):
 def test_what_to_install_is_told(monkeypatch):
     """Where there is no server, one line says what to install."""
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(binaries, "_PACKAGED", ())
+    monkeypatch.setattr(programs, "_PACKAGED", ())
     assert find_binaries() is None
     with pytest.raises(ServerFailed, match=r"install one \(Debian: apt install postgresql\)"):
         PrivateServer.start()
@@ -200,7 +201,7 @@ def test_the_newest_server_is_taken(monkeypatch, tmp_path):
             (folder / name).touch(0o755)
     (tmp_path / "16" / "bin").mkdir(parents=True)  # its programs are not there
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(binaries, "_PACKAGED", (f"{tmp_path}/*/bin",))
+    monkeypatch.setattr(programs, "_PACKAGED", (f"{tmp_path}/*/bin",))
     assert find_binaries() == tmp_path / "15" / "bin"
 
 
