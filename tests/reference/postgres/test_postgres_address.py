@@ -19,6 +19,7 @@ def test_an_address_is_a_store():
         assert not spec.claims.checksums
         assert spec.takes_clock
         assert spec.version
+        assert spec.for_server("postgresql://other/e").urls == ("postgresql://other/e",)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,10 @@ class StoreAt:
         return _kind(self.urls)(location, url=self.urls[0], clock=clock)
 
     def for_server(self, url: str) -> StoreAt:
+        """The factory of the same store on another server, or on several; raises StoreNotFound."""
+        return store_at(url.partition(":")[2])
+
+    def for_server(self, url: str) -> StoreAt:
         """The same store on another server."""
         return store_at(url.partition(":")[2])
 
