@@ -29,9 +29,10 @@ class LostBeforeCommitError(Exception):
     """The connection was lost before the end of the transaction was asked for: it was undone."""
 
 
-def is_lost(error: psycopg.Error, connection: psycopg.Connection) -> bool:
+def is_lost(error: Exception, connection: psycopg.Connection) -> bool:
     """Whether the connection is of no more use, so that the outcome of a statement is open."""
-    return connection.closed or (error.sqlstate or "").startswith(_ENDED)
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return connection.closed or (state or "").startswith(_ENDED)
 
 
 def as_store_error(error: Exception, *, where: str, writes: bool) -> StoreError:

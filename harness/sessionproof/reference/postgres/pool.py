@@ -1,8 +1,12 @@
-"""Connections to one schema: kept in psycopg's pool, set up alike, and none that has died in use.
+"""Connections to one schema: kept for the next call, set up alike, and none that has died in use.
 
 A connection that a restart of the server has cut shows it: there is something to be read on it
 while nobody asked anything. So a write goes out on one that was alive the moment before, and only
-what is cut in the middle has an open outcome.
+what is cut in the middle has an open outcome. While the server is away, whoever calls tries to
+connect again and again, so the store goes on within a moment of its return.
+
+psycopg's own pool waits one, two, four seconds between its attempts, has four threads for each
+handle, and writes a line for each attempt on the error output.
 """
 
 from __future__ import annotations
@@ -10,17 +14,21 @@ from __future__ import annotations
 import os
 import secrets
 import select
+import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import sql
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.connections import CLOSED, FORKED
 from sessionproof.reference.postgres.failures import (
@@ -28,6 +36,7 @@ from sessionproof.reference.postgres.failures import (
     LostBeforeCommitError,
     as_store_error,
     is_lost,
+    one_line,
 )
 from sessionproof.reference.presets import Preset
 
@@ -49,7 +58,11 @@ _BY_INDEX = (
 )
 
 QUEUE_S = 8.0
+"""How long a call waits for a connection: for its turn, and for a server that is away."""
+
 CONNECT_S = 8
+_AGAIN_S = 0.05  # between attempts to connect
+_IDLE_S = 60.0  # that an extra connection is kept for
 
 _open_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 _left: list[object] = []  # a forked child must not end what belongs to its parent
@@ -58,7 +71,11 @@ _left: list[object] = []  # a forked child must not end what belongs to its pare
 def connect(conninfo: str, schema: str, *, synchronous: bool) -> Connection:
     """One connection, set up as those of a pool; raises psycopg.Error."""
     connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_S)
-    set_up(connection, schema, synchronous=synchronous)
+    try:
+        set_up(connection, schema, synchronous=synchronous)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -77,43 +94,50 @@ def set_up(connection: Connection, schema: str, *, synchronous: bool) -> None:
     connection.adapters.register_dumper(int, Int8BinaryDumper)
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A connection, when it was opened, and when it was used last."""
+
+    connection: Connection
+    opened_s: float
+    used_s: float
+
+
 class Pool:
     """Runs work on connections of one schema; ``where`` names it in errors."""
 
     def __init__(
         self, conninfo: str, schema: str, preset: Preset, *, synchronous: bool, where: str
     ) -> None:
-        self._where = where
         self.most = preset.readers + preset.extra_readers
         self.ended: str | None = None
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            conninfo,
-            min_size=1,
-            max_size=self.most,
-            kwargs={"autocommit": True, "connect_timeout": CONNECT_S},
-            configure=lambda db: set_up(db, schema, synchronous=synchronous),
-            max_lifetime=preset.recycle_s,
-            timeout=QUEUE_S,
-            reconnect_timeout=5,
-            open=False,
-        )
-        self._pool.open()
+        self._where = where
+        self._preset = preset
+        self._connect = partial(connect, conninfo, schema, synchronous=synchronous)
+        self._lock = threading.Lock()
+        self._places = self.most  # that nobody has
+        self._queue: deque[threading.Event] = deque()
+        self._idle: deque[_Kept] = deque()  # the one that was used last at the right
         _open_pools.add(self)
 
     def close(self) -> None:
-        """Close every connection; a second time does nothing."""
-        if self.ended is None:
-            self.ended = CLOSED
-            self._pool.close(timeout=QUEUE_S)
+        """Close every connection, those in use when they come back; a second time does nothing."""
+        with self._lock:
+            self.ended = self.ended or CLOSED
+            idle, self._idle = self._idle, deque()
+        for kept in idle:
+            kept.connection.close()
 
     def forget(self) -> None:
         """In a forked child: refuse from now on, and leave the parent's connections alone."""
         self.ended = self.ended or FORKED
-        _left.append(self._pool)
+        _left.append(self._idle)
 
     def statistics(self) -> dict[str, int]:
-        """What psycopg's pool counts: connections, requests, waiting."""
-        return dict(self._pool.get_stats())
+        """How many connections are in use, how many are kept, and how many calls queue for one."""
+        with self._lock:
+            busy = self.most - self._places
+            return {"busy": busy, "idle": len(self._idle), "waiting": len(self._queue)}
 
     def read(self, work: Work[T]) -> T:
         """The answer of ``work``, which changes nothing, so it may be done twice."""
@@ -124,53 +148,102 @@ class Pool:
         return self._done(work, writes=True)
 
     def _done(self, work: Work[T], *, writes: bool) -> T:
-        for attempt in range(TRIES):
-            last = attempt == TRIES - 1
-            connection = self._taken()
-            try:
-                return work(connection)
-            except AGAIN as error:
-                if last:
-                    raise as_store_error(error, where=self._where, writes=writes) from error
-            except LostBeforeCommitError as error:
-                if attempt:
-                    raise as_store_error(error, where=self._where, writes=writes) from error
-            except UnicodeEncodeError as error:
-                raise as_store_error(error, where=self._where, writes=writes) from error
-            except psycopg.Error as error:
-                lost = is_lost(error, connection)
-                if lost:
-                    connection.close()
-                if writes or not lost or attempt:
-                    raise as_store_error(error, where=self._where, writes=writes) from error
-            finally:
-                self._given_back(connection)
-            time.sleep(secrets.randbelow(100) * 20e-6 * 2 ** min(attempt, 5))
+        until_s = monotonic_s() + QUEUE_S
+        with self._place(until_s):
+            for attempt in range(TRIES):
+                kept = self._taken(until_s)
+                try:
+                    return work(kept.connection)
+                except (LostBeforeCommitError, UnicodeEncodeError, psycopg.Error) as error:
+                    if is_lost(error, kept.connection):
+                        kept.connection.close()
+                    lost = kept.connection.closed
+                    if not _is_tried_again(error, attempt, lost_read=lost and not writes):
+                        raise as_store_error(error, where=self._where, writes=writes) from error
+                finally:
+                    self._given_back(kept)
+                time.sleep(secrets.randbelow(100) * 20e-6 * 2 ** min(attempt, 5))
         raise AssertionError  # the last attempt answers or raises
 
-    def _taken(self) -> Connection:
+    @contextmanager
+    def _place(self, until_s: float) -> Iterator[None]:
+        """The right to one of the connections; whoever waits longest has it next."""
+        with self._lock:
+            turn = None if self._places else threading.Event()
+            if turn is None:
+                self._places -= 1
+            else:
+                self._queue.append(turn)
+        try:
+            if turn is not None and not turn.wait(until_s - monotonic_s()) and not self._has(turn):
+                raise Refused(
+                    f"{self._where}: all {self.most} connections are busy for "
+                    f"{QUEUE_S:.0f} s; nothing was stored, try again"
+                )
+            yield
+        finally:
+            if turn is None or self._has(turn):
+                self._hand_on()
+
+    def _has(self, turn: threading.Event) -> bool:
+        """Stand no longer in the queue; whether the place was ours by then."""
+        with self._lock:
+            if turn in self._queue:
+                self._queue.remove(turn)
+            return turn.is_set()
+
+    def _hand_on(self) -> None:
+        with self._lock:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._places += 1
+
+    def _taken(self, until_s: float) -> _Kept:
+        """A living connection for our place; a new one as soon as the server answers."""
         while True:
             if self.ended:
                 raise Refused(self.ended)
+            with self._lock:
+                kept = self._idle.pop() if self._idle else None
+            if kept is not None:
+                if not _something_to_read(kept.connection):
+                    return kept
+                kept.connection.close()
+                continue
             try:
-                connection = self._pool.getconn()
-            except PoolClosed:
-                raise Refused(self.ended or CLOSED) from None
-            except PoolTimeout:
-                raise Refused(
-                    f"{self._where}: no connection within {QUEUE_S:.0f} s: the server is not "
-                    f"there, or all {self.most} connections are busy; nothing was stored"
-                ) from None
-            if not _something_to_read(connection):
-                return connection
-            connection.close()
-            self._given_back(connection)
+                return _Kept(self._connect(), monotonic_s(), 0.0)
+            except psycopg.Error as error:
+                if monotonic_s() > until_s:
+                    raise Refused(
+                        f"{self._where}: no connection within {QUEUE_S:.0f} s: "
+                        f"{one_line(error)}; nothing was stored"
+                    ) from error
+            time.sleep(_AGAIN_S)
 
-    def _given_back(self, connection: Connection) -> None:
-        try:
-            self._pool.putconn(connection)
-        except (ValueError, PoolClosed):  # closed meanwhile
-            connection.close()
+    def _given_back(self, kept: _Kept) -> None:
+        """Keep it for the next call, unless it is old; close one that was not used for long."""
+        if kept.connection.closed:
+            return
+        kept.used_s = monotonic_s()
+        left = None
+        with self._lock:
+            if kept.used_s - kept.opened_s > self._preset.recycle_s or self.ended:
+                left = kept
+            else:
+                self._idle.append(kept)
+                many = len(self._idle) > self._preset.readers
+                if many and kept.used_s - self._idle[0].used_s > _IDLE_S:
+                    left = self._idle.popleft()
+        if left is not None:
+            left.connection.close()
+
+
+def _is_tried_again(error: Exception, attempt: int, *, lost_read: bool) -> bool:
+    """Whether the work is done once more: nothing of it has remained."""
+    if isinstance(error, AGAIN):
+        return attempt < TRIES - 1
+    return (lost_read or isinstance(error, LostBeforeCommitError)) and attempt == 0
 
 
 @contextmanager
