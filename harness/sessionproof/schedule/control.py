@@ -39,7 +39,8 @@ STEPS_MOST = 20_000  # of one execution; a program of a few operations has some 
 _BORN = 100  # the first number of threads and tasks that the store begins
 _ASIDE = 1 << 20  # the first of those that outlive a stage, when another takes their number
 _PATIENCE_S = 1.0  # without a point, before the token is taken from who has it
-_PATIENCE_LEAST_S = 0.05  # once a store has shown that it waits where nobody sees it
+_PATIENCE_LESS_S = 0.1  # where a store is known to wait where nobody sees it
+_PATIENCE_LEAST_S = 0.05  # once it has shown that it does so
 _STUCK_S = 20.0  # without a point of anybody, before the execution is given up
 _NOBODY: frozenset[int] = frozenset()
 _READY, _SLEEPING = State.READY, State.SLEEPING  # a member's name is looked up slowly
@@ -70,7 +71,7 @@ class Controller:
         self.holder: Task | None = None
         self._last: Task | None = None
         self.given_up = False  # every task is to unwind
-        self._patience_s = _PATIENCE_S
+        self._patience_s = self._usual_s = _PATIENCE_S
         self._beat = 0  # moves with each step
         self._ending = shut()  # let go when everybody who was asked for is done
         self._awaited: set[int] = set()
@@ -119,7 +120,11 @@ class Controller:
     def go_on(self) -> None:
         """Serve others, if nobody is left but those that were spared."""
         self.given_up = any(one not in self._spared for one in unfinished(self.tasks))
-        self._patience_s = _PATIENCE_S
+        self._patience_s = self._usual_s
+
+    def hurry(self) -> None:
+        """Be less patient from now on: the store is known to wait where nobody sees it."""
+        self._usual_s = self._patience_s = _PATIENCE_LESS_S
 
     # What managed threads call.
 

@@ -43,6 +43,8 @@ class Runner:
         """Carry the program out; ``fresh`` on a location of its own, as a replay must."""
         if fresh or self._stage is None or self._left == 0 or self._stage.broken:
             self._leave()
+            if self._setup.spec.for_server is not None:  # it waits for locks of the server's
+                self.controller.hurry()
             self._stage = Stage(self._setup, self._locations(), self.controller)
             self._left = 1 if fresh else _EXECUTIONS
         self._left -= 1
