@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from sessionproof.audit.result import EXAMPLES_MAX, Problem
 from sessionproof.reference.finding.index import Entry, entries, mark_of, titles
@@ -32,7 +33,7 @@ def index_problems(db: sqlite3.Connection) -> Iterator[Problem]:
     words = _Words()
     examples = [
         f"{'message' if number > 0 else 'title of session'} {abs(number)}: {how}"
-        for number, how in _differences(stored, words.counted(db.execute(_ROWS)))
+        for number, how in differences(stored, words.counted(db.execute(_ROWS)))
         if number not in listed
     ]
     examples += [f"the word {word!a}" for word in sorted(_otherwise_in_lists(db, words))]
@@ -47,7 +48,9 @@ def index_problems(db: sqlite3.Connection) -> Iterator[Problem]:
         )
 
 
-def _differences(stored: Iterable[Entry], kept: Iterable[Entry]) -> Iterator[tuple[int, str]]:
+def differences(
+    stored: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]]
+) -> Iterator[tuple[int, str]]:
     """What two sequences of entries, each by rising numbers, have otherwise."""
     left, right = iter(stored), iter(kept)
     one, other = next(left, None), next(right, None)

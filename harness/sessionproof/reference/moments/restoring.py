@@ -24,7 +24,7 @@ from sessionproof.reference.statements import NAME_MESSAGE, fetch, is_of
 
 _NAMES = ("session_id", "tag")
 _COUNTED = ("message_count", "total_tokens", "total_duration_us", "next_seq")
-_OTHERWISE = ("session_id", "tag", "checksum", "next_seq")
+_OTHERWISE = ("session_id", "tag", "checksum", "next_seq", "look_at_us")
 """Facts in which a session may differ from its snapshot and still be the same."""
 _RETOLD = ("message_id", "digest")
 """Columns of messages that follow the tag."""
@@ -33,7 +33,7 @@ _RETOLD = ("message_id", "digest")
 def renamed(contents: Contents) -> Rows:
     """The messages as they are under another tag: each has its id written out."""
     old, rows = contents.facts["tag"], contents.messages
-    return Rows(rows.columns, [_with_id(row, _own_id(old, row)) for row in rows.named()])
+    return Rows(rows.columns, [_with_id(row, own_id(old, row)) for row in rows.named()])
 
 
 def restore(
@@ -55,20 +55,32 @@ def restore(
     with transaction(db):
         there = gather_named(db, session_id)
         if there is not None:
-            columns = [one for one in wanted.messages.columns if one not in _RETOLD]
-            live, old = [*_told(there, columns)], [*_told(wanted, columns)]
-            if live == old and _facts(there, wanted.facts) == _facts(wanted, wanted.facts):
+            newer = newer_than(there, wanted)
+            if newer is None:
                 return
-            newer = len({*live} - {*old})
             if newer and not replace:
-                raise _refused(session_id, newer)
-            reason = f"before {taken.info.snapshot_id} was restored"
-            put(db, row_of(there, RESTORE, now_us, reason), keep=None)
+                raise refused(session_id, newer)
+            put(db, row_of(there, RESTORE, now_us, reason_of(taken)), keep=None)
             fetch(db, "DELETE FROM sessions WHERE session_id = ?", (session_id,))
         _make(db, wanted, session_id, there, written_out)
 
 
-def _refused(session_id: str, newer: int) -> Refused:
+def newer_than(there: Contents, wanted: Contents) -> int | None:
+    """How many messages are there that the snapshot has not; None where nothing is otherwise."""
+    columns = [one for one in wanted.messages.columns if one not in _RETOLD]
+    live, old = [*_told(there, columns)], [*_told(wanted, columns)]
+    if live == old and _facts(there, wanted.facts) == _facts(wanted, wanted.facts):
+        return None
+    return len({*live} - {*old})
+
+
+def reason_of(taken: Taken) -> str:
+    """Why the session that is there is kept before this snapshot takes its place."""
+    return f"before {taken.info.snapshot_id} was restored"
+
+
+def refused(session_id: str, newer: int) -> Refused:
+    """The error for a session with so many messages that the snapshot has not."""
     some = "a message" if newer == 1 else f"{newer:,} messages"
     return Refused(
         f"session {short(session_id)} has {some} that the snapshot has not: restore it under "
@@ -128,7 +140,7 @@ def _with_id(row: dict[str, Any], name: str) -> tuple[Value, ...]:
     return tuple(renamed.values())
 
 
-def _own_id(tag: str, row: Mapping[str, Any]) -> str:
+def own_id(tag: str, row: Mapping[str, Any]) -> str:
     """The id of a message that was given none by its client."""
     return f"{tag}.{row['seq']}"
 
@@ -191,5 +203,5 @@ def _told(contents: Contents, columns: Sequence[str]) -> Iterator[tuple[Value, .
     tag = contents.facts["tag"]
     for row in contents.messages.named():
         own = row["message_id"]
-        name = _own_id(tag, row) if own is None else own
+        name = own_id(tag, row) if own is None else own
         yield (name, *(row[one] for one in columns))
