@@ -9,15 +9,19 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from sessionproof.contract.addresses import split
 from sessionproof.contract.clock import Clock
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.reference.claimed import Durability
 from sessionproof.reference.connections import CLOSED
+from sessionproof.reference.postgres.address import settings_of, shown
 from sessionproof.reference.postgres.store import PostgresStore
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.timeouts import Timeouts
@@ -145,3 +149,29 @@ class AsyncPostgresStore:
             if self._store.ended:  # closed between the two lines
                 raise Refused(self._store.ended) from None
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncStoreAt:
+    """Opens ``AsyncPostgresStore`` on the server of this address."""
+
+    url: str
+
+    claims = AsyncPostgresStore.claims
+    version = AsyncPostgresStore.version
+
+    def __call__(self, location: Location, *, clock: Clock | None = None) -> AsyncPostgresStore:
+        """A handle on the location's schema."""
+        return AsyncPostgresStore(location, url=self.url, clock=clock)
+
+    def for_server(self, url: str) -> AsyncStoreAt:
+        """The factory of the same store on another server; raises StoreNotFound."""
+        return async_store_at(url)
+
+
+def async_store_at(url: str) -> AsyncStoreAt:
+    """The factory of the store behind ``async def`` on one server; raises StoreNotFound."""
+    if len(split(url)) > 1:
+        raise StoreNotFound(f"{shown(split(url)[0])} and others: name one server")
+    settings_of(url)
+    return AsyncStoreAt(url)
