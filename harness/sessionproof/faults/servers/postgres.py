@@ -91,7 +91,11 @@ class PrivateServer:
     @property
     def url(self) -> str:
         """The address of its database ``postgres``, with every right; there is no password."""
-        host = quote(str(self.folder), safe="/")
+        return self.url_through(self.folder)
+
+    def url_through(self, folder: Path) -> str:
+        """The address of the same database through a socket of the same name in this folder."""
+        host = quote(str(folder), safe="/")
         return f"postgresql:///postgres?host={host}&port={_PORT}&user={SUPERUSER}"
 
     @property
