@@ -13,17 +13,16 @@ from sessionproof.cli.servers import Servers
 from sessionproof.engine.addresses import named, reached
 from sessionproof.engine.machine import fast_folder
 from sessionproof.engine.plan import BadUsage
-from sessionproof.faults.servers import binaries
+from sessionproof.faults.servers.binaries import find_binaries, missing
+from sessionproof.reference.postgres import programs
 
 psycopg = pytest.importorskip("psycopg")
-pytestmark = pytest.mark.skipif(
-    binaries.find_binaries() is None, reason="no PostgreSQL server is installed here"
-)
+pytestmark = pytest.mark.skipif(find_binaries() is None, reason=missing())
 
 from guarded_server import MARK, PASSWORD, QUOTED, guarded_server  # noqa: E402
 
 QUICK = ("--profile", "smoke", "--only", "CORE-01", "-n", "1", "--seed", "1")
-WAIT_S = 60
+WAIT_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +90,7 @@ def test_misuse_is_one_line(words, said, run, monkeypatch):
 def test_what_to_install_is_told(monkeypatch, capsys, tmp_path):
     """Where no server is installed, ``--on postgres`` is exit code 2 with the package's name."""
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(binaries, "_PACKAGED", ())
+    monkeypatch.setattr(programs, "_PACKAGED", ())
     code = judge(
         "reference", servers=Servers(kind="postgres"), profile="smoke", workers=1, seed=1,
         report=tmp_path / "report", only=(), require=(), accept_unknown=(), baseline=None,

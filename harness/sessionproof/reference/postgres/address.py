@@ -72,10 +72,6 @@ class StoreAt:
         """The factory of the same store on another server, or on several; raises StoreNotFound."""
         return store_at(url.partition(":")[2])
 
-    def for_server(self, url: str) -> StoreAt:
-        """The same store on another server."""
-        return store_at(url.partition(":")[2])
-
 
 def store_at(rest: str) -> StoreAt:
     """The factory for the text behind ``postgresql:``; raises StoreNotFound."""
@@ -89,10 +85,13 @@ def store_at(rest: str) -> StoreAt:
 
 def _kind(urls: Sequence[str]) -> Any:
     """The class of the store on these servers."""
-    from sessionproof.reference.postgres.sharded import ShardedStore
+    if len(urls) > 1:
+        from sessionproof.reference.postgres.sharded import ShardedStore
+
+        return ShardedStore
     from sessionproof.reference.postgres.store import PostgresStore
 
-    return PostgresStore if len(urls) == 1 else ShardedStore
+    return PostgresStore
 
 
 def _require_different(urls: Sequence[str]) -> None:
