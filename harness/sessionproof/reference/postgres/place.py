@@ -24,6 +24,11 @@ from sessionproof.reference.postgres.pool import Connection, connect
 Rows = dict[str, int]
 """How many rows each table has, by its name."""
 
+# What is asked here reads whole tables, and its transactions wait for programs.
+_SET_UP = (
+    "SET idle_in_transaction_session_timeout = 0; RESET enable_seqscan; RESET enable_sort; "
+    "RESET enable_hashjoin; RESET enable_mergejoin"
+)
 _TABLES = (
     "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
     "WHERE n.nspname = %s AND c.relkind = 'r' ORDER BY c.relname"
@@ -69,7 +74,7 @@ class Place:
             raise as_store_error(error, where=str(self), writes=False) from error
         try:
             with db:
-                db.execute("SET idle_in_transaction_session_timeout = 0")
+                db.execute(_SET_UP)
                 yield db
         except (psycopg.Error, LostBeforeCommitError) as error:
             raise as_store_error(error, where=str(self), writes=writes) from error

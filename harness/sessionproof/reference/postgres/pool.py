@@ -63,6 +63,7 @@ QUEUE_S = 8.0
 CONNECT_S = 8
 _AGAIN_S = 0.05  # between attempts to connect
 _IDLE_S = 60.0  # that an extra connection is kept for
+_WAITS = 1_000  # that are remembered: when they ended, and how long they were
 
 _open_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 _left: list[object] = []  # a forked child must not end what belongs to its parent
@@ -111,6 +112,7 @@ class Pool:
     ) -> None:
         self.most = preset.readers + preset.extra_readers
         self.ended: str | None = None
+        self.waited: deque[tuple[float, float]] = deque(maxlen=_WAITS)
         self._where = where
         self._preset = preset
         self._connect = partial(connect, conninfo, schema, synchronous=synchronous)
@@ -175,7 +177,7 @@ class Pool:
             else:
                 self._queue.append(turn)
         try:
-            if turn is not None and not turn.wait(until_s - monotonic_s()) and not self._has(turn):
+            if turn is not None and not self._waits(turn, until_s) and not self._has(turn):
                 raise Refused(
                     f"{self._where}: all {self.most} connections are busy for "
                     f"{QUEUE_S:.0f} s; nothing was stored, try again"
@@ -184,6 +186,14 @@ class Pool:
         finally:
             if turn is None or self._has(turn):
                 self._hand_on()
+
+    def _waits(self, turn: threading.Event, until_s: float) -> bool:
+        """Wait in the queue, and remember for how long; whether the turn came."""
+        begun_s = monotonic_s()
+        came = turn.wait(until_s - begun_s)
+        now_s = monotonic_s()
+        self.waited.append((now_s, now_s - begun_s))
+        return came
 
     def _has(self, turn: threading.Event) -> bool:
         """Stand no longer in the queue; whether the place was ours by then."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 
 import sessionproof
-from sessionproof.contract.clock import Clock, SystemClock
+from sessionproof.contract.clock import Clock, SystemClock, monotonic_ns
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
@@ -48,6 +48,7 @@ from sessionproof.reference.postgres.failures import as_store_error
 from sessionproof.reference.postgres.pool import Connection, Pool, connect
 from sessionproof.reference.presets import preset_named
 from sessionproof.reference.timeouts import Timeouts
+from sessionproof.reference.vitals.pace import SLOW_NS, Pace
 
 T = TypeVar("T")
 
@@ -85,6 +86,8 @@ class PostgresStore:
         self.url, self.schema = url, schema or address.schema_of(location)
         self.where = f"{address.shown(url)} (schema {self.schema})"
         self._clock = clock or SystemClock()
+        self._pace = Pace(self._clock)
+        self._took = self._pace.took_ns.append
         self._timeouts = timeouts
         self._snapshots_before = checked_kinds(snapshots_before)
         self._synchronous = _SYNCHRONOUS[durability]
@@ -350,7 +353,17 @@ class PostgresStore:
         return self._read(lambda db: statements.fetch(db, sql, (key, *values)))
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        return self._pool.read(work)
+        begun_ns = monotonic_ns()
+        try:
+            return self._pool.read(work)
+        finally:
+            took_ns = monotonic_ns() - begun_ns
+            (self._took if took_ns < SLOW_NS else self._pace.slowly)(took_ns)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        return self._pool.write(work)
+        begun_ns = monotonic_ns()
+        try:
+            return self._pool.write(work)
+        finally:
+            took_ns = monotonic_ns() - begun_ns
+            (self._took if took_ns < SLOW_NS else self._pace.slowly)(took_ns)

@@ -13,8 +13,8 @@ from sessionproof.reference.vitals.thresholds import Thresholds
 DAY_US = 86_400_000_000
 
 _READ_MOST = 256 * MEGABYTE  # to tell tables apart, every page is read
-_GROWTH_DAYS = 30
-_KEPT = 2_000
+GROWTH_DAYS = 30
+KEPT = 2_000
 _SHOWN = 4
 
 
@@ -55,7 +55,7 @@ def kept(db: sqlite3.Connection, size: Size) -> None:
     db.execute(
         "DELETE FROM health_sizes WHERE at_us <= "
         "(SELECT at_us FROM health_sizes ORDER BY at_us DESC LIMIT 1 OFFSET ?)",
-        (_KEPT,),
+        (KEPT,),
     )
 
 
@@ -127,8 +127,13 @@ def growth(db: sqlite3.Connection, size: Size, thresholds: Thresholds) -> Vital:
     found = db.execute(
         "SELECT at_us, file_bytes FROM health_sizes WHERE at_us >= ? AND at_us <= ? "
         "ORDER BY at_us LIMIT 1",
-        (size.at_us - _GROWTH_DAYS * DAY_US, size.at_us - DAY_US),
+        (size.at_us - GROWTH_DAYS * DAY_US, size.at_us - DAY_US),
     ).fetchone()
+    return grown(found, size, thresholds)
+
+
+def grown(found: tuple[int, int] | None, size: Size, thresholds: Thresholds) -> Vital:
+    """The same since a time and a size of then; unknown without them."""
     if found is None:
         return Vital("growth", "unknown", "no size of a day ago or more is known: run maintenance")
     at_us, before = found

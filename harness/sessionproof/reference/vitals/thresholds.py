@@ -44,6 +44,19 @@ class Thresholds:
     """A file that grows so that it is critical within these days is a warning."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """Of a server: seconds, megabytes, and parts of what there is at most."""
+
+    transaction_s: Limit = Limit(3_600, 14_400)
+    idle_transaction_s: Limit = Limit(300, 3_600)
+    transaction_ids: Limit = Limit(0.5, 0.8)
+    connections: Limit = Limit(0.8, 0.95)
+    dead_rows: Limit = Limit(0.3, 0.8)
+    lag_mb: Limit = Limit(100, 1_000)
+    slot_mb: Limit = Limit(1_000, 10_000)
+
+
 def thresholds_of(given: Iterable[str]) -> Thresholds:
     """Thresholds by texts as ``file_mb=500,2000``; raises ``ValueError`` in one line."""
     limits: dict[str, Limit] = {}

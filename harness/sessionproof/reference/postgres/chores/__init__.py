@@ -1,0 +1,1 @@
+"""The tasks of upkeep on PostgreSQL, and what was done of them."""
