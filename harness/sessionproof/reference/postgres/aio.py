@@ -129,6 +129,8 @@ class AsyncPostgresStore:
 
     snapshot = _waiting(PostgresStore.snapshot)
     restore_snapshot = _waiting(PostgresStore.restore_snapshot)
+    read_snapshot = _waiting(PostgresStore.read_snapshot)
+    compare_snapshots = _waiting(PostgresStore.compare_snapshots)
     remove_snapshot = _waiting(PostgresStore.remove_snapshot)
     snapshots = _waiting(PostgresStore.snapshots)
     search = _waiting(PostgresStore.search)

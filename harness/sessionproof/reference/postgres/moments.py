@@ -18,6 +18,7 @@ from sessionproof.reference.codec import checked_text
 from sessionproof.reference.moments import keeping
 from sessionproof.reference.moments.contents import Contents, Rows
 from sessionproof.reference.moments.restoring import newer_than, own_id, reason_of, refused
+from sessionproof.reference.moments.showing import Difference, Moment, difference, moment
 from sessionproof.reference.postgres.pool import Connection, one_moment, transaction
 from sessionproof.reference.postgres.statements import (
     ADD_LLM_MODEL,
@@ -106,18 +107,28 @@ def restore_snapshot(
     snapshot of the kind restore before. Twice is as once. Raises ``NotFound``, and ``Refused``
     for a snapshot that is not what was written.
     """
-    name = checked_text(snapshot_id, "snapshot_id")
     given = checked_text(session_id, "session_id", optional=True)
     if type(replace) is not bool:
         raise Refused(f"replace must be True or False, not {type(replace).__name__}")
+    taken = opened(store, snapshot_id)
+    wanted = taken.info.session_id if given is None else given
+    put_back(store, taken, wanted, replace=replace)
+    return wanted
+
+
+def opened(store: PostgresStore, snapshot_id: str) -> keeping.Taken:
+    """The snapshot of this id, checked; raises ``NotFound``, ``Refused`` where it is damaged."""
+    name = checked_text(snapshot_id, "snapshot_id")
     rows = store._read(lambda db: fetch(db, _ONE, (name,)))
     if not rows:
         raise keeping.no_snapshot(name)
-    taken = keeping.opened(rows[0])
-    wanted = taken.info.session_id if given is None else given
+    return keeping.opened(rows[0])
+
+
+def put_back(store: PostgresStore, taken: keeping.Taken, wanted: str, *, replace: bool) -> None:
+    """Make the session of this id as it was, whichever server the snapshot is from."""
     now_us = store._clock.now_us()
     store._write(lambda db: _restored(db, taken, wanted, now_us, replace=replace))
-    return wanted
 
 
 def snapshots(store: PostgresStore, session_id: str | None = None) -> builtins.list[SnapshotInfo]:
@@ -125,6 +136,26 @@ def snapshots(store: PostgresStore, session_id: str | None = None) -> builtins.l
     name = checked_text(session_id, "session_id", optional=True)
     sql, values = (_OF_ALL, ()) if name is None else (_OF_SESSION, (key_of(name),))
     return [keeping.info_of(row) for row in store._read(lambda db: fetch(db, sql, values))]
+
+
+def read_snapshot(store: PostgresStore, snapshot_id: str) -> Moment:
+    """What a snapshot holds. Raises ``NotFound``, and ``Refused`` for what cannot be read."""
+    taken = _opened(store, checked_text(snapshot_id, "snapshot_id"))
+    return moment(taken.contents, taken.info)
+
+
+def compare_snapshots(
+    store: PostgresStore, snapshot_id: str, other: str | None = None
+) -> Difference:
+    """What another snapshot has otherwise, or the session as it is now; raises ``NotFound``."""
+    before = read_snapshot(store, snapshot_id)
+    if other is not None:
+        return difference(before, read_snapshot(store, other))
+    name = before.session.session_id
+    contents = store._read(lambda db: _at_one_moment(db, name))
+    if contents is None:
+        raise no_session(name)
+    return difference(before, moment(contents, None))
 
 
 def remove_snapshot(store: PostgresStore, snapshot_id: str) -> None:
@@ -151,6 +182,13 @@ def gather(db: Connection, sid: int) -> Contents:
         messages=_rows(db, _MESSAGES, sid),
         state=_rows(db, _STATE, sid),
     )
+
+
+def _opened(store: PostgresStore, snapshot_id: str) -> keeping.Taken:
+    rows = store._read(lambda db: fetch(db, _ONE, (snapshot_id,)))
+    if not rows:
+        raise keeping.no_snapshot(snapshot_id)
+    return keeping.opened(rows[0])
 
 
 def _at_one_moment(db: Connection, name: str) -> Contents | None:

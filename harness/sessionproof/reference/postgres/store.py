@@ -335,6 +335,8 @@ class PostgresStore:
     sweep = lifetime.sweep
     snapshot = moments.snapshot
     restore_snapshot = moments.restore_snapshot
+    read_snapshot = moments.read_snapshot
+    compare_snapshots = moments.compare_snapshots
     remove_snapshot = moments.remove_snapshot
     snapshots = moments.snapshots
     search = searching.search
