@@ -195,19 +195,25 @@ def delete(store: PostgresStore, session_id: str) -> None:
 
     The id may be used again, and starts empty. Snapshots stay.
     """
+    deleted(store, session_id)
+
+
+def deleted(store: PostgresStore, session_id: str) -> bool:
+    """Remove the session as ``delete`` does; whether there was one."""
     name = checked_text(session_id, "session_id")
 
-    def work(db: Connection) -> None:
+    def work(db: Connection) -> bool:
         if "delete" not in store._snapshots_before:
-            change(db, DELETE, (key_of(name),))
-            return
+            return change(db, DELETE, (key_of(name),)) > 0
         now_us = store._clock.now_us()
         with transaction(db):
-            for sid, _ in fetch(db, STATUS, (now_us, key_of(name))):
+            found = fetch(db, STATUS, (now_us, key_of(name)))
+            for sid, _ in found:
                 _keep(store, db, sid, "delete", now_us)
                 change(db, "DELETE FROM sessions WHERE id = %s", (sid,))
+        return bool(found)
 
-    store._write(work)
+    return store._write(work)
 
 
 def _sweep_some(store: PostgresStore, db: Connection, now_us: int) -> list[tuple[str, str]]:

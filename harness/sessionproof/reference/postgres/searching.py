@@ -139,7 +139,7 @@ def search(
     wanted = _Wanted(terms, of_sessions, times, role, RANKED if ranked else limit, ranked)
     rows = _read(store, lambda upto, db: _found(db, wanted, upto))
     if ranked:
-        rows = _best(rows, terms)[:limit]
+        rows = best(rows, terms)[:limit]
     messages = decode_all([row[3:] for row in rows], store.where)
     return [
         Hit(row[2], message, _snippet(message, terms))
@@ -238,7 +238,7 @@ def _patterns(terms: Sequence[Term]) -> list[str]:
     return [f"% {bounded(one.words)}{'' if one.open_end else ' '}%" for one in terms]
 
 
-def _best(rows: Sequence[_Row], terms: Sequence[Term]) -> list[_Row]:
+def best(rows: Sequence[_Row], terms: Sequence[Term]) -> list[_Row]:
     """The rows by BM25, the best first. All have all terms, so each term counts alike."""
     texts = [f" {str(row[1]).replace(' ', '  ')} " for row in rows]  # so that none overlap
     wanted = [f" {one.words.replace(' ', '  ')}{'' if one.open_end else ' '}" for one in terms]

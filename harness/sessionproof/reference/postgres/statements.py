@@ -254,11 +254,13 @@ def replace(
         insert(db, key_of(name), rows, now_us)
 
 
-def clear(db: Connection, name: str) -> None:
-    """Remove all rows of a session."""
+def clear(db: Connection, name: str) -> bool:
+    """Remove all rows of a session; whether there is one."""
     with transaction(db):
-        for sid, _ in fetch(db, LOCK, (key_of(name),)):
+        found = fetch(db, LOCK, (key_of(name),))
+        for sid, _ in found:
             change(db, _CLEAR, (sid,))
+    return bool(found)
 
 
 def pop_last(db: Connection, name: str) -> list[tuple[Any, ...]]:

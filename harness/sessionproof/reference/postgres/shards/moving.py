@@ -1,0 +1,197 @@
+"""A server more, or one less: the layout is changed, then what belongs elsewhere is moved there.
+
+Sessions are used meanwhile. Whoever begins again after a crash goes on where it was, and so does
+everybody who uses a session: he moves it first. Only when nothing is left does the change end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sessionproof.contract.addresses import shown
+from sessionproof.contract.errors import Conflict, Indefinite, Refused
+from sessionproof.reference.postgres.pool import Connection
+from sessionproof.reference.postgres.shards.layout import Layout, epoch_of, read, require_empty
+from sessionproof.reference.postgres.shards.routing import TRIES, complete, everywhere, moved
+from sessionproof.reference.postgres.shards.servers import Servers, at_once
+from sessionproof.reference.postgres.shards.settling import OtherLayout
+from sessionproof.reference.postgres.statements import fetch, key_of
+
+if TYPE_CHECKING:
+    from sessionproof.reference.postgres.store import PostgresStore
+
+Told = Callable[[int], None]
+"""Is told how many sessions were moved so far by one of the threads."""
+
+_SOME = 500
+_MISPLACED = (
+    "SELECT s.id, s.session_id FROM sessions AS s, layout AS l WHERE s.id > %s "
+    "AND home_of(text_key(s.session_id), l.servers) <> l.own ORDER BY s.id LIMIT %s"
+)
+_MISPLACED_SNAPSHOTS = (
+    "SELECT DISTINCT s.session_id FROM snapshots AS s, layout AS l "
+    "WHERE home_of(text_key(s.session_id), l.servers) <> l.own LIMIT %s"
+)
+_COUNTED = (
+    "SELECT count(s.id), coalesce(sum(s.message_count), 0), count(s.id) FILTER "
+    "(WHERE home_of(text_key(s.session_id), l.servers) <> l.own) "
+    "FROM layout AS l LEFT JOIN sessions AS s ON true"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """One server: what it holds, and how many of its sessions belong elsewhere by now."""
+
+    name: str
+    address: str
+    sessions: int
+    messages: int
+    to_move: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All servers; ``changing`` while sessions are on their way."""
+
+    epoch: int
+    changing: bool
+    servers: tuple[ServerStatus, ...]
+
+
+def silent(_number: int) -> None:
+    """Hear of it, and do nothing."""
+
+
+def add_server(servers: Servers, store: PostgresStore, told: Told) -> int:
+    """Spread the store over one more server, which is empty; how many sessions were moved.
+
+    To add one again that was on its way goes on with it. Raises ``Refused``.
+    """
+    layout = servers.learn()
+    known = store._read(read)
+    name = None if known is None else known[0]
+    if name in layout.servers and layout.addresses[name] == shown(store.url):
+        store.close()
+        if layout.before is None:
+            raise Refused(f"{shown(store.url)} is a server of this store already, {name}")
+        return finish(servers, told)
+    _require_rest(layout)
+    store._read(partial(require_empty, where=store.where))
+    name, changed = layout.with_server(store.url)
+    if store._read(epoch_of) >= changed.epoch:
+        raise Refused(f"{store.where} is a server of another store: name an empty one")
+    servers.add(name, store)
+    return _change(servers, layout, changed, told)
+
+
+def remove_server(servers: Servers, server: str, told: Told) -> int:
+    """Move all that is on a server, told by its name or address, to the others; how many sessions.
+
+    To remove one again that was on its way goes on with it. Raises ``Refused``.
+    """
+    layout = servers.learn()
+    named = {*(name for name, url in layout.addresses.items() if url == server), server}
+    name = next((one for one in layout.all if one in named), None)
+    if name is None:
+        raise Refused(
+            f"{server} is no server of this store: name one of "
+            f"{', '.join(f'{one} ({url})' for one, url in layout.addresses.items())}"
+        )
+    if name not in layout.servers:
+        return finish(servers, told)
+    _require_rest(layout)
+    if len(layout.servers) == 1:
+        raise Refused(f"{name} is the only server of this store: add another one first")
+    return _change(servers, layout, layout.without_server(name), told)
+
+
+def finish(servers: Servers, told: Told) -> int:
+    """Carry a change that is under way to its end; how many sessions were moved by us."""
+    number = 0
+    for _ in range(TRIES):
+        layout = servers.learn()
+        if layout.before is None:
+            return number
+        _require_told(servers, layout)
+        try:
+            done = at_once(
+                {name: partial(_moved_from, servers, layout, name, told) for name in layout.before}
+            )
+            number += sum(done.values())
+            complete(servers, layout)
+        except (OtherLayout, Conflict, Indefinite):  # another mover, or a connection that was lost
+            continue
+        if any(_left_on(servers, layout, name) for name in layout.before):
+            continue
+        after = layout.settled()
+        if servers.decide(after, layout.keeper, since=layout.epoch):
+            servers.tell(after, layout.all)
+    raise Refused("the change could not be brought to its end: try again")
+
+
+def status(servers: Servers) -> Status:
+    """What lies where."""
+    layout = servers.learn()
+    found = everywhere(servers, lambda server: server._read(_counted))
+    return Status(
+        layout.epoch,
+        layout.before is not None,
+        tuple(
+            ServerStatus(name, layout.addresses.get(name, ""), *numbers)
+            for name, numbers in sorted(found.items())
+        ),
+    )
+
+
+def _change(servers: Servers, layout: Layout, changed: Layout, told: Told) -> int:
+    if not servers.decide(changed, layout.keeper, since=layout.epoch):
+        raise Refused("somebody else is changing the servers of this store: try again")
+    return finish(servers, told)
+
+
+def _require_rest(layout: Layout) -> None:
+    if layout.before is not None:
+        raise Refused(
+            "the servers of this store are being changed: bring that to its end first, with "
+            "sessionproof shards finish"
+        )
+
+
+def _require_told(servers: Servers, layout: Layout) -> None:
+    """Raise ``Refused`` where a server has not heard of the change: it did not answer."""
+    for name in layout.all:
+        if servers.has_other(name, layout):
+            servers.tell(layout, [name])
+
+
+def _moved_from(servers: Servers, layout: Layout, name: str, told: Told) -> int:
+    """Move all that does not belong to this server; how many sessions."""
+    number = 0
+    for session_id in _misplaced(servers, layout, name):
+        if moved(servers, layout, name, key_of(session_id), session_id):
+            number += 1
+            told(number)
+    return number
+
+
+def _misplaced(servers: Servers, layout: Layout, name: str) -> Iterator[str]:
+    store = servers.at(name, layout)
+    last = 0
+    while found := store._read(partial(fetch, sql=_MISPLACED, values=(last, _SOME))):
+        yield from (session_id for _, session_id in found)
+        last = found[-1][0]
+    while rows := store._read(partial(fetch, sql=_MISPLACED_SNAPSHOTS, values=(_SOME,))):
+        yield from (session_id for (session_id,) in rows)
+
+
+def _left_on(servers: Servers, layout: Layout, name: str) -> bool:
+    return next(_misplaced(servers, layout, name), None) is not None
+
+
+def _counted(db: Connection) -> tuple[int, int, int]:
+    sessions, messages, to_move = fetch(db, _COUNTED, ())[0]
+    return sessions, int(messages), to_move

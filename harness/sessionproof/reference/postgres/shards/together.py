@@ -1,0 +1,138 @@
+"""What is about all servers at once: lists, sweeps, models, health, verify, upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sessionproof.contract.errors import StoreError
+from sessionproof.contract.health import Health, HealthCheck
+from sessionproof.contract.lifetime import Swept
+from sessionproof.contract.upkeep import Verified
+from sessionproof.reference.arguments import short
+from sessionproof.reference.postgres.pool import Connection
+from sessionproof.reference.postgres.shards.layout import Layout, read
+from sessionproof.reference.postgres.shards.routing import everywhere, on_home
+from sessionproof.reference.postgres.shards.servers import Servers, at_once
+from sessionproof.reference.postgres.statements import fetch, key_of
+
+if TYPE_CHECKING:
+    from sessionproof.reference.postgres.store import PostgresStore
+
+_SOME = 10
+_ELSEWHERE = (
+    "SELECT s.session_id FROM {table} AS s, layout AS l "
+    "WHERE home_of(text_key(s.session_id), l.servers) <> l.own "
+    "AND coalesce(home_of(text_key(s.session_id), l.before) <> l.own, true) LIMIT %s"
+)
+_TO_MOVE = (
+    "SELECT s.session_id FROM sessions AS s, layout AS l "
+    "WHERE home_of(text_key(s.session_id), l.servers) <> l.own"
+)
+_THERE = "SELECT session_id FROM sessions WHERE text_key(session_id) = ANY(%s)"
+
+
+def listed(servers: Servers) -> list[str]:
+    """The ids of all sessions."""
+    answers = everywhere(servers, lambda server: server.list())
+    return [name for names in answers.values() for name in names]
+
+
+def swept(servers: Servers) -> Swept:
+    """One sweep on each server; what any of them told is told, also where it was done anew."""
+    told: list[Swept] = []
+
+    def sweep(server: PostgresStore) -> None:
+        told.append(server.sweep())
+
+    everywhere(servers, sweep)
+    return Swept(
+        warned=tuple(name for one in told for name in one.warned),
+        expired=tuple(name for one in told for name in one.expired),
+    )
+
+
+def on_each(servers: Servers, work: Callable[[PostgresStore], None]) -> None:
+    """Do the same on every server, one after the other; what one refuses ends it."""
+    layout = servers.learn()
+    for name in layout.all:
+        work(servers.at(name, layout))
+
+
+def healthy(servers: Servers) -> Health:
+    """The checks of all servers, each with its server's name before it, and one of the layout."""
+    layout = servers.learn()
+    found = at_once({name: partial(_health, servers, layout, name) for name in layout.all})
+    changing = layout.before is not None
+    text = (
+        "sessions are being moved: sessionproof shards finish brings that to its end"
+        if changing
+        else f"{len(layout.servers)} servers, nothing is being moved"
+    )
+    own = HealthCheck("layout", "warning" if changing else "ok", text)
+    return Health(
+        (own, *(HealthCheck(f"{name}: {one.name}", one.severity, one.text)
+                for name in layout.all for one in found[name].checks))
+    )  # fmt: skip
+
+
+def verified(servers: Servers, session_id: str | None) -> Verified:
+    """What each server finds, and whether each session is on its server and on no other."""
+    if session_id is not None:
+        return on_home(servers, session_id, lambda server: server.verify(session_id), asks=False)
+    layout = servers.learn()
+    answers = everywhere(servers, lambda server: (server.verify(), server._read(_misplaced)))
+    problems = [
+        f"{name}: {problem}"
+        for name, (found, elsewhere) in answers.items()
+        for problem in (*found.problems, *elsewhere)
+    ]
+    return Verified((*problems, *_layouts(servers, layout), *_twice(servers, layout)))
+
+
+def maintained(servers: Servers) -> list[str]:
+    """What was done, on which server."""
+    answers = everywhere(servers, lambda server: server.maintain())
+    return [f"{name}: {one}" for name, done in answers.items() for one in done]
+
+
+def _health(servers: Servers, layout: Layout, name: str) -> Health:
+    try:
+        return servers.at(name, layout).health()
+    except StoreError as error:  # it was never reached
+        return Health((HealthCheck("server", "critical", str(error)),))
+
+
+def _misplaced(db: Connection) -> list[str]:
+    return [
+        f"{what} {short(session_id)} belongs to another server"
+        for table, what in (("sessions", "session"), ("snapshots", "a snapshot of session"))
+        for (session_id,) in fetch(db, _ELSEWHERE.format(table=table), (_SOME,))
+    ]
+
+
+def _layouts(servers: Servers, layout: Layout) -> list[str]:
+    """Servers whose layout is not the one that all should have."""
+    known = {name: servers.at(name, layout)._read(read) for name in layout.all}
+    return [
+        f"{name}: it has another layout than the other servers"
+        for name, one in known.items()
+        if one != (name, layout) and servers.learn() == layout
+    ]
+
+
+def _twice(servers: Servers, layout: Layout) -> list[str]:
+    """Sessions that are where they were and where they go to: while nothing moves, none can be."""
+    if layout.before is None:
+        return []
+    problems = []
+    for name in layout.before:
+        for (session_id,) in servers.at(name, layout)._read(
+            partial(fetch, sql=_TO_MOVE, values=())
+        ):
+            key = key_of(session_id)
+            home = servers.at(layout.home(key), layout)
+            if home._read(partial(fetch, sql=_THERE, values=([key],))):
+                problems.append(f"session {short(session_id)} is on two servers")
+    return problems
