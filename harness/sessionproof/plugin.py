@@ -344,7 +344,9 @@ class _Runner:
         )  # fmt: skip
         lacking = unmet(trial.guarantee, trial.capabilities, trial.claims)
         if self._hangs >= _HANGS_MOST and lacking is None:
-            return _because(unknown, f"not examined: the store hung in {self._hangs} tests before")
+            return replace(
+                unknown, reason=f"not examined: the store hung in {self._hangs} tests before"
+            )
         names = item._fixtureinfo.argnames
         arguments = {name: item.funcargs[name] for name in names}
         try:
@@ -357,7 +359,7 @@ class _Runner:
         except Exception as error:
             # A check that fails itself says nothing about the store, least of all that it holds.
             reason = f"the check itself failed: {type(error).__name__}: {error}"
-            self._log.write(record_to_json(_because(unknown, reason)))
+            self._log.write(record_to_json(replace(unknown, reason=reason)))
             raise
 
     @pytest.hookimpl(trylast=True)
@@ -377,13 +379,6 @@ class _Runner:
 def _known(plan: Plan) -> Mapping[str, str]:
     """The reasons of known breaks by their guarantee."""
     return {} if plan.baseline is None else plan.baseline.reasons
-
-
-def _because(record: Record, reason: str) -> Record:
-    return Record(
-        guarantee=record.guarantee, test=record.test, verdict=record.verdict,
-        gated=record.gated, reason=reason,
-    )  # fmt: skip
 
 
 def _guarantee(item: pytest.Item) -> str | None:
