@@ -1,8 +1,9 @@
-"""DUR: what is left when a process is killed, a machine loses power, a disk fails or is full."""
+"""DUR: what is left when processes are killed, power is lost, disks fail, connections are cut."""
 
 import pytest
 
 from sessionproof.trials import crash, interrupted, io_errors, kills, places
+from sessionproof.trials.servers import faults
 from sessionproof.trials.single import Trial
 
 guarantee = pytest.mark.guarantee
@@ -54,3 +55,15 @@ def test_upkeep_is_done_whole_or_not_at_all(trial: Trial) -> None:
 def test_an_unusable_location_is_refused(trial: Trial) -> None:
     """A location that is read-only or missing is refused, and nothing is created elsewhere."""
     places.refused(trial)
+
+
+@guarantee("DUR-08")
+def test_a_killed_server_costs_nothing(trial: Trial) -> None:
+    """After kills of the whole database server under load, nothing acknowledged is lost."""
+    faults.killed(trial)
+
+
+@guarantee("DUR-09")
+def test_a_cut_connection_is_told_as_it_is(trial: Trial) -> None:
+    """After cuts of connections under load, no outcome was told wrongly."""
+    faults.cut(trial)

@@ -19,7 +19,7 @@ TITLES = {
     "CNT": "counters and totals",
     "SEQ": "order within a session",
     "CONC": "many clients at once",
-    "DUR": "crashes, loss of power, failing files",
+    "DUR": "crashes, loss of power, failing files, servers that are killed",
     "COR": "damaged files, recovery, repair",
     "BAK": "backups and restores",
     "MIG": "migration",

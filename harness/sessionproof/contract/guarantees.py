@@ -666,6 +666,30 @@ _ROWS = (
         least=2,
     ),
     Guarantee(
+        id="DUR-08",
+        promise="After kill -9 of the whole database server under load, and its restart, every "
+        "acknowledged message is there, once and in order, and the store goes on by itself with "
+        "the handles that it has.",
+        damage="The database server runs out of memory and is back within a second; the answers "
+        "of the last second are gone, or every chat shows an error until the service is restarted.",
+        unit="kills",
+        least=3,
+        claim=POWER,
+        weight=2.0,
+    ),
+    Guarantee(
+        id="DUR-09",
+        promise="Where the connection is cut while a write is under way, its outcome is told as "
+        "open or as refused, and never wrongly: what was acknowledged is there, what was refused "
+        "is not, nothing is there twice; and the store goes on.",
+        damage="The network drops one packet. The user's sentence is stored twice and the "
+        "assistant answers it twice, or it is gone although it was shown as sent.",
+        unit="cuts",
+        least=20,
+        claim=DURABLE,
+        weight=2.0,
+    ),
+    Guarantee(
         id="COR-01",
         promise="Structural damage to a file is never served as good data: there is an error, or "
         "the store's own check fails.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -126,15 +126,24 @@ class Crew:
         on = " on one handle" if self.kind == "shared" else ""
         return f"{self.clients} {one if self.clients == 1 else many}{on}"
 
-    def work(self, round_: Round, folder: Path) -> Worked:
+    def work(
+        self,
+        round_: Round,
+        folder: Path,
+        *,
+        under: AbstractContextManager[object] | None = None,
+        later: int = 0,
+    ) -> Worked:
         """Carry the round out, with its journals in this folder, which must be empty.
 
-        It has at most one program for each client. After a hang or a crash the store is at a
-        fresh location, where the next round opens it anew.
+        It has at most one program for each client, and after them as many ``later`` ones: the
+        first of them are carried out ``under`` a trouble, the later ones by the same handles once
+        that has ended. After a hang or a crash the store is at a fresh location, where the next
+        round opens it anew.
         """
         files.name_sessions(folder, round_.sessions)
         try:
-            stopped = self._work(round_, folder)
+            stopped = self._work(round_, folder, under or nullcontext(), later)
         except Stopped as stop:
             stopped = stop.outcome
         except CannotOpen as error:
@@ -150,7 +159,9 @@ class Crew:
         if seats is not None:
             seats.close()
 
-    def _work(self, round_: Round, folder: Path) -> Outcome | None:
+    def _work(
+        self, round_: Round, folder: Path, under: AbstractContextManager[object], later: int
+    ) -> Outcome | None:
         seats = self._opened()
         by_store = self._store.claims.session_ids == "store"
         ids: list[str | None] = [*round_.sessions]
@@ -161,7 +172,11 @@ class Crew:
         setting = Setting(folder, self._speech, ids, by_store, awaited=self._store.awaited)
         jobs, steward = jobs_of(round_), Steward(round_, self._capabilities)
         stopped = seats.work([steward.creates()], setting) if made else None
-        stopped = stopped or seats.work(jobs, setting)
+        first, last = jobs[: len(jobs) - later], jobs[len(jobs) - later :]
+        with under:
+            stopped = stopped or seats.work(first, setting)
+        if stopped is None and last:
+            stopped = seats.work([replace(job, budget_s=_QUIET_S) for job in last], setting)
         if stopped is not None:
             return stopped
         fresh = seats.fresh()
