@@ -80,6 +80,9 @@ def test_a_store_that_hangs_is_told(load, tmp_path):
         (("reference", "--executor", "dask://127.0.0.1:1"), "no scheduler answers at 127.0.0.1:1"),
         (("reference", "--mix", "deletes"), "use one of mixed, hot"),
         (("reference", "--minutes", "1", "--operations", "9"), "exclude each other"),
+        (("reference", "--rate", "9", "--operations", "9"), "exclude each other"),
+        (("reference", "--rate", "0"), "not in the range"),
+        (("reference", "--rate", "9", "--rate", "9"), "give each once"),
         (("reference", "--clients", "1"), "not in the range"),
         (("reference", "--minutes", "inf"), "inf is no length of time"),
         (("reference", "--operation-deadline", "nan"), "nan is no length of time"),
@@ -107,6 +110,24 @@ def test_bad_usage_is_one_line(words, said, tmp_path, monkeypatch, capsys):
     assert not out
     assert len(err.strip().splitlines()) == 1
     assert (report / "load.json").read_text("ascii") == "{}"
+
+
+def test_rates_that_are_offered_are_told_and_drawn(load, tmp_path):
+    """A row for each rate, rising, whatever their order; the page is gone with the next load."""
+    words = ("reference", "--clients", "2", "--mix", "hot", "--executor", "threads")
+    code, out, err = load(*words, "--rate", "400", "--rate", "20", "--minutes", "0.01")
+    assert code in (0, 4), out + err  # so little may not be evidence enough
+    table = [line.split() for line in out.splitlines() if line.startswith("| ")]
+    head = next(at for at, line in enumerate(table) if line[1] == "offered/s")
+    assert [line[1] for line in table[head + 1 : head + 3]] == ["20.0", "400"]
+    assert "| keeps up    it keeps up with" in out
+    report = tmp_path / "sessionproof-load"
+    written = json.loads((report / "load.json").read_text("utf-8"))
+    assert [one["offered_per_s"] for one in written["offered"]] == [20.0, 400.0]
+    assert [one["latency"]["calls"] for one in written["offered"]] == [12, 240]
+    assert "Latency against offered rate" in (report / "load.html").read_text("utf-8")
+    load(*words, "--operations", "50")
+    assert not (report / "load.html").exists()
 
 
 def test_two_loads_do_not_share_a_report(load, tmp_path):

@@ -9,6 +9,9 @@ import click
 from sessionproof.cli.servers import Servers, server_options
 from sessionproof.cli.spans import Span
 
+RATE_MOST = 100_000.0  # no machine offers more from here
+_MINUTES = {False: 1.0, True: 0.25}  # with rates each takes so long
+
 
 @click.command()
 @click.argument("store")
@@ -22,6 +25,14 @@ from sessionproof.cli.spans import Span
 @click.option("--clients", type=click.IntRange(2, 1024), default=4, show_default=True)
 @click.option("--minutes", type=Span(0, min_open=True), help="How long.  [default: 1]")
 @click.option("--operations", type=click.IntRange(1), help="So many operations, however long.")
+@click.option(
+    "--rate",
+    "rates",
+    type=click.FloatRange(0, RATE_MOST, min_open=True),
+    multiple=True,
+    help="So many operations a second, whatever the store answers; several times: one after the "
+    "other, each for --minutes.  [default for these: 0.25]",
+)
 @click.option("--mix", default="mixed", show_default=True, help="What clients do.")
 @click.option(
     "--sessions", type=click.IntRange(1), help="In use at the same time.  [default: --clients]"
@@ -50,6 +61,7 @@ def load(
     clients: int,
     minutes: float | None,
     operations: int | None,
+    rates: tuple[float, ...],
     mix: str,
     sessions: int | None,
     seed: int | None,
@@ -68,13 +80,18 @@ def load(
 
     if minutes is not None and operations is not None:
         raise click.UsageError("--minutes and --operations exclude each other: give one of them")
+    if rates and operations is not None:
+        raise click.UsageError("--rate and --operations exclude each other: give one of them")
+    if len(set(rates)) < len(rates):
+        raise click.UsageError("--rate is given twice with the same number: give each once")
     asked = Asked(
         store=store,
         servers=Servers(kind=on, count=servers),
         executor=executor,
         clients=clients,
-        seconds=60 * (1.0 if minutes is None else minutes),
+        seconds=60 * (_MINUTES[bool(rates)] if minutes is None else minutes),
         operations=operations,
+        rates=rates,
         mix=mix,
         sessions=clients if sessions is None else sessions,
         seed=seed,

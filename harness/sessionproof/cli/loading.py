@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from sessionproof.cli.offering import clear_rates, show_rates
 from sessionproof.cli.run import say
 from sessionproof.cli.servers import Servers, opened
 from sessionproof.contract.addresses import is_address, schemas_of_run
@@ -53,6 +54,7 @@ class Asked:
     clients: int
     seconds: float
     operations: int | None
+    rates: tuple[float, ...]
     mix: str
     sessions: int
     seed: int | None
@@ -115,6 +117,7 @@ def _emptied(history: Path) -> None:
         shutil.rmtree(history, ignore_errors=True)
         history.mkdir()
         (history.parent / _FILE).unlink(missing_ok=True)
+        clear_rates(history.parent)
     except OSError as error:
         raise BadUsage(f"--report {history.parent} cannot be used: {error.strerror}") from None
 
@@ -226,6 +229,7 @@ def _wanted(asked: Asked, plan: Plan, directory: Path) -> Wanted:
         plot=plot,
         seconds=asked.seconds,
         operations=asked.operations,
+        rates=tuple(sorted(asked.rates)),
     )
 
 
@@ -251,7 +255,8 @@ class Shown:
                 TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
                 console=console, transient=True,
             )  # fmt: skip
-            total = asked.seconds if asked.operations is None else asked.operations
+            seconds = asked.seconds * max(1, len(asked.rates))
+            total = seconds if asked.operations is None else asked.operations
             self._task = self._bar.add_task("starting", total=total)
 
     def __enter__(self) -> Shown:
@@ -289,6 +294,7 @@ def _tell(run: Run, verdict: LoadVerdict, report: Path) -> int:
         _line(out, f"| {len(verdict.breaks) - _SHOWN_MOST:,} more are in {_FILE}")
     for name, text in summary(run, verdict):
         _line(out, f"| {name:<11} {text}")
+    show_rates(run, report, out)
     _line(out, f"report: {write_load(run, verdict, report / _FILE)}")
     return code
 

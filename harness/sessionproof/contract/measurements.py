@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+KEPT_UP = 0.95
+"""The share of what is offered that a store does which keeps up with it."""
+
 GrowthVerdict = Literal["flat", "grows", "linear", "superlinear", "undecided"]
 
 
@@ -130,6 +133,29 @@ class Load:
     closed_per_s: float
     note: str = ""
     kind: Literal["load"] = "load"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedRate:
+    """What came of calls that were due at so many a second for ``seconds``, answered or not.
+
+    ``done_per_s`` counts those that were acknowledged in time. ``latency`` counts from when a call
+    was due, also of one that was late or never begun; ``failed`` were refused, of ``unknown`` the
+    outcome is not known and they are in no percentile, ``missed`` were not begun any more.
+    """
+
+    offered_per_s: float
+    done_per_s: float
+    seconds: float
+    latency: Latency
+    failed: int
+    unknown: int
+    missed: int
+
+    @property
+    def kept_up(self) -> bool:
+        """Whether nearly all that was offered was done in time."""
+        return self.done_per_s >= KEPT_UP * self.offered_per_s
 
 
 @dataclass(frozen=True, kw_only=True)

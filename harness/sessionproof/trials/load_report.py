@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.history.columns import Type
 from sessionproof.history.format import whole_file
 from sessionproof.trials.load_verdict import LoadVerdict, Told
+from sessionproof.trials.offered_load import rates_of
 from sessionproof.trials.recorded_load import Recorded
 from sessionproof.workload.slices import here
 
@@ -160,6 +161,7 @@ def _as_json(run: Run, verdict: LoadVerdict, folder: Path) -> dict[str, Any]:
         "declared": run.declared,
         "verdict": _SHOWN[code],
         "exit_code": code,
+        "offered": [{**asdict(rate), "kept_up": rate.kept_up} for rate in rates_of(done.rates)],
         "operations": done.made,
         "seconds": round(done.seconds, 3),
         "waves": done.waves,

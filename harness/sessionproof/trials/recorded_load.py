@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sessionproof.contract.location import Location
 from sessionproof.history.clocks import Bounds
+from sessionproof.trials.offered_load import Answers
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.waves import Plot
 
@@ -20,7 +21,10 @@ SHARDS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is to be done: until so many operations were made, or so many seconds are over."""
+    """What is to be done: until so many operations were made, or so many seconds are over.
+
+    With ``rates`` so many operations a second are due, at one after the other for so many seconds.
+    """
 
     store: str
     location: Location
@@ -28,6 +32,7 @@ class Wanted:
     plot: Plot
     seconds: float
     operations: int | None = None
+    rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Recorded:
     ``made`` are operations, without final reads, ``seconds`` the time that they took. ``hosts``
     names the machine of each boot. ``deaths`` are workers that were lost, ``given_up`` slices that
     nobody carried out. ``stopped`` is a hang or a crash of the store with its ``evidence``,
-    ``unknown`` why it cannot be told whether all is right.
+    ``unknown`` why it cannot be told whether all is right. ``rates`` is what came of offered ones.
     """
 
     slices: dict[int, Submitted] = field(default_factory=dict)
@@ -90,5 +95,6 @@ class Recorded:
     evidence: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     interrupted: bool = False
+    rates: list[Answers] = field(default_factory=list)
     clients: int = 0
     """How many numbers of clients were given."""

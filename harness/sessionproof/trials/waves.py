@@ -7,8 +7,8 @@ every clock is asked before and after each wave. Nothing is judged here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from dataclasses import dataclass, replace
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ from sessionproof.history import npz
 from sessionproof.history.clocks import SAME, Bounds, agreed
 from sessionproof.history.columns import F, History, Phase
 from sessionproof.history.parts import joined
+from sessionproof.trials.arrivals import Came, between
+from sessionproof.trials.offered_load import Answers, Window, answered, due_orders, windows
 from sessionproof.trials.recorded_load import SHARDS, Part, Recorded, Submitted, Wanted, Wave
-from sessionproof.workload.executors import Workers
+from sessionproof.workload.executors import Workers, is_loss
 from sessionproof.workload.rounds import Call
 from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.slices import (
@@ -37,6 +39,7 @@ from sessionproof.workload.waves import Drawn, creations, drawn
 
 _WAVE_S = 3.0  # a wave is to take about so long
 _LEAD_NS = 60_000_000  # from the order to the common start: all have opened the store by then
+_DUE_LEAD_NS = 300_000_000  # the same where nobody may be late
 _SLACK = 1.05  # of a pace: who is a little late comes to the next turn in time
 _BUDGET_S = 15.0  # and no call of it begins later than this
 _FASTER_MOST = 4  # times as long as the wave before
@@ -46,21 +49,10 @@ _TRIES = 3  # of an order whose worker died
 _FILE_ROWS = 60_000  # of a history's file, where one clock timed it
 _GRACE_S = 60.0  # for workers to start, beyond every deadline of theirs
 _LOOK_S = 0.25  # between two signs of life
-_LOST = {"FutureCancelledError", "CommClosedError"}
-"""What ``distributed`` raises where it lost its workers; it is not imported here. ``KilledWorker``
-is none of them: it has tried that order on several others by then."""
 
 
 class StoreRefused(Exception):
     """The first wave could not open the store; the text is one line."""
-
-
-@dataclass(frozen=True)
-class _Came:
-    carried: Carried
-    order: Order
-    submitted_ns: int
-    came_ns: int
 
 
 class Load:
@@ -106,6 +98,8 @@ class Load:
 
     def _waves(self, start_s: float, before: dict[str, Bounds]) -> dict[str, Bounds]:
         """Play waves until it is enough; the bounds of the clocks at the end."""
+        if self._wanted.rates:
+            return self._offered(start_s, self._wave(1, before))  # the first one is to warm up
         turns = 1
         while (turns := self._fitting(turns)) and not self._over(start_s):
             wave_s = monotonic_s()
@@ -115,9 +109,26 @@ class Load:
             turns = max(1, int(turns * factor))
         return before
 
-    def _over(self, start_s: float) -> bool:
+    def _offered(self, start_s: float, before: dict[str, Bounds]) -> dict[str, Bounds]:
+        """Play the windows of each rate; the bounds of the clocks at the end."""
+        wanted, plot = self._wanted, self._plot
+        for rate in wanted.rates:
+            for window in windows(rate, wanted.seconds, clients=plot.clients, seed=plot.seed):
+                if self._ended():
+                    return before
+                if not self.recorded.rates or self.recorded.rates[-1].rate != rate:
+                    self.recorded.rates.append(Answers(rate, window.window_ns))
+                self.recorded.rates[-1].windows += 1
+                before = self._wave(-(-window.longest // plot.calls), before, window)
+                self.recorded.seconds = monotonic_s() - start_s
+        return before
+
+    def _ended(self) -> bool:
         done = self.recorded
-        if done.stopped or done.unknown or done.interrupted:
+        return bool(done.stopped or done.unknown or done.interrupted)
+
+    def _over(self, start_s: float) -> bool:
+        if self._ended():
             return True
         if self._wanted.operations is None:
             return monotonic_s() - start_s >= self._wanted.seconds
@@ -134,7 +145,9 @@ class Load:
         whole = -(-left // (self._plot.calls * self._plot.clients))
         return max(0, min(turns, most, whole))
 
-    def _wave(self, turns: int, before: dict[str, Bounds]) -> dict[str, Bounds]:
+    def _wave(
+        self, turns: int, before: dict[str, Bounds], window: Window | None = None
+    ) -> dict[str, Bounds]:
         """Carry one wave out, write it down; the bounds of the clocks afterwards."""
         done, plot = self.recorded, self._plot
         wave = Wave(done.waves, turns, len(done.names))
@@ -142,7 +155,7 @@ class Load:
         done.waves += 1
         done.names += made.sessions
         self._ids += self._first_ids(made)
-        came: list[_Came] = []
+        came: list[Came] = []
         if needs_create(plot.claims, plot.capabilities):
             came += self._done([self._order(wave, [(None, creations(len(made.sessions)), 0)])])
         parts = [(wave, program, at) for at, program in enumerate(made.programs)]
@@ -150,7 +163,10 @@ class Load:
         orders = [
             self._order(wave, parts[at : at + together]) for at in range(0, len(parts), together)
         ]
-        orders = self._paced(orders, before)
+        if window is None:
+            orders = self._paced(orders, before)
+        else:
+            orders = due_orders(orders, self._begins(before, _DUE_LEAD_NS), window)
         worked = self._done(orders)
         needed = [
             one.carried.ended_ns - one.carried.began_ns - one.carried.waited_ns for one in worked
@@ -160,14 +176,18 @@ class Load:
         return self._kept(came, before, f"wave-{wave.number:06d}")
 
     def _paced(self, orders: Sequence[Order], bounds: dict[str, Bounds]) -> list[Order]:
-        """The orders with the time at which all of them begin, by every clock that is known."""
-        begin_ns = monotonic_ns() + _LEAD_NS
-        clocks = {**bounds, self._here: SAME}
-        begins = tuple((boot, begin_ns + one.offset_ns) for boot, one in clocks.items())
+        """The orders with the time at which all of them begin, and go on after each turn."""
+        begins = self._begins(bounds, _LEAD_NS)
         return [
             replace(order, begins=begins, turn=self._plot.calls, pace_ns=self._pace_ns)
             for order in orders
         ]
+
+    def _begins(self, bounds: dict[str, Bounds], lead_ns: int) -> tuple[tuple[str, int], ...]:
+        """The time at which all begin, by every clock that is known."""
+        begin_ns = monotonic_ns() + lead_ns
+        clocks = {**bounds, self._here: SAME}
+        return tuple((boot, begin_ns + one.offset_ns) for boot, one in clocks.items())
 
     def _first_ids(self, made: Drawn) -> list[str | None]:
         claims = self._plot.claims
@@ -202,9 +222,9 @@ class Load:
             budget_s=budget_s,
         )
 
-    def _done(self, orders: Sequence[Order]) -> list[_Came]:
+    def _done(self, orders: Sequence[Order]) -> list[Came]:
         """What came of the orders; those that were lost are submitted again."""
-        came: list[_Came] = []
+        came: list[Came] = []
         for attempt in range(_TRIES):
             if attempt and not self._workers.mend():
                 break
@@ -218,7 +238,7 @@ class Load:
         self.recorded.unknown.append(f"{len(orders)} orders were given up: their workers died")
         return came
 
-    def _submitted(self, orders: Sequence[Order], came: list[_Came]) -> list[Order]:
+    def _submitted(self, orders: Sequence[Order], came: list[Came]) -> list[Order]:
         """Submit and wait; the orders that were lost."""
         begun_ns = monotonic_ns()
         waiting: dict[Future[Carried], Order] = {
@@ -234,13 +254,13 @@ class Load:
                 try:
                     carried = future.result()
                 except (Exception, CancelledError) as error:  # noqa: BLE001 - told apart there
-                    if _is_loss(error):
+                    if is_loss(error):
                         lost.append(order)
                     else:
                         self._mistaken(order, error)
                     continue
                 self._arrived(order, carried)
-                came.append(_Came(carried, order, begun_ns, now_ns))
+                came.append(Came(carried, order, begun_ns, now_ns))
             self._follow(self.recorded)
         if waiting:
             self.recorded.unknown.append(
@@ -289,7 +309,7 @@ class Load:
         return tuple(self._ids[order.first : order.first + len(order.sessions)])
 
     def _kept(
-        self, came: Sequence[_Came], before: dict[str, Bounds], name: str
+        self, came: Sequence[Came], before: dict[str, Bounds], name: str
     ) -> dict[str, Bounds]:
         """Keep what came, by its clock; the bounds of the clocks now."""
         after = self._looked()
@@ -299,9 +319,12 @@ class Load:
             history = history_of(one.carried, self._folder)
             if history is None:
                 continue
+            if self.recorded.rates:
+                found = answered(one.order, one.carried, history.rows)
+                self.recorded.rates[-1].slices += found
             boot = one.carried.where.boot
             by_boot.setdefault(boot, []).append(self._placed(history, one.order))
-            bounds[boot] = self._between(boot, before, after, one, bounds.get(boot))
+            bounds[boot] = between(one, before, after, bounds.get(boot))
         ours = by_boot.pop(self._here, [])
         for at, (boot, histories) in enumerate(by_boot.items()):
             self._write(histories, f"{name}-{at + 1}", name, boot, bounds[boot])
@@ -326,21 +349,6 @@ class Load:
         whole = joined(histories)
         npz.write(whole, path, shards=SHARDS)
         self.recorded.parts.append(Part(path, wave, boot, bounds, origins_of(whole.lists.ids)))
-
-    def _between(
-        self, boot: str, before: dict[str, Bounds], after: dict[str, Bounds], came: _Came,
-        known: Bounds | None,
-    ) -> Bounds:  # fmt: skip
-        """How far this clock was from ours all the while."""
-        if boot == self._here:
-            return SAME
-        if boot in before and boot in after:
-            return before[boot].hull(after[boot])
-        # Whoever came or left meanwhile was at work between our asking and its answer.
-        work = Bounds(
-            came.carried.ended_ns - came.came_ns, came.carried.began_ns - came.submitted_ns
-        )
-        return work if known is None else known.hull(work)
 
     def _placed(self, history: History, order: Order) -> History:
         """With the numbers of sessions and clients that hold for the whole history."""
@@ -385,9 +393,3 @@ class Load:
                 self._order(wave, [(None, calls, 0)], sessions=sessions, budget_s=_QUIET_S)
             )
         self._kept(self._done(orders), before, "final")
-
-
-def _is_loss(error: Exception) -> bool:
-    """Whether the worker died, not the order failed."""
-    gone = isinstance(error, BrokenExecutor | CancelledError | OSError)
-    return gone or type(error).__name__ in _LOST

@@ -61,7 +61,8 @@ class Job:
     ``numbers`` where they are given. No call begins more than ``budget_s`` after the start. It
     meets the others each time that ``meets`` calls were made, as long as they are of the first
     ``meets_until``; and before the calls at the places ``gathers``. ``pauses`` are seconds that it
-    lets pass before each call.
+    lets pass before each call. ``due_ns`` are times of the monotonic clock before which calls do
+    not begin: who is late begins the next one at once.
     """
 
     program: tuple[Call, ...]
@@ -75,6 +76,7 @@ class Job:
     gathers: tuple[int, ...] = ()
     pauses: tuple[float, ...] = ()
     numbers: tuple[int, ...] = ()
+    due_ns: tuple[int, ...] = ()
 
 
 class Client:
@@ -146,6 +148,8 @@ class Client:
             yield from self._together()
         if place < len(job.pauses):
             yield from self._pause(job.pauses[place])
+        if place < len(job.due_ns):
+            yield from self._pause(max(0.0, (job.due_ns[place] - monotonic_ns()) / 1e9))
 
     def _together(self) -> Steps:
         if self._meet is None:

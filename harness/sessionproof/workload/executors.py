@@ -12,7 +12,13 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +33,11 @@ DASK = "dask://"
 _ADDRESS = re.compile(r"([^\s/:]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 _CONNECT_S = 5.0
 _LOOKS = 5  # at a clock: the quickest tells most
+
+
+_LOST = {"FutureCancelledError", "CommClosedError"}
+"""What ``distributed`` raises where it lost its workers; it is not imported here. ``KilledWorker``
+is none of them: it has tried that order on several others by then."""
 
 
 class NoExecutor(Exception):
@@ -217,3 +228,9 @@ def _cluster(url: str) -> Iterator[Cluster]:
         yield Cluster(client, client.get_executor(pure=False, retries=0))
     finally:
         client.close()
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether the worker died, not the order failed."""
+    gone = isinstance(error, BrokenExecutor | CancelledError | OSError)
+    return gone or type(error).__name__ in _LOST

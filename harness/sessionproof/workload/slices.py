@@ -89,10 +89,15 @@ def clock_of_worker() -> tuple[Where, int]:
 
 @dataclass(frozen=True)
 class Slice:
-    """One client's part: ``number`` is given once in a load, ``program`` as in ``packed``."""
+    """One client's part: ``number`` is given once in a load, ``program`` as in ``packed``.
+
+    With ``due_ns`` each call is due so many nanoseconds after the beginning, whatever those before
+    it took; and clients do not wait for each other.
+    """
 
     number: int
     program: Packed
+    due_ns: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +133,8 @@ class Carried:
 
     ``refused`` says that the store could not be opened or spoken to, ``stopped`` that a call hung
     or the store's process ended, with ``evidence`` of it. ``began_ns`` and ``ended_ns`` are of the
-    worker's clock, ``waited_ns`` is the time between them that passed without work.
+    worker's clock, ``waited_ns`` is the time between them that passed without work, ``due_from_ns``
+    the beginning from which calls were due.
     """
 
     where: Where
@@ -136,6 +142,7 @@ class Carried:
     began_ns: int
     ended_ns: int
     waited_ns: int = 0
+    due_from_ns: int = 0
     history: bytes = b""
     ids: tuple[str | None, ...] = ()
     refused: str = ""
@@ -219,14 +226,16 @@ def _carried(order: Order, attempt: int, folder: Path, told: Callable[..., Carri
             handles.append(handle)
         opened.pop_all()  # all are open: the seats close them
     seats = ThreadSeats(handles, another, operation_s=order.deadlines.operation_s)
+    due_from_ns = max(begin_ns, monotonic_ns())  # who opened the store late is not late with calls
     try:
-        stopped = seats.work(_jobs(order, attempt), setting)
+        stopped = seats.work(_jobs(order, attempt, due_from_ns), setting)
     finally:
         seats.close()
     failure = None if stopped is None else stopped.failure
     return told(
         ended_ns=monotonic_ns(),
         waited_ns=max(0, begin_ns - ready_ns) + (0 if pace is None else pace.waited_ns),
+        due_from_ns=due_from_ns,
         history=_bytes(folder),
         ids=tuple(setting.ids),
         stopped="" if failure is None else f"{failure.type}: {failure.text}",
@@ -234,7 +243,7 @@ def _carried(order: Order, attempt: int, folder: Path, told: Callable[..., Carri
     )
 
 
-def _jobs(order: Order, attempt: int) -> list[Job]:
+def _jobs(order: Order, attempt: int, due_from_ns: int) -> list[Job]:
     number = len(order.slices)
     return [
         Job(
@@ -247,6 +256,7 @@ def _jobs(order: Order, attempt: int) -> list[Job]:
             # Threads of one process meet each other; a slice alone has its pace, or none.
             meets=order.turn if number > 1 or order.pace_ns else 0,
             meets_until=len(one.program),
+            due_ns=() if one.due_ns is None else tuple((one.due_ns + due_from_ns).tolist()),
         )
         for at, one in enumerate(order.slices)
     ]
