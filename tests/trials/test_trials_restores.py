@@ -1,5 +1,7 @@
 """Restores: what they verify, keep and leave behind."""
 
+import json
+import secrets
 import shutil
 import sqlite3
 from contextlib import closing
@@ -109,39 +111,103 @@ def test_a_journal_is_left_where_a_file_is_written_in_place(trial, tmp_path):
 
 
 class Elsewhere:
-    """A store whose data lie on a server."""
+    """A store whose data lie on a server: a backup is a file, a directory a name of data there."""
 
     claims = Claims()
     data = {}  # noqa: RUF012 - the server
 
     def __init__(self, location):
-        self.own = self.data.setdefault(str(location.root), {})
+        self.place = str(location.root)
 
     def close(self):
         """Nothing is open."""
 
     def append(self, session_id, messages):
         """Add messages."""
-        self.own.setdefault(session_id, []).extend(messages)
+        there = self.data.setdefault(self.place, {}).setdefault(session_id, [])
+        there.extend(one.content for one in messages)
 
     def read(self, session_id):
         """All messages."""
-        return [Message(one.role, one.content) for one in self.own.get(session_id, ())]
+        there = self.data.get(self.place, {}).get(session_id, ())
+        return [Message("user", text) for text in there]
 
     def backup(self, folder, *, keep=None):
-        """Nobody looks at it."""
-        made = Path(folder, "backup")
-        made.write_text("on the server")
+        """All of it as JSON."""
+        made = Path(folder, f"{secrets.token_hex(8)}.json")
+        made.write_text(json.dumps(self.data.get(self.place, {})))
         return str(made)
+
+    def restore(self, backup, directory):
+        """What is in order takes the place of what was there, which is kept."""
+        new = self.verified(backup)
+        old = self.data.get(str(directory))
+        kept = None if old is None else Path(directory, f"{secrets.token_hex(8)}.json")
+        if kept is not None:
+            kept.write_text(json.dumps(old))
+        self.data[str(directory)] = new
+        return kept and str(kept)
+
+    def verified(self, backup):
+        """What is in a backup."""
+        try:
+            return json.loads(Path(backup).read_text())
+        except (OSError, ValueError) as error:
+            raise Refused(f"{backup} is no backup") from error
+
+
+class ElsewhereIdle(Elsewhere):
+    """A restore that does nothing."""
 
     def restore(self, backup, directory):
         """Nothing is done."""
 
 
-def test_what_lies_elsewhere_is_not_judged(trial):
-    """A copy of its directory is another, empty store."""
+class ElsewhereUnverified(Elsewhere):
+    """A bad backup takes the place of what is there: it is taken for an empty one."""
+
+    def verified(self, backup):
+        """Nothing, where it is not to be read."""
+        try:
+            return super().verified(backup)
+        except Refused:
+            return {}
+
+
+class ElsewhereUnkept(Elsewhere):
+    """Each copy of what was there has the name of the last one."""
+
+    def restore(self, backup, directory):
+        """Under one name."""
+        kept = super().restore(backup, directory)
+        return kept and str(Path(kept).replace(Path(directory, "before.json")))
+
+
+def test_what_lies_elsewhere_is_put_back_first(trial):
+    """Where a copy of the directory is an empty store, directories are made by restores."""
+    restores.verified(one := trial("BAK-02", Elsewhere))
+    assert one.examined["restores"] >= one.guarantee.least
+
+
+@pytest.mark.parametrize(
+    ("store", "anomaly"),
+    [
+        (ElsewhereIdle, Anomaly.BAD_BACKUP),
+        (ElsewhereUnverified, Anomaly.OVERWRITTEN),
+        (ElsewhereUnkept, Anomaly.OVERWRITTEN),
+    ],
+)
+def test_a_bad_restore_elsewhere_is_caught(trial, store, anomaly):
+    """Restores of a store on a server are judged as those of files are."""
+    with pytest.raises(Broken) as caught:
+        restores.verified(trial("BAK-02", store))
+    assert caught.value.finding.anomaly is anomaly
+
+
+def test_logs_of_what_lies_elsewhere_are_not_judged(trial):
+    """A store that leaves no files has no log that could be left beside one."""
     with pytest.raises(NotClaimed, match="directory alone"):
-        restores.verified(trial("BAK-02", Elsewhere))
+        restores.no_stale_log(trial("BAK-02", Elsewhere))
 
 
 class Careful(VacuumedBackups):

@@ -7,7 +7,7 @@ after a crash of its process, where the store has one. It is asked of a handle e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
@@ -45,7 +45,8 @@ from sessionproof.trials.restore_lines import (
     stale_lines,
     twice_lines,
 )
-from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.trials.saved import Saved, directory_of, holds, must_be, saved_of, still_holds
+from sessionproof.trials.single import Trial
 from sessionproof.workload import upkeep
 from sessionproof.workload.answers import texts_of
 from sessionproof.workload.crews import said_by
@@ -56,21 +57,6 @@ _INTERRUPTED = "an interrupted transaction"
 _TIMES = 3  # restores into one directory, one at once after the other
 
 
-@dataclass(frozen=True)
-class Saved:
-    """A backup with what it must hold, and a directory with what has been written since.
-
-    ``logged``: the directory is as its process left it without closing, with its log.
-    """
-
-    ids: list[str]
-    backup: Path
-    saved: Contents
-    image: Path
-    before: Contents
-    logged: bool
-
-
 def verified(trial: Trial) -> None:
     """Restore good backups and bad ones; raises Broken, NotClaimed.
 
@@ -78,13 +64,17 @@ def verified(trial: Trial) -> None:
     Where several may have a location open, a restore cannot know that nobody has: it refuses, or
     whoever has it open goes on with what was restored.
     """
-    scene = saved_of(trial)
+    scene = saved_of(trial, anywhere=True)
     with courier(trial) as lender:
         _one_after_the_other(trial, lender, scene)
         if trial.claims.at_least("handles", "threads"):
             _while_open(trial, lender, scene)
+        directory: Path | None = None
         for bad in trial.within_time([*_bad_backups(trial, scene)]):
-            _refused(trial, lender, scene, bad)
+            if directory is None or scene.newer is None:
+                directory = directory_of(trial, lender, scene, "kept")
+            if _restored_all_the_same(trial, lender, scene, bad, directory):
+                directory = None
 
 
 def no_stale_log(trial: Trial) -> None:
@@ -102,7 +92,7 @@ def no_stale_log(trial: Trial) -> None:
             lines = stale_lines(trial, logged=scene.logged, hot=what is _INTERRUPTED)
             outcome = upkeep.restore(lender, scene.backup, directory)
             trial.require_ok(outcome, did, lines)
-            _must_be(trial, directory, scene.ids, scene.saved, did, lines)
+            must_be(trial, directory, scene.ids, scene.saved, did, lines)
             _goes_on(trial, scene, directory, did, lines)
             trial.count("restores")
         for file in logs:
@@ -116,64 +106,18 @@ def _interrupted(trial: Trial, scene: Saved) -> Iterator[tuple[Path, str]]:
     if journaled(scene.image) is not None:
         there = folder_for(trial, "journal")
         with_hot_journal(copied(trial, scene.image), there)
-        if _holds(trial, there, scene.ids, scene.before):
+        if holds(trial, copied(trial, there), scene.ids, scene.before):
             yield there, _INTERRUPTED
-
-
-def saved_of(trial: Trial, name: str = "chats-") -> Saved:
-    """A backup, and a directory with newer messages; raises Broken, NotClaimed."""
-    trial.store.fresh_location()
-    chats = Chats(trial, trial.store)
-    chats.begin(name)
-    before = chats.contents()
-    backup = chats.backup(folder_for(trial, "backups"))
-    chats.begin(f"{name}later-", sessions=1)
-    before = replace(before, sessions={name: before.sessions.get(name, ()) for name in chats.ids})
-    newer = chats.contents()
-    image = copied(trial, trial.store.location.root, "image")
-    logged = _holds(trial, image, chats.ids, newer)
-    trial.store.close()
-    if not logged:
-        image = copied(trial, trial.store.location.root, "image")
-        if not _holds(trial, image, chats.ids, newer):
-            raise NotClaimed("the store's data do not lie in its directory alone")
-    return Saved(chats.ids, backup, before, image, newer, logged)
-
-
-def _holds(trial: Trial, image: Path, ids: list[str], expected: Contents) -> bool:
-    """Whether a copy of this directory has what the store has; the image stays as it is."""
-    try:
-        return not difference(expected, contents_at(trial, copied(trial, image), ids))
-    except Unreadable:
-        return False
-
-
-def _must_be(
-    trial: Trial,
-    directory: Path,
-    ids: list[str],
-    expected: Contents,
-    did: str,
-    lines: Sequence[str],
-    *,
-    anomaly: Anomaly = Anomaly.BAD_BACKUP,
-    promise: str = "exactly what the backup holds is read",
-) -> None:
-    try:
-        seen = difference(expected, contents_at(trial, directory, ids))
-    except Unreadable as error:
-        seen = str(error)
-    trial.require(not seen, anomaly, did=did, expected=promise, seen=seen, script=lines)
 
 
 def _one_after_the_other(trial: Trial, lender: Handle, scene: Saved) -> None:
     """Restores into one directory: each keeps what was there, and no copy is written over."""
-    directory, before = copied(trial, scene.image, "restored"), scene.before
+    directory, before = directory_of(trial, lender, scene, "restored"), scene.before
     copies: dict[Path, str] = {}
     for number in range(_TIMES):
         did = f"restored a backup into a directory with newer messages{_and_log(directory)}"
         did += f", {number} restores after others" if number else ""
-        lines = kept_lines(trial, logged=scene.logged)
+        lines = scene.lines(kept_lines(trial, logged=scene.logged))
         outcome = upkeep.restore(lender, scene.backup, directory)
         trial.require_ok(outcome, did, lines)
         kept: Path | None = outcome.value
@@ -186,8 +130,8 @@ def _one_after_the_other(trial: Trial, lender: Handle, scene: Saved) -> None:
             script=lines,
         )
         assert kept is not None
-        _apart(trial, kept, copies, did)
-        _must_be(trial, directory, scene.ids, scene.saved, did, lines)
+        _apart(trial, scene, kept, copies, did)
+        must_be(trial, directory, scene.ids, scene.saved, did, lines)
         fresh = folder_for(trial, "taken-back")
         back = f"{did}; then restored the copy of what was there elsewhere"
         taken_back = upkeep.restore(lender, kept, fresh)
@@ -200,7 +144,7 @@ def _one_after_the_other(trial: Trial, lender: Handle, scene: Saved) -> None:
             seen=f"it cannot be restored: {_ended(taken_back)}",
             script=lines,
         )
-        _must_be(
+        must_be(
             trial, fresh, scene.ids, before, back, lines,
             anomaly=Anomaly.OVERWRITTEN, promise="what was there before is read",
         )  # fmt: skip
@@ -209,7 +153,7 @@ def _one_after_the_other(trial: Trial, lender: Handle, scene: Saved) -> None:
         trial.count("restores")
 
 
-def _apart(trial: Trial, kept: Path, copies: dict[Path, str], did: str) -> None:
+def _apart(trial: Trial, scene: Saved, kept: Path, copies: dict[Path, str], did: str) -> None:
     """Each copy has a name of its own, and older ones are as they were."""
     changed = [path for path, was in copies.items() if digest(path) != was]
     again = kept.resolve() in copies
@@ -221,7 +165,7 @@ def _apart(trial: Trial, kept: Path, copies: dict[Path, str], did: str) -> None:
         seen=f"{kept.name} is the copy of an earlier restore again"
         if again
         else f"{len(changed)} of {len(copies)} earlier copies were changed or removed",
-        script=twice_lines(trial),
+        script=scene.lines(twice_lines(trial)),
     )
 
 
@@ -255,7 +199,7 @@ def _goes_on(
 
 def _while_open(trial: Trial, lender: Handle, scene: Saved) -> None:
     """Restore into a directory that a handle has open, which goes on writing."""
-    directory = copied(trial, scene.image, "open")
+    directory = directory_of(trial, lender, scene, "open")
     user = at(trial, directory)
     session = scene.ids[0]
     try:
@@ -288,7 +232,7 @@ def _while_open(trial: Trial, lender: Handle, scene: Saved) -> None:
         if done
         else "what was there before, with the message that was acknowledged",
         seen=shown,
-        script=open_lines(trial),
+        script=scene.lines(open_lines(trial)),
     )
     trial.count("restores")
 
@@ -324,36 +268,43 @@ def _differs(pair: tuple[Path, Path]) -> bool:
     return one.read_bytes() != other.read_bytes()
 
 
-def _refused(trial: Trial, lender: Handle, scene: Saved, bad: _BadBackup) -> None:
-    """Restore a bad backup: what is there must be what was there before."""
-    directory = copied(trial, scene.image, "kept")
+def _restored_all_the_same(
+    trial: Trial, lender: Handle, scene: Saved, bad: _BadBackup, directory: Path
+) -> bool:
+    """Restore a bad backup: what is there must be what was there before, or all of the backup.
+
+    Answers whether it is the backup. Raises Broken.
+    """
     outcome = upkeep.restore(lender, bad.path, directory)
     did = f"restored {bad.words}; {_ended(outcome)}"
     require_end(trial, outcome, did)
-    lines = [
-        *prepared(trial, logged=scene.logged),
-        *bad.lines,
-        *restored("made", "image", may_refuse=True),
-        *read_at("image"),
-        "assert seen == before, f'{len(seen)} messages instead of {len(before)}'",
-    ]
+    lines = scene.lines(
+        [
+            *prepared(trial, logged=scene.logged),
+            *bad.lines,
+            *restored("made", "image", may_refuse=True),
+            *read_at("image"),
+            "assert seen == before, f'{len(seen)} messages instead of {len(before)}'",
+        ]
+    )
     trial.count("restores")
     if outcome.type == "ok":
-        if _holds(trial, directory, scene.ids, scene.saved):
-            return  # the damage lay where no data are
-        if not bad.path.exists() and _holds(trial, directory, scene.ids, scene.before):
+        if still_holds(trial, scene, directory, scene.saved):
+            return True  # the damage lay where no data are
+        if not bad.path.exists() and still_holds(trial, scene, directory, scene.before):
             trial.require(
                 False,
                 Anomaly.SWALLOWED,
                 did=did,
                 expected="an error",
                 seen="it returned normally, and restored nothing",
-                script=[*lines, "assert refused, 'no error'"],
+                script=scene.lines([*lines, "assert refused, 'no error'"]),
             )
-    _must_be(
+    must_be(
         trial, directory, scene.ids, scene.before, did, lines,
         anomaly=Anomaly.OVERWRITTEN, promise="an error, and what was there before is read",
     )  # fmt: skip
+    return False
 
 
 def _ended(outcome: Outcome) -> str:
@@ -375,7 +326,7 @@ def _log_alone(trial: Trial, lender: Handle, scene: Saved, log: str) -> None:
             f"image.joinpath({main.name!r}).unlink()",
             *restored_is_saved(),
         ]
-        _must_be(trial, directory, scene.ids, scene.saved, did, lines)
+        must_be(trial, directory, scene.ids, scene.saved, did, lines)
     trial.count("restores")
 
 

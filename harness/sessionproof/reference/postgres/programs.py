@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -30,10 +31,10 @@ class Client:
 
 
 def folders(program: str) -> Iterator[Path]:
-    """Where PostgreSQL's programs may lie: where PATH has this one, then the newest packages."""
-    if found := shutil.which(program):
+    """Where PostgreSQL's programs may lie: where PATH leads to, then the newest packages."""
+    found = shutil.which(program)
+    if found:
         yield Path(found).resolve().parent
-        yield Path(found).parent  # where Debian has one program in the place of all
     if config := shutil.which("pg_config"):
         asked = subprocess.run(
             [config, "--bindir"], capture_output=True, encoding="utf-8", check=False
@@ -46,6 +47,8 @@ def folders(program: str) -> Iterator[Path]:
             key=lambda folder: _number(folder.parent.name),
             reverse=True,
         )
+    if found:
+        yield Path(found).parent  # Debian has a script in the place of all: it costs a moment
 
 
 def client(least: int) -> Client:
@@ -120,6 +123,7 @@ def _said(command: Sequence[str | Path], errors: bytes, status: int) -> str:
     return f"{Path(command[0]).name}: {' '.join(why.split())}"
 
 
+@cache
 def _version(program: Path) -> int:
     asked = subprocess.run(
         [program, "--version"], capture_output=True, encoding="utf-8", check=False

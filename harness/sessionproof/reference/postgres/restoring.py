@@ -105,6 +105,8 @@ def put_back(
     try:
         with place.connected(writes=True) as db:
             tools = programs.client(db.info.server_version // 10_000)
+            progress(f"all rows of {source.name}")
+            scripts.row_counts(tools, source)  # a bad one is told before anybody has to wait
             if dry_run:
                 before = None
                 with suppress(_Only), transaction(db):
