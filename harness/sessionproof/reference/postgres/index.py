@@ -46,7 +46,10 @@ _LIST_ALL = (
     "UNION ALL SELECT -id FROM sessions WHERE title IS NOT NULL "
     "UNION ALL SELECT number FROM search_index"
 )
-_NEWEST = "SELECT coalesce(max(id), 0) FROM messages"
+# What is listed may be gone, and have been newer than all that is there.
+_NEWEST = (
+    "SELECT greatest((SELECT max(id) FROM messages), (SELECT max(number) FROM search_again), 0)"
+)
 _LISTED = "SELECT ctid, number FROM search_again WHERE number <= %s LIMIT %s"
 _TAKE_OFF = "DELETE FROM search_again WHERE ctid = ANY(%s::tid[])"
 _SIZES = (
@@ -58,10 +61,7 @@ _MESSAGES = (
     "CASE WHEN content IS NULL AND content_json IS NULL THEN arguments END FROM messages"
 )
 _TITLES = "SELECT -id, title FROM sessions WHERE title IS NOT NULL"
-_PUT = (
-    "INSERT INTO search_index SELECT * FROM unnest(%s::bigint[], %s::text[]) "
-    "ON CONFLICT (number) DO UPDATE SET words = excluded.words"
-)
+_PUT = "INSERT INTO search_index SELECT * FROM unnest(%s::bigint[], %s::text[])"
 _REMOVE = "DELETE FROM search_index WHERE number = ANY(%s)"
 
 
@@ -85,18 +85,22 @@ def look(db: Connection, upto: int) -> tuple[int, bool]:
     Answers how many were looked at, and whether there may be more.
     """
     with transaction(db):
-        if fetch(db, _RULE, ()) != [(FOLDING,)]:
-            _begin_anew(db)
-        listed = fetch(db, _LISTED, (upto, MOST))
-        some = listed[: _as_many_as_fit(db, [number for _, number in listed])]
-        change(db, _TAKE_OFF, ([place for place, _ in some],))
-        numbers = {number for _, number in some}
-        found = list(entries(db, numbers))
-        gone = numbers - {number for number, _ in found}
-        if gone:
-            change(db, _REMOVE, (list(gone),))
-        if found:
-            change(db, _PUT, [list(column) for column in zip(*found, strict=True)])
+        return look_within(db, upto)
+
+
+def look_within(db: Connection, upto: int) -> tuple[int, bool]:
+    """The same within the transaction under way."""
+    if fetch(db, _RULE, ()) != [(FOLDING,)]:
+        _begin_anew(db)
+    listed = fetch(db, _LISTED, (upto, MOST))
+    some = listed[: _as_many_as_fit(db, [number for _, number in listed])]
+    change(db, _TAKE_OFF, ([place for place, _ in some],))
+    numbers = {number for _, number in some}
+    found = list(entries(db, numbers))
+    # Not put over what is there: where others took that out since our moment, this is told by it.
+    change(db, _REMOVE, (list(numbers),))
+    if found:
+        change(db, _PUT, [list(column) for column in zip(*found, strict=True)])
     return len(some), len(some) < len(listed) or len(listed) == MOST
 
 

@@ -1,7 +1,8 @@
 """Search over messages and titles, as ``docs/search.md`` says: methods of ``PostgresStore``.
 
 A search reads at once, and in the same statement asks whether the index was behind. If it was, it
-catches up and reads again: so what it answers is what was stored at one moment.
+catches up and reads again; if others have edited meanwhile, it does both in one transaction. So
+what it answers is what was stored at one moment.
 
 The newest messages are looked at one by one, which finds frequent words where the index would have
 to sort all that have them; the index finds rare ones.
@@ -10,13 +11,14 @@ to sort all that have them; the index finds rare ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from sessionproof.contract.errors import Refused
+from sessionproof.contract.errors import Conflict, Refused
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.contract.searching import Hit
 from sessionproof.reference.arguments import short, whole
@@ -25,8 +27,9 @@ from sessionproof.reference.decoding import decode_all
 from sessionproof.reference.finding.index import texts_in
 from sessionproof.reference.finding.queries import Term, terms_of
 from sessionproof.reference.finding.snippets import snippet
-from sessionproof.reference.postgres.index import ALL, BEHIND, bounded, catch_up
-from sessionproof.reference.postgres.pool import Connection
+from sessionproof.reference.postgres import index
+from sessionproof.reference.postgres.index import ALL, BEHIND, bounded
+from sessionproof.reference.postgres.pool import Connection, transaction
 from sessionproof.reference.postgres.statements import fetch, key_of
 
 if TYPE_CHECKING:
@@ -40,7 +43,6 @@ _Read: TypeAlias = tuple[bool, list[_Row]]
 RANKED = 2_000
 """Of how many of the newest messages that were found the best are looked for."""
 
-_TRIES = 4  # to read while others go on editing
 _SAMPLE = 500  # newest messages that are looked at before the index is asked
 _WALKED_MOST = 5_000  # a longer answer is always the index's
 _SIDS_MOST = 500  # more sessions than that are looked up, message by message
@@ -165,13 +167,25 @@ def search_sessions(
 
 def _read(store: PostgresStore, look: Callable[[int, Connection], _Read]) -> list[_Row]:
     """The rows that ``look`` answers once nothing is stored that the index has not."""
-    upto = ALL
-    for attempt in range(1, _TRIES + 1):
+    behind, rows = store._read(partial(look, ALL))
+    if behind:
+        upto, _ = index.catch_up(store)
         behind, rows = store._read(partial(look, upto))
-        if not behind or attempt == _TRIES:
-            break
-        upto, _ = catch_up(store)
+    if behind:  # somebody goes on editing
+        with suppress(Conflict):
+            rows = store._write(lambda db: _at_one_moment(db, look, upto))
     return rows
+
+
+def _at_one_moment(
+    db: Connection, look: Callable[[int, Connection], _Read], upto: int
+) -> list[_Row]:
+    """Look at what the index has not, and read, as if nobody else were there."""
+    with transaction(db):
+        db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        while index.look_within(db, upto)[1]:
+            pass
+        return look(upto, db)[1]
 
 
 def _found(db: Connection, wanted: _Wanted, upto: int) -> _Read:
