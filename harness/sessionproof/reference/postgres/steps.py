@@ -16,6 +16,7 @@ from sessionproof.contract.errors import Refused
 from sessionproof.reference.postgres.pool import Connection, transaction
 from sessionproof.reference.steps import Step, Steps
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 MARK = "sessionproof step "
 """What the comment of a schema of ours begins with; the number of its steps follows."""
@@ -54,7 +55,10 @@ def version_of(db: Connection, schema: str) -> int | None:
         return None
     mark = found[0] or ""
     if mark.startswith(MARK):
-        return int(mark.removeprefix(MARK))
+        said = mark.removeprefix(MARK)
+        if not _NUMBER.fullmatch(said):
+            raise Refused(f"the comment of the schema {schema!r} was changed: {mark!r}")
+        return int(said)
     (empty,) = db.execute(_EMPTY, (schema,)).fetchone() or (False,)
     if not empty:
         raise Refused(f"the schema {schema!r} holds tables of something else: name another one")

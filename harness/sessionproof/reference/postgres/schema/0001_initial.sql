@@ -286,3 +286,7 @@ EXECUTE FUNCTION refuse('numbers are never given again');
 CREATE TRIGGER state_before_move BEFORE UPDATE OF sid ON state
 FOR EACH ROW WHEN (NEW.sid <> OLD.sid)
 EXECUTE FUNCTION refuse('state keeps its session');
+
+-- No trigger would see the rows that go, and the counters would stay.
+CREATE TRIGGER messages_before_truncate BEFORE TRUNCATE ON messages
+FOR EACH STATEMENT EXECUTE FUNCTION refuse('messages are deleted, and never truncated');
