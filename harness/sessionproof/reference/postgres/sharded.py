@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from functools import wraps
+from functools import partial, wraps
 from types import TracebackType
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
@@ -28,6 +28,7 @@ from sessionproof.reference.codec import checked_text
 from sessionproof.reference.postgres import lifetime, statements
 from sessionproof.reference.postgres.searching import Order
 from sessionproof.reference.postgres.shards import finding, moments, moving, together
+from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.claimed import CLAIMS
 from sessionproof.reference.postgres.shards.routing import on_home
 from sessionproof.reference.postgres.shards.servers import Servers
@@ -105,11 +106,14 @@ class ShardedStore:
             )
 
         with ExitStack() as failed:
-            stores = []
-            for url in urls:
-                stores.append(opened(url))
-                failed.callback(stores[-1].close)
-            self._servers = Servers(stores, opened)
+
+            def closed_at_failure(url: str) -> PostgresStore:
+                store = opened(url)
+                failed.callback(store.close)
+                return store
+
+            stores = at_once({url: partial(closed_at_failure, url) for url in urls})
+            self._servers = Servers([*stores.values()], opened)
             failed.pop_all()
         self._opened = opened
         self.claims = claimed_by_handle(self.claims, durability, timeouts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sessionproof.contract.addresses import shown
 from sessionproof.contract.errors import Refused
+from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.layout import (
     Layout,
     first_layout,
@@ -25,10 +26,10 @@ def founded(stores: Sequence[PostgresStore]) -> tuple[dict[str, PostgresStore], 
 
     Several may found the store at once: who writes on the first of its servers decides.
     """
-    known = [store._read(read) for store in stores]
+    known = _known(stores)
     if not any(known):
         _found(stores)
-        known = [store._read(read) for store in stores]
+        known = _known(stores)
     newest = max((one[1] for one in known if one), key=lambda one: one.epoch)
     by_name: dict[str, PostgresStore] = {}
     for store, one in zip(stores, known, strict=True):
@@ -40,6 +41,11 @@ def founded(stores: Sequence[PostgresStore]) -> tuple[dict[str, PostgresStore], 
             )
         by_name[name] = store
     return by_name, newest
+
+
+def _known(stores: Sequence[PostgresStore]) -> list[tuple[str, Layout] | None]:
+    answers = at_once({str(at): partial(store._read, read) for at, store in enumerate(stores)})
+    return list(answers.values())
 
 
 def _found(stores: Sequence[PostgresStore]) -> None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from sessionproof.contract.addresses import shown
 from sessionproof.contract.errors import Conflict, Indefinite, Refused
 from sessionproof.reference.postgres.pool import Connection
+from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.layout import Layout, epoch_of, read, require_empty
 from sessionproof.reference.postgres.shards.routing import TRIES, complete, everywhere, moved
-from sessionproof.reference.postgres.shards.servers import Servers, at_once
+from sessionproof.reference.postgres.shards.servers import Servers
 from sessionproof.reference.postgres.shards.settling import OtherLayout
 from sessionproof.reference.postgres.statements import fetch, key_of
 

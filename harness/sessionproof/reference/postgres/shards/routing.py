@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sessionproof.contract.errors import Conflict, Indefinite, NotFound, NotRepresentable, Refused
 from sessionproof.contract.message import Page
 from sessionproof.reference.codec import checked_text
+from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.layout import Layout, epoch_of
-from sessionproof.reference.postgres.shards.servers import Servers, at_once
+from sessionproof.reference.postgres.shards.servers import Servers
 from sessionproof.reference.postgres.shards.settling import OtherLayout, arriving, settle
 from sessionproof.reference.postgres.statements import key_of
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from sessionproof.contract.errors import Refused, StoreError
+from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.founding import founded
 from sessionproof.reference.postgres.shards.layout import Layout, epoch_of, read, write
 
 if TYPE_CHECKING:
     from sessionproof.reference.postgres.store import PostgresStore
 
-T = TypeVar("T")
 Open: TypeAlias = "Callable[[str], PostgresStore]"
 """Opens the store on the server of this address."""
 
@@ -33,7 +34,6 @@ class Servers:
         self._closed = False
         self._by_name, self.layout = founded(stores)
         self._settled = (self.layout, set[bytes]())
-        self.learn()
 
     def at(self, name: str, layout: Layout) -> PostgresStore:
         """The server of this name in the layout; raises ``Refused`` where it does not answer."""
@@ -85,13 +85,11 @@ class Servers:
         """
         if self.ended:
             raise Refused(self.ended)
-        newest = known = self.layout
-        for name in known.all:
-            with suppress(StoreError):
-                answer = self.at(name, known)._read(read)
-                if answer is not None:
-                    newest = max(newest, answer[1], key=lambda one: one.epoch)
-        self.tell(newest, newest.all)
+        known = self.layout
+        found = at_once({name: partial(self._known, name, known) for name in known.all})
+        newest = max((known, *found.values()), key=lambda one: one.epoch)
+        up_to_date = [name for name, one in found.items() if one.epoch == newest.epoch]
+        self.tell(newest, [name for name in newest.all if name not in up_to_date])
         with self._lock:
             if newest.epoch >= self.layout.epoch:
                 self.layout = newest
@@ -109,15 +107,14 @@ class Servers:
         """Make this the next layout, unless somebody else has changed it; whether it is."""
         return self._write(layout, keeper, wanted=lambda epoch: epoch == since)
 
+    def _known(self, name: str, layout: Layout) -> Layout:
+        """The layout that the server has; a very old one where it does not answer."""
+        with suppress(StoreError):
+            answer = self.at(name, layout)._read(read)
+            if answer is not None:
+                return answer[1]
+        return replace(layout, epoch=0)
+
     def _write(self, layout: Layout, name: str, *, wanted: Callable[[int], bool]) -> bool:
         store = self.at(name, layout)
         return store._write(lambda db: write(db, name, layout, wanted=wanted))
-
-
-def at_once(calls: Mapping[str, Callable[[], T]]) -> dict[str, T]:
-    """What each call answers, by its name; all have ended when an error is raised."""
-    if len(calls) <= 1:
-        return {name: call() for name, call in calls.items()}
-    with ThreadPoolExecutor(len(calls), "sessionproof-shards") as threads:
-        answers = {name: threads.submit(call) for name, call in calls.items()}
-    return {name: answer.result() for name, answer in answers.items()}

@@ -12,9 +12,10 @@ from sessionproof.contract.lifetime import Swept
 from sessionproof.contract.upkeep import Verified
 from sessionproof.reference.arguments import short
 from sessionproof.reference.postgres.pool import Connection
+from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.layout import Layout, read
 from sessionproof.reference.postgres.shards.routing import everywhere, on_home
-from sessionproof.reference.postgres.shards.servers import Servers, at_once
+from sessionproof.reference.postgres.shards.servers import Servers
 from sessionproof.reference.postgres.statements import fetch, key_of
 
 if TYPE_CHECKING:
