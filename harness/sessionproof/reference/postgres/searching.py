@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from statistics import fmean
@@ -56,10 +56,11 @@ _OF_SESSIONS = {
     "llm_model": "s.llm_model_id = (SELECT id FROM llm_models WHERE text_key(name) = %s)",
 }
 _NEWEST = "(SELECT number, words FROM search_index WHERE number > 0 ORDER BY number DESC LIMIT %s)"
-# With OFFSET the planner leaves it apart: it would go through all messages by their numbers.
+# With OFFSET the planner leaves it apart, with + 0 it has no use for the numbers: it would go
+# through all of them.
 _INDEXED = (
     "(SELECT number, words FROM search_index "
-    "WHERE lexemes(words) @@ %s::tsquery AND number {sign} 0 OFFSET 0)"
+    "WHERE lexemes(words) @@ %s::tsquery AND number + 0 {sign} 0 OFFSET 0)"
 )
 _LIKE_ALL = "' ' || i.words || ' ' LIKE ALL (%s::text[])"
 _FOUND = (
@@ -82,12 +83,12 @@ _TITLES = (
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A search: terms, the sessions' own conditions, those of messages, a role, how many."""
+    """A search: terms and tags, the sessions' own conditions, those of messages, how many."""
 
     terms: tuple[Term, ...]
+    tags: tuple[str, ...]
     of_sessions: Mapping[str, bytes]
     times: Mapping[str, int]
-    role: str | None
     most: int
     ranked: bool
 
@@ -95,9 +96,6 @@ class _Wanted:
         """SQL and values for what else a message must be."""
         sql = [_OF_SESSIONS[name] for name in self.of_sessions] + list(self.times)
         values = [*self.of_sessions.values(), *self.times.values()]
-        if self.role is not None:
-            sql.append("m.role = %s")
-            values.append(self.role)
         return "".join(f" AND {one}" for one in sql), values
 
 
@@ -138,7 +136,9 @@ def search(
     if not terms or not limit:
         return []
     ranked = order == "best"
-    wanted = _Wanted(terms, of_sessions, times, role, RANKED if ranked else limit, ranked)
+    tags = () if role is None else (f"=r{role}",)
+    most = RANKED if ranked else limit
+    wanted = _Wanted(terms, tags, of_sessions, times, most, ranked)
     rows = _read(store, lambda upto, db: _found(db, wanted, upto))
     if ranked:
         rows = best(rows, terms)[:limit]
@@ -193,7 +193,11 @@ def _found(db: Connection, wanted: _Wanted, upto: int) -> _Read:
     sids = _sids(db, wanted.of_sessions) if wanted.of_sessions else None
     if sids == []:
         return False, []
+    query = [_query(wanted.terms, *(f"'{tag}'" for tag in wanted.tags))]
     few = sids is not None and len(sids) <= _SIDS_MOST
+    if few and sids is not None:
+        query.append(" | ".join(f"'=s{sid}'" for sid in sids))
+        wanted = replace(wanted, of_sessions={})
     if wanted.most <= _WALKED_MOST and not few:
         answer = _looked_up(db, wanted, upto, _NEWEST, _SAMPLE)
         behind, rows = answer
@@ -205,20 +209,18 @@ def _found(db: Connection, wanted: _Wanted, upto: int) -> _Read:
             answer = _looked_up(db, wanted, upto, _NEWEST, window)
             if answer[0] or len(answer[1]) >= wanted.most:
                 return answer
-    tags = [f"'=r{wanted.role}'"] if wanted.role is not None else []
-    if few and sids is not None:
-        of_these = " | ".join(f"'=s{sid}'" for sid in sids)
-        tags.append(f"({of_these})")
-    return _looked_up(db, wanted, upto, _INDEXED.format(sign=">"), _query(wanted.terms, *tags))
+    which = " & ".join(f"({one})" for one in query)
+    return _looked_up(db, wanted, upto, _INDEXED.format(sign=">"), which)
 
 
 def _looked_up(db: Connection, wanted: _Wanted, upto: int, of: str, which: int | str) -> _Read:
     more, values = wanted.conditions()
+    patterns = [*(f"% {tag} %" for tag in wanted.tags), *_patterns(wanted.terms)]
     sql = _FOUND.format(
         words="i.words" if wanted.ranked else "NULL::text",
         of=of, joined=_JOINED if more else "", more=more,
     )  # fmt: skip
-    return _flagged(db, sql, (upto, which, _patterns(wanted.terms), *values, wanted.most))
+    return _flagged(db, sql, (upto, which, patterns, *values, wanted.most))
 
 
 def _flagged(db: Connection, sql: str, values: Sequence[Any]) -> _Read:
