@@ -39,6 +39,7 @@ from sessionproof.workload.vocabulary import timed
 _MIX = "writes"
 _CLIENTS = 4
 _CALLS = 3_000  # of a client: more than it has time for
+_ROUNDS = 3  # at least: each has a trouble of its own
 _BUDGET_S = 0.6  # in which calls begin while the trouble comes
 _CALM_CALLS = 6
 _GOES_ON_S = 10.0  # for each handle to get through again
@@ -126,7 +127,8 @@ class _Rounds:
         seen = self.trial.examined[self.trial.guarantee.unit]
         lasted_s = monotonic_s() - self.trial.started_s
         share_s = self.trial.profile.share_s * self.trial.guarantee.weight
-        return self.trial.time_is_up() or (seen >= least and lasted_s >= share_s)
+        done = seen >= least and self.played >= _ROUNDS and lasted_s >= share_s
+        return self.trial.time_is_up() or done
 
     def conclude(self, one: Crew) -> None:
         """Play a round; raise Broken where anything in it is wrong by the trouble."""
