@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessionproof.cli.places import place_of, schema_option, where
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=where)
+@schema_option
 @click.option(
     "--to", "folder", required=True, type=click.Path(path_type=Path), help="Existing folder."
 )
@@ -35,8 +38,9 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON, for programs.")
 def backup(
-    path: Path,
+    path: Path | str,
     *,
+    schema: str | None,
     folder: Path,
     keep: int | None,
     as_it_is: bool,
@@ -45,15 +49,26 @@ def backup(
 ) -> None:
     """Back up PATH, a directory with sessions.db or any SQLite file, also while it is in use.
 
+    Or postgresql://…, a schema on a server, by its pg_dump.
+
     The backup is one file with a name of its own, and verified before it gets it. Exit codes:
     0 made, 1 made, but the command failed, 2 refused, 130 interrupted.
     """
-    from sessionproof.cli.upkeep import carried_out
+    from sessionproof.cli.upkeep import Progress, carried_out
     from sessionproof.reference.backup import make_backup
 
     command = _words(then)
+
+    def work(progress: Progress) -> Backup:
+        place = place_of(path, schema)
+        if place is None:
+            return make_backup(path, folder, keep=keep, as_it_is=as_it_is, progress=progress)
+        from sessionproof.reference.postgres import dumps
+
+        return dumps.make_backup(place, folder, keep=keep, as_it_is=as_it_is, progress=progress)
+
     code = carried_out(
-        lambda progress: make_backup(path, folder, keep=keep, as_it_is=as_it_is, progress=progress),
+        work,
         as_json=as_json,
         to_json=_to_json,
         show=_show,

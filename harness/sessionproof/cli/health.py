@@ -1,4 +1,4 @@
-"""``sessionproof health``: how a database of the reference store is, at a quick look."""
+"""``sessionproof health``: how a store of the reference is, at a quick look."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from sessionproof.cli.places import place_of, schema_option, where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,8 @@ _MARKS = {"ok": "x", "warning": "!", "critical": "!", "unknown": " "}
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=where)
+@schema_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON, for programs.")
 @click.option("--checklist", is_flag=True, help="Print a list to tick off, in Markdown.")
 @click.option("--metrics", is_flag=True, help="Print the numbers as Prometheus reads them.")
@@ -38,8 +41,9 @@ _MARKS = {"ok": "x", "warning": "!", "critical": "!", "unknown": " "}
     help="Judge by these limits, as file_mb=500,2000.",
 )
 def health(
-    path: Path,
+    path: Path | str,
     *,
+    schema: str | None,
     as_json: bool,
     checklist: bool,
     metrics: bool,
@@ -47,6 +51,8 @@ def health(
     limits: tuple[str, ...],
 ) -> None:
     """Look at PATH, a directory with sessions.db or such a file, also in use, without changing it.
+
+    Or at postgresql://…, a schema on a server.
 
     What only the process that has it open can know is unknown here. Exit codes: 0 nothing is as bad
     as --fail-at, 1 something is, 2 refused, 4 nothing could be told, 130 interrupted.
@@ -73,6 +79,12 @@ def health(
             _show(found, console, checklist=checklist)
 
     def work(progress: Progress) -> Report:
+        place = place_of(path, schema)
+        if place is not None:
+            from sessionproof.reference.postgres.health import report_of
+
+            progress(str(place))
+            return report_of(place, thresholds=thresholds)
         progress(str(path))
         return report_of_file(path, thresholds=thresholds)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from sessionproof.cli.places import place_of, schema_option, where
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=where)
+@schema_option
 @click.option("--once", is_flag=True, help="Do what is due and end; so it is without --daemon.")
 @click.option("--daemon", is_flag=True, help="Go on until SIGTERM or Ctrl-C.")
 @click.option("--all", "all_now", is_flag=True, help="Do all of it now, due or not.")
@@ -31,8 +36,9 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, for programs.")
 def maintain(
-    path: Path,
+    path: Path | str,
     *,
+    schema: str | None,
     once: bool,
     daemon: bool,
     all_now: bool,
@@ -41,6 +47,8 @@ def maintain(
     as_json: bool,
 ) -> None:
     """Do the upkeep of PATH, a directory with sessions.db, which others may use meanwhile.
+
+    Or of postgresql://…, a schema on a server.
 
     Sweep, search index, statistics, free pages, verify, backups and drills, log, health: each on
     its interval, and by one process only. Exit codes: 0 done, or ended by SIGTERM, 1 a task failed
@@ -54,7 +62,7 @@ def maintain(
     plan = Plan(backups=None if backups is None else backups.absolute(), keep=keep)
     if daemon:
         code = carried_out(
-            lambda _progress: _go_on(path, plan),
+            lambda _progress: _go_on(path, schema, plan),
             as_json=False,
             to_json=lambda _: {},
             show=lambda _, _console: None,
@@ -63,7 +71,7 @@ def maintain(
         )
     else:
         code = carried_out(
-            lambda progress: _once(path, plan, progress, all_now=all_now),
+            lambda progress: _once(path, schema, plan, progress, all_now=all_now),
             as_json=as_json,
             to_json=_to_json,
             show=_show,
@@ -73,19 +81,17 @@ def maintain(
     click.get_current_context().exit(code)
 
 
-def _once(path: Path, plan: Plan, progress: Any, *, all_now: bool) -> tuple[Run, ...]:
-    from sessionproof.reference.maintenance import due_runs
-    from sessionproof.reference.store import ReferenceStore
-
-    with ReferenceStore(_directory(path), preset="cli") as store:
+def _once(
+    path: Path | str, schema: str | None, plan: Plan, progress: Any, *, all_now: bool
+) -> tuple[Run, ...]:
+    with _opened(path, schema) as (store, due_runs):
         return tuple(due_runs(store, plan, all_now=all_now, told=progress))
 
 
-def _go_on(path: Path, plan: Plan) -> None:
+def _go_on(path: Path | str, schema: str | None, plan: Plan) -> None:
     import logging
 
     from sessionproof.reference.maintenance import Maintenance
-    from sessionproof.reference.store import ReferenceStore
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     ended = threading.Event()
@@ -94,10 +100,30 @@ def _go_on(path: Path, plan: Plan) -> None:
         signal.signal(number, signal.SIG_IGN)  # who sends it twice does not spoil the good end
         ended.set()
 
-    with ReferenceStore(_directory(path), preset="cli") as store, Maintenance(store, plan=plan):
+    with _opened(path, schema) as (store, _), Maintenance(store, plan=plan) as upkeep:
         signal.signal(signal.SIGTERM, end)
-        click.echo(f"upkeep of {path} goes on until SIGTERM or Ctrl-C", err=True)
+        click.echo(f"upkeep of {upkeep.where} goes on until SIGTERM or Ctrl-C", err=True)
         ended.wait()
+
+
+@contextmanager
+def _opened(path: Path | str, schema: str | None) -> Iterator[tuple[Any, Callable[..., Any]]]:
+    """The store, and what does its upkeep; nothing is ever made by a wrong name."""
+    place = place_of(path, schema)
+    if place is None:
+        from sessionproof.reference.maintenance import due_runs
+        from sessionproof.reference.store import ReferenceStore
+
+        with ReferenceStore(_directory(Path(path)), preset="cli") as store:
+            yield store, due_runs
+        return
+    from sessionproof.reference.postgres import maintenance
+    from sessionproof.reference.postgres.store import PostgresStore
+
+    with place.connected(writes=False) as db:
+        place.require(db)
+    with PostgresStore(url=place.url, schema=place.schema, preset="cli") as on_server:
+        yield on_server, maintenance.due_runs
 
 
 def _directory(path: Path) -> Path:

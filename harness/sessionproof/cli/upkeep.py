@@ -21,9 +21,12 @@ T = TypeVar("T")
 _INSIDE = {
     "search_index_config", "search_index_content", "search_index_data", "search_index_docsize",
     "search_index_idx", "search_mark", "search_again",
+    "search_index", "search_rule",
     "maintenance_runs", "health_sizes", "health_slow",
+    "layout", "departures", "arrivals", "arriving_sessions", "arriving_messages",
+    "arriving_state", "arriving_snapshots",
 }  # fmt: skip
-"""Tables of the reference's search and upkeep: they say nothing about anybody's chats."""
+"""Tables of the reference's search, upkeep and servers: they say nothing about anybody's chats."""
 
 Progress: TypeAlias = Callable[[str], None]
 """Told what is looked at, again and again; raises KeyboardInterrupt to end the work."""

@@ -18,6 +18,8 @@ from sessionproof.reference.failures import ERRORS, as_store_error, one_line
 
 if TYPE_CHECKING:
     from sessionproof.reference.aio import AsyncReferenceStore
+    from sessionproof.reference.postgres.aio import AsyncPostgresStore
+    from sessionproof.reference.postgres.store import PostgresStore
     from sessionproof.reference.store import ReferenceStore
 
 DEFAULT = Plan()
@@ -107,11 +109,16 @@ class Maintenance:
     """
 
     def __init__(
-        self, store: ReferenceStore | AsyncReferenceStore, *, plan: Plan = DEFAULT
+        self,
+        store: ReferenceStore | AsyncReferenceStore | PostgresStore | AsyncPostgresStore,
+        *,
+        plan: Plan = DEFAULT,
     ) -> None:
         own: Any = store  # an asynchronous one has another that it carries everything out by
-        self._store: ReferenceStore = getattr(own, "_store", own)
+        self._store: Any = getattr(own, "_store", own)
+        self.where = getattr(self._store, "where", None) or str(self._store._path.parent)
         self._plan = plan
+        self._due = _due_of(self._store)
         self._ending = threading.Event()
         self._thread = threading.Thread(
             target=self._work, name="sessionproof-maintenance", daemon=True
@@ -138,13 +145,22 @@ class Maintenance:
     def _work(self) -> None:
         while not self._ending.is_set():
             try:
-                for run in due_runs(self._store, self._plan):
+                for run in self._due(self._store, self._plan):
                     if run.failed:
-                        _log.warning("%s: %s: %s", self._store._path, run.task, run.text)
+                        _log.warning("%s: %s: %s", self.where, run.task, run.text)
                     if self._ending.is_set():
                         break
             except StoreError as error:
                 if self._store.ended:
                     return
-                _log.warning("%s: %s", self._store._path, error)
+                _log.warning("%s: %s", self.where, error)
             self._ending.wait(_LOOK_S)
+
+
+def _due_of(store: Any) -> Callable[[Any, Plan], Iterator[Run]]:
+    """What does the upkeep of this kind of store."""
+    if hasattr(store, "_path"):
+        return due_runs
+    from sessionproof.reference.postgres import maintenance
+
+    return maintenance.due_runs
