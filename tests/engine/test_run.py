@@ -60,6 +60,7 @@ def test_the_same_seed_gives_the_same_finding(tmp_path):
     assert len(findings[0][0]["program"]) == 2
 
 
+@pytest.mark.night
 def test_a_store_without_claims_is_probed(tmp_path):
     """Rows that need a claim are tried, shown, and decide nothing; a line of claims is offered."""
     (tmp_path / "mystore.py").write_text(

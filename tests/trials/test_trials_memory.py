@@ -79,6 +79,7 @@ def test_without_pages_there_is_no_claim(trial_of):
         memory.while_paging(trial_of("SCALE-03", page=None, profile=BRIEF))
 
 
+@pytest.mark.night
 def test_what_cannot_be_taken_back_is_not_repeated(trial_of):
     """Appends to a store that only appends are data, and no leak."""
     bare = dict.fromkeys(
@@ -89,6 +90,7 @@ def test_what_cannot_be_taken_back_is_not_repeated(trial_of):
     assert not any("append" in one.what for one in trial.measured)
 
 
+@pytest.mark.night
 def test_a_rise_without_time_to_judge_it_is_left_open(trial_of):
     """A slow store whose memory rises may still be filling a cache."""
 
@@ -103,6 +105,7 @@ def test_a_rise_without_time_to_judge_it_is_left_open(trial_of):
         memory.while_repeating(trial_of("SCALE-03", Rises, profile=IMPATIENT))
 
 
+@pytest.mark.night
 def test_a_leak_is_told_as_far_as_it_was_seen(trial_of):
     """A cache larger than the horizon looks the same: the horizon is said, and nothing beyond."""
 

@@ -76,6 +76,7 @@ def late(trial):
     return trial
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("store", [FindsBeginnings, KeepsThree])
 @pytest.mark.parametrize(
     ("row", "judge"),

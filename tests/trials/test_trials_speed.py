@@ -99,8 +99,16 @@ def test_a_store_without_files_has_no_sizes(timed_trial):
 
 @pytest.mark.parametrize(
     "factory",
-    [open_awaited, AsyncReferenceStore, NamesItsSessions, NeedsCreate, SqliteWindow, KeepsThree,
-     RefusesLongTexts],
+    [
+        open_awaited,
+        *(
+            pytest.param(one, marks=pytest.mark.night)
+            for one in (
+                AsyncReferenceStore, NamesItsSessions, NeedsCreate, SqliteWindow, KeepsThree,
+                RefusesLongTexts,
+            )
+        ),
+    ],
 )  # fmt: skip
 def test_every_kind_of_store_is_timed_whole(timed_trial, factory):
     """Stores that are awaited, that name sessions, that keep few messages: no row is missing."""

@@ -137,6 +137,7 @@ ROWS = {
 }
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("guarantee", ROWS)
 @pytest.mark.parametrize(
     ("name", "hosted"),

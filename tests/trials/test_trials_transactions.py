@@ -55,6 +55,7 @@ def test_what_is_isolated_holds(trial_of, store):
     assert "ran beside another client's" in trial.notes[-1]
 
 
+@pytest.mark.night
 def test_a_store_behind_a_command_is_judged(trial_of):
     """Each handle is a process, and its answers come over the protocol."""
     paths = shlex.join(f"--path={entry}" for entry in sys.path)
