@@ -74,11 +74,13 @@ _SET_STATE = (
     "INSERT INTO state (sid, key, value) VALUES (%s, %s, %s) "
     "ON CONFLICT (sid, text_key(key)) DO UPDATE SET value = excluded.value"
 )
-_NAMED = (
-    "m.sid = %s AND (text_key(m.message_id) = %s "
-    "OR m.message_id IS NULL AND m.seq = %s AND %s = %s)"
+# Two lookups, as the planner would rather go over the session than use two indexes for one OR.
+_FIND_MESSAGE = (
+    "SELECT m.id, m.message_id FROM messages AS m "
+    "WHERE m.sid = %s AND m.message_id IS NOT NULL AND text_key(m.message_id) = %s "
+    "UNION ALL SELECT m.id, m.message_id FROM messages AS m "
+    "WHERE m.sid = %s AND m.seq = %s AND m.message_id IS NULL AND %s = %s"
 )
-_FIND_MESSAGE = f"SELECT m.id, m.message_id FROM messages AS m WHERE {_NAMED}"
 _DELETE_MESSAGE = "DELETE FROM messages WHERE id = %s"
 _EDIT_MESSAGE = f"UPDATE messages SET {', '.join(f'{name} = %s' for name in COLUMNS)} WHERE id = %s"
 
@@ -350,7 +352,7 @@ def _found_message(db: Connection, name: str, message_id: str) -> list[tuple[Any
         return []
     sid, tag = session[0]
     given_tag, seq = split_id(message_id)
-    return fetch(db, _FIND_MESSAGE, (sid, key_of(message_id), seq, tag, given_tag))
+    return fetch(db, _FIND_MESSAGE, (sid, key_of(message_id), sid, seq, tag, given_tag))
 
 
 def _with_model_row(db: Connection, facts: Mapping[str, Any]) -> dict[str, Any]:
