@@ -26,6 +26,7 @@ from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
 from sessionproof.cli.servers import Servers, server_options
 from sessionproof.cli.sessions import sessions
+from sessionproof.cli.shards import shards
 from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.spans import Span
 from sessionproof.cli.verify import verify
@@ -244,3 +245,4 @@ main.add_command(export)
 main.add_command(import_sessions)
 main.add_command(browse)
 main.add_command(snapshots)
+main.add_command(shards)

@@ -70,15 +70,13 @@ def silent(_number: int) -> None:
 def add_server(servers: Servers, store: PostgresStore, told: Told) -> int:
     """Spread the store over one more server, which is empty; how many sessions were moved.
 
-    To add one again that was on its way goes on with it. Raises ``Refused``.
+    To add one again goes on with what is under way. Raises ``Refused``.
     """
     layout = servers.learn()
     known = store._read(read)
     name = None if known is None else known[0]
     if name in layout.servers and layout.addresses[name] == shown(store.url):
         store.close()
-        if layout.before is None:
-            raise Refused(f"{shown(store.url)} is a server of this store already, {name}")
         return finish(servers, told)
     _require_rest(layout)
     store._read(partial(require_empty, where=store.where))
