@@ -34,8 +34,8 @@ NO_SCRIPT = {
 PATIENT = replace(PROFILES["smoke"], share_s=1.0, states=300)
 # A race is caught and shown by luck, however likely: one that escaped is looked for once more.
 # benchmarks/detection.py measures how likely.
-RACED = MANY | {
-    "CORE-04", "DUR-01", "DUR-08", "DUR-09", "SCALE-03", "BAK-01", "TMO-06", "TMO-07", "SNAP-03", "SRCH-01", "STATE-02",
+RACED = MANY | OF_SERVERS | {
+    "CORE-04", "DUR-01", "SCALE-03", "BAK-01", "TMO-06", "TMO-07", "SNAP-03", "SRCH-01", "STATE-02",
 }  # fmt: skip
 SEEDS = 3
 EVERYTHING = "SESSIONPROOF_DEEP" in os.environ

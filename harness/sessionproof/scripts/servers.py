@@ -33,7 +33,9 @@ def server_script(
     if sample.kind == "tool_call" or claims.limits.retention is not None or awaited:
         raise Unwritable("what is kept cannot be told by a few lines")
     message = message_call(said(sample, "TEXT", at_us=sample.created_at_us))
-    append = f"store.append(s0, [{message.replace(repr('TEXT'), 'text')}])"
+    sent = [message.replace(repr("TEXT"), text) for text in ("text", "f'{text}+'")]
+    pairs = claims.atomic_batches and claims.limits.batch_bytes is None
+    append = f"store.append(s0, [{', '.join(sent if pairs else sent[:1])}])"
     kills = kind == "kills"
     return [
         *_SERVER.splitlines(),
@@ -42,7 +44,8 @@ def server_script(
         "",
         *(() if kills else (*_PROXY.splitlines(), "")),
         START,
-        "    folder = tempfile.mkdtemp(prefix='pg-')",
+        "    near = next(one for one in ('/dev/shm', '/tmp') if os.path.isdir(one))",
+        "    folder = tempfile.mkdtemp(prefix='pg-', dir=near)  # a short path",
         "    os.chmod(folder, 0o755)",
         "    make(folder)",
         "    server = start(folder)",
@@ -54,6 +57,7 @@ def server_script(
         "            s0 = f's{attempt}'",
         *_lines(3, made),
         *_lines(3, _kills() if kills else _cuts()),
+        *_lines(3, _HALVES if pairs else ()),
         "            assert not lost, f'acknowledged, and not there: {lost}'",
         "            assert not wrong, f'refused, and there: {wrong}'",
         "            assert not twice, f'there more than once: {twice}'",
@@ -61,6 +65,7 @@ def server_script(
         "    finally:",
         "        kill(server)",
         "        shutil.rmtree(folder, ignore_errors=True)",
+        *(() if kills else ("        shutil.rmtree(through, ignore_errors=True)",)),
     ]
 
 
@@ -130,6 +135,10 @@ def _appending(append: str) -> list[str]:
     ]
 
 
+_HALVES = (
+    "half = [text for text in told if texts.count(text) != texts.count(f'{text}+')]",
+    "assert not half, f'half a batch is there: {half}'",
+)
 _SERVER = """\
 found = shutil.which('initdb') or max(glob.glob('/usr/lib/postgresql/*/bin/initdb'))
 initdb = Path(found).resolve()
@@ -198,7 +207,7 @@ def accept(listener, folder):
             threading.Thread(target=carry, args=pair, daemon=True).start()
 
 def proxy(folder):
-    through = tempfile.mkdtemp(prefix='cut-')
+    through = tempfile.mkdtemp(prefix='cut-', dir='/tmp')
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f'{through}/.s.PGSQL.5432')
     listener.listen(16)
