@@ -22,7 +22,8 @@ def server() -> Iterator[PrivateServer]:
     """A server that nobody kills; tests that do start one of their own."""
     if find_binaries() is None:
         pytest.skip(missing())
-    with PrivateServer.start() as started:
+    careless = {"fsync": "off", "full_page_writes": "off"}
+    with PrivateServer.start(settings=careless) as started:
         yield started
 
 
