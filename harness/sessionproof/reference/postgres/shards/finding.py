@@ -44,10 +44,11 @@ def searched(servers: Servers, query: str, *, limit: int, **named: Any) -> list[
 
     if session_id is not None:
         return [hit for _, hit in on_home(servers, session_id, ask, asks=True)]
-    found = [one for answer in everywhere(servers, ask).values() for one in answer]
+    answers = everywhere(servers, ask).values()
+    found = {(hit.session_id, hit.message.id): (at, hit) for one in answers for at, hit in one}
     if ranked:
-        return _best(query, [hit for _, hit in found])[:limit]
-    return [hit for _, hit in sorted(found, key=lambda one: -one[0])][:limit]
+        return _best(query, [hit for _, hit in found.values()])[:limit]
+    return [hit for _, hit in sorted(found.values(), key=lambda one: -one[0])][:limit]
 
 
 def searched_sessions(
@@ -57,9 +58,10 @@ def searched_sessions(
     ask: Callable[[PostgresStore], list[SessionInfo]] = partial(
         search_sessions, query=query, limit=limit, owner=owner
     )
-    found = [one for answer in everywhere(servers, ask).values() for one in answer]
-    found.sort(key=lambda one: -(one.last_activity_us or 0))
-    return found[: whole(limit, "limit", least=0)]
+    answers = everywhere(servers, ask).values()
+    found = {one.session_id: one for answer in answers for one in answer}
+    newest = sorted(found.values(), key=lambda one: -(one.last_activity_us or 0))
+    return newest[: whole(limit, "limit", least=0)]
 
 
 def _with_times(hits: Sequence[Hit], db: Connection) -> list[tuple[int, Hit]]:

@@ -34,11 +34,9 @@ def founded(stores: Sequence[PostgresStore]) -> tuple[dict[str, PostgresStore], 
     by_name: dict[str, PostgresStore] = {}
     for store, one in zip(stores, known, strict=True):
         name = _joined(store, newest) if one is None else one[0]
-        if name in by_name:
-            raise Refused(
-                f"{by_name[name].where} and {store.where} are both {name} of a store: they are "
-                "servers of different stores"
-            )
+        if name in by_name or (one is not None and one[1].store != newest.store):
+            others = " and ".join(store.where for store in stores)
+            raise Refused(f"{others} are servers of different stores: name those of one")
         by_name[name] = store
     return by_name, newest
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,16 +18,16 @@ from sessionproof.contract.errors import Refused
 from sessionproof.reference.postgres.pool import Connection, transaction
 from sessionproof.reference.postgres.statements import change, fetch
 
-_READ = "SELECT epoch, own, addresses, servers, before FROM layout"
+_READ = "SELECT epoch, own, store, addresses, servers, before FROM layout"
 _EPOCH = "SELECT epoch FROM layout"
 TOGETHER = "SELECT pg_advisory_xact_lock_shared('layout'::regclass::oid::bigint)"
 """Within a transaction: the layout of the server stays what it is; many hold this at once."""
 
 _ALONE = "SELECT pg_advisory_xact_lock('layout'::regclass::oid::bigint)"
 _PUT = (
-    "INSERT INTO layout (one, epoch, own, addresses, servers, before) "
-    "VALUES (1, %s, %s, %s, %s, %s) "
-    "ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, own = excluded.own, "
+    "INSERT INTO layout (one, epoch, own, store, addresses, servers, before) "
+    "VALUES (1, %s, %s, %s, %s, %s, %s) ON CONFLICT (one) DO UPDATE SET "
+    "epoch = excluded.epoch, own = excluded.own, store = excluded.store, "
     "addresses = excluded.addresses, servers = excluded.servers, before = excluded.before"
 )
 _FORGET = (
@@ -38,9 +39,13 @@ _HOLDS = "SELECT EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM snapshots)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The servers by name, those before a change that is under way, and the addresses of all."""
+    """The servers by name, those before a change that is under way, and the addresses of all.
+
+    ``store`` is the same on all servers of one store, and on no other.
+    """
 
     epoch: int
+    store: str
     addresses: Mapping[str, str]
     servers: tuple[str, ...]
     before: tuple[str, ...] | None = None
@@ -106,7 +111,7 @@ def first_layout(urls: Sequence[str]) -> Layout:
     """
     names = tuple(f"s{number}" for number, _ in enumerate(urls, 1))
     addresses = {name: shown(url) for name, url in zip(names, urls, strict=True)}
-    return Layout(len(names), addresses, names)
+    return Layout(len(names), secrets.token_hex(8), addresses, names)
 
 
 def home_of(key: bytes, servers: Sequence[str]) -> str:
@@ -119,9 +124,9 @@ def read(db: Connection) -> tuple[str, Layout] | None:
     found = fetch(db, _READ, ())
     if not found:
         return None
-    epoch, own, addresses, servers, before = found[0]
+    epoch, own, store, addresses, servers, before = found[0]
     was = None if before is None else tuple(json.loads(before))
-    return own, Layout(epoch, json.loads(addresses), tuple(json.loads(servers)), was)
+    return own, Layout(epoch, store, json.loads(addresses), tuple(json.loads(servers)), was)
 
 
 def epoch_of(db: Connection) -> int:
@@ -156,4 +161,4 @@ def require_empty(db: Connection, where: str) -> None:
 
 def _texts(layout: Layout) -> tuple[Any, ...]:
     before = None if layout.before is None else json.dumps(layout.before)
-    return json.dumps(dict(layout.addresses)), json.dumps(layout.servers), before
+    return layout.store, json.dumps(dict(layout.addresses)), json.dumps(layout.servers), before

@@ -29,8 +29,9 @@ def listed(servers: Servers, session_id: str | None) -> list[SnapshotInfo]:
     if session_id is not None:
         its = partial(moments.snapshots, session_id=session_id)
         return on_home(servers, session_id, its, asks=True)
-    found = [one for answer in everywhere(servers, moments.snapshots).values() for one in answer]
-    return sorted(found, key=lambda one: -(one.taken_at_us or 0))
+    answers = everywhere(servers, moments.snapshots).values()
+    found = {one.snapshot_id: one for answer in answers for one in answer}
+    return sorted(found.values(), key=lambda one: -(one.taken_at_us or 0))
 
 
 def restored(servers: Servers, snapshot_id: str, *, session_id: str | None, replace: bool) -> str:

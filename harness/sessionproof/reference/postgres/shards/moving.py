@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sessionproof.contract.addresses import shown
 from sessionproof.contract.errors import Conflict, Indefinite, Refused
 from sessionproof.reference.postgres.pool import Connection
 from sessionproof.reference.postgres.shards.at_once import at_once
-from sessionproof.reference.postgres.shards.layout import Layout, epoch_of, read, require_empty
+from sessionproof.reference.postgres.shards.layout import Layout, read, require_empty
 from sessionproof.reference.postgres.shards.routing import TRIES, complete, everywhere, moved
 from sessionproof.reference.postgres.shards.servers import Servers
 from sessionproof.reference.postgres.shards.settling import OtherLayout
@@ -73,18 +72,29 @@ def add_server(servers: Servers, store: PostgresStore, told: Told) -> int:
     To add one again goes on with what is under way. Raises ``Refused``.
     """
     layout = servers.learn()
-    known = store._read(read)
-    name = None if known is None else known[0]
-    if name in layout.servers and layout.addresses[name] == shown(store.url):
+    try:
+        new = _new_server(layout, store)
+    except BaseException:
+        store.close()
+        raise
+    if new is None:
         store.close()
         return finish(servers, told)
-    _require_rest(layout)
-    store._read(partial(require_empty, where=store.where))
-    name, changed = layout.with_server(store.url)
-    if store._read(epoch_of) >= changed.epoch:
-        raise Refused(f"{store.where} is a server of another store: name an empty one")
+    name, changed = new
     servers.add(name, store)
     return _change(servers, layout, changed, told)
+
+
+def _new_server(layout: Layout, store: PostgresStore) -> tuple[str, Layout] | None:
+    """The name of a server that may be added, and the layout with it; None where it is in there."""
+    known = store._read(read)
+    if known is not None and known[1].store != layout.store:
+        raise Refused(f"{store.where} is a server of another store: name an empty one")
+    if known is not None and known[0] in layout.servers:
+        return None
+    _require_rest(layout)
+    store._read(partial(require_empty, where=store.where))
+    return layout.with_server(store.url)
 
 
 def remove_server(servers: Servers, server: str, told: Told) -> int:

@@ -66,7 +66,7 @@ def on_home(
 def everywhere(servers: Servers, work: Callable[[PostgresStore], T]) -> dict[str, T]:
     """What ``work`` answers on each server, by its name, so that no session is missed.
 
-    It is done anew where the layout has changed meanwhile.
+    One that moves meanwhile may be met twice. It is done anew where the layout has changed.
     """
     for _ in range(TRIES):
         layout = servers.layout

@@ -37,7 +37,7 @@ _THERE = "SELECT session_id FROM sessions WHERE text_key(session_id) = ANY(%s)"
 def listed(servers: Servers) -> list[str]:
     """The ids of all sessions."""
     answers = everywhere(servers, lambda server: server.list())
-    return [name for names in answers.values() for name in names]
+    return [*dict.fromkeys(name for names in answers.values() for name in names)]
 
 
 def swept(servers: Servers) -> Swept:
