@@ -17,10 +17,20 @@ from sessionproof.contract.errors import (
 AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 """Another transaction was faster; this one was undone, and may be tried again."""
 
+REPLACED = (errors.FeatureNotSupported,)
+"""A restore has put other tables in the place of those that a statement was prepared for: nothing
+was done, and another connection prepares it anew."""
+
 _CONFLICTS = {
     "messages_by_message_id": "message id is taken",
     "sessions_by_session_id": "session exists",
 }
+_TOO_LARGE = (
+    errors.ProgramLimitExceeded,
+    errors.OutOfMemory,
+    errors.NumericValueOutOfRange,
+    errors.StringDataRightTruncation,
+)
 _ENDED = ("08", "57P", "58", "XX")
 """Classes of what ends a connection, or tells nothing of the transaction."""
 
@@ -64,7 +74,7 @@ def as_store_error(error: Exception, *, where: str, writes: bool) -> StoreError:
         return Refused(f"{where}: another connection holds a lock; nothing was stored, try again")
     if isinstance(error, errors.ForeignKeyViolation):
         return Refused("sessions name this model; nothing was changed")
-    if isinstance(error, errors.ProgramLimitExceeded | errors.OutOfMemory | psycopg.DataError):
+    if isinstance(error, _TOO_LARGE) or (state is None and isinstance(error, psycopg.DataError)):
         return TooLarge(f"PostgreSQL takes no value of this size ({text}); nothing was stored")
     if state and not state.startswith(_ENDED):
         return Refused(f"{where}: {text}; nothing was stored")
