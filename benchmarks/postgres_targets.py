@@ -80,22 +80,22 @@ def in_place(options: Options) -> Iterator[str]:
 
 def ten_clients(options: Options) -> Iterator[str]:
     """Ten threads on a hundred sessions: the store's rate over that of the bare statement."""
-    yield "| ten clients, 100 sessions | rate over the bare statement's | bare, a second |"
-    yield "|---|---|---|"
+    yield "| ten clients, 100 sessions | rate over the bare one's | bare, a second | processor |"
+    yield "|---|---|---|---|"
     with PrivateServer.start(options.folder) as server:
         for durability, said in _DURABILITIES:
             with _crowd(server.url, durability) as (public, bare):
                 arms = {
-                    "store": lambda call=public: clients.by_threads(call, options.each),
-                    "bare": lambda call=bare: clients.by_threads(call, options.each),
+                    name: _spent(call, [server], options.each)
+                    for name, call in (("store", public), ("bare", bare))
                 }
-                for arm in arms.values():
-                    arm()  # makes the sessions, and opens connections
-                seen = clients.in_blocks(arms, blocks=options.blocks)
-            costs = {name: [one.cost for one in blocks] for name, blocks in seen.items()}
-            rate = sorted(1e9 / cost for cost in costs["bare"])[options.blocks // 2]
-            ratio = lines.paired(costs["bare"], costs["store"])
-            yield f"| synchronous_commit {said} | {_shown(ratio)} | {rate:,.0f} |"
+                seen = _alternating(arms, options.blocks)
+            rates = sorted(1e9 / row.cost_ns for row in seen["bare"])
+            yield (
+                f"| synchronous_commit {said} | {_over(seen['bare'], seen['store'], 'cost_ns')} "
+                f"| {rates[options.blocks // 2]:,.0f} "
+                f"| {_over(seen['store'], seen['bare'], 'all_s')} |"
+            )
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _crowd(url: str, durability: Durability) -> Iterator[tuple[clients.Append, c
     """An append of the store, and a bare one, each on the next session of a hundred."""
     schema, synchronous = f"c_{durability}", durability == "power"
     raw.bare_schema(url, f"{schema}_bare", [_session(number) for number in range(_SESSIONS)])
-    turns = count(), count()
+    turn = count()
     with (
         PostgresStore(url=url, schema=schema, durability=durability) as store,
         raw.pool(
@@ -111,14 +111,11 @@ def _crowd(url: str, durability: Durability) -> Iterator[tuple[clients.Append, c
         ) as connections,
     ):
 
-        def public(_: int) -> None:
-            store.append(_session(next(turns[0])), raw.messages(1))
-
         def bare(_: int) -> None:
             with connections.connection() as db:
-                db.execute(*raw.bare_values(_session(next(turns[1])), 1)).fetchall()
+                db.execute(*raw.bare_values(_session(next(turn)), 1)).fetchall()
 
-        yield public, bare
+        yield _appending(store), bare
 
 
 def _session(turn: int) -> str:
@@ -135,37 +132,65 @@ def four_servers(options: Options) -> Iterator[str]:
         four = stack.enter_context(
             ShardedStore(urls=[server.url for server in servers[1:]], schema="n")
         )
-        measured = {
-            "one": _spent(one.append, servers[:1], options.each),
-            "four": _spent(four.append, servers[1:], options.each),
-        }
-        for measure in measured.values():
-            measure()
-        seen: dict[str, list[tuple[float, float, float]]] = {"one": [], "four": []}
-        for block in range(options.blocks):
-            for name in ("one", "four") if block % 2 else ("four", "one"):
-                seen[name].append(measured[name]())
-    of_servers, of_clients = (
-        lines.paired([row[at] for row in seen["four"]], [row[at] for row in seen["one"]])
-        for at in (1, 2)
+        arms = {}
+        for name, store, its in (("one", one, servers[:1]), ("four", four, servers[1:])):
+            arms[name] = _spent(_appending(store), its, options.each)
+        seen = _alternating(arms, options.blocks)
+    yield (
+        f"| appends | {_over(seen['one'], seen['four'], 'cost_ns')} "
+        f"| {_over(seen['four'], seen['one'], 'servers_s')} "
+        f"| {_over(seen['four'], seen['one'], 'clients_s')} |"
     )
-    rate = lines.paired([row[0] for row in seen["one"]], [row[0] for row in seen["four"]])
-    yield f"| appends | {_shown(rate)} | {_shown(of_servers)} | {_shown(of_clients)} |"
 
 
-def _spent(
-    append: Callable[..., object], servers: list[PrivateServer], each: int
-) -> Callable[[], tuple[float, float, float]]:
-    """Answers, for a block of appends: nanoseconds, the servers' and our processor seconds."""
+def _appending(store: PostgresStore | ShardedStore) -> clients.Append:
     turn = count()
 
-    def block() -> tuple[float, float, float]:
+    def append(_: int) -> None:
+        store.append(_session(next(turn)), raw.messages(1))
+
+    return append
+
+
+@dataclass(frozen=True)
+class Spent:
+    """A block of appends: nanoseconds of each, and processor seconds of all."""
+
+    cost_ns: float
+    servers_s: float
+    clients_s: float
+
+    @property
+    def all_s(self) -> float:
+        """Of servers and clients together."""
+        return self.servers_s + self.clients_s
+
+
+def _spent(append: clients.Append, servers: list[PrivateServer], each: int) -> Callable[[], Spent]:
+    def block() -> Spent:
         before, own = sum(map(raw.cpu_s, servers)), time.process_time()
-        done = clients.by_threads(lambda _: append(_session(next(turn)), raw.messages(1)), each)
+        done = clients.by_threads(append, each)
         own = time.process_time() - own
-        return done.cost, max(sum(map(raw.cpu_s, servers)) - before, 1e-9), own
+        return Spent(done.cost, max(sum(map(raw.cpu_s, servers)) - before, 1e-9), own)
 
     return block
+
+
+def _alternating(arms: dict[str, Callable[[], Spent]], blocks: int) -> dict[str, list[Spent]]:
+    """So many blocks of each, in turns, after one that makes sessions and opens connections."""
+    seen: dict[str, list[Spent]] = {name: [] for name in arms}
+    for arm in arms.values():
+        arm()
+    for block in range(blocks):
+        for name in sorted(arms, reverse=bool(block % 2)):
+            seen[name].append(arms[name]())
+    return seen
+
+
+def _over(some: list[Spent], others: list[Spent], what: str) -> str:
+    return _shown(
+        lines.paired([getattr(one, what) for one in some], [getattr(one, what) for one in others])
+    )
 
 
 def reads(options: Options) -> Iterator[str]:
