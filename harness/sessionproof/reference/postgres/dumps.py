@@ -95,6 +95,7 @@ def dumped(db: Connection, place: Place, tools: programs.Client, part: Path) -> 
         ],
         place.environment,
     )  # fmt: skip
+    scripts.seal(part)
     return rows
 
 

@@ -27,6 +27,7 @@ DEFAULT = Thresholds()
 SERVER = ServerLimits()
 
 _PATIENCE_MS = 30_000
+_LOCK_MS = 500  # a table that somebody keeps is not waited for
 _OUTSIDE = "only the process that has the store open knows it: call health() there"
 _KNOWN_INSIDE = ("setting synchronous_commit", "pool use", "average time")
 
@@ -48,7 +49,13 @@ def report(
     if store.ended:
         raise Refused(store.ended)
     of_pool = looked("pool", lambda: pace.pool(store._pool, thresholds))  # first
-    found = _of_schema(Place(store.url, store.schema), store._clock.now_us(), thresholds, limits)
+    found = _of_schema(
+        Place(store.url, store.schema),
+        store._clock.now_us(),
+        thresholds,
+        limits,
+        synchronous=store._synchronous,
+    )
     if found[0].severity != "critical":
         found += looked("setting synchronous_commit", lambda: _commits(store))
     calls = (average(store._pace, thresholds), slow(store._pace))
@@ -73,19 +80,31 @@ def report_of(
 
 
 def _of_schema(
-    place: Place, now_us: int, thresholds: Thresholds, limits: ServerLimits
+    place: Place,
+    now_us: int,
+    thresholds: Thresholds,
+    limits: ServerLimits,
+    *,
+    synchronous: bool = True,
 ) -> tuple[Vital, ...]:
     """By a connection of its own, so that no call waits for one; the server comes first."""
     try:
         with place.connected(writes=False) as db:
-            db.execute(f"SET statement_timeout = {_PATIENCE_MS}".encode())
-            return tuple(_seen(db, place, now_us, thresholds, limits))
+            db.execute(
+                f"SET statement_timeout = {_PATIENCE_MS}; SET lock_timeout = {_LOCK_MS}".encode()
+            )
+            return tuple(_seen(db, place, now_us, thresholds, limits, synchronous))
     except StoreError as error:
         return (Vital("server", "critical", f"it does not answer: {error}"),)
 
 
 def _seen(
-    db: Connection, place: Place, now_us: int, thresholds: Thresholds, limits: ServerLimits
+    db: Connection,
+    place: Place,
+    now_us: int,
+    thresholds: Thresholds,
+    limits: ServerLimits,
+    synchronous: bool,
 ) -> Iterator[Vital]:
     schema, any_db = place.schema, _any(db)
     looks: dict[str, Look] = {
@@ -94,7 +113,7 @@ def _seen(
         "orphans": lambda: tables.orphans(db, thresholds),
         "counters": lambda: tables.mismatches(db, thresholds),
         "indexes": lambda: tables.guards(db, schema),
-        "settings": lambda: server.settings(db),
+        "settings": lambda: server.settings(db, synchronous=synchronous),
         "transaction ids": lambda: server.transaction_ids(db, schema, limits),
         "transactions": lambda: work.transactions(db, limits),
         "lock waits": lambda: work.lock_waits(db, thresholds),

@@ -33,6 +33,7 @@ from sessionproof.contract.errors import Refused
 from sessionproof.reference.connections import CLOSED, FORKED
 from sessionproof.reference.postgres.failures import (
     AGAIN,
+    REPLACED,
     LostBeforeCommitError,
     as_store_error,
     is_lost,
@@ -160,12 +161,21 @@ class Pool:
                     if is_lost(error, kept.connection):
                         kept.connection.close()
                     lost = kept.connection.closed
+                    if isinstance(error, REPLACED):
+                        self._let_go(kept)
                     if not _is_tried_again(error, attempt, lost_read=lost and not writes):
                         raise as_store_error(error, where=self._where, writes=writes) from error
                 finally:
                     self._given_back(kept)
                 time.sleep(secrets.randbelow(100) * 20e-6 * 2 ** min(attempt, 5))
         raise AssertionError  # the last attempt answers or raises
+
+    def _let_go(self, kept: _Kept) -> None:
+        """Close what knows tables that others have taken the place of: all that was opened yet."""
+        with self._lock:
+            idle, self._idle = self._idle, deque()
+        for one in (kept, *idle):
+            one.connection.close()
 
     @contextmanager
     def _place(self, until_s: float) -> Iterator[None]:
@@ -251,7 +261,7 @@ class Pool:
 
 def _is_tried_again(error: Exception, attempt: int, *, lost_read: bool) -> bool:
     """Whether the work is done once more: nothing of it has remained."""
-    if isinstance(error, AGAIN):
+    if isinstance(error, (*AGAIN, *REPLACED)):
         return attempt < TRIES - 1
     return (lost_read or isinstance(error, LostBeforeCommitError)) and attempt == 0
 

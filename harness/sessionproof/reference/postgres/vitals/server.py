@@ -18,17 +18,23 @@ _WORSE = ("ok", "warning", "critical")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The right value of a setting, how bad any other is, and why."""
+    """The right value of a setting, how bad any other is, and why.
+
+    ``power``: it matters where the power may be lost.
+    """
 
     name: str
     right: str
     otherwise: Severity
     why: str
+    power: bool = False
 
 
 SETTINGS = (
-    Setting("fsync", "on", "critical", "what is acknowledged survives a power loss"),
-    Setting("full_page_writes", "on", "critical", "a page that was half written can be mended"),
+    Setting("fsync", "on", "critical", "what is acknowledged survives a power loss", True),
+    Setting(
+        "full_page_writes", "on", "critical", "a page that was half written can be mended", True
+    ),
     Setting("server_encoding", "UTF8", "critical", "every text can be stored"),
     Setting("autovacuum", "on", "warning", "rows that were replaced make room"),
     Setting("track_counts", "on", "warning", "autovacuum sees what there is to do"),
@@ -61,8 +67,11 @@ def schema_steps(db: Connection, schema: str) -> Vital:
     return Vital("schema", "critical", f"it has {version} steps instead of {known}: {newer}")
 
 
-def settings(db: Connection) -> Iterator[Vital]:
-    """The server's settings that the store's promises need."""
+def settings(db: Connection, *, synchronous: bool) -> Iterator[Vital]:
+    """The server's settings that the store's promises need.
+
+    What a power loss alone would show is a warning where the store does not promise that much.
+    """
     rows = db.execute(
         "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)",
         ([one.name for one in SETTINGS] + ["data_checksums"],),
@@ -76,7 +85,7 @@ def settings(db: Connection) -> Iterator[Vital]:
             yield Vital(name, "ok", f"{seen}: {one.why}")
         else:
             text = f"{seen}, and should be {one.right}, so that {one.why}"
-            yield Vital(name, one.otherwise, text)
+            yield Vital(name, one.otherwise if synchronous or not one.power else "warning", text)
     checksums = values.get("data_checksums")
     told = {"on": "on: damaged pages are noticed", "off": "off: damaged pages are not noticed"}
     yield Vital("setting data_checksums", "ok", told.get(str(checksums), "not known"))
