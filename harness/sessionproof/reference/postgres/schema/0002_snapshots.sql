@@ -10,9 +10,10 @@ CREATE TABLE snapshots (
     reason        text,
     taken_at_us   bigint NOT NULL,
     message_count bigint NOT NULL CHECK (message_count >= 0),
-    -- All that belongs to the session, as compressed JSON; and its CRC-32, to see damage.
-    contents      bytea  NOT NULL,
-    digest        bigint NOT NULL
+    -- All that belongs to the session, as compressed JSON; and the CRC-32 of the whole row, to see
+    -- damage.
+    body          bytea  NOT NULL,
+    digest        bytea  NOT NULL
 );
 
 CREATE INDEX snapshots_by_session ON snapshots (text_key(session_id), id);
