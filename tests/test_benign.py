@@ -21,6 +21,7 @@ from fixtures.registry import (
     OF_DAMAGE,
     OF_FILES,
     OF_LIFE,
+    OF_SERVERS,
     benign_stores,
     judged,
     timed_guarantees,
@@ -28,6 +29,7 @@ from fixtures.registry import (
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.verdicts import Verdict
+from sessionproof.faults.servers.binaries import find_binaries, missing
 
 STORES = ("reference", "sessionproof.oracle.memory:MemoryStore", *benign_stores())
 TIMED = timed_guarantees()
@@ -49,7 +51,8 @@ SCHEDULED = (
 )
 # Crashes: each change tries them on those that are made to survive one. The
 # rows of one store share what was recorded and judged of it.
-CRASHED = ("fixtures.benign.crash_safe:", "fixtures.benign.crash_safe_files:")
+SERVED = "fixtures.benign.servers:"  # which are judged by the rows of servers alone
+CRASHED = ("fixtures.benign.crash_safe:", "fixtures.benign.crash_safe_files:", SERVED)
 # Damaged files: most libraries look at none of it, and are right in all else.
 DAMAGED = "fixtures.benign.damage_safe"
 # Backups and the like: each change tries them on the stores that have them in their own way.
@@ -94,6 +97,7 @@ PAIRS = [
     (store, guarantee)
     for store in STORES
     for guarantee in GUARANTEES
+    if guarantee in OF_SERVERS or not store.startswith(SERVED)
     if guarantee not in OF_DAMAGE or store in OFTEN or store.startswith(DAMAGED)
     if EVERYTHING or is_often(store, guarantee)
 ]
@@ -102,6 +106,8 @@ PAIRS = [
 @pytest.mark.parametrize(("store", "guarantee"), PAIRS, ids=lambda name: name.rpartition(":")[2])
 def test_holds_what_it_claims(store, guarantee, tmp_path, tmp_path_factory):
     """No guarantee calls a correct store broken, and none is left in doubt."""
+    if store.startswith(SERVED) and find_binaries() is None:
+        pytest.skip(missing())
     directory = tmp_path
     if guarantee in OF_CRASHES:
         base = tmp_path_factory.getbasetemp()
