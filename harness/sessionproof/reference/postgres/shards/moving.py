@@ -157,6 +157,7 @@ def status(servers: Servers) -> Status:
 
 
 def _change(servers: Servers, layout: Layout, changed: Layout, told: Told) -> int:
+    _require_told(servers, layout)
     if not servers.decide(changed, layout.keeper, since=layout.epoch):
         raise Refused("somebody else is changing the servers of this store: try again")
     return finish(servers, told)
@@ -171,7 +172,7 @@ def _require_rest(layout: Layout) -> None:
 
 
 def _require_told(servers: Servers, layout: Layout) -> None:
-    """Raise ``Refused`` where a server has not heard of the change: it did not answer."""
+    """Raise ``Refused`` where a server does not answer; who has not heard of the layout is told."""
     for name in layout.all:
         if servers.has_other(name, layout):
             servers.tell(layout, [name])
