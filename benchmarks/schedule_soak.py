@@ -91,7 +91,8 @@ def main() -> int:
 
 
 def _stores(names: list[str]) -> Iterator[str]:
-    for name in (*OURS, *benign_stores()):
+    here = (name for name in benign_stores() if ".servers:" not in name)  # those have no server
+    for name in (*OURS, *here):
         if not names or name.rpartition(":")[2] in names:
             yield name
 
