@@ -24,8 +24,7 @@ from sessionproof.workload.executors import workers
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.waves import Plot, rounds_beside
 
-_BEGIN_S = 0.4  # at least, for a mover to start
-_LIVES_S = 1.2  # at most so much longer, until it is killed
+_MOVES = 10  # sessions that leave at most, from one kill to the next
 
 Rows = dict[str, tuple[str, int]]
 """For each session its server, and the number of its row there."""
@@ -86,11 +85,12 @@ def loaded(
 
 
 def moved_with_kills(
-    command: list[str], schema: str, recorded: Recorded, *, kills: int, seed: int
-) -> tuple[int, str]:
+    command: list[str], urls: list[str], schema: str, recorded: Recorded, *, kills: int, seed: int
+) -> int:
     """Change servers by a command that is killed so often, then by one that is not.
 
-    Answers how often it was killed before its end, and what the last one said.
+    It is killed once some more sessions have left ``urls``. Answers how often that was before its
+    end.
     """
     random, killed = generator(seed), 0
     while not recorded.made and not recorded.stopped:
@@ -98,18 +98,27 @@ def moved_with_kills(
     full = [sys.executable, "-m", "sessionproof", "shards", *command, "--schema", schema]
     for _ in range(kills):
         mover = subprocess.Popen(full, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            mover.wait(_BEGIN_S + random.random() * _LIVES_S)
-        except subprocess.TimeoutExpired:
-            mover.kill()
-            killed += 1
-        mover.wait()
+        wanted = departed(urls, schema) + 1 + int(random.random() * _MOVES)
+        while mover.poll() is None and departed(urls, schema) < wanted:
+            time.sleep(0.005)
+        mover.kill()
+        killed += mover.wait() != 0
     last = subprocess.run(full, capture_output=True, encoding="utf-8", check=False)
     assert last.returncode == 0, last.stderr
     made = recorded.made
     while recorded.made == made and not recorded.stopped:  # and the clients go on
         time.sleep(0.05)
-    return killed, last.stdout
+    return killed
+
+
+def departed(urls: list[str], schema: str) -> int:
+    """How many sessions have left these servers in the change that is under way."""
+    number = 0
+    for url in urls:
+        with psycopg.connect(url, autocommit=True) as db:
+            rows = db.execute(f"SELECT count(*) FROM {schema}.departures").fetchall()
+            number += rows[0][0]
+    return number
 
 
 def drop(urls: list[str], schema: str) -> None:

@@ -23,15 +23,19 @@ def test_added_under_load(databases: list[str], schema: str, tmp_path: Path) -> 
         names = fill(store, _SESSIONS)
         before = lain(store)
 
+        killed: list[int] = []
+
         def change(recorded: Recorded) -> None:
             command = ["add", ",".join(urls), databases[3]]
-            moved_with_kills(command, schema, recorded, kills=_KILLS, seed=5)
+            done = moved_with_kills(command, urls, schema, recorded, kills=_KILLS, seed=5)
+            killed.append(done)
 
         recorded, verdict = loaded(urls, schema, tmp_path, 7, change)
         assert [one.sentence for one in verdict.breaks] == []
         assert recorded.stopped == ""
         assert verdict.unknown == []
         assert verdict.beside > 0
+        assert killed == [_KILLS]
         after = lain(store)
         moved = [one for one in names if before[one] != after[one]]
         assert {after[one][0] for one in moved} == {"s4"}
