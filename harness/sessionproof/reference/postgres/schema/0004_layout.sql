@@ -11,6 +11,8 @@ CREATE TABLE layout (
     one       integer PRIMARY KEY CHECK (one = 1),
     -- Rises with every change, and is the same on all servers but while a change is written down.
     epoch     bigint  NOT NULL CHECK (epoch >= 1),
+    -- Random, the same on all servers of a store.
+    store     text    NOT NULL,
     -- The name of this very server.
     own       text    NOT NULL,
     -- JSON: the address of each server by its name, without passwords; the names of those that
