@@ -7,6 +7,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.faults.servers import postgres
 from sessionproof.faults.servers.binaries import find_binaries, missing
+from sessionproof.reference import ReferenceStore
 from sessionproof.reference.postgres.claimed import CLAIMS
 from sessionproof.reference.postgres.store import PostgresStore
 
@@ -56,6 +57,15 @@ class ClaimsLess(OnServer):
         return made
 
 
+class IgnoresTheAddress(OnServer):
+    """Whatever server it is told to use, it works on one of its own: here a file."""
+
+    @classmethod
+    def for_server(cls, url):
+        """The same store as anywhere."""
+        return ReferenceStore
+
+
 RIGHT = f"{__name__}:OnServer"
 
 
@@ -92,3 +102,11 @@ def test_another_promise_elsewhere_is_noticed(tmp_path):
     (record,) = judged(f"{__name__}:ClaimsLess", "DUR-08", directory=tmp_path)
     assert record.verdict is Verdict.UNKNOWN
     assert "durability=none" in record.reason
+
+
+@here
+def test_a_server_that_the_store_does_not_use_is_no_evidence(tmp_path):
+    """Who ignores the address of the private server has survived nothing: it is not told."""
+    (record,) = judged(f"{__name__}:IgnoresTheAddress", "DUR-08", directory=tmp_path)
+    assert record.verdict is Verdict.UNKNOWN, record
+    assert record.examined == 0
