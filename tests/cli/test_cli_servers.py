@@ -75,6 +75,17 @@ def test_the_reference_is_run_on_a_server_of_its_own(run, no_server_remains, tmp
         (("run", f"postgresql://u:{MARK}:/@h"), "is not shown, as it may hold a password"),
         (("bench", f"postgresql://u:{MARK}/@h"), "is not shown, as it may hold a password"),
         (("crash", "record", f"postgresql://u:{MARK}/@h", "--to", "out"), "is not shown"),
+        (("run", f"host=h user=u password={MARK}"), "is no address, and is not shown"),
+        (("audit", f"postgresql://u:{MARK}@h/d"), "this command is about files"),
+        (("browse", f"postgresql://u:{MARK}@h/d", "--out", "o.html"), "is about files"),
+        (("drill", f"postgresql://u:{MARK}@h/d"), "this command is about files"),
+        (("explain", f"postgresql://u:{MARK}@h/d", "SELECT 1"), "is about files"),
+        (("export", f"postgresql://u:{MARK}@h/d", "--to", "o"), "is about files"),
+        (("import", "o", "--to", f"postgresql://u:{MARK}@h/d"), "is about files"),
+        (("recover", f"postgresql://u:{MARK}@h/d", "--to", "o"), "is about files"),
+        (("repair", f"postgresql://u:{MARK}@h/d"), "this command is about files"),
+        (("sessions", f"postgresql://u:{MARK}@h/d"), "this command is about files"),
+        (("snapshots", "list", f"postgresql://u:{MARK}@h/d"), "is about files"),
     ],
 )
 def test_misuse_is_one_line(words, said, run, monkeypatch):

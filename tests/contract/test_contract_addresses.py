@@ -33,6 +33,7 @@ SECRET = "hunter2"
         ("postgresql:///d?password=hunter2", "postgresql:///d", SECRET),
         ("postgresql://h/d?user=u&pass%77ord=hunter2&port=1", "postgresql://h/d?user=u&port=1",
          SECRET),
+        ("postgresql://h/d?Password=hunter2", "postgresql://h/d", SECRET),
         ("postgresql://u:a@h/d?password=hunter2", "postgresql://u@h/d", SECRET),
         ("postgresql://h/d?application_name=a@b:c", "postgresql://h/d?application_name=a@b:c",
          None),
@@ -77,6 +78,8 @@ def test_any_password_can_be_written(password):
         "postgresql://u:hunter2?a@b@h/d",
         "postgresql://h/d,postgresql:u:hunter2@i",
         "postgresql://h/d?sslpassword=hunter2",
+        "postgresql://h/d?port=1, postgresql://u:hunter2@i/d",
+        "postgresql://u:1/hunter2?a@h/d",
     ],
 )
 def test_what_is_no_address_is_not_shown(store):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sessionproof.cli.places import StoredFiles
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=StoredFiles())
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="New file, as page.html."
 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessionproof.cli.places import StoredFiles
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,7 +18,7 @@ _PROBLEMS_MAX = 5
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=StoredFiles())
 @click.option("--json", "as_json", is_flag=True, help="Print what was found, for programs.")
 def drill(folder: Path, *, as_json: bool) -> None:
     """Restore the newest backup of each file in FOLDER into a temporary place, and read it all.

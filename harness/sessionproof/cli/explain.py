@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessionproof.cli.places import StoredFiles
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=StoredFiles())
 @click.argument("sql")
 @click.option(
     "--runs", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Timed runs."

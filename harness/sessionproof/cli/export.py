@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessionproof.cli.places import StoredFiles
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -18,7 +20,7 @@ _LIBRARIES = ("openai-agents", "langchain")
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=StoredFiles())
 @click.option(
     "--to",
     "target",
@@ -76,7 +78,7 @@ def export(
     "--to",
     "directory",
     required=True,
-    type=click.Path(path_type=Path),
+    type=StoredFiles(),
     help="Existing directory; its sessions.db is made where there is none.",
 )
 @click.option(

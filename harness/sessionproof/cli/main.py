@@ -21,6 +21,7 @@ from sessionproof.cli.history import history
 from sessionproof.cli.load import load
 from sessionproof.cli.maintain import maintain
 from sessionproof.cli.migrate import migrate, rollback
+from sessionproof.cli.places import StoredFiles
 from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
@@ -213,7 +214,7 @@ def new_adapter(name: str, *, asynchronous: bool) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=StoredFiles())
 @click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON, for programs.")
 def audit(file: Path, *, as_json: bool) -> None:
     """Audit FILE, an SQLite database of chat sessions, without changing it.

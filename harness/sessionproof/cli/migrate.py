@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessionproof.cli.places import StoredFiles
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -19,7 +21,7 @@ _ANSWER_HELP = "Print the answer as JSON, for programs."
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=StoredFiles())
 @click.option(
     "--to", "directory", required=True, type=click.Path(path_type=Path),
     help="Existing directory of the new store.",
@@ -73,7 +75,7 @@ def migrate(
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory", type=StoredFiles())
 @click.option("--dry-run", is_flag=True, help="Only say what would be put back.")
 @click.option("--json", "as_json", is_flag=True, help=_ANSWER_HELP)
 @click.pass_context

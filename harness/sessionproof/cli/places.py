@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     from sessionproof.reference.postgres.place import Place
 
 
+class StoredFiles(click.Path):
+    """A path, of commands that are about files alone.
+
+    An address is not taken for one, which would show its password.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; a refusal says which commands take addresses."""
+        from sessionproof.contract.addresses import is_address
+
+        if is_address(str(value)):
+            self.fail(
+                "this command is about files: those that take the address of a server are run, "
+                "load, health, verify, maintain, backup, restore and shards",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
 def where(text: str) -> Path | str:
     """A path, or the address of a server as it was given."""
     from sessionproof.contract.addresses import is_address

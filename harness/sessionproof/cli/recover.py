@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sessionproof.cli.places import StoredFiles
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,7 +18,7 @@ _LOST_MOST = 40  # sentences that a person is shown
 
 
 @click.command()
-@click.argument("damaged", type=click.Path(path_type=Path))
+@click.argument("damaged", type=StoredFiles())
 @click.option(
     "--to",
     "directory",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sessionproof.cli.places import StoredFiles
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.lifetime import STATUSES
 
@@ -58,7 +59,7 @@ class _Listed:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=StoredFiles())
 @click.argument("what", type=click.Choice(tuple(_TAKES)), default="recent")
 @click.option("--owner", help="recent, largest, tokens, slow: of this owner alone.")
 @click.option("--status", type=click.Choice(STATUSES), help="recent: of this status alone.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sessionproof.cli.places import StoredFiles
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.snapshots import SnapshotInfo
@@ -26,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_MOST = 200
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-_directory = click.argument("directory", type=click.Path(path_type=Path))
+_directory = click.argument("directory", type=StoredFiles())
 _snapshot = click.argument("snapshot_id", metavar="SNAPSHOT")
 
 

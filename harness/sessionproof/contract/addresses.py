@@ -96,10 +96,13 @@ def _taken_apart(url: str) -> Address:
         raise StoreNotFound(f"what follows {scheme}: {_HIDDEN}: {FORM}")
     kept = []
     for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if unquote(name) == "password":
+        name, equals, value = part.partition("=")
+        plain_name = unquote(name).lower()  # the server refuses capitals, but would be shown them
+        if part and (not equals or "://" in value):  # the rest of another address
+            raise StoreNotFound(f"what follows {scheme}: {_HIDDEN}: {FORM}")
+        if plain_name == "password":
             password = value
-        elif unquote(name) == "sslpassword":
+        elif plain_name == "sslpassword":
             raise StoreNotFound("sslpassword in an address cannot be handed on: use a key without")
         else:
             kept.append(part)

@@ -7,6 +7,7 @@ address without it wherever the name appears.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sessionproof.contract.addresses import (
+    FORM,
     NAMESPACE,
     SCHEMES,
     Address,
@@ -26,6 +28,7 @@ from sessionproof.engine.plan import BadUsage
 
 DATABASE_URL = "DATABASE_URL"
 _PASSWORD, _PASSFILE = "PGPASSWORD", "PGPASSFILE"
+_SETTINGS = re.compile(r"\s*(?:host|hostaddr|port|dbname|user|password|service)\s*=")
 _CONNECT_S = 10
 _LOCK_MS = 10_000  # a worker that was ended may hold a schema until its server notices
 
@@ -71,6 +74,10 @@ def _found(store: str) -> list[Address]:
 
 def _given(store: str) -> str:
     """The name, or the address that DATABASE_URL has for the scheme alone."""
+    if _SETTINGS.match(store):
+        raise StoreNotFound(
+            f"what is given is no address, and is not shown, as it may hold a password: {FORM}"
+        )
     if store not in SCHEMES:
         return store
     address = os.environ.get(DATABASE_URL, "")
