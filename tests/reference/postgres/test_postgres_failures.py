@@ -3,6 +3,8 @@
 The errors are made by a server, and not by hand.
 """
 
+import time
+
 import psycopg
 import pytest
 
@@ -25,11 +27,12 @@ from sessionproof.reference.postgres.failures import (
 HELLO = Message("user", "hello")
 
 
-def raised_by(server, sql, *before):
+def raised_by(server, sql, *before, wait_s=0.0):
     """The error of a statement, and its connection."""
     connection = psycopg.connect(server.url, autocommit=True)
     for one in before:
         connection.execute(one)
+    time.sleep(wait_s)
     with pytest.raises(psycopg.Error) as raised:
         connection.execute(sql)
     return raised.value, connection
@@ -71,6 +74,22 @@ def test_a_connection_that_the_server_ends_leaves_a_write_open(server, writes):
     told = as_store_error(error, where="here", writes=writes)
     assert isinstance(told, Indefinite if writes else Refused)
     assert ("open" if writes else "cannot be read") in str(told)
+
+
+@pytest.mark.parametrize(
+    ("sql", "before"),
+    [
+        ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40003'; END $$", ()),
+        ("COMMIT", ("SET idle_in_transaction_session_timeout = 1", "BEGIN", "SELECT 1")),
+    ],
+)
+def test_what_ends_more_than_a_statement_leaves_a_write_open(server, sql, before):
+    """A router may not know what became of a commit; what is FATAL or PANIC is no answer to it."""
+    error, connection = raised_by(server, sql, *before, wait_s=0.2)
+    assert is_lost(error, connection)
+    connection.close()
+    assert type(as_store_error(error, where="here", writes=True)) is Indefinite
+    assert type(as_store_error(error, where="here", writes=False)) is Refused
 
 
 def test_a_transaction_that_was_lost_before_its_end_is_refused():

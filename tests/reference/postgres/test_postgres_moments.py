@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 import test_reference_snapshots as on_sqlite
 from hypothesis import HealthCheck, given, settings
@@ -137,6 +141,58 @@ def test_many_messages_with_gaps_come_back(store):
     assert (store.read("a"), store.get("a")) == before
     assert store.append("a", [Message("user", "next")]).seqs == (2_001,)
     assert store.verify().ok
+
+
+@pytest.fixture
+def beside_a_restore(opened, server):
+    """Carries out a call that waits for a restore, and answers what came of it."""
+    store = opened(preset="web")
+    store.create("a", messages=[Message("user", "said", id="m")])
+    taken = store.snapshot("a")
+    store.append("a", [Message("user", "newer")])
+
+    def beside(call):
+        with psycopg.connect(server.url) as holding, ThreadPoolExecutor(2) as threads:
+            holding.execute(f"SELECT FROM {store.schema}.sessions FOR UPDATE")
+            restored = threads.submit(store.restore_snapshot, taken, replace=True)
+            until_waiting(server, 1)
+            answer = threads.submit(call, store)
+            until_waiting(server, 2)
+            holding.rollback()
+            assert restored.result(60) == "a"
+            return answer.result(60)
+
+    return beside
+
+
+def until_waiting(server, number):
+    """Wait until so many connections wait for a lock; the test's own limit ends that."""
+    waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(server.url, autocommit=True) as db:
+        while db.execute(waiting).fetchone() != (number,):
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: store.edit_message("a", "m", Message("user", "edited")),
+        lambda store: store.delete_message("a", "m"),
+        lambda store: store.update("a", title="t"),
+        lambda store: store.touch("a"),
+        lambda store: store.set_limits("a", idle_us=HOUR_US),
+        lambda store: store.set_status("a", "paused"),
+    ],
+    ids=["edit", "delete", "update", "touch", "limits", "status"],
+)
+def test_a_session_is_there_while_it_is_restored(beside_a_restore, call):
+    """Whoever waits for a restore finds the session that it has made, and not none."""
+    assert beside_a_restore(call) is None
+
+
+def test_a_message_is_there_while_its_session_is_restored(beside_a_restore):
+    """The newest message is that of before or that of after, and never none."""
+    assert beside_a_restore(lambda store: store.pop_last("a")).content == "said"
 
 
 @pytest.mark.parametrize("status", ["paused", "archived", "expired"])

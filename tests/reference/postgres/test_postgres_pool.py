@@ -1,6 +1,7 @@
 """Connections of a handle: who has them, what becomes of dead ones, and how a call ends."""
 
 import os
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -131,10 +132,44 @@ def test_a_forked_child_is_refused_and_the_parent_goes_on(pool):
         try:
             pool.read(pid_of)
         except Refused:
+            pool.close()
             os._exit(0)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
     assert pool.read(pid_of) == before
+
+
+def test_a_child_of_a_busy_parent_is_told_at_once(pool, monkeypatch):
+    """Nobody in the child gives the connections back, and nobody there releases the lock."""
+    monkeypatch.setattr(pools, "QUEUE_S", 60.0)
+
+    def beside(_db):
+        with pool._lock:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(30)  # a hang ends here, and not as 0
+                try:
+                    pool.read(pid_of)
+                except Refused:
+                    os._exit(0)
+                os._exit(1)
+        return os.waitpid(child, 0)[1]
+
+    assert pool.read(beside) == 0
+
+
+@pytest.mark.parametrize("begin", ["BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"])
+def test_one_that_was_left_within_a_transaction_is_not_used_again(pool, begin):
+    """An interrupt between two lines: what is done next is seen by others, and sees them."""
+
+    def interrupted(db):
+        db.execute(begin)
+        raise KeyboardInterrupt
+
+    left = []
+    with pytest.raises(KeyboardInterrupt):
+        pool.read(lambda db: (left.append(pid_of(db)), interrupted(db)))
+    assert pool.read(pid_of) != left[0]
 
 
 def test_a_server_that_is_away_is_waited_for(tmp_path):

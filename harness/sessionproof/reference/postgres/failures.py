@@ -31,8 +31,11 @@ _TOO_LARGE = (
     errors.NumericValueOutOfRange,
     errors.StringDataRightTruncation,
 )
-_ENDED = ("08", "57P", "58", "XX")
+_ENDED = ("08", "57P", "58", "XX", "40003")
 """Classes of what ends a connection, or tells nothing of the transaction."""
+
+_ENDING = ("FATAL", "PANIC")
+"""How severe what ends a connection is, whatever its class: a log that cannot be written, too."""
 
 
 class LostBeforeCommitError(Exception):
@@ -41,8 +44,7 @@ class LostBeforeCommitError(Exception):
 
 def is_lost(error: Exception, connection: psycopg.Connection) -> bool:
     """Whether the connection is of no more use, so that the outcome of a statement is open."""
-    state = error.sqlstate if isinstance(error, psycopg.Error) else None
-    return connection.closed or (state or "").startswith(_ENDED)
+    return connection.closed or (isinstance(error, psycopg.Error) and _is_of_the_end(error))
 
 
 def as_store_error(error: Exception, *, where: str, writes: bool) -> StoreError:
@@ -61,6 +63,8 @@ def as_store_error(error: Exception, *, where: str, writes: bool) -> StoreError:
     state = error.sqlstate
     if state is None and isinstance(error, psycopg.DataError) and "NUL" in text:
         return NotRepresentable("PostgreSQL takes no text with U+0000; nothing was stored")
+    if _is_of_the_end(error):
+        return _open(text, where, writes)
     if isinstance(error, errors.UniqueViolation):
         name = error.diag.constraint_name or ""
         return Conflict(f"{_CONFLICTS.get(name, f'{name} holds it already')}; nothing was stored")
@@ -76,8 +80,18 @@ def as_store_error(error: Exception, *, where: str, writes: bool) -> StoreError:
         return Refused("sessions name this model; nothing was changed")
     if isinstance(error, _TOO_LARGE) or (state is None and isinstance(error, psycopg.DataError)):
         return TooLarge(f"PostgreSQL takes no value of this size ({text}); nothing was stored")
-    if state and not state.startswith(_ENDED):
+    if state:
         return Refused(f"{where}: {text}; nothing was stored")
+    return _open(text, where, writes)
+
+
+def _is_of_the_end(error: psycopg.Error) -> bool:
+    """Whether it ends the connection, so that it tells nothing of what was under way."""
+    severity = error.diag.severity_nonlocalized
+    return (error.sqlstate or "").startswith(_ENDED) or severity in _ENDING
+
+
+def _open(text: str, where: str, writes: bool) -> StoreError:
     if not writes:
         return Refused(f"{where} cannot be read: {text}")
     return Indefinite(f"{where}: {text}; whether the write took effect is open")

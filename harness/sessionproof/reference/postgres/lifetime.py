@@ -24,6 +24,7 @@ from sessionproof.reference.postgres.statements import (
     fetch,
     first_look,
     key_of,
+    locked,
 )
 from sessionproof.reference.timeouts import Timeouts
 from sessionproof.reference.transitions import MOVES
@@ -130,7 +131,7 @@ def touch(store: PostgresStore, session_id: str) -> None:
         if change(db, _TOUCH, (now_us, now_us, now_us, key, now_us)):
             return
         with transaction(db):  # it may have changed since
-            found = fetch(db, STATUS, (now_us, key))
+            found = locked(db, STATUS, (now_us, key))
             if not found:
                 raise no_session(session_id)
             if not change(db, _TOUCH, (now_us, now_us, now_us, key, now_us)):
@@ -207,7 +208,7 @@ def deleted(store: PostgresStore, session_id: str) -> bool:
             return change(db, DELETE, (key_of(name),)) > 0
         now_us = store._clock.now_us()
         with transaction(db):
-            found = fetch(db, STATUS, (now_us, key_of(name)))
+            found = locked(db, STATUS, (now_us, key_of(name)))
             for sid, _ in found:
                 _keep(store, db, sid, "delete", now_us)
                 change(db, "DELETE FROM sessions WHERE id = %s", (sid,))
@@ -267,7 +268,7 @@ def _later(found: _Found, now_us: int) -> int:
 
 def _found(db: Connection, name: str, now_us: int) -> _Found:
     """The session, locked; raises ``NotFound``."""
-    found = fetch(db, _FIND, (now_us, key_of(name)))
+    found = locked(db, _FIND, (now_us, key_of(name)))
     if not found:
         raise no_session(name)
     return _Found(*found[0])

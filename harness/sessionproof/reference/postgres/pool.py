@@ -26,6 +26,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from sessionproof.contract.clock import monotonic_s
@@ -132,9 +133,14 @@ class Pool:
             kept.connection.close()
 
     def forget(self) -> None:
-        """In a forked child: refuse from now on, and leave the parent's connections alone."""
+        """In a forked child: refuse from now on, and leave the parent's connections alone.
+
+        They are kept, as whoever closes one tells the server so; and a thread that is not here may
+        have had the lock.
+        """
         self.ended = self.ended or FORKED
         _left.append(self._idle)
+        self._idle, self._lock = deque(), threading.Lock()
 
     def statistics(self) -> dict[str, int]:
         """How many connections are in use, how many are kept, and how many calls queue for one."""
@@ -152,6 +158,7 @@ class Pool:
 
     def _done(self, work: Work[T], *, writes: bool) -> T:
         until_s = monotonic_s() + QUEUE_S
+        self._require_open()
         with self._place(until_s):
             for attempt in range(TRIES):
                 kept = self._taken(until_s)
@@ -169,6 +176,10 @@ class Pool:
                     self._given_back(kept)
                 time.sleep(secrets.randbelow(100) * 20e-6 * 2 ** min(attempt, 5))
         raise AssertionError  # the last attempt answers or raises
+
+    def _require_open(self) -> None:
+        if self.ended:
+            raise Refused(self.ended)
 
     def _let_go(self, kept: _Kept) -> None:
         """Close what knows tables that others have taken the place of: all that was opened yet."""
@@ -222,8 +233,7 @@ class Pool:
     def _taken(self, until_s: float) -> _Kept:
         """A living connection for our place; a new one as soon as the server answers."""
         while True:
-            if self.ended:
-                raise Refused(self.ended)
+            self._require_open()
             with self._lock:
                 kept = self._idle.pop() if self._idle else None
             if kept is not None:
@@ -242,8 +252,13 @@ class Pool:
             time.sleep(_AGAIN_S)
 
     def _given_back(self, kept: _Kept) -> None:
-        """Keep it for the next call, unless it is old; close one that was not used for long."""
-        if kept.connection.closed:
+        """Keep it for the next call, unless it is old; close one that was not used for long.
+
+        One that an interrupt has left within a transaction would show old rows, or keep new ones
+        to itself.
+        """
+        if kept.connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            kept.connection.close()
             return
         kept.used_s = monotonic_s()
         left = None

@@ -55,6 +55,7 @@ GET = (
 )
 STATUS = f"SELECT s.id, {SHOWN} FROM sessions AS s WHERE {_HERE} FOR UPDATE"
 LOCK = f"SELECT s.id, s.tag FROM sessions AS s WHERE {_HERE} FOR UPDATE"
+_THERE = f"SELECT 1 FROM sessions AS s WHERE {_HERE}"
 COUNT = f"SELECT s.message_count FROM sessions AS s WHERE {_HERE}"
 LIST = "SELECT session_id FROM sessions"
 DELETE = f"DELETE FROM sessions AS s WHERE {_HERE}"
@@ -113,6 +114,18 @@ def key_of(text: str) -> bytes:
 def fetch(db: Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """All rows of a statement."""
     return db.execute(sql, values).fetchall()
+
+
+def locked(db: Connection, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """What a statement answers of the session that it locks; empty where there was none.
+
+    The last value is the session's key. Who waits for a session that a restore makes anew finds the
+    old row gone, and the new one came after his statement began: then there is one to lock again.
+    """
+    while True:
+        found = fetch(db, sql, values)
+        if found or not fetch(db, _THERE, values[-1:]):
+            return found
 
 
 def change(db: Connection, sql: str, values: Sequence[Any]) -> int:
@@ -229,7 +242,7 @@ def create(
 def update(db: Connection, name: str, facts: Mapping[str, Any]) -> bool:
     """Set columns of a session; whether there is one."""
     with transaction(db):
-        found = fetch(db, LOCK, (key_of(name),))
+        found = locked(db, LOCK, (key_of(name),))
         if found and facts:
             columns = _with_model_row(db, facts)
             settings = ", ".join(f"{column} = %s" for column in columns)
@@ -248,7 +261,7 @@ def replace(
         if rows:
             sid = make_ready(db, name, now_us, timeouts)
         else:
-            found = fetch(db, LOCK, (key_of(name),))
+            found = locked(db, LOCK, (key_of(name),))
             if not found:
                 return
             sid = found[0][0]
@@ -259,7 +272,7 @@ def replace(
 def clear(db: Connection, name: str) -> bool:
     """Remove all rows of a session; whether there is one."""
     with transaction(db):
-        found = fetch(db, LOCK, (key_of(name),))
+        found = locked(db, LOCK, (key_of(name),))
         for sid, _ in found:
             change(db, _CLEAR, (sid,))
     return bool(found)
@@ -269,7 +282,7 @@ def pop_last(db: Connection, name: str) -> list[tuple[Any, ...]]:
     """Remove the newest row and answer it as ``READ`` would; nothing when there is none."""
     key = key_of(name)
     with transaction(db):
-        if not fetch(db, LOCK, (key,)):
+        if not locked(db, LOCK, (key,)):
             return []
         found = fetch(db, _LAST, (key,))
         for row in found:
@@ -347,7 +360,7 @@ def receipt(rows: Sequence[Row], added: Sequence[tuple[Any, ...]]) -> Receipt:
 
 def _found_message(db: Connection, name: str, message_id: str) -> list[tuple[Any, ...]]:
     """Within a transaction: row and own id of a message, whose session is locked."""
-    session = fetch(db, LOCK, (key_of(name),))
+    session = locked(db, LOCK, (key_of(name),))
     if not session:
         return []
     sid, tag = session[0]
