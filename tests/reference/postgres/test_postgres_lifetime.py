@@ -58,6 +58,7 @@ def keeping(opened):
     return store
 
 
+@pytest.mark.night
 def test_a_life_goes_as_the_model_says(opened, monkeypatch):
     """After every call both show the same, and a sweep tells the same sessions."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from drill import fill, lain, loaded, moved_with_kills
 
 from sessionproof.reference.postgres.sharded import ShardedStore
@@ -13,6 +14,7 @@ _SESSIONS = 200
 _KILLS = 2
 
 
+@pytest.mark.night
 def test_added_under_load(databases: list[str], schema: str, tmp_path: Path) -> None:
     """Nothing is lost, doubled or out of order while a server is added; only its share moves.
 
