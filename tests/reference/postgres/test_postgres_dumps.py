@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -275,6 +276,24 @@ def test_restores_wait_for_nobody_for_ever(at, folder, server, monkeypatch):
             store.restore(made, folder.parent / "here")
     assert contents(store) == before
     assert not list((folder.parent / "here").iterdir())
+
+
+def test_a_restore_lets_transactions_end(at, folder, server):
+    """Who has locked a session goes on to its messages, and the restore waits until he has."""
+    store = filled(at("here"))
+    made, before = store.backup(folder), contents(store)
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(server.url) as db:
+        db.execute(f"SET search_path = {store.schema}")
+        db.execute("SELECT FROM sessions FOR UPDATE")
+        restored = thread.submit(store.restore, made, folder.parent / "here")
+        with psycopg.connect(server.url, autocommit=True) as looking:
+            while looking.execute(waiting).fetchone() == (0,) and not restored.done():
+                time.sleep(0.01)
+        db.execute("DELETE FROM messages")
+        db.commit()
+        assert restored.result(60)
+    assert contents(store) == before
 
 
 def test_writers_beside_a_backup(at, folder):

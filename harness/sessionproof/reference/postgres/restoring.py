@@ -33,6 +33,8 @@ from sessionproof.reference.restore import BEFORE
 if TYPE_CHECKING:
     from sessionproof.reference.postgres.store import PostgresStore
 
+_FIRST = ("sessions", "messages")
+_TRIES = 5
 _COLUMNS = (
     "SELECT c.relname, array_agg(a.attname::text) FROM pg_class AS c "
     "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
@@ -145,22 +147,38 @@ def _kept(
         try:
             with transaction(db):
                 steps.lock(db, place.schema)
-                for name in tables(db, place.schema):
-                    db.execute(
-                        sql.SQL("LOCK TABLE {} IN SHARE MODE").format(
-                            sql.Identifier(place.schema, name)
-                        )
-                    )
+                _locked(db, place.schema, "EXCLUSIVE")
                 progress(f"what is in {place}")
                 dumps.dumped(db, place, tools, part)
                 part.rename(final)
                 sync(folder)
+                _locked(db, place.schema, "ACCESS EXCLUSIVE")
                 yield final
                 replaced = True
         except BaseException:
             if not replaced:
                 final.unlink(missing_ok=True)
             raise
+
+
+def _locked(db: Connection, schema: str, mode: str) -> None:
+    """Within a transaction: lock all tables, against those who write or against all.
+
+    Whoever writes begins with sessions, or with messages and sessions: in this order only a
+    statement of that moment is in a circle with us, and one of us has to try again.
+    """
+    names = [*_FIRST, *(name for name in tables(db, schema) if name not in _FIRST)]
+    for left in reversed(range(_TRIES)):
+        try:
+            with db.transaction():  # a savepoint
+                for name in names:
+                    table = sql.Identifier(schema, name)
+                    db.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(table, sql.SQL(mode)))
+        except psycopg.errors.DeadlockDetected:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _filled(
