@@ -163,6 +163,24 @@ def test_many_messages_are_looked_at_in_parts(store, monkeypatch):
     assert len(parts) > 10
 
 
+def test_a_session_is_found_while_it_is_restored(opened, monkeypatch):
+    """Which sessions are meant, and what they say, is of one moment."""
+    store, other = opened(), opened()
+    store.append("s", say("word"))
+    taken = store.snapshot("s")
+    sids = searching._sids
+
+    def restored_meanwhile(db, of_sessions):
+        found = sids(db, of_sessions)
+        other.append("s", say("newer"))
+        other.restore_snapshot(taken, replace=True)
+        assert texts(other, "newer") == []  # which brings the index up
+        return found
+
+    monkeypatch.setattr(searching, "_sids", restored_meanwhile)
+    assert texts(store, "word", session_id="s") == ["word"]
+
+
 def test_who_writes_does_not_keep_a_search_for_ever(opened, monkeypatch):
     """What comes while a search catches up is left to the next one."""
     store, writer = opened(), opened()

@@ -11,7 +11,7 @@ to sort all that have them; the index finds rare ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -29,7 +29,7 @@ from sessionproof.reference.finding.queries import Term, terms_of
 from sessionproof.reference.finding.snippets import snippet
 from sessionproof.reference.postgres import index
 from sessionproof.reference.postgres.index import ALL, BEHIND, bounded
-from sessionproof.reference.postgres.pool import Connection, transaction
+from sessionproof.reference.postgres.pool import Connection, one_moment, transaction
 from sessionproof.reference.postgres.statements import fetch, key_of
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def search(
     tags = () if role is None else (f"=r{role}",)
     most = RANKED if ranked else limit
     wanted = _Wanted(terms, tags, of_sessions, times, most, ranked)
-    rows = _read(store, lambda upto, db: _found(db, wanted, upto))
+    rows = _read(store, lambda upto, db: _found(db, wanted, upto), several=bool(of_sessions))
     if ranked:
         rows = best(rows, terms)[:limit]
     messages = decode_all([row[3:] for row in rows], store.where)
@@ -160,17 +160,27 @@ def search_sessions(
         return []
     sql = _TITLES.format(more=" AND text_key(s.owner) = %s" if owners else "")
     given = (_query(terms, "'=t'"), _patterns(terms), *owners, limit)
-    rows = _read(store, lambda upto, db: _flagged(db, sql, (upto, *given)))
+    rows = _read(store, lambda upto, db: _flagged(db, sql, (upto, *given)), several=False)
     found = [store.get(name) for (name,) in rows]
     return [one for one in found if one is not None]
 
 
-def _read(store: PostgresStore, look: Callable[[int, Connection], _Read]) -> list[_Row]:
-    """The rows that ``look`` answers once nothing is stored that the index has not."""
-    behind, rows = store._read(partial(look, ALL))
+def _read(
+    store: PostgresStore, look: Callable[[int, Connection], _Read], *, several: bool
+) -> list[_Row]:
+    """The rows that ``look`` answers once nothing is stored that the index has not.
+
+    Where that takes ``several`` statements, they see one moment.
+    """
+
+    def seen(upto: int, db: Connection) -> _Read:
+        with one_moment(db) if several else nullcontext():
+            return look(upto, db)
+
+    behind, rows = store._read(partial(seen, ALL))
     if behind:
         upto, _ = index.catch_up(store)
-        behind, rows = store._read(partial(look, upto))
+        behind, rows = store._read(partial(seen, upto))
     if behind:  # somebody goes on editing
         with suppress(Conflict):
             rows = store._write(lambda db: _at_one_moment(db, look, upto))
