@@ -30,7 +30,7 @@ from sessionproof.reference.postgres.searching import Order
 from sessionproof.reference.postgres.shards import finding, moments, moving, together
 from sessionproof.reference.postgres.shards.at_once import at_once
 from sessionproof.reference.postgres.shards.claimed import CLAIMS
-from sessionproof.reference.postgres.shards.routing import on_home
+from sessionproof.reference.postgres.shards.routing import everywhere, on_home
 from sessionproof.reference.postgres.shards.servers import Servers
 from sessionproof.reference.postgres.store import PostgresStore
 from sessionproof.reference.timeouts import Timeouts
@@ -219,11 +219,11 @@ class ShardedStore:
 
     def add_llm_model(self, name: str) -> None:
         """Make an LLM's model known on all servers; one that is known stays as it is."""
-        together.on_each(self._servers, lambda server: server.add_llm_model(name))
+        everywhere(self._servers, lambda server: server.add_llm_model(name))
 
     def delete_llm_model(self, name: str) -> None:
         """Forget a model, known or not; raises ``Refused`` while sessions on any server name it."""
-        together.on_each(self._servers, lambda server: server.delete_llm_model(name))
+        everywhere(self._servers, lambda server: server.delete_llm_model(name))
 
     # How a session ends
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -165,3 +166,49 @@ def test_staged_columns(server: PrivateServer, store: PostgresStore) -> None:
         there = {column for name, column in rows if name == table}
         staged = {column for name, column in rows if name == f"arriving_{table}"}
         assert there - own == staged - added, table
+
+
+def test_slower_of_two(
+    spread: Spread, databases: list[str], schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two who add a server each at once the slower is refused, and takes nobody for his own."""
+    faster, slower = spread(), spread()
+    decide = slower._servers.decide
+
+    def later(layout: Layout, keeper: str, *, since: int) -> bool:
+        faster.add_server(databases[3])
+        return decide(layout, keeper, since=since)
+
+    monkeypatch.setattr(slower._servers, "decide", later)
+    with pytest.raises(Refused, match="somebody else"):
+        slower.add_server(databases[4])
+    for number in range(20):
+        slower.append(f"s{number}", [Message("user", "hello")])
+    assert len(faster.list()) == len(slower.list()) == 20
+    with psycopg.connect(databases[4], autocommit=True) as db:
+        assert db.execute(f"SELECT * FROM {schema}.layout").fetchall() == []
+
+
+def test_server_that_was_not_told(
+    spread: Spread, databases: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change does not end before every server has heard of it, so nothing stays behind."""
+    store = spread()
+    names = [f"s{number}" for number in range(40)]
+    for name in names:
+        store.append(name, [Message("user", "hello")])
+    write = store._servers._write
+
+    def deaf(layout: Layout, name: str, **wanted: Any) -> bool:
+        if name == "s2":
+            raise Refused("another connection holds a lock")
+        return write(layout, name, **wanted)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._servers, "_write", deaf)
+        with pytest.raises(Refused, match="holds a lock"):
+            store.add_server(databases[3])
+    assert store.servers().changing
+    store.finish_change()
+    assert all(spread().read(name) for name in names)
+    assert store.verify().problems == ()

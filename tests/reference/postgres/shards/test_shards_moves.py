@@ -13,11 +13,18 @@ import psycopg
 import pytest
 from moves import Stopped, Stops, stop, target_of
 
-from sessionproof.contract.errors import Conflict, NotFound, StoreError
+from sessionproof.contract.errors import Conflict, NotFound, Refused, StoreError
 from sessionproof.contract.message import Message
 from sessionproof.reference.postgres.pool import Connection, transaction
 from sessionproof.reference.postgres.sharded import ShardedStore
-from sessionproof.reference.postgres.shards import copying, moving, routing, settling
+from sessionproof.reference.postgres.shards import (
+    copying,
+    moments,
+    moving,
+    routing,
+    settling,
+    together,
+)
 from sessionproof.reference.postgres.shards.layout import home_of
 from sessionproof.reference.postgres.statements import change, key_of
 
@@ -324,3 +331,65 @@ def test_mutant_without_fence(
     stale.append(name, say("late"))
     with pytest.raises((AssertionError, Conflict)):
         assert texts(mover, name) == ["0", "2", "late"]
+
+
+def test_snapshot_removed_beside(
+    spread: Spread, begun: Callable[..., ShardedStore], databases: list[str], schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A snapshot that is removed while its session is copied stays removed."""
+    stale = filled(spread())
+    name = next(ids())
+    (snapshot,) = stale.snapshots(name)
+    mover = begun(stale)
+    monkeypatch.setattr(moments, "_whose", lambda _servers, _id: name)  # asked before the change
+    removes = threading.Thread(target=lambda: stale.remove_snapshot(snapshot.snapshot_id))
+
+    def meanwhile() -> None:
+        removes.start()
+        while removes.is_alive() and not _is_waiting(databases, schema):
+            time.sleep(0.01)
+
+    Stops(target_of(mover), 2, after=True, act=meanwhile)
+    move(mover, name)
+    removes.join()
+    assert stale.snapshots(name) == mover.snapshots(name) == []
+
+
+@pytest.mark.parametrize("who", ["stale", "mover"])
+def test_model_on_the_way(spread: Spread, begun: Callable[..., ShardedStore], who: str) -> None:
+    """A model is not forgotten while a session that names it has left and not arrived."""
+    stale = filled(spread())
+    mover = begun(stale)
+    for name, _ in zip(ids(), range(3), strict=False):
+        moved_up_to(mover, name, 3, after=False)
+    with pytest.raises(Refused, match="sessions name this model"):
+        {"stale": stale, "mover": mover}[who].delete_llm_model("model")
+
+
+def test_verify_beside(spread: Spread, begun: Callable[..., ShardedStore]) -> None:
+    """A session that arrives while all are verified is no session on two servers."""
+    stale = filled(spread())
+    mover, another = begun(stale), spread()
+    another._servers.learn()
+    target = target_of(mover)
+    read = target._read
+
+    def late(work: Any) -> Any:
+        target._read = read  # type: ignore[method-assign]
+        assert another.finish_change() == 3
+        return read(work)
+
+    target._read = late  # type: ignore[method-assign]
+    assert together._twice(mover._servers, mover._servers.layout) == []
+    assert target._read == read
+
+
+def test_verify_one_that_moved(spread: Spread, databases: list[str], schema: str) -> None:
+    """One session is verified where it is, also by who knows of no change."""
+    stale = filled(spread())
+    name = next(ids())
+    spread().add_server(databases[3])
+    with psycopg.connect(databases[3], autocommit=True) as db:
+        db.execute(f"UPDATE {schema}.sessions SET total_tokens = 7 WHERE session_id = %s", [name])
+    assert not stale.verify(name).ok

@@ -81,8 +81,13 @@ def add_server(servers: Servers, store: PostgresStore, told: Told) -> int:
         store.close()
         return finish(servers, told)
     name, changed = new
+    try:
+        _decide(servers, layout, changed)
+    except BaseException:
+        store.close()
+        raise
     servers.add(name, store)
-    return _change(servers, layout, changed, told)
+    return finish(servers, told)
 
 
 def _new_server(layout: Layout, store: PostgresStore) -> tuple[str, Layout] | None:
@@ -115,7 +120,8 @@ def remove_server(servers: Servers, server: str, told: Told) -> int:
     _require_rest(layout)
     if len(layout.servers) == 1:
         raise Refused(f"{name} is the only server of this store: add another one first")
-    return _change(servers, layout, layout.without_server(name), told)
+    _decide(servers, layout, layout.without_server(name))
+    return finish(servers, told)
 
 
 def finish(servers: Servers, told: Told) -> int:
@@ -156,11 +162,11 @@ def status(servers: Servers) -> Status:
     )
 
 
-def _change(servers: Servers, layout: Layout, changed: Layout, told: Told) -> int:
+def _decide(servers: Servers, layout: Layout, changed: Layout) -> None:
+    """Make this the next layout. Raises ``Refused`` where somebody else was faster."""
     _require_told(servers, layout)
     if not servers.decide(changed, layout.keeper, since=layout.epoch):
         raise Refused("somebody else is changing the servers of this store: try again")
-    return finish(servers, told)
 
 
 def _require_rest(layout: Layout) -> None:
@@ -172,10 +178,12 @@ def _require_rest(layout: Layout) -> None:
 
 
 def _require_told(servers: Servers, layout: Layout) -> None:
-    """Raise ``Refused`` where a server does not answer; who has not heard of the layout is told."""
+    """Let every server have heard of the layout; raises the contract's errors where one has not.
+
+    One that has not does not know what is to leave it, and would keep it.
+    """
     for name in layout.all:
-        if servers.has_other(name, layout):
-            servers.tell(layout, [name])
+        servers.tell_one(layout, name)
 
 
 def _moved_from(servers: Servers, layout: Layout, name: str, told: Told) -> int:

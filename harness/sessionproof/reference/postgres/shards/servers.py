@@ -100,8 +100,12 @@ class Servers:
         """Write the layout down on those of the servers that answer and know an older one."""
         for name in names:
             with suppress(StoreError):
-                if self.at(name, layout)._read(epoch_of) < layout.epoch:
-                    self._write(layout, name, wanted=lambda epoch: epoch < layout.epoch)
+                self.tell_one(layout, name)
+
+    def tell_one(self, layout: Layout, name: str) -> None:
+        """Write the layout down on this server where it knows an older one."""
+        if self.at(name, layout)._read(epoch_of) < layout.epoch:
+            self._write(layout, name, wanted=lambda epoch: epoch < layout.epoch)
 
     def decide(self, layout: Layout, keeper: str, *, since: int) -> bool:
         """Make this the next layout, unless somebody else has changed it; whether it is."""

@@ -35,6 +35,7 @@ _LOOKED_AT = (
     "(SELECT announced FROM departures WHERE key = %s)"
 )
 _LOCKED = "SELECT 1 FROM sessions WHERE text_key(session_id) = %s FOR UPDATE"
+_LOCKED_SNAPSHOTS = "SELECT 1 FROM snapshots WHERE text_key(session_id) = %s ORDER BY id FOR UPDATE"
 _ANNOUNCED = (
     "INSERT INTO arrivals (key, session_id, announced) VALUES (%s, %s, %s) "
     "ON CONFLICT (key) DO UPDATE SET announced = excluded.announced"
@@ -107,6 +108,7 @@ def _leave(
         _hold(db, layout)
         lock_name(db, key)
         fetch(db, _LOCKED, (key,))
+        fetch(db, _LOCKED_SNAPSHOTS, (key,))
         there, left = _looked_at(db, key, layout)
         if not there:
             return left

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ _TO_MOVE = (
     "SELECT s.session_id FROM sessions AS s, layout AS l "
     "WHERE home_of(text_key(s.session_id), l.servers) <> l.own"
 )
-_THERE = "SELECT session_id FROM sessions WHERE text_key(session_id) = ANY(%s)"
+_THERE = "SELECT session_id FROM sessions WHERE text_key(session_id) = %s"
 
 
 def listed(servers: Servers) -> list[str]:
@@ -54,13 +53,6 @@ def swept(servers: Servers) -> Swept:
     )
 
 
-def on_each(servers: Servers, work: Callable[[PostgresStore], None]) -> None:
-    """Do the same on every server, one after the other; what one refuses ends it."""
-    layout = servers.learn()
-    for name in layout.all:
-        work(servers.at(name, layout))
-
-
 def healthy(servers: Servers) -> Health:
     """The checks of all servers, each with its server's name before it, and one of the layout."""
     layout = servers.learn()
@@ -81,7 +73,11 @@ def healthy(servers: Servers) -> Health:
 def verified(servers: Servers, session_id: str | None) -> Verified:
     """What each server finds, and whether each session is on its server and on no other."""
     if session_id is not None:
-        return on_home(servers, session_id, lambda server: server.verify(session_id), asks=False)
+        return Verified(
+            on_home(
+                servers, session_id, lambda server: server.verify(session_id).problems, asks=True
+            )
+        )
     layout = servers.learn()
     answers = everywhere(servers, lambda server: (server.verify(), server._read(_misplaced)))
     problems = [
@@ -124,16 +120,15 @@ def _layouts(servers: Servers, layout: Layout) -> list[str]:
 
 
 def _twice(servers: Servers, layout: Layout) -> list[str]:
-    """Sessions that are where they were and where they go to: while nothing moves, none can be."""
+    """Sessions that are where they go to and, after that, still where they were."""
     if layout.before is None:
         return []
     problems = []
     for name in layout.before:
-        for (session_id,) in servers.at(name, layout)._read(
-            partial(fetch, sql=_TO_MOVE, values=())
-        ):
+        was = servers.at(name, layout)
+        for (session_id,) in was._read(partial(fetch, sql=_TO_MOVE, values=())):
             key = key_of(session_id)
-            home = servers.at(layout.home(key), layout)
-            if home._read(partial(fetch, sql=_THERE, values=([key],))):
+            there = partial(fetch, sql=_THERE, values=(key,))
+            if servers.at(layout.home(key), layout)._read(there) and was._read(there):
                 problems.append(f"session {short(session_id)} is on two servers")
     return problems
