@@ -181,6 +181,22 @@ def test_a_session_is_found_while_it_is_restored(opened, monkeypatch):
     assert texts(store, "word", session_id="s") == ["word"]
 
 
+def test_what_is_written_while_a_search_catches_up_may_be_what_was_there(opened, monkeypatch):
+    """A session that is restored meanwhile has new rows for old messages, which are found."""
+    store, other = opened(), opened()
+    store.append("s", say("word"))
+    taken = store.snapshot("s")
+    look = index.look
+
+    def restored_meanwhile(db, upto):
+        other.append("s", say("newer"))
+        other.restore_snapshot(taken, replace=True)
+        return look(db, upto)
+
+    monkeypatch.setattr(index, "look", restored_meanwhile)
+    assert texts(store, "word") == ["word"]
+
+
 def test_who_writes_does_not_keep_a_search_for_ever(opened, monkeypatch):
     """What comes while a search catches up is left to the next one."""
     store, writer = opened(), opened()

@@ -24,12 +24,15 @@ MOST = 500
 """Messages that are looked at in one transaction."""
 
 BEHIND = (
-    f"(EXISTS (SELECT FROM search_again WHERE number <= %s) "
+    "(EXISTS (SELECT FROM search_again) "
     f"OR NOT EXISTS (SELECT FROM search_rule WHERE folding = {FOLDING}))"
 )
-"""SQL that takes a number: whether something up to this one is stored that the index has not."""
+"""SQL: whether something is stored that the index has not."""
 
 ALL = 2**63 - 1
+
+ALONE = "LOCK TABLE search_rule IN EXCLUSIVE MODE"
+"""Waits for all who catch up, and lets nobody begin, without settling which moment is seen."""
 
 _MOST_BYTES = 2_000_000
 _WORD_BYTES = 2_000  # PostgreSQL takes 2,046
@@ -65,18 +68,18 @@ _PUT = "INSERT INTO search_index SELECT * FROM unnest(%s::bigint[], %s::text[])"
 _REMOVE = "DELETE FROM search_index WHERE number = ANY(%s)"
 
 
-def catch_up(store: PostgresStore) -> tuple[int, int]:
+def catch_up(store: PostgresStore) -> int:
     """Bring the index up to what is stored now.
 
-    Answers up to which message that is, and how many messages and titles were looked at: in
-    transactions of a few hundred. Who writes faster than we look does not keep us for ever.
+    Answers how many messages and titles were looked at: in transactions of a few hundred. Who
+    writes faster than we look does not keep us for ever.
     """
     ((newest,),) = store._read(lambda db: fetch(db, _NEWEST, ()))
     looked_at, more = 0, True
     while more:
         number, more = store._write(lambda db: look(db, newest))
         looked_at += number
-    return newest, looked_at
+    return looked_at
 
 
 def look(db: Connection, upto: int) -> tuple[int, bool]:

@@ -1,7 +1,7 @@
 """Search over messages and titles, as ``docs/search.md`` says: methods of ``PostgresStore``.
 
 A search reads at once, and in the same statement asks whether the index was behind. If it was, it
-catches up and reads again; if others have edited meanwhile, it does both in one transaction. So
+catches up and reads again; if others have written meanwhile, it does both in one transaction. So
 what it answers is what was stored at one moment.
 
 The newest messages are looked at one by one, which finds frequent words where the index would have
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -28,7 +27,7 @@ from sessionproof.reference.finding.index import texts_in
 from sessionproof.reference.finding.queries import Term, terms_of
 from sessionproof.reference.finding.snippets import snippet
 from sessionproof.reference.postgres import index
-from sessionproof.reference.postgres.index import ALL, BEHIND, bounded
+from sessionproof.reference.postgres.index import BEHIND, bounded
 from sessionproof.reference.postgres.pool import Connection, one_moment, transaction
 from sessionproof.reference.postgres.statements import fetch, key_of
 
@@ -139,7 +138,7 @@ def search(
     tags = () if role is None else (f"=r{role}",)
     most = RANKED if ranked else limit
     wanted = _Wanted(terms, tags, of_sessions, times, most, ranked)
-    rows = _read(store, lambda upto, db: _found(db, wanted, upto), several=bool(of_sessions))
+    rows = _read(store, lambda db: _found(db, wanted), several=bool(of_sessions))
     if ranked:
         rows = best(rows, terms)[:limit]
     messages = decode_all([row[3:] for row in rows], store.where)
@@ -160,45 +159,48 @@ def search_sessions(
         return []
     sql = _TITLES.format(more=" AND text_key(s.owner) = %s" if owners else "")
     given = (_query(terms, "'=t'"), _patterns(terms), *owners, limit)
-    rows = _read(store, lambda upto, db: _flagged(db, sql, (upto, *given)), several=False)
+    rows = _read(store, lambda db: _flagged(db, sql, given), several=False)
     found = [store.get(name) for (name,) in rows]
     return [one for one in found if one is not None]
 
 
 def _read(
-    store: PostgresStore, look: Callable[[int, Connection], _Read], *, several: bool
+    store: PostgresStore, look: Callable[[Connection], _Read], *, several: bool
 ) -> list[_Row]:
     """The rows that ``look`` answers once nothing is stored that the index has not.
 
     Where that takes ``several`` statements, they see one moment.
     """
 
-    def seen(upto: int, db: Connection) -> _Read:
+    def seen(db: Connection) -> _Read:
         with one_moment(db) if several else nullcontext():
-            return look(upto, db)
+            return look(db)
 
-    behind, rows = store._read(partial(seen, ALL))
+    behind, rows = store._read(seen)
     if behind:
-        upto, _ = index.catch_up(store)
-        behind, rows = store._read(partial(seen, upto))
-    if behind:  # somebody goes on editing
+        index.catch_up(store)
+        behind, rows = store._read(seen)
+    if behind:  # somebody goes on writing
         with suppress(Conflict):
-            rows = store._write(lambda db: _at_one_moment(db, look, upto))
+            rows = store._write(lambda db: _at_one_moment(db, look))
     return rows
 
 
-def _at_one_moment(
-    db: Connection, look: Callable[[int, Connection], _Read], upto: int
-) -> list[_Row]:
-    """Look at what the index has not, and read, as if nobody else were there."""
+def _at_one_moment(db: Connection, look: Callable[[Connection], _Read]) -> list[_Row]:
+    """Look at what the index has not, and read, as if nobody else were there.
+
+    What was written since may not be left out: it may be what was there before, restored. Nobody
+    else catches up meanwhile, and the moment is one after they have.
+    """
     with transaction(db):
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        while index.look_within(db, upto)[1]:
+        db.execute(index.ALONE)
+        while index.look_within(db, index.ALL)[1]:
             pass
-        return look(upto, db)[1]
+        return look(db)[1]
 
 
-def _found(db: Connection, wanted: _Wanted, upto: int) -> _Read:
+def _found(db: Connection, wanted: _Wanted) -> _Read:
     """The newest that are wanted: number, words, session, message."""
     sids = _sids(db, wanted.of_sessions) if wanted.of_sessions else None
     if sids == []:
@@ -209,28 +211,28 @@ def _found(db: Connection, wanted: _Wanted, upto: int) -> _Read:
         query.append(" | ".join(f"'=s{sid}'" for sid in sids))
         wanted = replace(wanted, of_sessions={})
     if wanted.most <= _WALKED_MOST and not few:
-        answer = _looked_up(db, wanted, upto, _NEWEST, _SAMPLE)
+        answer = _looked_up(db, wanted, _NEWEST, _SAMPLE)
         behind, rows = answer
         if behind or len(rows) >= wanted.most:
             return answer
         # Twice as many as should do, if those before are like these.
         window = 2 * _SAMPLE * wanted.most // max(len(rows), 1)
         if window <= _WALKED_MOST * 4:
-            answer = _looked_up(db, wanted, upto, _NEWEST, window)
+            answer = _looked_up(db, wanted, _NEWEST, window)
             if answer[0] or len(answer[1]) >= wanted.most:
                 return answer
     which = " & ".join(f"({one})" for one in query)
-    return _looked_up(db, wanted, upto, _INDEXED.format(sign=">"), which)
+    return _looked_up(db, wanted, _INDEXED.format(sign=">"), which)
 
 
-def _looked_up(db: Connection, wanted: _Wanted, upto: int, of: str, which: int | str) -> _Read:
+def _looked_up(db: Connection, wanted: _Wanted, of: str, which: int | str) -> _Read:
     more, values = wanted.conditions()
     patterns = [*(f"% {tag} %" for tag in wanted.tags), *_patterns(wanted.terms)]
     sql = _FOUND.format(
         words="i.words" if wanted.ranked else "NULL::text",
         of=of, joined=_JOINED if more else "", more=more,
     )  # fmt: skip
-    return _flagged(db, sql, (upto, which, patterns, *values, wanted.most))
+    return _flagged(db, sql, (which, patterns, *values, wanted.most))
 
 
 def _flagged(db: Connection, sql: str, values: Sequence[Any]) -> _Read:
