@@ -1,6 +1,7 @@
 """Private PostgreSQL servers: they keep what they promise, and leave nothing behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,6 +162,24 @@ def test_it_ends_with_its_owner(signal_):
         owner.wait(WAIT_S)
         soon(lambda: not processes_in(Path(folder) / "data"))
         soon(lambda: not Path(folder).exists())
+
+
+@here
+def test_a_cluster_that_is_being_made_goes_with_its_owner():
+    """An owner that is killed before its server has started leaves no folder either."""
+    parent = Path(tempfile.mkdtemp(prefix="owner-", dir=fast_folder()))
+    parent.chmod(0o755)  # the server's account passes through
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(parent)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        with owner:
+            soon(lambda: list(parent.glob("*/data")))  # initdb has begun
+            owner.kill()
+            owner.wait(WAIT_S)
+        soon(lambda: not list(parent.iterdir()))
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
 
 
 @here

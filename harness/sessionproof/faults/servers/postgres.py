@@ -176,17 +176,20 @@ class PrivateServer:
 
     def _make(self) -> None:
         """Make its database cluster."""
-        asked = subprocess.run(
+        with subprocess.Popen(
             [self._programs / "initdb", "-D", self.data, "-U", SUPERUSER, "--auth=trust",
              "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            cwd=self.folder, env=_environment(), check=False, **_as(self._account),
-        )  # fmt: skip
-        if asked.returncode != 0:
-            said = asked.stdout.decode("utf-8", "replace")
-            raise ServerFailed(
-                f"no PostgreSQL server can be made in {self.folder}: {_last_line(said)}"
-            )
+            cwd=self.folder, env=_environment(), **_as(self._account),
+        ) as making:  # fmt: skip
+            watcher = Watcher(making.pid, self.folder)
+            try:
+                said, _ = making.communicate()
+            finally:
+                watcher.dismiss()
+        if making.returncode != 0:
+            last = _last_line(said.decode("utf-8", "replace"))
+            raise ServerFailed(f"no PostgreSQL server can be made in {self.folder}: {last}")
 
     def _begin(self) -> None:
         """Start it, watch over it, and wait until it takes connections."""
