@@ -212,3 +212,14 @@ def test_server_that_was_not_told(
     store.finish_change()
     assert all(spread().read(name) for name in names)
     assert store.verify().problems == ()
+
+
+def test_told_by_address(spread: Spread) -> None:
+    """A server is told by its address, too, whose password is never shown."""
+    store = spread()
+    address = store._servers.layout.addresses["s3"]
+    with pytest.raises(Refused) as refused:
+        store.remove_server("postgresql://me:secret@nowhere/x")
+    assert "secret" not in str(refused.value)
+    store.remove_server(f"{address}&password=secret")
+    assert [one.name for one in store.servers().servers] == ["s1", "s2"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sessionproof.contract.addresses import is_address, shown
 from sessionproof.contract.errors import Conflict, Indefinite, Refused
 from sessionproof.reference.postgres.pool import Connection
 from sessionproof.reference.postgres.shards.at_once import at_once
@@ -108,11 +109,11 @@ def remove_server(servers: Servers, server: str, told: Told) -> int:
     To remove one again that was on its way goes on with it. Raises ``Refused``.
     """
     layout = servers.learn()
-    named = {*(name for name, url in layout.addresses.items() if url == server), server}
-    name = next((one for one in layout.all if one in named), None)
+    meant = shown(server) if is_address(server) else server
+    name = next((one for one in layout.all if meant in (one, layout.addresses.get(one))), None)
     if name is None:
         raise Refused(
-            f"{server} is no server of this store: name one of "
+            f"{meant} is no server of this store: name one of "
             f"{', '.join(f'{one} ({url})' for one, url in layout.addresses.items())}"
         )
     if name not in layout.servers:
