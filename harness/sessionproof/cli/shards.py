@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -59,7 +60,7 @@ def add(store: str, *, server: str, schema: str | None, as_json: bool) -> None:
     Its share of the sessions is moved there. Run it again after it was interrupted.
     """
     _moved(
-        store, schema, lambda opened, told: opened.add_server(server, told=told),
+        store, schema, lambda opened, told: opened.add_server(_address(server), told=told),
         as_json=as_json,
     )  # fmt: skip
 
@@ -75,7 +76,7 @@ def remove(store: str, *, server: str, schema: str | None, as_json: bool) -> Non
     While others use it. Run it again after it was interrupted.
     """
     _moved(
-        store, schema, lambda opened, told: opened.remove_server(server, told=told),
+        store, schema, lambda opened, told: opened.remove_server(_named(server), told=told),
         as_json=as_json,
     )  # fmt: skip
 
@@ -167,6 +168,26 @@ def _opened(store: str, schema: str | None) -> ShardedStore:
     from sessionproof.reference.postgres.sharded import ShardedStore
 
     return ShardedStore(urls=urls, schema=first.schema, preset="cli")
+
+
+def _address(server: str) -> str:
+    """An address of a server; raises ``Refused``, which shows no password."""
+    from sessionproof.cli.places import place_of
+    from sessionproof.contract.addresses import is_address
+    from sessionproof.contract.errors import Refused
+
+    if not is_address(server):
+        raise Refused(
+            "SERVER is the address of a server, as postgresql://USER@HOST/DATABASE, or the name of "
+            "one that is there, as s1"
+        )
+    place_of(server, "")  # which asks no server
+    return server
+
+
+def _named(server: str) -> str:
+    """A name of a server, or an address; raises ``Refused``, which shows no password."""
+    return server if re.fullmatch(r"s[0-9]+", server) else _address(server)
 
 
 def _shown(found: Status) -> list[str]:

@@ -48,7 +48,11 @@ def test_mistakes_are_told_in_a_line(
         (("status", "nonsense"), "the address of a server"),
         (("status", "postgresql://u:secret@127.0.0.1:1/x"), "127.0.0.1"),
         (("remove", databases[0], "s9"), "no server of this store"),
+        (("remove", databases[0], "postgres//u:secret@h/x"), "the address of a server"),
+        (("remove", databases[0], "postgresql://u:secret@h/x"), "no server of this store"),
         (("add", databases[0], "postgresql://u:secret@127.0.0.1:1/x"), "127.0.0.1"),
+        (("add", databases[0], "postgresql://u:secret@h:port/x"), "no address"),
+        (("add", databases[0], "u:secret"), "the address of a server"),
     ):
         result = shards(*words)
         assert result.exit_code == 2
