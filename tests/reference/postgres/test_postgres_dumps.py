@@ -23,15 +23,8 @@ from sessionproof.reference.postgres.store import PostgresStore
 from sessionproof.trials.bad_backups import BAD, foreign_database
 
 TEXTS = (
-    "plain",
-    "two\nlines",
-    "\\.",
-    "\\N",
-    "tab\t\\t",
-    "é ❤ \u2028",
-    "",
-    "COPY x.y (a) FROM stdin;",
-)
+    "plain", "two\nlines", "\\.", "\\N", "tab\t\\t", "é ❤ \u2028", "", "COPY x.y (a) FROM stdin;"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -287,9 +280,8 @@ def test_a_restore_lets_transactions_end(at, folder, server):
         db.execute(f"SET search_path = {store.schema}")
         db.execute("SELECT FROM sessions FOR UPDATE")
         restored = thread.submit(store.restore, made, folder.parent / "here")
-        with psycopg.connect(server.url, autocommit=True) as looking:
-            while looking.execute(waiting).fetchone() == (0,) and not restored.done():
-                time.sleep(0.01)
+        while db.execute(waiting).fetchone() == (0,) and not restored.done():
+            time.sleep(0.01)
         db.execute("DELETE FROM messages")
         db.commit()
         assert restored.result(60)
