@@ -191,6 +191,22 @@ def test_a_walk_that_sqlite_does_not_show_is_timed(trial_of):
     assert "among 1,000" in finding.seen
 
 
+def test_a_busy_machine_takes_longer_to_tell(trial_of, monkeypatch):
+    """Without steps to count, rounds that were disturbed are made up for past the usual time."""
+    turns, in_rounds = [], sweep_cost.in_rounds
+
+    def disturbed(arms, number, **more):
+        turns.append(number)
+        made = in_rounds(arms, number, **more)
+        calm = 2 if len(turns) == 1 else number
+        return replace(made, costs={name: one[:calm] for name, one in made.costs.items()})
+
+    monkeypatch.setattr(sweep_cost, "in_rounds", disturbed)
+    monkeypatch.setattr(sweep_cost, "_MOST_S", 0.0)
+    broken(trial_of("WalksInMemory", "TMO-09"), sweep_cost.flat)
+    assert len(turns) > 2  # of one measurement and of its confirmation
+
+
 def test_steps_name_the_statement(trial_of):
     """Where steps can be counted, the statement that takes most of them is told."""
     finding = broken(trial_of("fixtures.mutants.sweeps:ComputesEachEnd", "TMO-09"), sweep_cost.flat)

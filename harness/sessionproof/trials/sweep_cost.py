@@ -40,7 +40,7 @@ _LARGEST = 2_000  # sessions: a walk shows long before
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _ROUNDS, _ROUNDS_MOST = 20, 240
 _TURN = 10  # rounds between two looks at what they say
-_MOST_S = 4.0
+_MOST_S = 4.0  # of rounds, where steps were counted; else as long as the profile has patience
 _FILL_MOST_S = 20.0  # for one size: slower stores would come near a test's deadline
 _CALLS = 2.5  # that make a session, on average
 _TRIES = 3  # of a sweep whose steps are counted
@@ -213,6 +213,7 @@ def _timed(trial: Trial, due: Sequence[_Due], *, known: bool) -> Growth:
     sizes = [one.place.size for one in due]
     arms = [Arm(f"sweep {one.place.size}", one.run) for one in due]
     costs, began = np.empty((0, len(sizes))), monotonic_s()
+    most_s = _MOST_S if known else max(_MOST_S, trial.profile.patience_s)
     while True:
         seed = derive(trial.seed, "sweeps", len(costs)) % 2**32
         more = in_rounds(arms, _TURN, seed=seed, lend=_here).costs
@@ -220,7 +221,7 @@ def _timed(trial: Trial, due: Sequence[_Due], *, known: bool) -> Growth:
         grown = growth("sweep", "sessions", sizes, costs, seed=seed)
         sure = (known or grown.verdict != "undecided") and grown.rounds >= trial.guarantee.least
         spent_s = monotonic_s() - began
-        if (sure and len(costs) >= _ROUNDS) or len(costs) >= _ROUNDS_MOST or spent_s > _MOST_S:
+        if (sure and len(costs) >= _ROUNDS) or len(costs) >= _ROUNDS_MOST or spent_s > most_s:
             return grown
 
 
