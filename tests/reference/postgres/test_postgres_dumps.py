@@ -48,6 +48,7 @@ def at(server, tmp_path):
     yield open_at
     for one in stores:
         one.close()
+    server.terminate_backends()  # a pg_dump whose caller was killed is still at it
     with psycopg.connect(server.url, autocommit=True) as db:
         for name in {one.schema for one in stores}:
             db.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
