@@ -41,9 +41,13 @@ def test_capabilities_are_the_methods(tmp_path):
     """Whatever optional method a store has is found; what is no method is not."""
     of_files = {"tables", "verify", "backup", "restore", "recover", "repair", "migrate", "rollback"}
     of_time = {"set_limits", "touch", "set_status", "sweep", "set_clock", "maintain", "health"}
-    of_more = {"snapshot", "restore_snapshot", "snapshots", "search", "transact"}
+    of_more = {"snapshot", "restore_snapshot", "snapshots", "search", "transact", "manager"}
+    of_users = {
+        "add_user", "sign_in", "whose", "sign_out", "set_user_active", "rename_user",
+        "delete_user", "set_owner", "sessions_of",
+    }  # fmt: skip
     assert capabilities_of(MemoryStore(tmp_path)) == (
-        set(CAPABILITIES) - of_files - of_time - of_more
+        set(CAPABILITIES) - of_files - of_time - of_more - of_users
     )
     assert capabilities_of(with_method("list", ["not", "callable"])) == frozenset()
     assert shape_problems(with_method("list", ["not", "callable"])) == []

@@ -179,6 +179,36 @@ class Plain:
     def maintain(self):
         return ("sweep", "optimize")
 
+    def add_user(self, name, password):
+        return f"{name}:{password}"
+
+    def sign_in(self, name, password, *, idle_us=None, hard_us=None):
+        return f"{name}:{password}:{idle_us}:{hard_us}"
+
+    def whose(self, token):
+        return token
+
+    def sign_out(self, token):
+        self.state["out"] = token
+
+    def set_user_active(self, user_id, active):
+        self.state["active", user_id] = active
+
+    def rename_user(self, user_id, name):
+        self.state["name", user_id] = name
+
+    def delete_user(self, user_id):
+        self.state["deleted"] = user_id
+
+    def set_owner(self, sid, user_id):
+        self.state["owner", sid] = user_id
+
+    def sessions_of(self, user_id):
+        return (user_id, "\ud83d")
+
+    def manager(self, call, arguments):
+        return {"call": call, **arguments}
+
     def close(self):
         pass
 

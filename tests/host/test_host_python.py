@@ -78,6 +78,10 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         ("set_status", ("s", "paused"), {}), ("set_clock", (None,), {}), ("search", ("a b",), {}),
         ("snapshot", ("s",), {"reason": "why"}), ("restore_snapshot", ("1",), {"session_id": "u"}),
         ("snapshots", (), {}), ("snapshots", ("s",), {}), ("health", (), {}), ("maintain", (), {}),
+        ("add_user", ("a", "p"), {}), ("sign_in", ("a", "p"), {"idle_us": 1}),
+        ("whose", ("t",), {}), ("sign_out", ("t",), {}), ("set_user_active", ("1", False), {}),
+        ("rename_user", ("1", "b"), {}), ("delete_user", ("1",), {}), ("set_owner", ("s", "1"), {}),
+        ("sessions_of", ("1",), {}), ("manager", ("get_session", {"session_id": "\ud83d"}), {}),
     ]  # fmt: skip
     assert {name for name, _, _ in calls} >= set(CAPABILITIES)
     for name, positional, keywords in calls:

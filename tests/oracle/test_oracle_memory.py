@@ -105,9 +105,13 @@ def test_it_promises_what_its_claims_say():
         "set_limits", "touch", "set_status", "sweep", "set_clock", "snapshot", "restore_snapshot",
         "snapshots", "search", "health", "maintain",
     }  # fmt: skip
-    of_several = {"transact"}  # sessions
+    of_several = {"transact", "manager"}  # sessions
+    of_users = {
+        "add_user", "sign_in", "whose", "sign_out", "set_user_active", "rename_user",
+        "delete_user", "set_owner", "sessions_of",
+    }  # fmt: skip
     assert {name for name in CAPABILITIES if hasattr(MemoryStore, name)} == (
-        set(CAPABILITIES) - of_files - of_life - of_several
+        set(CAPABILITIES) - of_files - of_life - of_several - of_users
     )
     assert claims.atomic_batches
     assert (claims.seq_start, claims.seq_after_delete) == (1, "never")

@@ -24,8 +24,14 @@ ACTIVITY = frozenset(
 FINDS = frozenset({"cjk", "code"})
 TRANSITIONS = frozenset(f"{one}>{other}" for one in STATUSES for other in STATUSES if one != other)
 _SETS = ("keeps", "roles", "kinds", "activity", "transitions", "finds")
-COSTS = ("append", "get", "read_last", "page", "create", "update", "delete", "open")
-_AMOUNTS = ("writers", "content_bytes", "id_bytes", "batch_bytes", "retention")
+COSTS = (
+    "append", "get", "read_last", "page", "create", "update", "delete", "open",
+    "generate_session_id", "create_session", "get_session", "update_parent_id", "delete_session",
+    "cleanup",
+)  # fmt: skip
+_AMOUNTS = (
+    "writers", "content_bytes", "id_bytes", "batch_bytes", "retention", "access_step_us",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,8 @@ class Claims:
     ``seq_after_delete``: whether the numbers of deleted newest messages are given again.
     ``ids_from_content``: ids that the store gives are made of the first messages, so equal
     beginnings share a session. ``on_delete_in_use``: what removing an LLM's model does while
-    sessions name it: it is refused, or they name none afterwards.
+    sessions name it: it is refused, or they name none afterwards. ``on_delete_user``: what removing
+    a user does while sessions are his: it is refused, or they are deleted with him.
     ``private_files``: files that the store makes are readable by their owner alone.
     ``checksums``: content that changed by itself, by a fault of the disk, is found by ``verify`` or
     by reading it.
@@ -75,6 +82,8 @@ class Claims:
     puts the snapshot in their place. ``search_order``: newest messages first, or the best first.
     ``isolation``: what transactions over several sessions (``transact``) promise: each sees one
     moment (``snapshot``), one order explains all (``serializable``), which is true to real time.
+    ``access_step_us``: a session manager writes accesses to a session so seldom, so that a session
+    may live this much longer than its limit says; None: it writes each.
     ``finds``: what a search finds beside words of letters: ``cjk`` (words inside texts without
     blanks), ``code`` (``C++``, ``foo_bar``, ``x->y``).
     ``costs``: for operations by name, the most that a call costs, as a multiple of what raw SQLite
@@ -102,6 +111,7 @@ class Claims:
     seq_after_delete: Literal["reuse", "never"] | None = None
     ids_from_content: bool = False
     on_delete_in_use: Literal["refuses", "cascades"] | None = None
+    on_delete_user: Literal["refuses", "cascades"] | None = None
     private_files: bool = False
     checksums: bool = False
     activity: Set[str] = frozenset({"append"})
@@ -112,6 +122,7 @@ class Claims:
     restore_over_live: Literal["refuses", "replaces"] | None = None
     search_order: Literal["newest", "best"] | None = None
     isolation: Literal["snapshot", "serializable", "strict-serializable"] | None = None
+    access_step_us: int | None = None
     finds: Set[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
     costs: Mapping[str, float] = field(default_factory=dict)

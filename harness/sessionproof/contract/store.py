@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sessionproof.contract.health import Maintains, TellsHealth
 from sessionproof.contract.lifetime import SetsClock, SetsLimits, SetsStatus, Sweeps, Touches
+from sessionproof.contract.managing import Manages
 from sessionproof.contract.message import Json, Message, Page, Receipt, SessionInfo
 from sessionproof.contract.searching import Searches
 from sessionproof.contract.snapshots import ListsSnapshots, RestoresSnapshots, TakesSnapshots
@@ -26,6 +27,16 @@ from sessionproof.contract.upkeep import (
     Restores,
     RollsBack,
     Verifies,
+)
+from sessionproof.contract.users import (
+    ActivatesUsers,
+    AddsUsers,
+    DeletesUsers,
+    KnowsTokens,
+    OwnsSessions,
+    RenamesUsers,
+    SignsIn,
+    SignsOut,
 )
 
 
@@ -254,6 +265,8 @@ CAPABILITIES = _methods(
     TakesSnapshots, RestoresSnapshots, ListsSnapshots, Searches, TellsHealth, Maintains,
     ShowsTables, Verifies,
     BacksUp, Restores, Recovers, Repairs, Migrates, RollsBack,
+    AddsUsers, SignsIn, KnowsTokens, SignsOut, ActivatesUsers, RenamesUsers, DeletesUsers,
+    OwnsSessions, Manages,
 )  # fmt: skip
 
 
