@@ -49,3 +49,13 @@ def test_the_driver_is_asked_for(monkeypatch):
     assert str(told.value) == (
         "postgresql://u@h/d needs the package psycopg: pip install 'sessionproof[postgres]'"
     )
+
+
+def test_a_name_that_would_be_cut_is_refused():
+    """PostgreSQL keeps 63 bytes of a name: longer ones could be one schema."""
+    from sessionproof.reference.postgres.address import schema_named
+
+    assert schema_named("é" * 31) == "é" * 31
+    assert schema_named(None) is None
+    with pytest.raises(ValueError, match="63 bytes, and this one has 64"):
+        schema_named("é" * 32)

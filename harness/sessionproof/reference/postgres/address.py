@@ -15,7 +15,9 @@ from sessionproof.contract.lookup import MissingExtra, StoreNotFound
 if TYPE_CHECKING:
     from psycopg import Error
 
-__all__ = ["StoreAt", "schema_of", "settings_of", "shown", "store_at", "unusable"]
+__all__ = ["StoreAt", "schema_named", "schema_of", "settings_of", "shown", "store_at", "unusable"]
+
+_NAME_BYTES = 63
 
 
 def settings_of(url: str) -> dict[str, Any]:
@@ -71,6 +73,17 @@ class StoreAt:
     def for_server(self, url: str) -> StoreAt:
         """The factory of the same store on another server, or on several; raises StoreNotFound."""
         return store_at(url.partition(":")[2])
+
+
+def schema_named(name: str | None) -> str | None:
+    """The name as it was given; raises ValueError for one that PostgreSQL would cut off."""
+    size = len((name or "").encode("utf-8", "replace"))
+    if size > _NAME_BYTES:
+        raise ValueError(
+            f"the name of a schema has at most {_NAME_BYTES} bytes, and this one has {size}: "
+            "PostgreSQL would cut it, and two names could be one schema"
+        )
+    return name
 
 
 def store_at(rest: str) -> StoreAt:

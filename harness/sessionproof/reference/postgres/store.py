@@ -83,7 +83,7 @@ class PostgresStore:
             raise ValueError(f"durability must be one of power, process; got {durability!r}")
         pooled = preset_named(preset)
         self.claims = claimed_by_handle(self.claims, durability, timeouts)
-        self.url, self.schema = url, schema or address.schema_of(location)
+        self.url, self.schema = url, address.schema_named(schema) or address.schema_of(location)
         self.where = f"{address.shown(url)} (schema {self.schema})"
         self._clock = clock or SystemClock()
         self._pace = Pace(self._clock)
