@@ -1,0 +1,4 @@
+"""The schema's numbered versions, as Alembic applies them."""
+
+HEAD = "0001"
+"""The newest of them."""

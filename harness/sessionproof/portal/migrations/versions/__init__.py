@@ -1,0 +1,1 @@
+"""One file for each version; none is changed once it is released."""
