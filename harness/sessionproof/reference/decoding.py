@@ -30,7 +30,7 @@ def decode_all(rows: Sequence[Sequence[Any]], path: PathLike[str] | str) -> list
 def decode_info(session_id: str, row: Sequence[Any], path: PathLike[str] | str) -> SessionInfo:
     """The session of a row of ``GET``; raises ``Refused``."""
     *counters, status, owner, title, llm_model, metadata = row
-    return _readable(
+    return readable(
         lambda: SessionInfo(
             session_id=session_id,
             **dict(zip(COUNTERS, counters, strict=True)),
@@ -47,16 +47,17 @@ def decode_info(session_id: str, row: Sequence[Any], path: PathLike[str] | str) 
 
 def decode_state(text: Any, path: PathLike[str] | str) -> Json:
     """The value of a key; raises ``Refused``."""
-    value: Json = _readable(lambda: from_json_text(text), path, "the value of the key")
+    value: Json = readable(lambda: from_json_text(text), path, "the value of the key")
     return value
 
 
 def decode_names(rows: Sequence[Sequence[Any]], path: PathLike[str] | str) -> list[str]:
     """The texts of rows of one column; raises ``Refused``."""
-    return _readable(lambda: [from_value(row[0]) for row in rows], path, "the id of a session")
+    return readable(lambda: [from_value(row[0]) for row in rows], path, "the id of a session")
 
 
-def _readable(work: Callable[[], T], path: PathLike[str] | str, what: str) -> T:
+def readable(work: Callable[[], T], path: PathLike[str] | str, what: str) -> T:
+    """What ``work`` makes of a row; raises ``Refused`` that names what cannot be read."""
     try:
         return work()
     except _UNREADABLE as error:

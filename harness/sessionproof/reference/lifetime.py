@@ -54,23 +54,25 @@ _SWEPT = (
 )
 # As the trigger of messages has it: what is a little earlier was late, what is much earlier was
 # written by a clock that was set back.
-_LATER = (
+LATER = (
     "last_activity_us = CASE WHEN ?1 BETWEEN last_activity_us - 60000000 AND last_activity_us "
     "THEN last_activity_us ELSE ?1 END"
 )
+"""SQL that sets the time of the last activity to ``?1``."""
+
 _TOUCH = (
-    f"UPDATE sessions SET {_LATER}, status = 'active' "
+    f"UPDATE sessions SET {LATER}, status = 'active' "
     f"WHERE session_id = ?2 AND {TAKES.format('?1')} RETURNING 1"
 )
 _FIND = (
     f"SELECT id, status, {SHOWN.format('?1')}, hard_deadline_us FROM sessions WHERE session_id = ?2"
 )
 _SET_LIMITS = (
-    f"UPDATE sessions SET {_LATER}, status = ?2, idle_timeout_us = ?3, hard_deadline_us = ?4, "
+    f"UPDATE sessions SET {LATER}, status = ?2, idle_timeout_us = ?3, hard_deadline_us = ?4, "
     f"warn_us = ?5 WHERE id = ?6 RETURNING {SESSION_TEXT}"
 )
 _SET_STATUS = "UPDATE sessions SET status = ? WHERE id = ?"
-_REOPEN = f"UPDATE sessions SET {_LATER}, status = 'active' WHERE id = ?2"
+_REOPEN = f"UPDATE sessions SET {LATER}, status = 'active' WHERE id = ?2"
 
 
 def checked_kinds(names: Collection[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from sessionproof.contract.errors import Expired, Refused
 from sessionproof.contract.message import Receipt
-from sessionproof.reference.arguments import short
+from sessionproof.reference.arguments import no_session, short
 from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import (
@@ -132,14 +132,16 @@ def append(
     rows: Sequence[Row],
     now_us: int,
     timeouts: Timeouts | None,
+    *,
+    creates: bool = True,
 ) -> Receipt:
-    """Add rows to a session, which is created when it is unknown; raises ``Expired``."""
+    """Add rows to a session; an unknown one is created, or ``NotFound``. Raises ``Expired``."""
     if len(rows) <= CHUNK:
         added = _insert(db, key, rows, now_us)
         if added:
             return _receipt(rows, added)
     with transaction(db):
-        _make_ready(db, key, now_us, timeouts)
+        _make_ready(db, key, now_us, timeouts, creates=creates)
         return _receipt(rows, _insert_all(db, key, rows, now_us))
 
 
@@ -254,9 +256,18 @@ def is_of(tag: str, name: object) -> bool:
     return type(name) is str and name.startswith(f"{tag}.")
 
 
-def _make_ready(db: sqlite3.Connection, key: str, now_us: int, timeouts: Timeouts | None) -> None:
+def _make_ready(
+    db: sqlite3.Connection,
+    key: str,
+    now_us: int,
+    timeouts: Timeouts | None,
+    *,
+    creates: bool = True,
+) -> None:
     """See within a transaction that the session is there and takes messages."""
     found = fetch(db, STATUS, (now_us, key))
+    if not found and not creates:
+        raise no_session(key)
     if not found:
         _make(db, key, {}, now_us, timeouts)
     elif found[0][0] not in ("active", "idle"):

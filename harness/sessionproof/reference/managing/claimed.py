@@ -1,0 +1,29 @@
+"""What the session manager claims as a store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sessionproof.reference import claimed
+from sessionproof.reference.managing.settings import Settings
+
+# What a manager's own operations cost as multiples of raw SQLite, as ``claimed.COSTS``.
+COSTS = {**claimed.COSTS}
+
+CLAIMS = replace(
+    claimed.CLAIMS,
+    missing_session="refuses",
+    access_step_us=Settings().step_us,
+    activity={"append", "touch"},
+    warns=False,
+    expires="by_sweep",
+    after_expiry="gone",
+    # It has no states, models, transactions, snapshots and search.
+    isolation=None,
+    on_delete_in_use=None,
+    transitions=frozenset(),
+    restore_over_live=None,
+    search_order=None,
+    finds=frozenset(),
+    costs=COSTS,
+)
