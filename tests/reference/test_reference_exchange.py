@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sessionproof import Conflict, Message, NotFound, Refused
+from sessionproof.contract.cells import from_cell, integer_from_cell, to_cell
 from sessionproof.contract.clock import VirtualClock
 from sessionproof.reference import ReferenceStore
-from sessionproof.reference.exchange.cells import from_cell, integer_from_cell, to_cell
 from sessionproof.reference.exchange.conversations import FACTS
 from sessionproof.reference.steps import shipped, upgrade
 

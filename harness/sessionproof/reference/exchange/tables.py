@@ -13,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
+from sessionproof.contract.cells import from_cell, integer_from_cell, to_cell
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Json, Message
 from sessionproof.reference.arguments import short
-from sessionproof.reference.exchange.cells import from_cell, integer_from_cell, to_cell
 from sessionproof.reference.exchange.conversations import (
     FACTS,
     NUMBERS,

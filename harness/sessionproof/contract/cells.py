@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 
-from sessionproof.reference.codec import MOST
-
 NULL = "\\N"
+
+MOST = 2**63 - 1
+"""The largest integer that databases keep."""
 
 _AT_FIRST = frozenset("\\=+-@\t\r\n＝＋－＠")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
