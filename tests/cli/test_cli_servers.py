@@ -57,8 +57,8 @@ def test_the_reference_is_run_on_a_server_of_its_own(run, tmp_path):
     ("words", "said"),
     [
         (("run", "reference", "--servers", "2"), "give --on postgres, too"),
-        (("run", "openai-agents", "--on", "postgres"), "for the reference alone: name reference"),
-        (("load", "cmd:x", "--on", "postgres"), "for the reference alone: name reference"),
+        (("run", "openai-agents", "--on", "postgres"), "for the reference and for stores with a"),
+        (("load", "cmd:x", "--on", "postgres"), "as portal: name one of them, or leave --on out"),
         (("run", "reference", "--on", "oracle"), "'oracle' is not 'postgres'"),
         (("run", "reference", "--on", "postgres", "--servers", "0"), "0 is not in the range"),
         (("run", "postgresql"), "names no server and DATABASE_URL is not set"),
@@ -68,6 +68,9 @@ def test_the_reference_is_run_on_a_server_of_its_own(run, tmp_path):
         (("run", f"postgresql://u:{MARK}:/@h"), "is not shown, as it may hold a password"),
         (("bench", f"postgresql://u:{MARK}/@h"), "is not shown, as it may hold a password"),
         (("crash", "record", f"postgresql://u:{MARK}/@h", "--to", "out"), "is not shown"),
+        (("run", f"portal:postgresql://u:{MARK}/@h"), "is not shown"),
+        (("audit", f"portal:postgresql://u:{MARK}@h/d"), "this command is about files"),
+        (("run", "portal:DATABASE_URL"), "names no server and DATABASE_URL is not set"),
         (("run", f"host=h user=u password={MARK}"), "is no address, and is not shown"),
         (("audit", f"postgresql://u:{MARK}@h/d"), "this command is about files"),
         (("browse", f"postgresql://u:{MARK}@h/d", "--out", "o.html"), "is about files"),
@@ -224,6 +227,19 @@ def test_names_that_are_no_addresses_are_left_alone():
 def test_another_scheme_in_the_variable_is_told(monkeypatch):
     """DATABASE_URL of another database is refused without being shown."""
     monkeypatch.setenv("DATABASE_URL", f"mysql://u:{QUOTED}@h/d")
-    with pytest.raises(BadUsage, match="does not begin with postgresql://") as told:
-        named("postgresql")
-    assert MARK not in str(told.value)
+    for store in ("postgresql", "portal:DATABASE_URL"):
+        with pytest.raises(BadUsage, match="does not begin with postgresql://") as told:
+            named(store)
+        assert MARK not in str(told.value)
+
+
+def test_a_kind_of_store_keeps_its_name_before_the_address(guarded, monkeypatch):
+    """The address behind a scheme loses its password as the reference's does."""
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    shown = guarded.url().replace(f":{QUOTED}@", "@")
+    assert MARK not in shown
+    monkeypatch.setenv("DATABASE_URL", guarded.url())
+    for store in (f"portal:{guarded.url()}", "portal:DATABASE_URL"):
+        with reached(store) as name:
+            assert name == named(store) == f"portal:{shown}"
+            assert os.environ["PGPASSWORD"] == PASSWORD

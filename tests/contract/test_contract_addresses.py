@@ -10,6 +10,8 @@ from sessionproof.contract.addresses import (
     NAMESPACE,
     addresses,
     is_address,
+    is_on_server,
+    of_kind,
     schema_of,
     schemas_of_run,
     shown,
@@ -91,10 +93,25 @@ def test_what_is_no_address_is_not_shown(store):
     assert "\n" not in str(told.value)
 
 
+def test_a_kind_of_store_stands_before_its_address():
+    """What is before the address stays, and the password goes, as of any address."""
+    store = "portal:postgresql://u:hunter2@h/d"
+    assert of_kind(store) == ("portal:", "postgresql://u:hunter2@h/d")
+    assert is_on_server(store)
+    assert not is_address(store)
+    assert shown(store) == "portal:postgresql://u@h/d"
+    assert [one.password for one in addresses(store)] == [SECRET]
+    with pytest.raises(StoreNotFound) as told:
+        shown("portal:postgresql:u:hunter2")
+    assert SECRET not in str(told.value)
+
+
 def test_other_names_are_no_addresses():
     """Stores that are named otherwise are left alone."""
     for store in ("reference", "postgres", "postgresql", "cmd:postgresql://u:p@h", "a.b:C", ""):
         assert not is_address(store)
+        assert not is_on_server(store)
+        assert of_kind(store) == ("", store)
 
 
 def test_a_location_has_a_schema_of_its_own(tmp_path, monkeypatch):

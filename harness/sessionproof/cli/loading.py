@@ -19,7 +19,7 @@ from rich.text import Text
 from sessionproof.cli.offering import clear_rates, show_rates
 from sessionproof.cli.run import say
 from sessionproof.cli.servers import Servers, opened
-from sessionproof.contract.addresses import is_address, schemas_of_run
+from sessionproof.contract.addresses import is_on_server, schemas_of_run
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
@@ -221,7 +221,7 @@ def _wanted(asked: Asked, plan: Plan, directory: Path) -> Wanted:
     root = directory / "location"
     root.mkdir()
     # Workers that we did not start do not know the run by their environment.
-    namespace = f"{schemas_of_run()}load" if is_address(asked.store) else None
+    namespace = f"{schemas_of_run()}load" if is_on_server(asked.store) else None
     return Wanted(
         store=asked.store,
         location=Location(root.absolute(), namespace=namespace),

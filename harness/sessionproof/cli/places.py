@@ -26,9 +26,9 @@ class StoredFiles(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path; a refusal says which commands take addresses."""
-        from sessionproof.contract.addresses import is_address
+        from sessionproof.contract.addresses import is_on_server
 
-        if is_address(str(value)):
+        if is_on_server(str(value)):
             self.fail(
                 "this command is about files: those that take the address of a server are run, "
                 "load, health, verify, maintain, backup, restore and shards",

@@ -1,4 +1,4 @@
-"""``--on postgres``: the reference on servers of its own, which last as long as the command."""
+"""``--on postgres``: a store on servers of its own, which last as long as the command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 SERVERS_MOST = 16
-_STORE = "reference"
+_REFERENCE = "reference"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     kind = click.option(
         "--on",
         type=click.Choice(["postgres"]),
-        help="Run the reference on a server that is started for it alone.",
+        help="Run the reference, or the portal, on a server that is started for it alone.",
     )
     return kind(count(command))
 
@@ -57,26 +57,28 @@ def opened(store: str, servers: Servers, parent: Path | None) -> Iterator[Opened
     words = _words(store, servers)
     with ExitStack() as stack:
         if servers.kind is not None:
-            store = stack.enter_context(_started(servers.count or 1, parent))
+            kind = "" if store == _REFERENCE else f"{store}:"
+            store = kind + stack.enter_context(_started(servers.count or 1, parent))
         name = stack.enter_context(reached(store, lasting=servers.kind is None))
         yield Opened(name=name, words=words or (name,))
 
 
 def _words(store: str, servers: Servers) -> tuple[str, ...]:
     """The words of the command, none where the name of the store says it; raises BadUsage."""
+    from sessionproof.contract.lookup import takes_server
     from sessionproof.engine.plan import BadUsage
 
     if servers.kind is None:
         if servers.count is not None:
             raise BadUsage("--servers says how many are started: give --on postgres, too")
         return ()
-    if store != _STORE:
+    if store != _REFERENCE and not takes_server(store):
         raise BadUsage(
-            f"--on {servers.kind} starts servers for the reference alone: "
-            f"name {_STORE} as the store, or leave --on out"
+            f"--on {servers.kind} starts servers for the {_REFERENCE} and for stores with a scheme "
+            "of their name, as portal: name one of them, or leave --on out"
         )
     more = () if servers.count is None else ("--servers", str(servers.count))
-    return (_STORE, "--on", servers.kind, *more)
+    return (store, "--on", servers.kind, *more)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ FORM = (
 
 _SCHEMA = "sp_"
 _DIGEST_CHARACTERS = 24
+_KIND = re.compile(r"(?!cmd:)([A-Za-z][\w.-]*:)(postgres(?:ql)?:.*)", re.DOTALL)
 _BETWEEN = re.compile(r",(?=postgres(?:ql)?:)")
 _CREDENTIALS = re.compile(r"(postgres(?:ql)?://)([^:@/]*)(?::([^@/]*))?@(.*)", re.DOTALL)
 _PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
@@ -49,9 +50,23 @@ def is_address(store: str) -> bool:
     return store.partition(":")[0] in SCHEMES and ":" in store
 
 
+def of_kind(store: str) -> tuple[str, str]:
+    """What stands before the address in a store's name, as ``portal:``, and the rest of it.
+
+    Nothing stands there for the reference, and in names without an address.
+    """
+    found = _KIND.fullmatch(store)
+    return (found[1], found[2]) if found else ("", store)
+
+
+def is_on_server(store: str) -> bool:
+    """Whether a store's name says where its servers are, whatever kind of store it is."""
+    return is_address(of_kind(store)[1])
+
+
 def split(store: str) -> list[str]:
     """The addresses in a store's name, which are joined by commas, as they stand there."""
-    return _BETWEEN.split(store)
+    return _BETWEEN.split(of_kind(store)[1])
 
 
 def addresses(store: str) -> list[Address]:
@@ -64,7 +79,7 @@ def addresses(store: str) -> list[Address]:
 
 def shown(store: str) -> str:
     """The store's name without passwords; raises StoreNotFound."""
-    return ",".join(one.url for one in addresses(store))
+    return of_kind(store)[0] + ",".join(one.url for one in addresses(store))
 
 
 def schemas_of_run() -> str:

@@ -77,6 +77,16 @@ def find_store(name: str) -> StoreSpec:
     )
 
 
+def takes_server(name: str) -> bool:
+    """Whether the store of this name has a scheme of the same name, which takes an address.
+
+    ``portal`` is one: ``portal:postgresql://…`` is the same store on a server.
+    """
+    return all(
+        name in importlib.metadata.entry_points(group=group).names for group in (STORES, SCHEMES)
+    )
+
+
 def spec_of(name: str, factory: object) -> StoreSpec:
     """The spec of a class or function that takes a location; raises StoreNotFound."""
     if not callable(factory):

@@ -21,6 +21,8 @@ from sessionproof.contract.addresses import (
     Address,
     addresses,
     is_address,
+    is_on_server,
+    of_kind,
     schemas_of_run,
 )
 from sessionproof.contract.lookup import StoreNotFound
@@ -38,7 +40,8 @@ def named(store: str) -> str:
 
     Raises BadUsage, whose text may be shown.
     """
-    return ",".join(one.url for one in _found(store)) or store
+    kind, found = _found(store)
+    return kind + ",".join(one.url for one in found) if found else store
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def reached(store: str, *, lasting: bool = True) -> Iterator[str]:
     Its servers must answer, else BadUsage. Schemas that are made within are dropped at the end,
     unless the server is not ``lasting``. A store that is no address is answered as it is.
     """
-    found = _found(store)
+    kind, found = _found(store)
     if not found:
         yield store
         return
@@ -56,29 +59,36 @@ def reached(store: str, *, lasting: bool = True) -> Iterator[str]:
         for one in found:
             _require_answer(one.url)
         try:
-            yield ",".join(one.url for one in found)
+            yield kind + ",".join(one.url for one in found)
         finally:
             if lasting:
                 for one in found:
                     _drop(one.url, schemas_of_run())
 
 
-def _found(store: str) -> list[Address]:
-    """The addresses that a store's name stands for, none for any other store; raises BadUsage."""
+def _found(store: str) -> tuple[str, list[Address]]:
+    """The kind of store and the addresses that its name stands for; raises BadUsage.
+
+    No addresses for any other store.
+    """
     try:
         given = _given(store)
-        return addresses(given) if is_address(given) else []
+        return of_kind(given)[0], addresses(given) if is_on_server(given) else []
     except StoreNotFound as error:
         raise BadUsage(str(error)) from None
 
 
 def _given(store: str) -> str:
-    """The name, or the address that DATABASE_URL has for the scheme alone."""
+    """The name, or the address that DATABASE_URL has for the scheme alone.
+
+    ``portal:DATABASE_URL`` is a portal there.
+    """
     if _SETTINGS.match(store):
         raise StoreNotFound(
             f"what is given is no address, and is not shown, as it may hold a password: {FORM}"
         )
-    if store not in SCHEMES:
+    kind = store.removesuffix(DATABASE_URL) if store.endswith(f":{DATABASE_URL}") else ""
+    if not kind and store not in SCHEMES:
         return store
     address = os.environ.get(DATABASE_URL, "")
     if not address:
@@ -88,7 +98,7 @@ def _given(store: str) -> str:
         )
     if not is_address(address):
         raise StoreNotFound(f"{DATABASE_URL} does not begin with postgresql:// or postgres://")
-    return address
+    return kind + address
 
 
 def _require_answer(url: str) -> None:

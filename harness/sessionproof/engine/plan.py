@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sessionproof.contract.addresses import NAMESPACE, is_address, shown
+from sessionproof.contract.addresses import NAMESPACE, is_on_server, shown
 from sessionproof.contract.claims import Claims, claims_from_json, claims_to_json, required
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
@@ -147,7 +147,7 @@ def make_plan(
 def _shown(store: str) -> str:
     """The store's name; whatever is planned, no password is in it."""
     try:
-        return shown(store) if is_address(store) else store
+        return shown(store) if is_on_server(store) else store
     except StoreNotFound as error:
         raise BadUsage(str(error)) from None
 
