@@ -12,6 +12,7 @@ import pytest
 
 from sessionproof.cli import bench as cli_bench
 from sessionproof.cli.bench import folders
+from sessionproof.cli.servers import Servers
 
 COMMAND = [sys.executable, "-m", "sessionproof", "bench"]
 HANGS = "import time\n\ndef Store(location):\n    time.sleep(600)\n"
@@ -91,8 +92,8 @@ def compared(tmp_path, monkeypatch):
     location = tmp_path / "location"
     location.mkdir()
     return cli_bench.compare(
-        ["reference"], profile="smoke", scale=False, report=tmp_path / "out", seed=1,
-        location=location,
+        ["reference"], servers=Servers(), profile="smoke", scale=False,
+        report=tmp_path / "out", seed=1, location=location,
     )  # fmt: skip
 
 

@@ -197,7 +197,7 @@ def test_a_system_that_shows_no_locks_is_unknown(store, monkeypatch, tmp_path):
 
 def test_sizes_that_are_kept_are_bounded(store, monkeypatch):
     """Old ones go as new ones come."""
-    monkeypatch.setattr(sizes, "_KEPT", 5)
+    monkeypatch.setattr(sizes, "KEPT", 5)
     for number in range(9):
         store._write(lambda db, at=number: sizes.kept(db, sizes.Size(at, 1, 1, 1, 1)))
     rows = store._read(lambda db: db.execute("SELECT at_us FROM health_sizes").fetchall())

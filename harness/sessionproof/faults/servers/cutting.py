@@ -194,6 +194,8 @@ class _Link:
             return False
         if not self._told(cut.moment):
             return False
+        with suppress(OSError):  # at once, or an answer could be quicker than the cut
+            self._client.shutdown(socket.SHUT_RDWR)
         through = {Moment.BEFORE: 0, Moment.INSIDE: int(cut.part * len(frame))}
         self._server.sendall(frame[: through.get(cut.moment, len(frame))])
         return True
