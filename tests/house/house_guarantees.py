@@ -24,6 +24,7 @@ TITLES = {
     "BAK": "backups and restores",
     "MIG": "migration",
     "TMO": "timeouts, and what a session's status is",
+    "MGR": "session managers",
     "SNAP": "snapshots of sessions",
     "SRCH": "search",
     "STATE": "state beside the messages",

@@ -897,6 +897,133 @@ _ROWS = (
         claim=MOVES,
     ),
     Guarantee(
+        id="MGR-01",
+        promise="The id that a manager generates is the MD5 or SHA-256 of the message: equal "
+        "messages have equal ids, other messages other ones.",
+        damage="A client computes the id as it always did, and finds nobody's session.",
+        unit="ids",
+        least=10,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-02",
+        promise="A managed session is what was given, for itself: two that begin alike are two, "
+        "unless it is claimed that they are one.",
+        damage="Two users write 'hi', and each reads the other's answers.",
+        unit="created sessions",
+        least=10,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-03",
+        promise="An update of a managed session changes what it names, in that session alone; of "
+        "an unknown session it answers so, and changes nothing.",
+        damage="The next question is sent as an answer to another user's message.",
+        unit="updates",
+        least=10,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-04",
+        promise="A managed session is new until it has a parent id, however often that is asked.",
+        damage="Each message begins a new conversation at the provider, which knows nothing of "
+        "the last one.",
+        unit="answers",
+        least=10,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-05",
+        promise="A manager's counts, lists and metrics agree with its sessions, whatever was done.",
+        damage="The dashboard shows 12 sessions, and the machine is full of 12,000.",
+        unit="counts",
+        least=20,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-06",
+        promise="A managed session lives until its limit after the last access, to the "
+        "millisecond and in every time zone, and not longer than is claimed.",
+        damage="A user types for a while, and is a stranger; or his session is open for whoever "
+        "comes next.",
+        unit="ends",
+        least=6,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-07",
+        promise="A clean-up removes exactly the managed sessions that are over, and says how many.",
+        damage="The clean-up takes a session whose user has just come back.",
+        unit="cleanups",
+        least=6,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-08",
+        promise="To look at a managed session changes nothing: it removes none that is over, and "
+        "lets none live on; accesses are written no more often than is claimed.",
+        damage="Somebody opens the list of sessions, and all that are over are gone before they "
+        "were counted.",
+        unit="looks",
+        least=6,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-09",
+        promise="A manager's timer cleans up by itself, is one however often it is started, rests "
+        "once it is stopped, and keeps no process alive.",
+        damage="The service is told to stop and does not, as a timer waits for its next turn.",
+        unit="turns of the timer",
+        least=4,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-10",
+        promise="After shutdown a manager refuses every call in one line, shutdown itself does "
+        "nothing more, and the sessions are there for the next instance.",
+        damage="A request comes while the service stops, and ends in a traceback about a closed "
+        "database.",
+        unit="refused calls",
+        least=17,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-11",
+        promise="The next instance of a manager has all sessions, facts and times of the last one, "
+        "after a close and after a kill.",
+        damage="A deployment signs every user out.",
+        unit="openings",
+        least=4,
+        needs=("manager",),
+        claim=DURABLE,
+    ),
+    Guarantee(
+        id="MGR-12",
+        promise="A manager refuses what is no message, no id, no fact and no call, in one line, "
+        "and changes nothing.",
+        damage="A client sends null for an id, and all such clients share the session 'null'.",
+        unit="arguments",
+        least=40,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-13",
+        promise="What a clean-up costs grows with what is over, and not with what is stored.",
+        damage="Every ten minutes all users wait until the clean-up has looked at each session.",
+        unit="cleanups",
+        least=10,
+        needs=("manager",),
+    ),
+    Guarantee(
+        id="MGR-14",
+        promise="Deleting managed sessions, one or all, removes them with their messages, says "
+        "what it did, and touches nothing else.",
+        damage="A user deletes his conversation, and its messages stay in the file.",
+        unit="removals",
+        least=6,
+        needs=("manager",),
+    ),
+    Guarantee(
         id="SNAP-01",
         promise="A session that is restored from a snapshot is what it was: every field, the "
         "order, the numbers and the totals.",

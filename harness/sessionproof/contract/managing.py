@@ -21,9 +21,10 @@ from sessionproof.contract.message import Json
 class ManagedSession:
     """What a manager knows of a session. Times are integer microseconds since 1970-01-01 UTC.
 
-    ``expires_at_us`` is the time from which on the session is over unless it is accessed before;
-    a manager that writes accesses now and then (claim ``access_step_us``) may let it live longer
-    by that step, and never shorter.
+    ``expires_at_us`` is the time from which on the session is over unless it is accessed before:
+    always as long after ``last_accessed_us``. A manager that writes accesses now and then (claim
+    ``access_step_us``) may show a last access that is older than the true one by that step, and
+    may let the session live longer by that step, and never shorter.
     """
 
     session_id: str
@@ -39,6 +40,7 @@ class ManagedSession:
 class ManagesSessions(Protocol):
     """The calls. A session that is over is unknown to all but those that say otherwise.
 
+    Accesses are to make it, to get it, and updates that answer True; nothing else lets it live on.
     Every call refuses arguments of a wrong type, empty ids, and, once the manager is shut down,
     everything but ``shutdown``: by ``Refused``, in one line, with nothing changed.
     """

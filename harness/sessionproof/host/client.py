@@ -125,6 +125,14 @@ class HostedStore(Calls):
         finally:
             self._process.finish(self._grace_s)
 
+    def leave(self, grace_s: float = GRACE_S) -> str | None:
+        """Go without a word, as a harness that has ended; answers how the process ended.
+
+        One that has not ended by itself after ``grace_s`` is ended.
+        """
+        self._process.finish(grace_s)
+        return self._process.end
+
     def kill(self) -> None:
         """End the process and its group at once, from any thread; a blocked call ends in error."""
         self._process.kill()
