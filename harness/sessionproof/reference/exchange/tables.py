@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from sessionproof.contract.cells import from_cell, integer_from_cell, to_cell
+from sessionproof.contract.cells import from_cell, integer_from_cell, long_cells, to_cell
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Json, Message
 from sessionproof.reference.arguments import short
@@ -43,10 +41,6 @@ _INTEGERS = {
 }  # fmt: skip
 _AS_JSON = {"metadata", "value", "content_json", "arguments"}
 
-_changing = threading.Lock()
-_limits: list[int] = []
-"""The limit of cells as it was, once for each that reads at this moment."""
-
 
 def write(conversations: Iterable[Conversation], folder: Path, tally: Tally) -> None:
     """Write the three files into an empty folder."""
@@ -70,7 +64,7 @@ def read(folder: Path) -> Iterator[Conversation]:
 
     Raises ``Refused`` that names file and row.
     """
-    with _long_cells(), ExitStack() as stack:
+    with long_cells(), ExitStack() as stack:
         rows = {name: stack.enter_context(_opened(folder / name)) for name in COLUMNS}
         states, messages = _Groups(rows[STATE]), _Groups(rows[MESSAGES])
         for row in rows[SESSIONS]:
@@ -182,21 +176,6 @@ def _wrong_header(header: Sequence[str], columns: Sequence[str]) -> str:
         [f"its header has {', '.join(others[:5])}, which is unknown or twice"] if others else []
     )
     return "; ".join(wrong)
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """Within, cells may have any length; the limit is one of the whole process, for all threads."""
-    with _changing:
-        _limits.append(_limits[0] if _limits else csv.field_size_limit())
-        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    try:
-        yield
-    finally:
-        with _changing:
-            before = _limits.pop()
-            if not _limits:  # nobody else reads
-                csv.field_size_limit(before)
 
 
 def _writer(file: TextIO, columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -15,12 +15,13 @@ from sessionproof.contract.clock import Clock
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.managing import ManagedSession
-from sessionproof.contract.message import Json
+from sessionproof.contract.message import Json, Message, Receipt
 from sessionproof.reference.arguments import whole
 from sessionproof.reference.claimed import Durability
 from sessionproof.reference.codec import checked_text
 from sessionproof.reference.decoding import readable
 from sessionproof.reference.managing import kept
+from sessionproof.reference.managing.appending import append
 from sessionproof.reference.managing.background import Background
 from sessionproof.reference.managing.facts import (
     Row,
@@ -51,9 +52,9 @@ class SessionManager:
     ``start_cleanup``. With ``share_by_first_message`` the id of a session is the digest of its
     first message, so that whoever begins with the same words is in the same session.
 
-    ``store`` is the ``ReferenceStore`` beneath, for the messages. An open one may be given in the
-    place of a directory, with its own clock and durability; it is not closed by ``shutdown``.
-    Raises ValueError for options that cannot be, ``Refused`` as the store does.
+    ``append`` adds messages; ``store`` is the ``ReferenceStore`` beneath, to read them. An open one
+    may be given in the place of a directory, with its own clock and durability; ``shutdown`` leaves
+    it open. Raises ValueError for options that cannot be, ``Refused`` as the store does.
     """
 
     def __init__(
@@ -196,6 +197,15 @@ class SessionManager:
         now_us = self._now_us()
         row = self._read(lambda db: kept.find(db, key, now_us))
         return None if row is None or row.is_over else self._told(row).parent_id
+
+    def append(self, session_id: str, messages: Sequence[Message]) -> Receipt:
+        """Add messages to a session, all or none, which is an access.
+
+        Raises ``NotFound`` for an unknown session, ``Expired`` for one that is over, and what
+        ``ReferenceStore.append`` does. That one would make an unknown session.
+        """
+        self._check()
+        return append(self.store, session_id, messages)
 
     # All sessions
 

@@ -12,8 +12,8 @@ from sessionproof.contract.lifetime import Swept
 from sessionproof.contract.location import Location
 from sessionproof.contract.managing import call_manager
 from sessionproof.contract.message import Json, Message, Receipt
-from sessionproof.reference import statements, upkeep
-from sessionproof.reference.codec import checked_text, encode_all
+from sessionproof.reference import upkeep
+from sessionproof.reference.managing.appending import append
 from sessionproof.reference.managing.claimed import CLAIMS
 from sessionproof.reference.managing.manager import SessionManager
 from sessionproof.reference.managing.settings import Settings
@@ -64,14 +64,7 @@ class Store:
 
     def append(self, session_id: str, messages: Sequence[Message]) -> Receipt:
         """Add messages to the end of a session, all or none; raises ``NotFound``, ``Expired``."""
-        key = checked_text(session_id, "session_id")
-        rows = encode_all(messages)
-        if not rows:
-            return Receipt((), ())
-        now_us = self._kept._clock.now_us()
-        return self._kept._write(
-            lambda db: statements.append(db, key, rows, now_us, None, creates=False)
-        )
+        return append(self._kept, session_id, messages)
 
     def sweep(self) -> Swept:
         """Remove the sessions that are over; each is told to one of all callers."""

@@ -1,0 +1,177 @@
+"""The clean-up in the background, and the end of a session manager."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sessionproof import Refused
+from sessionproof.contract.clock import VirtualClock, monotonic_s
+from sessionproof.contract.managing import CALLS, call_manager
+from sessionproof.reference.managing import SessionManager
+from sessionproof.reference.managing.background import Background
+
+MILLISECOND = 1_000
+HOUR = 3_600_000_000
+WAIT_S = 30.0
+"""Far longer than anything here takes: what comes later never comes."""
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for it; AssertionError when it never comes."""
+    ends = monotonic_s() + WAIT_S
+    pause = threading.Event()
+    while not true():
+        assert monotonic_s() < ends, "it never came"
+        pause.wait(0.002)
+
+
+def threads() -> list[threading.Thread]:
+    """The threads that clean up."""
+    return [one for one in threading.enumerate() if one.name == "session-cleanup"]
+
+
+def test_it_cleans_up_from_the_beginning_on(tmp_path: Path, clock: VirtualClock):
+    """What is over goes without being asked for."""
+    with SessionManager(tmp_path, clock=clock, cleanup_interval_us=MILLISECOND) as manager:
+        manager.create_session(session_id="s")
+        until(lambda: manager.get_metrics()["cleanups"] >= 2)
+        assert manager.get_session_count() == 1
+        clock.move(HOUR)
+        until(lambda: manager.get_session_count() == 0)
+        until(lambda: manager.get_metrics()["expired"] == 1)
+
+
+def test_started_twice_there_is_one(tmp_path: Path):
+    """The later interval counts; stopped, there is none; stopped again, nothing happens."""
+    with SessionManager(tmp_path, cleanup_interval_us=None) as manager:
+        assert threads() == []
+        manager.stop_cleanup()
+        manager.start_cleanup()
+        manager.start_cleanup(MILLISECOND)
+        assert len(threads()) == 1
+        until(lambda: manager.get_metrics()["cleanups"] >= 1)
+        manager.stop_cleanup()
+        assert threads() == []
+        manager.stop_cleanup()
+        manager.start_cleanup(2**62)
+        assert len(threads()) == 1
+    assert threads() == []
+
+
+def test_an_error_is_told_and_ends_nothing(tmp_path: Path, monkeypatch):
+    """The next clean-up may succeed, and takes the error away."""
+    with SessionManager(tmp_path, cleanup_interval_us=None) as manager:
+        broken = threading.Event()
+        broken.set()
+        clean_up = manager._background._work
+
+        def fails() -> object:
+            if broken.is_set():
+                raise Refused("the disk\nis full")
+            return clean_up()
+
+        monkeypatch.setattr(manager._background, "_work", fails)
+        manager.start_cleanup(MILLISECOND)
+        until(lambda: manager.get_metrics()["cleanup_error"] is not None)
+        assert manager.get_metrics()["cleanup_error"] == "Refused: the disk\\nis full"
+        broken.clear()
+        until(lambda: manager.get_metrics()["cleanup_error"] is None)
+        assert manager.get_metrics()["cleanups"] >= 1
+
+
+def test_stopping_waits_for_what_is_under_way():
+    """When it returns, the work has come to its end, and is not begun again."""
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert may_end.wait(WAIT_S)
+        ended.set()
+
+    background = Background(work)
+    background.start(1)
+    assert begun.wait(WAIT_S)
+    stopper = threading.Thread(target=background.stop)
+    stopper.start()
+    assert not ended.is_set()
+    may_end.set()
+    stopper.join(WAIT_S)
+    assert ended.is_set()
+    assert threads() == []
+
+
+def test_closed_it_is_not_started_again():
+    """Whoever was about to start it as it was closed starts nothing."""
+    background = Background(lambda: None)
+    background.close()
+    background.start(1)
+    assert threads() == []
+
+
+@pytest.mark.parametrize("call", sorted(CALLS.keys() - {"shutdown"}))
+def test_after_shutdown_every_call_is_refused(tmp_path: Path, call: str):
+    """In one line that says what to do; shutting down again does nothing."""
+    manager = SessionManager(tmp_path)
+    manager.create_session(session_id="s")
+    manager.shutdown()
+    manager.shutdown()
+    given = {"message": "x", "session_id": "s", "parent_id": "p", "chat_id": "c", "changes": {}}
+    arguments = {name: given[name] for name in CALLS[call].parameters if name in given}
+    with pytest.raises(Refused) as caught:
+        call_manager(manager, call, arguments)
+    assert str(caught.value) == "the session manager is shut down: open a new one"
+    with SessionManager(tmp_path) as again:
+        assert again.get_session_count() == 1
+
+
+def test_shutdown_gives_everything_back(tmp_path: Path):
+    """No thread is left, and the log is empty: the file is whole by itself."""
+    manager = SessionManager(tmp_path, cleanup_interval_us=MILLISECOND)
+    manager.create_session(session_id="s")
+    manager.shutdown()
+    assert threads() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["sessions.db"]
+
+
+def test_the_clean_up_keeps_no_process_alive(run_apart):
+    """A program that forgets to shut down ends all the same."""
+    script = """
+import sys
+from sessionproof.reference.managing import SessionManager
+manager = SessionManager(sys.argv[1], cleanup_interval_us=1000)
+manager.create_session(session_id="s")
+print(manager.get_session_count())
+"""
+    assert run_apart(script) == "1\n"
+
+
+def test_a_forked_child_is_refused_and_harms_nothing(run_apart):
+    """It cannot use its parent's manager, and may shut it down; the parent goes on."""
+    script = """
+import os, sys, warnings
+from sessionproof import Refused
+from sessionproof.reference.managing import SessionManager
+warnings.simplefilter("ignore")
+manager = SessionManager(sys.argv[1], cleanup_interval_us=1000)
+manager.create_session(session_id="s")
+child = os.fork()
+if not child:
+    for call in (manager.get_metrics, manager.cleanup, manager.start_cleanup, manager.stop_cleanup):
+        try:
+            call()
+        except Refused as error:
+            assert "forked" in str(error), error
+        else:
+            os._exit(1)
+    manager.shutdown()
+    with SessionManager(sys.argv[1]) as own:
+        os._exit(0 if own.get_session("s") else 2)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), manager.get_session_count())
+manager.shutdown()
+"""
+    assert run_apart(script) == "0 1\n"
