@@ -77,7 +77,7 @@ class Address:
     where: str
     path: Path | None = None
     url: str | None = None
-    schema: str = "public"
+    schema: str = "portal"
 
     def __repr__(self) -> str:
         return f"Address({self.where!r})"
@@ -99,7 +99,7 @@ def address_of(url: str | None = None, schema: str | None = None) -> Address:
         where = shown(plain)
     except StoreNotFound as error:
         raise Refused(str(error)) from None
-    name = "public" if schema is None else schema
+    name = "portal" if schema is None else schema
     if not name or "\0" in name or len(name.encode("utf-8", "replace")) > 63:
         raise Refused("the name of a schema has 1 to 63 bytes")
     return Address(where, url=plain, schema=name)
@@ -181,7 +181,8 @@ def _setting(connection: sqlite3.Connection, name: str) -> Any:
 
 def _begin(connection: Connection) -> None:
     """Take SQLite's write lock at once, unless the transaction only reads."""
-    connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE"))
+    how = connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE")
+    connection.connection.cursor().execute(how)  # nothing that SQLAlchemy has to know of
 
 
 def _require_driver(address: Address) -> None:

@@ -8,6 +8,7 @@ from importlib import resources
 from sqlalchemy import Connection, Engine, inspect, text
 
 from sessionproof.contract.errors import Refused
+from sessionproof.portal.engine import BEGIN
 from sessionproof.portal.migrations import HEAD
 
 _LOCK = 0x53505054  # of PostgreSQL's advisory locks: nobody else upgrades this schema meanwhile
@@ -19,12 +20,13 @@ def upgrade(engine: Engine, *, schema: str | None = None) -> None:
     ``schema`` is made where it is missing. Raises ``Refused`` where the tables are of a newer
     release, or of something else.
     """
-    with engine.connect() as connection:
+    reading = engine.execution_options(**{BEGIN: "BEGIN"})
+    with reading.connect() as connection:
         if _version(connection) == HEAD:
             return
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            _lock(connection, schema or "public")
+            _lock(connection, schema or "portal")
         if _version(connection) != HEAD:  # somebody may have been faster
             _migrate(connection)
 

@@ -116,7 +116,7 @@ def _conversations() -> None:
         ),
         sa.CheckConstraint("total_tokens >= 0", name="total_tokens_from_zero"),
         _object(),
-        sa.PrimaryKeyConstraint("id", name="key"),
+        sa.PrimaryKeyConstraint("id", name="conversations_key"),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name="conversations_to_users", ondelete="CASCADE"
         ),
