@@ -7,8 +7,13 @@ backslash with the text as JSON; all others are as they are.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 NULL = "\\N"
 
@@ -17,6 +22,10 @@ MOST = 2**63 - 1
 
 _AT_FIRST = frozenset("\\=+-@\t\r\n＝＋－＠")
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
+
+_changing = threading.Lock()
+_limits: list[int] = []
+"""The limit of cells as it was, once for each that reads at this moment."""
 
 
 def to_cell(value: str | int | None) -> str:
@@ -49,6 +58,21 @@ def integer_from_cell(cell: str) -> int | None:
     if not _INTEGER.fullmatch(cell) or abs(int(cell)) > MOST:
         raise ValueError(f"{cell[:40]!r} is no integer")
     return int(cell)
+
+
+@contextmanager
+def long_cells() -> Iterator[None]:
+    """Within, cells may have any length; the limit is one of the whole process, for all threads."""
+    with _changing:
+        _limits.append(_limits[0] if _limits else csv.field_size_limit())
+        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    try:
+        yield
+    finally:
+        with _changing:
+            before = _limits.pop()
+            if not _limits:  # nobody else reads
+                csv.field_size_limit(before)
 
 
 def _is_utf8(text: str) -> bool:

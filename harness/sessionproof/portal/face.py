@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 
 from argon2 import PasswordHasher
@@ -11,8 +12,11 @@ from sessionproof.portal.auth import Auth, Limits
 from sessionproof.portal.conversations import Conversations
 from sessionproof.portal.database import Database
 from sessionproof.portal.engine import PoolSize, address_of
+from sessionproof.portal.exchange import script, tables
 from sessionproof.portal.messages import Messages
 from sessionproof.portal.passwords import Passwords
+from sessionproof.portal.queries import Queries
+from sessionproof.portal.upkeep import Upkeep
 from sessionproof.portal.users import Users
 
 
@@ -46,6 +50,8 @@ class Portal:
         self.auth = Auth(self.database, self.clock, passwords, limits or Limits())
         self.conversations = Conversations(self.database, self.clock)
         self.messages = Messages(self.database, self.clock)
+        self.queries = Queries(self.database, self.clock)
+        self.upkeep = Upkeep(self.database, self.clock)
 
     def __enter__(self) -> Portal:
         return self
@@ -64,3 +70,19 @@ class Portal:
     def close(self) -> None:
         """Give every connection back; a second time does nothing."""
         self.database.close()
+
+    def export_csv(self, folder: os.PathLike[str] | str) -> dict[str, int]:
+        """See ``exchange.tables.export_csv``."""
+        return tables.export_csv(self.database, folder)
+
+    def import_csv(self, folder: os.PathLike[str] | str) -> dict[str, int]:
+        """See ``exchange.tables.import_csv``."""
+        return tables.import_csv(self.database, folder)
+
+    def dump_sql(self, path: os.PathLike[str] | str) -> dict[str, int]:
+        """See ``exchange.script.dump_sql``."""
+        return script.dump_sql(self.database, path)
+
+    def load_sql(self, path: os.PathLike[str] | str) -> dict[str, int]:
+        """See ``exchange.script.load_sql``."""
+        return script.load_sql(self.database, path)
