@@ -45,6 +45,7 @@ HANGS = (
     "KeepsItsLockAfterAnError",
     "TakesTwoConnections",
     "WaitsForTheEnded",
+    "TimerDies",
 )
 # They wait long by their nature; others of the same row are caught on each change.
 LATE = ("KeepsTheDeadConnection",)

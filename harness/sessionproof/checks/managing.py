@@ -147,7 +147,7 @@ def _failed(case: _Case, index: int, one: Done) -> ManagerFault | None:
             return None
         expected = "Conflict: a session has this id"
         return ManagerFault(index, Anomaly.WRONG_ANSWER, expected, said, refused=Conflict.__name__)
-    if one.step.call == CREATE_AGAIN:
+    if one.step.call == CREATE_AGAIN and case.life(one.step.session) is not None:
         raise _Unclear
     ended = one.step.call in (APPEND, READ) and case.life(one.step.session) != "alive"
     if ended and failure.type in (NotFound.__name__, Expired.__name__):
@@ -193,7 +193,12 @@ def _created(case: _Case, one: Done, value: ManagedSession) -> None:
 
 
 def _created_again(case: _Case, one: Done, value: ManagedSession) -> None:
-    if case.life(one.step.session) != "alive":
+    life = case.life(one.step.session)
+    if life is None:  # it was removed, and its id is free
+        again = replace(one.step, arguments={"session_id": one.session_id})
+        _created(case, replace(one, step=again), value)
+        return
+    if life != "alive":
         raise _Unclear
     raise _Wrong(Anomaly.ACCEPTED_INVALID, "Conflict: a session has this id", value,
                  "raise AssertionError('it was accepted')")  # fmt: skip

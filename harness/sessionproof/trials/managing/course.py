@@ -153,7 +153,7 @@ class Course:
         until = monotonic_s() + self.trial.profile.shrink_s
         for name in sorted({step.session for step in seen.steps} - {""}):
             mine = {at for at, step in enumerate(seen.steps) if step.session == name}
-            seen = self._without(seen, mine)
+            seen = self._without(seen, mine) if monotonic_s() < until else seen
         for at in reversed(range(len(seen.steps))):
             if at < len(seen.steps) and monotonic_s() < until:
                 seen = self._without(seen, {at})

@@ -128,11 +128,12 @@ def removed(trial: Trial) -> None:
     course = Course(trial)
     both = [*_two(), Move(APPEND, 0), Move(APPEND, 0), Move(APPEND, 1)]
     looks = [*(Move(READ, number) for number in (0, 1)), Move("get_all_sessions")]
+    again = [Move(CREATE_AGAIN, 0), *looks]  # what was left of the messages would be seen now
     one = [
         *both, Move("delete_session", 0), *looks, Move("delete_session", 0),
-        Move("delete_session", 2), Move("get_session", 0), *looks,
+        Move("delete_session", 2), Move("get_session", 0), *again,
     ]  # fmt: skip
-    every = [*both, Move("clear_all"), *looks, Move("clear_all"), Move(CREATE), *looks]
+    every = [*both, Move("clear_all"), *looks, Move("clear_all"), Move(CREATE), *again]
 
     def removals(seen: Judgement) -> int:
         return sum(seen.answers[call] for call in ("delete_session", "clear_all"))
@@ -140,7 +141,7 @@ def removed(trial: Trial) -> None:
     course.run(_standing(one), removals)
     course.run(_standing(every), removals)
     calls = ("delete_session", "clear_all", "get_session", READ, "get_all_sessions", CREATE)
-    drawn = st.lists(moves_of(calls), max_size=_MOST)
+    drawn = st.lists(moves_of((*calls, CREATE_AGAIN)), max_size=_MOST)
     course.search(drawn.map(lambda made: _standing([*both, *made])), removals)
 
 
