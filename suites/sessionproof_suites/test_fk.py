@@ -4,6 +4,7 @@ import pytest
 
 from sessionproof.trials import connections, models, races, references
 from sessionproof.trials.single import Trial
+from sessionproof.trials.users import removed, renamed
 
 guarantee = pytest.mark.guarantee
 
@@ -54,3 +55,15 @@ def test_a_deletion_races_with_appends(trial: Trial) -> None:
 def test_a_model_in_use(trial: Trial) -> None:
     """Removing a model that sessions name is refused or cascades, as claimed; nothing dangles."""
     models.removed_in_use(trial)
+
+
+@guarantee("FK-07")
+def test_a_user_in_use(trial: Trial) -> None:
+    """Removing a user who has sessions is refused or takes them along, as claimed."""
+    removed.in_use(trial)
+
+
+@guarantee("FK-08")
+def test_a_user_is_renamed(trial: Trial) -> None:
+    """What is a user's stays his when his name changes, and the old name opens nothing."""
+    renamed.keeps_what_is_his(trial)

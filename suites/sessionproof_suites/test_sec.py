@@ -4,6 +4,7 @@ import pytest
 
 from sessionproof.trials import confinement, identity, injection
 from sessionproof.trials.single import Trial
+from sessionproof.trials.users import secrets, tokens
 
 guarantee = pytest.mark.guarantee
 
@@ -24,6 +25,18 @@ def test_files_stay_inside_the_directory(trial: Trial) -> None:
 def test_equal_beginnings_are_two_sessions(trial: Trial) -> None:
     """Sessions that the store names differ, also when their first messages are equal."""
     identity.never_shared(trial)
+
+
+@guarantee("SEC-04")
+def test_nobody_gets_in_who_must_not(trial: Trial) -> None:
+    """Wrong passwords, and tokens that ran out, were revoked or never given, are refused."""
+    tokens.refused(trial)
+
+
+@guarantee("SEC-04")
+def test_no_secret_is_kept_in_clear(trial: Trial) -> None:
+    """Nothing that is stored or printed holds a password or a token that could be used."""
+    secrets.nothing_in_clear(trial)
 
 
 @guarantee("SEC-05")

@@ -33,6 +33,7 @@ class Anomaly(StrEnum):
     INJECTION = "injection"
     ESCAPE = "outside-location"
     EXPOSED = "exposed-file"
+    IN_CLEAR = "secret-in-clear"
     MALFORMED = "malformed-answer"
     GROWTH = "growing-cost"
     MEMORY = "growing-memory"
@@ -106,6 +107,7 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.INJECTION: "an input was run as code, SQL, a pattern or a template",
     Anomaly.ESCAPE: "something outside the location was read, written or removed",
     Anomaly.EXPOSED: "a file of the store can be read by others than its owner",
+    Anomaly.IN_CLEAR: "a password or a token is kept or told so that it can be used",
     Anomaly.MALFORMED: "an answer has a type or shape that the contract does not allow",
     Anomaly.GROWTH: "an operation costs more, the more is stored",
     Anomaly.MEMORY: "memory grows with every further call",

@@ -62,7 +62,10 @@ OWN_IDS = Claim(words="ids_from_content=false", made=lambda claims: not claims.i
 PRIVATE = Claim(words="private_files", made=lambda claims: claims.private_files)
 TOKENS = Claim(words="keeps tokens", made=lambda claims: "tokens" in claims.keeps)
 DURATIONS = Claim(words="keeps duration_us", made=lambda claims: "duration_us" in claims.keeps)
-ON_DELETE = Claim(words="on_delete_in_use", made=lambda claims: claims.on_delete_in_use is not None)
+ON_DELETE = Claim(
+    words="on_delete_in_use or on_delete_user",
+    made=lambda claims: (claims.on_delete_in_use or claims.on_delete_user) is not None,
+)
 WARNS = Claim(words="warns", made=lambda claims: claims.warns)
 MOVES = Claim(words="transitions", made=lambda claims: bool(claims.transitions))
 OVER_LIVE = Claim(
@@ -321,14 +324,24 @@ _ROWS = (
     ),
     Guarantee(
         id="FK-07",
-        promise="Removing an LLM's model that is in use is refused or cascades, as claimed; no "
-        "reference dangles.",
-        damage="A retired model's name cannot be removed at all, or takes with it the record of "
-        "which model answered.",
+        promise="Removing an LLM's model or a user that is in use is refused or cascades, as "
+        "claimed; no reference dangles.",
+        damage="A retired model's name cannot be removed at all, or the chats of a user who left "
+        "stay behind and belong to nobody.",
         unit="deletions",
         least=2,
-        needs=("add_llm_model", "set_llm_model", "delete_llm_model", "get"),
+        needs=("delete_llm_model|delete_user",),
         claim=ON_DELETE,
+    ),
+    Guarantee(
+        id="FK-08",
+        promise="A user whose name changes keeps his sessions, his tokens and his password; a name "
+        "that is taken changes nothing.",
+        damage="A user changes her address of e-mail, and her chats are gone, or are those of the "
+        "next one who has the old address.",
+        unit="renames",
+        least=5,
+        needs=("add_user", "sign_in", "rename_user"),
     ),
     Guarantee(
         id="CNT-01",
@@ -1138,6 +1151,16 @@ _ROWS = (
         least=4,
         needs=("create",),
         claim=OWN_IDS,
+    ),
+    Guarantee(
+        id="SEC-04",
+        promise="Passwords and tokens are never kept or told in clear; nobody gets in with a wrong "
+        "password, or with a token that ran out or was revoked.",
+        damage="Whoever reads a backup signs in as every user, and signing out on a lost phone "
+        "does not end it.",
+        unit="attempts",
+        least=20,
+        needs=("add_user", "sign_in", "whose"),
     ),
     Guarantee(
         id="SEC-05",

@@ -14,7 +14,7 @@ from sessionproof.contract.operations import HANG, Append, Delete, Get, Outcome,
 from sessionproof.contract.verdicts import Finding
 from sessionproof.trials.audits import look
 from sessionproof.trials.lines import made, said
-from sessionproof.trials.single import Broken, Trial
+from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.workload.search import Searched, search
 
 What: TypeAlias = Literal["add", "name", "unname", "remove", "delete", "reopen"]
@@ -23,6 +23,7 @@ Step: TypeAlias = tuple[What, int, int]
 
 _SESSIONS = ("s0", "s1")
 _MODELS = 2
+_NEEDED = ("add_llm_model", "set_llm_model", "delete_llm_model", "get")
 
 
 @dataclass
@@ -42,7 +43,15 @@ class _World:
 
 
 def removed_in_use(trial: Trial) -> None:
-    """Models made known, named by sessions and removed, in any order."""
+    """Models made known, named by sessions and removed, in any order.
+
+    Raises NotClaimed for a store that has no models, or does not say what removing one does.
+    """
+    missing = [name for name in _NEEDED if name not in trial.capabilities]
+    if missing:
+        raise NotClaimed(f"the store has no {', no '.join(missing)}")
+    if trial.claims.on_delete_in_use is None:
+        raise NotClaimed("the store does not claim on_delete_in_use")
     certain: list[list[Step]] = [
         [("add", 0, 0), ("name", 0, 0), ("name", 1, 0), ("remove", 0, 0), ("reopen", 0, 0)],
         [("add", 0, 0), ("name", 0, 0), ("reopen", 0, 0), ("remove", 0, 0), ("reopen", 0, 0)],

@@ -1,0 +1,1 @@
+"""Users, their names, their tokens and what is theirs: one experiment a module."""
