@@ -10,6 +10,8 @@ try:
     from sessionproof.portal.engine import PoolSize
     from sessionproof.portal.face import Portal
     from sessionproof.portal.models import AuthSession, Conversation, Message, User
+    from sessionproof.portal.serving import portal_at
+    from sessionproof.portal.store import PortalStore
 except ModuleNotFoundError as error:
     if error.name not in ("sqlalchemy", "alembic", "argon2"):
         raise
@@ -23,5 +25,7 @@ __all__ = [
     "NewMessage",
     "PoolSize",
     "Portal",
+    "PortalStore",
     "User",
+    "portal_at",
 ]
