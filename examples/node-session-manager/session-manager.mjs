@@ -43,20 +43,25 @@ export function now() {
 export class SessionManager {
   #database;
   #clock;
+  #warn;
   #timer = null;
   #counted = { created: 0, deleted: 0, expired: 0, cleanups: 0 };
   #cleanupError = null;
 
-  /** Opens the database in a directory, which must exist; cleans up in the background. */
+  /**
+   * Opens the database in a directory, which must exist, and cleans up in the background. `warn` is
+   * told of messages that the disk has damaged: they are left out, and hide no others.
+   */
   constructor(directory, {
     timeoutUs = 30 * MINUTE_US, accessStepUs = MINUTE_US, cleanupIntervalUs = 10 * MINUTE_US,
-    digest = "md5", clock = now,
+    digest = "md5", clock = now, warn = console.warn,
   } = {}) {
     if (!["md5", "sha256"].includes(digest)) throw new Refusal("digest must be md5 or sha256");
     this.timeoutUs = wholeOf(timeoutUs, "timeoutUs", 1);
     this.accessStepUs = wholeOf(accessStepUs, "accessStepUs");
     this.digest = digest;
     this.#clock = clock;
+    this.#warn = warn;
     this.#database = new Database(directory);
     this.startCleanup(cleanupIntervalUs);
   }
@@ -209,14 +214,14 @@ export class SessionManager {
   }
 
   read(sessionId) {
-    return this.#messages(MESSAGES(), ...this.#alive(sessionId));
+    return this.#read(this.#rows(MESSAGES(), ...this.#alive(sessionId)));
   }
 
   /** The newest messages, oldest first. */
   readLast(sessionId, n) {
     const most = Math.max(wholeOf(n, "n"), 1);
-    const newest = this.#messages(`${MESSAGES()} DESC LIMIT ?`, ...this.#alive(sessionId), most);
-    return n > 0 ? newest.reverse() : [];
+    const newest = this.#rows(`${MESSAGES()} DESC LIMIT ?`, ...this.#alive(sessionId), most);
+    return n > 0 ? this.#read(newest.reverse()) : [];
   }
 
   /** At most `limit` messages after the cursor, and the cursor of the next page or null. */
@@ -224,9 +229,9 @@ export class SessionManager {
     const after = wholeOf(cursor ?? 0, "cursor");
     const most = wholeOf(limit, "limit", 1);
     const sql = `${MESSAGES("AND m.seq > ?")} LIMIT ?`;
-    const found = this.#messages(sql, after, ...this.#alive(sessionId), most + 1);
-    const messages = found.slice(0, most);
-    return { messages, next: found.length > most ? Number(messages.at(-1).id) : null };
+    const found = this.#rows(sql, after, ...this.#alive(sessionId), most + 1);
+    const rows = found.slice(0, most);
+    return { messages: this.#read(rows), next: found.length > most ? rows.at(-1).seq : null };
   }
 
   count(sessionId) {
@@ -239,7 +244,7 @@ export class SessionManager {
       JOIN sessions AS s ON s.id = m.sid WHERE ${ALIVE} ORDER BY m.seq DESC LIMIT 1) RETURNING *`;
     const row = this.#db.one(sql, ...this.#alive(sessionId));
     if (!row) this.get(sessionId);
-    return row ? decoded(row) : null;
+    return row ? this.#read([row])[0] ?? null : null;
   }
 
   deleteMessage(sessionId, messageId) {
@@ -349,10 +354,21 @@ export class SessionManager {
     return { seqs, ids: seqs.map(String) };
   }
 
-  #messages(sql, ...values) {
+  #rows(sql, ...values) {
     const rows = this.#db.all(sql, ...values);
     if (!rows.length) throw unknown("session"); // one without messages has a row of NULLs
-    return rows.filter((row) => row.seq !== null).map(decoded);
+    return rows.filter((row) => row.seq !== null);
+  }
+
+  #read(rows) {
+    return rows.flatMap((row) => {
+      try {
+        return [decoded(row)];
+      } catch {
+        this.#warn(`${this.#db.path}: message ${row.id} is damaged, and left out`);
+        return [];
+      }
+    });
   }
 
   #shown(row) {

@@ -198,8 +198,6 @@ def test_databases_are_rebuilt_byte_by_byte(mode, tmp_path):
         ("os.symlink('b', 'a')", "it makes symbolic links, which are not followed"),
         ("open('../b', 'w').close()\nos.rename('../b', 'b')",
          "b was moved here from elsewhere, and what it holds was not seen"),
-        ("import ctypes\nlibc = ctypes.CDLL(None)\nlibc.syscall(425, 4, bytes(120))",
-         "it uses io_uring, whose writes cannot be traced"),
         ("f = os.open('.', os.O_TMPFILE | os.O_RDWR)\nos.write(f, b'1')",
          "it writes files that have no name (O_TMPFILE), which are not followed"),
     ],
@@ -207,6 +205,19 @@ def test_databases_are_rebuilt_byte_by_byte(mode, tmp_path):
 def test_what_cannot_be_followed_is_told(script, reason, tmp_path):
     """A program whose writes cannot all be seen gives a reason, never a wrong picture."""
     assert traced(HEAD + script, tmp_path).hidden == reason
+
+
+def test_io_uring_is_refused(tmp_path):
+    """A traced program has no io_uring, whose writes would not be seen, and its calls are."""
+    script = (
+        "import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "assert libc.syscall(425, 4, bytes(120)) == -1\n"
+        "assert ctypes.get_errno() == errno.ENOSYS\n"
+        "os.write(os.open('a', R | C), b'1')"
+    )
+    followed = traced(HEAD + script, tmp_path)
+    assert same(followed, tmp_path), followed.hidden
+    assert (followed.ringless, told(followed.changes)) == (True, ["MADE a", "WRITTEN a 0 '1'"])
 
 
 def test_a_private_mapping_and_a_readable_one_hide_nothing(tmp_path):

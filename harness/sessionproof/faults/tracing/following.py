@@ -35,13 +35,15 @@ NOTHING_THERE = Image()
 class Followed:
     """``answers``: for each pipe the places of its answers. ``hidden``: why it is not all.
 
-    ``unsure``: reads were not traced, and where a write went may depend on them.
+    ``unsure``: reads were not traced, and where a write went may depend on them. ``ringless``: it
+    asked for io_uring, which it was refused.
     """
 
     changes: Changes
     answers: Mapping[str, tuple[int, ...]]
     hidden: str
     unsure: bool = False
+    ringless: bool = False
 
 
 def follow(
@@ -69,7 +71,7 @@ def follow(
         changes = rows.changes()
     hidden = follower.hidden or follower.tree.difference(root)
     answers = {pipe: tuple(at) for pipe, at in follower.answers.items()}
-    return Followed(changes, answers, hidden, follower.unsure)
+    return Followed(changes, answers, hidden, follower.unsure, follower.ringless)
 
 
 class _Follower:
@@ -86,6 +88,7 @@ class _Follower:
         self.tree = Tree(rows)
         self.hidden = ""
         self.unsure = False
+        self.ringless = False
         self._reads = reads
         self.answers: dict[str, list[int]] = {pipe: [] for pipe in pipes}
         self._rows = rows
@@ -131,6 +134,8 @@ class _Follower:
                 self._tasks.made(call.pid, call.result, call.arguments)
         elif call.result >= 0 and call.name in self._does:
             self._does[call.name](call, self._tasks[call.pid])
+        elif call.name == "io_uring_setup":
+            self.ringless = True
 
     def _hide(self, reason: str) -> None:
         self.hidden = self.hidden or reason

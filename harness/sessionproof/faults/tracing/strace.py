@@ -26,6 +26,8 @@ CALLS = (
 # What moves offsets without a word of where to, and whose descriptors these are. A program that
 # starts does little else, so this costs most of the time of a trace, and few stores need it.
 READS = ("read", "readv", "close", "close_range", "ioctl")
+# Its writes are no calls, so it is not there, as in many containers: programs then write otherwise.
+_REFUSED = "io_uring_setup"
 # Their numbers are enough: what is read is not wanted, and would be most of the trace.
 _BARE = ("read", "readv", "close", "close_range")
 
@@ -75,6 +77,7 @@ def _options(trace: Path, calls: Sequence[str]) -> list[str]:
     return [
         "-f", "-y", "-xx", "-qq", "-s", str(_TEXT_BYTES), "-e", "signal=none",
         "-e", f"trace={','.join('?' + call for call in calls)}", "-o", str(trace),
+        "-e", f"inject=?{_REFUSED}:error=ENOSYS",
         *(("-e", f"raw={','.join(_BARE)}") if {*_BARE} <= {*calls} else ()),
     ]  # fmt: skip
 
