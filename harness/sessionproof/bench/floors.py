@@ -1,7 +1,7 @@
 """Floors: raw SQLite that does the least that each operation needs, beside which a store is timed.
 
 A floor checks nothing, counts nothing and converts nothing. Two tables, a key each, one statement
-an operation, and each of them a look-up.
+an operation, and each of them a look-up. A third table is what a session manager keeps.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ CREATE TABLE IF NOT EXISTS messages (
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS deleted BEFORE DELETE ON sessions
 BEGIN DELETE FROM messages WHERE session = OLD.id; END;
+CREATE TABLE IF NOT EXISTS managed (
+    id TEXT PRIMARY KEY, accessed INTEGER NOT NULL, first TEXT, parent TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS managed_by_access ON managed (accessed);
 """
 APPEND = (
     "INSERT INTO messages SELECT ?1, 1 + coalesce(max(number), 0), 'user', ?2 "
@@ -41,6 +45,11 @@ GET = "SELECT id, title FROM sessions WHERE id = ?"
 CREATE = "INSERT INTO sessions VALUES (?, NULL)"
 UPDATE = "UPDATE sessions SET title = ? WHERE id = ?"
 DELETE = "DELETE FROM sessions WHERE id = ?"
+MANAGE = "INSERT INTO managed VALUES (?, ?, ?, NULL)"
+MANAGED = "SELECT id, accessed, first, parent FROM managed WHERE id = ? AND accessed > ?"
+SET_PARENT = "UPDATE managed SET parent = ?, accessed = ? WHERE id = ?"
+UNMANAGE = "DELETE FROM managed WHERE id = ?"
+CLEAN_UP = "DELETE FROM managed WHERE accessed <= ?"
 
 
 class Floor:
@@ -96,6 +105,26 @@ class Floor:
     def delete(self, session: str) -> None:
         """Remove a session that was created, with its messages."""
         self._execute(DELETE, (session,))
+
+    def manage(self, session: str, now: int, first: str) -> None:
+        """Make a managed session that was accessed now."""
+        self._execute(MANAGE, (session, now, first))
+
+    def managed(self, session: str, after: int) -> list[tuple[Any, ...]]:
+        """The managed session if it was accessed later than that; nothing is written."""
+        return self._execute(MANAGED, (session, after)).fetchall()
+
+    def set_parent(self, session: str, parent: str, now: int) -> None:
+        """Set a managed session's parent, which is an access."""
+        self._execute(SET_PARENT, (parent, now, session))
+
+    def unmanage(self, session: str) -> None:
+        """Remove a managed session."""
+        self._execute(UNMANAGE, (session,))
+
+    def clean_up(self, until: int) -> None:
+        """Remove managed sessions that were last accessed then or before."""
+        self._execute(CLEAN_UP, (until,))
 
     def close(self) -> None:
         """Close the connection; the file stays."""

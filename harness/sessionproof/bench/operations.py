@@ -6,6 +6,7 @@ tries the call, and gives the two sides; what they need is made outside the time
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -199,6 +200,108 @@ def _open(client: Client) -> Pair:
     )
 
 
+MANAGED = 1_000
+"""Managed sessions beside which a clean-up is timed, fewer in a slow store."""
+
+
+def _managing(client: Client, call: str) -> Callable[[dict[str, Any]], Any]:
+    """The manager's call as a function of its arguments."""
+    manager = client.store.manager
+    return lambda arguments: manager(call, arguments)
+
+
+def _managed(client: Client) -> tuple[str, str]:
+    """A new session of the manager, and one of the floor."""
+    name, text = next(client.names), next(client.texts)
+    client.floor.manage(name, 0, text)
+    made = client.do("manager", "create_session", {"first_user_message": text})
+    return str(made["session_id"]), name
+
+
+def _generate_session_id(client: Client) -> Pair:
+    client.do("manager", "generate_session_id", {"message": next(client.texts)})
+    return Pair(
+        Side(
+            _managing(client, "generate_session_id"),
+            each(lambda: ({"message": next(client.texts)},)),
+        ),
+        Side(
+            lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+            each(lambda: (next(client.texts),)),
+        ),
+        "the floor is hashlib's MD5",
+    )
+
+
+def _create_session(client: Client) -> Pair:
+    _managed(client)
+    return Pair(
+        Side(
+            _managing(client, "create_session"),
+            each(lambda: ({"first_user_message": next(client.texts)},)),
+        ),
+        Side(client.floor.manage, each(lambda: (next(client.names), 0, next(client.texts)))),
+    )
+
+
+def _get_session(client: Client) -> Pair:
+    session, name = _managed(client)
+    client.do("manager", "get_session", {"session_id": session})
+    return Pair(
+        Side(_managing(client, "get_session"), always({"session_id": session})),
+        Side(client.floor.managed, always(name, -1)),
+        "the floor writes no access",
+    )
+
+
+def _update_parent_id(client: Client) -> Pair:
+    session, name = _managed(client)
+
+    def given() -> tuple[dict[str, Any]]:
+        return ({"session_id": session, "parent_id": next(client.texts)},)
+
+    client.do("manager", "update_parent_id", *given())
+    return Pair(
+        Side(_managing(client, "update_parent_id"), each(given)),
+        Side(client.floor.set_parent, each(lambda: (name, next(client.texts), 0))),
+    )
+
+
+def _delete_session(client: Client) -> Pair:
+    made: list[str] = []  # by the floor, for each session that the store made
+
+    def of_store() -> tuple[dict[str, Any]]:
+        session, name = _managed(client)
+        made.append(name)
+        return ({"session_id": session},)
+
+    def of_floor() -> tuple[str]:
+        if not made:
+            made.append(next(client.names))
+            client.floor.manage(made[0], 0, next(client.texts))
+        return (made.pop(),)
+
+    client.do("manager", "delete_session", *of_store())
+    return Pair(
+        Side(_managing(client, "delete_session"), each(of_store)),
+        Side(client.floor.unmanage, each(of_floor)),
+        "sessions without messages",
+    )
+
+
+def _cleanup(client: Client) -> Pair:
+    until, made = monotonic_s() + _WALKED_S, 0
+    while made < MANAGED and monotonic_s() < until:
+        _managed(client)
+        made += 1
+    client.do("manager", "cleanup", {})
+    return Pair(
+        Side(_managing(client, "cleanup"), always({})),
+        Side(client.floor.clean_up, always(-1)),
+        f"nothing is over, among {made:,} sessions and more",
+    )
+
+
 ROWS = (
     Row("append", (), _append),
     Row("get", ("get",), _get),
@@ -208,5 +311,11 @@ ROWS = (
     Row("create", ("create",), _create),
     Row("update", ("set_state", "edit_message"), _update),
     Row("delete", ("delete",), _delete),
+    Row("generate_session_id", ("manager",), _generate_session_id),
+    Row("create_session", ("manager",), _create_session),
+    Row("get_session", ("manager",), _get_session),
+    Row("update_parent_id", ("manager",), _update_parent_id),
+    Row("delete_session", ("manager",), _delete_session),
+    Row("cleanup", ("manager",), _cleanup),
     Row("open", (), _open),
 )

@@ -62,6 +62,11 @@ PROMISES = (
     Promise(of=("create",), below=10 * MS),
     Promise(of=("update",), below=10 * MS),
     Promise(of=("delete",), below=10 * MS),
+    Promise(of=("generate_session_id",), below=5 * MS),
+    Promise(of=("create_session",), below=10 * MS),
+    Promise(of=("get_session",), below=10 * MS),
+    Promise(of=("update_parent_id",), below=10 * MS),
+    Promise(of=("delete_session",), below=10 * MS),
     Promise(of=("cleanup", "sweep"), below=50 * MS),
     Promise(
         of=("append", "insert"), clients=10, calls=10, before=450 * MS, after=120 * MS, faster=10

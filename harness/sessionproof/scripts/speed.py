@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from sessionproof.bench.floors import (
     AFTER,
     APPEND,
+    CLEAN_UP,
     CREATE,
     DELETE,
     GET,
+    MANAGE,
+    MANAGED,
     NEWEST,
     SCHEMA,
+    SET_PARENT,
+    UNMANAGE,
     UPDATE,
     Synchronous,
 )  # fmt: skip
@@ -102,6 +107,8 @@ def _lines(operation: str, named_by_store: bool, together: bool, updates: str) -
             return _deletes(named_by_store, together)
         case "open":
             return _opens(named_by_store)
+    if operation in _MANAGING:
+        return _MANAGING[operation]
     raise Unwritable(f"there are no lines for the cost of {operation}")
 
 
@@ -170,3 +177,45 @@ def _got(sql: str, values: str) -> str:
 
 def _indented(lines: Sequence[str], by: int = 1) -> list[str]:
     return [f"{'    ' * by}{line}" for line in lines]
+
+
+_MADE = (
+    "name = store.manager('create_session', {})['session_id']",
+    f"floor.execute({MANAGE!r}, (name, 0, text))",
+)
+_MANAGING = {
+    "generate_session_id": _Lines(
+        ["store.manager('generate_session_id', {'message': text})"],
+        ["hashlib.md5(text.encode()).hexdigest()"],
+    ),
+    "create_session": _Lines(
+        ["store.manager('create_session', {'first_user_message': text})"],
+        [_done(MANAGE, f"{_NAME}, 0, text")],
+    ),
+    "get_session": _Lines(
+        ["store.manager('get_session', {'session_id': name})"], [_got(MANAGED, "name, -1")], _MADE
+    ),
+    "update_parent_id": _Lines(
+        ["store.manager('update_parent_id', {'session_id': name, 'parent_id': f'{text}{turn}'})"],
+        [_done(SET_PARENT, "f'{text}{turn}', 0, name")],
+        _MADE,
+    ),
+    "delete_session": _Lines(
+        ["store.manager('delete_session', {'session_id': made[number]})"],
+        [_done(UNMANAGE, "made[number],")],
+        made=[
+            f"made = [store.manager('create_session', {{}})['session_id'] "
+            f"for number in range({_CALLS})]",
+            f"floor.executemany({MANAGE!r}, [(name, 0, text) for name in made])",
+        ],
+    ),
+    "cleanup": _Lines(
+        ["store.manager('cleanup', {})"],
+        [_done(CLEAN_UP, "-1,")],
+        [
+            f"for number in range({_LOADED}):",
+            "    name = store.manager('create_session', {})['session_id']",
+            f"    floor.execute({MANAGE!r}, (name, 0, text))",
+        ],
+    ),
+}  # sessions of a manager: sessions without messages, and clean-ups that find nothing

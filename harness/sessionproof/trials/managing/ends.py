@@ -29,7 +29,7 @@ from sessionproof.workload import lifetime
 from sessionproof.workload.managing import CREATE, REOPEN, ask
 
 _MOST = 12
-_GAPS: tuple[Gap, ...] = ("now", "soon", "half", "before", "before", "after")
+_GAPS: tuple[Gap, ...] = ("now", "soon", "within", "half", "before", "before", "after")
 _ZONE = "Tokyo"
 _READS = 8
 _PASSING = ("-shm", "-journal")  # what a reader may touch, and what is gone after a write
@@ -61,6 +61,8 @@ def _slid(course: Course, *, search: bool) -> None:
         Move("get_session", 0, "before"), Move("get_session", 0, "after"),
     ]  # fmt: skip
     course.run(laid_out(moves, line()), _ends)
+    stepped = [Move(CREATE), Move("get_session", 0, "within"), Move("get_session", 0, "before")]
+    course.run(laid_out(stepped, line()), _ends)
     looked = [Move(CREATE), Move("get_session", 0, "before"), Move("is_new_session", 0, "before"),
               Move("get_session", 0, "before"), Move("set_chat_id", 0, "after", {"chat_id": "c"}),
               Move("get_session", 0), Move("is_new_session", 0)]  # fmt: skip

@@ -13,11 +13,12 @@ from sessionproof.contract.message import Json
 from sessionproof.oracle.managing import EXACT_US
 from sessionproof.workload.managing import APPEND, CREATE, CREATE_AGAIN, Step, Steps
 
-Gap: TypeAlias = Literal["now", "soon", "half", "before", "after", "back"]
+Gap: TypeAlias = Literal["now", "soon", "within", "half", "before", "after", "back"]
 """How much time goes by before a call.
 
-``before`` is the last millisecond in which its session lives, ``after`` the first in which it
-surely does not; ``back`` is the time at which the session was last accessed.
+``within`` is less than the step in which accesses are written once. ``before`` is the last
+millisecond in which the call's session lives, ``after`` the first in which it surely does not;
+``back`` is the time at which it was last accessed.
 """
 
 UPDATES = ("update_session", "update_parent_id", "set_chat_id")
@@ -66,6 +67,8 @@ class Line:
         match gap:
             case "soon":
                 return self.now_us + _SOON_US
+            case "within":
+                return self.now_us + max(_SOON_US, self.step_us // 2)
             case "half":
                 return self.now_us + self.limit_us // 2
             case "before":
