@@ -66,7 +66,7 @@ UPKEPT = (
 # Limits, snapshots, search, state: each change tries them on the stores that have their own.
 LIVING = tuple(
     f"fixtures.benign.{name}:"
-    for name in ("lifetime", "timeouts", "snapshots", "searches", "sweeps", "states")
+    for name in ("lifetime", "timeouts", "managing", "snapshots", "searches", "sweeps", "states")
 )
 # Correct in all but this: each append goes over the whole session, as Related counts it anew so
 # that fractions do not drift.

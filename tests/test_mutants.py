@@ -8,6 +8,7 @@ from zlib import crc32
 
 import pytest
 
+from fixtures.benign.managing import ManagesInSqlite
 from fixtures.registry import MANY, OF_SERVERS, Mutant, judged, mutants
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
@@ -16,8 +17,6 @@ from sessionproof.engine.reproduce import reproduce
 from sessionproof.faults.servers.binaries import find_binaries, missing
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.workload.profiles import PROFILES
-
-MEMORY = "sessionproof.oracle.memory:MemoryStore"
 
 # Mutants whose breaks no script shows, or none that fails: why.
 NO_SCRIPT = {
@@ -74,9 +73,10 @@ def test_is_caught_by_its_own_guarantee(mutant: Mutant, tmp_path):
         if not problem:
             break
     assert not problem
-    if _is_shown(mutant) and _is_mended_by_memory(mutant):
+    sound = _mended_by(mutant)
+    if _is_shown(mutant) and sound is not None:
         mended = tmp_path / "mended"
-        (record,) = reproduce(MEMORY, broken, mended, directory=tmp_path, attempts=1)
+        (record,) = reproduce(sound, broken, mended, directory=tmp_path, attempts=1)
         for finding in record.findings:
             made = finding.reproducer
             text = (mended / made.file).read_text("utf-8") if made.file else ""
@@ -120,12 +120,15 @@ def _is_shown(mutant: Mutant) -> bool:
     return EVERYTHING or crc32(mutant.store.encode()) % 8 == 0
 
 
-def _is_mended_by_memory(mutant: Mutant) -> bool:
-    """Whether the memory store is the same store without what is broken in it."""
+def _mended_by(mutant: Mutant) -> str | None:
+    """The store that is the same one without what is broken in it, if there is one."""
     store = inspect.unwrap(find_store(mutant.store).open)
-    kin = isinstance(store, type) and issubclass(store, MemoryStore)
-    able = all(hasattr(MemoryStore, name) for name in GUARANTEES[mutant.guarantee].needs)
-    return kin and able and store.claims == MemoryStore.claims
+    for sound in (MemoryStore, ManagesInSqlite):
+        kin = isinstance(store, type) and issubclass(store, sound)
+        able = all(hasattr(sound, name) for name in GUARANTEES[mutant.guarantee].needs)
+        if kin and able and store.claims == sound.claims:
+            return f"{sound.__module__}:{sound.__qualname__}"
+    return None
 
 
 def test_scripts_are_left_out_for_a_reason():

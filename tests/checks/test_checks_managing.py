@@ -1,0 +1,190 @@
+"""Answers of session managers, judged: wrong ones are found, right ones are let be."""
+
+import pytest
+
+from sessionproof.checks.managing import judged
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.managing import ManagedSession
+from sessionproof.contract.operations import Failure, Outcome
+from sessionproof.workload.managing import CREATE_AGAIN, Done, Step
+
+LIMIT, STEP, BEGAN = 1_800_000_000, 60_000_000, 4_000_000_000_000_000
+CLAIMS, IN_STEPS = Claims(), Claims(access_step_us=STEP)
+
+
+def session(name="a", accessed=0, created=0, limit=LIMIT, **facts):
+    """A session as it is answered, last accessed so long after the beginning."""
+    return ManagedSession(
+        name, BEGAN + created, BEGAN + accessed, BEGAN + accessed + limit, **facts
+    )
+
+
+def done(call, value, at_us=0, name="", session_id="", **arguments):
+    """A call that was answered."""
+    return Done(Step(at_us, call, name, arguments), Outcome("ok", value), session_id)
+
+
+def failed(call, kind, at_us=0, name="", sort="fail"):
+    """A call that failed."""
+    return Done(Step(at_us, call, name), Outcome(sort, failure=Failure(kind, "no")), "a")
+
+
+def made(name="s0", known="a", at_us=0, **facts):
+    """A session that was made."""
+    answer = session(known, at_us, at_us, **facts)
+    return done("create_session", answer, at_us, name, known, **facts)
+
+
+def metrics(**changed):
+    """The metrics of one session that lives."""
+    return {"created": 1, "deleted": 0, "expired": 0, "active": 1, "total": 1} | changed
+
+
+WRONG = {
+    "another's id": [made(), made("s1")],
+    "its time is over at once": [done("create_session", session(limit=0), name="s0")],
+    "a fact is lost": [done("create_session", session(), name="s0", chat_id="c")],
+    "a fact of nobody": [done("create_session", session(parent_id="p"), name="s0")],
+    "another id than was asked for": [
+        Done(Step(0, "create_session", "s0", {"session_id": "own"}), Outcome("ok", session("b")))
+    ],
+    "an id is taken over": [made(), done(CREATE_AGAIN, session(), name="s0")],
+    "a taken id is refused as something else": [made(), failed(CREATE_AGAIN, "Refused", name="s0")],
+    "a session that lives is not there": [
+        made(), done("get_session", None, LIMIT - 1_000, "s0")
+    ],
+    "a session that is over is there": [
+        made(), done("get_session", session(accessed=LIMIT + 1_000), LIMIT + 1_000, "s0")
+    ],
+    "a session of nobody is there": [done("get_session", session(), name="s0")],
+    "a read is no access": [made(), done("get_session", session(), 5_000_000, "s0")],
+    "its time grows": [made(), done("get_session", session(limit=LIMIT * 2), name="s0")],
+    "an update of what lives says False": [
+        made(), done("set_chat_id", False, name="s0", chat_id="c")
+    ],
+    "an update of what is over says True": [
+        made(), done("set_chat_id", True, LIMIT + 1_000, "s0", chat_id="c")
+    ],
+    "an update is not there": [
+        made(), done("set_chat_id", True, name="s0", chat_id="c"),
+        done("get_session", session(), name="s0"),
+    ],
+    "a new session is not new": [made(), done("is_new_session", False, name="s0")],
+    "an old session is new": [
+        made(), done("update_parent_id", True, name="s0", parent_id="p"),
+        done("is_new_session", True, name="s0"),
+    ],
+    "a parent of nobody": [made(), done("get_parent_id", "p", name="s0")],
+    "too few are cleaned up": [made(), done("cleanup", 0, LIMIT + 1_000)],
+    "what lives is cleaned up": [made(), done("cleanup", 1, LIMIT - 1_000)],
+    "the count is too high": [made(), done("get_session_count", 2)],
+    "nothing is deleted": [made(), done("delete_session", False, name="s0")],
+    "nobody is deleted": [done("delete_session", True, name="s0")],
+    "clear_all forgets one": [made(), made("s1", "b"), done("clear_all", 1)],
+    "a list lacks one": [made(), done("get_all_sessions", [])],
+    "a list has one twice": [made(), done("get_all_sessions", [session(), session()])],
+    "a list has a stranger": [made(), done("get_all_sessions", [session(), session("b")])],
+    "what is over is active": [made(), done("get_active_sessions", [session()], LIMIT + 1_000)],
+    "a list has other facts": [made(), done("get_all_sessions", [session(chat_id="c")])],
+    "created is counted twice": [made(), done("get_metrics", metrics(created=2))],
+    "what is over counts as active": [made(), done("get_metrics", metrics(), LIMIT + 1_000)],
+    "a message is lost": [
+        made(), done("append", None, name="s0"), done("read", [], name="s0")
+    ],
+    "a message outlives its session": [
+        made(), done("append", None, name="s0"), done("delete_session", True, name="s0"),
+        done("read", ["message"], name="s0"),
+    ],
+    "a call that is owed fails": [made(), failed("cleanup", "OperationalError", sort="info")],
+    "a message of a live session cannot be read": [made(), failed("read", "NotFound", name="s0")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_answer_is_found(case):
+    """The last answer of each case is the one that is wrong."""
+    fault = judged(WRONG[case], CLAIMS, BEGAN).fault
+    assert fault is not None
+    assert fault.index == len(WRONG[case]) - 1
+    assert fault.expected
+    assert fault.seen
+
+
+RIGHT = {
+    "a life": [
+        made(chat_id="c"),
+        done("get_session", session(accessed=LIMIT - 1_000, chat_id="c"), LIMIT - 1_000, "s0"),
+        done("get_session", None, 2 * LIMIT, "s0"),
+        done("is_new_session", True, 2 * LIMIT, "s0"),
+        done("get_session_count", 1, 2 * LIMIT),
+        done("cleanup", 1, 2 * LIMIT),
+        done("cleanup", 0, 2 * LIMIT),
+        done("get_metrics", metrics(expired=1, active=0, total=0, uptime=1.5), 2 * LIMIT),
+    ],
+    "a clock that steps back shows it again": [
+        made(), done("get_session", None, LIMIT + 1_000, "s0"),
+        done("get_active_sessions", [session()], 5), done("get_session", session(), 5, "s0"),
+    ],
+    "in the last millisecond either is right": [
+        made(), done("cleanup", 0), done("get_session", None, LIMIT, "s0"),
+        done("get_session_count", 99, LIMIT),
+    ],
+    "an id is free when its session is gone": [
+        made(), done("delete_session", True, name="s0"),
+        done(CREATE_AGAIN, session(), name="s0", session_id="a"), done("get_session_count", 1),
+    ],
+    "a taken id": [made(), failed(CREATE_AGAIN, "Conflict", name="s0")],
+    "an instance counts anew": [
+        made(), done("reopen", None), done("get_metrics", metrics(created=0)),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_right_answers_are_right(case):
+    """No fault, and each answer up to the first unclear one is counted."""
+    found = judged(RIGHT[case], CLAIMS, BEGAN)
+    assert found.fault is None
+    assert found.answers.total() > 1
+
+
+def test_a_step_lets_a_session_live_longer_and_never_shorter():
+    """Between the limit and a step later either is right; before and after it is not."""
+    read = [made(), done("get_session", session(accessed=STEP), STEP, "s0")]
+    late = session(accessed=LIMIT + 2 * STEP)
+    for at_us, answers in ((LIMIT + STEP - 1_000, (late,)), (LIMIT + 2 * STEP + 1_000, (None,))):
+        wrong = None if answers[0] else session(accessed=at_us)
+        assert judged([*read, done("get_session", wrong, at_us, "s0")], IN_STEPS, BEGAN).fault
+    for answer in (None, session(accessed=LIMIT + STEP + 5)):
+        either = [*read, done("get_session", answer, LIMIT + STEP + 5, "s0")]
+        assert judged(either, IN_STEPS, BEGAN).fault is None
+
+
+def test_an_access_may_be_shown_a_step_late():
+    """Where accesses are written once in a step, and nowhere else."""
+    read = [made(), done("get_session", session(), STEP // 2, "s0")]
+    assert judged(read, IN_STEPS, BEGAN).fault is None
+    fault = judged(read, CLAIMS, BEGAN).fault
+    assert fault is not None
+    assert fault.anomaly is Anomaly.CHANGED
+
+
+def test_without_a_clock_times_are_not_judged():
+    """The times of the machine's clock are what they are."""
+    answer = ManagedSession("a", 7, 7, 7 + LIMIT)
+    later = ManagedSession("a", 7, 9, 9 + LIMIT)
+    steps = [done("create_session", answer, name="s0"), done("get_session", later, name="s0")]
+    assert judged(steps, CLAIMS, None).fault is None
+
+
+def test_appends_are_accesses_where_that_is_claimed():
+    """``activity`` has the word ``append``."""
+    steps = [
+        made(), done("append", None, LIMIT // 2, "s0"),
+        done("get_session", session(accessed=LIMIT + 5), LIMIT + 5, "s0"),
+    ]  # fmt: skip
+    assert judged(steps, Claims(activity={"append"}), BEGAN).fault is None
+    assert judged(steps, CLAIMS, BEGAN).fault is None  # in the last millisecond
+    later = [*steps[:2], done("get_session", None, LIMIT + 5_000, "s0")]
+    assert judged(later, Claims(activity={"append"}), BEGAN).fault is not None

@@ -1,0 +1,131 @@
+"""The trials of session managers: what they need, what they count, and what they say."""
+
+import pytest
+
+from fixtures.benign.managing import ManagesInSqlite, SharesByContent, WritesInSteps
+from fixtures.mutants.managing import (
+    IsKnownByMd5,
+    ManagesWholeSeconds,
+    MixesClocks,
+    ReadsDelete,
+    WritesEachAccess,
+)
+from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.trials.managing import cleanup_cost, ends, facts, inputs
+from sessionproof.trials.managing.course import Course
+from sessionproof.trials.managing.moves import Line, Move, laid_out
+from sessionproof.trials.single import Broken, NotClaimed
+from sessionproof.workload.profiles import PROFILES
+
+ROWS = {
+    "MGR-01": inputs.named,
+    "MGR-02": facts.created,
+    "MGR-03": facts.changed,
+    "MGR-04": facts.new_until_answered,
+    "MGR-05": facts.counted,
+    "MGR-06": ends.slid,
+    "MGR-07": ends.cleaned,
+    "MGR-08": ends.looked,
+    "MGR-12": inputs.refused,
+    "MGR-13": cleanup_cost.flat,
+    "MGR-14": facts.removed,
+}
+
+
+class ByTheMachine(ManagesInSqlite):
+    """A manager whose clock nobody sets."""
+
+    def __init__(self, location):
+        super().__init__(location)
+
+
+def broken(row, trial):
+    """The finding of a row's trial."""
+    with pytest.raises(Broken) as raised:
+        ROWS[row](trial)
+    return raised.value.finding
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("store", [ManagesInSqlite, WritesInSteps, SharesByContent])
+def test_a_correct_manager_has_its_evidence(row, store, trial_of):
+    """At least as much as the row needs."""
+    trial = trial_of(row, store, profile=PROFILES["smoke"])
+    ROWS[row](trial)
+    assert trial.examined[GUARANTEES[row].unit] >= GUARANTEES[row].least
+
+
+@pytest.mark.parametrize("row", ["MGR-06", "MGR-07", "MGR-08", "MGR-13"])
+def test_nobody_waits_for_half_an_hour(row, trial_of):
+    """A store whose clock cannot be set does not claim what hangs on it."""
+    with pytest.raises(NotClaimed, match="its clock cannot be set"):
+        ROWS[row](trial_of(row, ByTheMachine))
+
+
+@pytest.mark.parametrize("row", ["MGR-02", "MGR-03", "MGR-05", "MGR-14"])
+def test_all_else_is_judged_by_the_machines_clock(row, trial_of):
+    """Facts, counts and removals need no clock."""
+    trial = trial_of(row, ByTheMachine, profile=PROFILES["smoke"])
+    ROWS[row](trial)
+    assert trial.examined[GUARANTEES[row].unit] >= GUARANTEES[row].least
+
+
+def test_equal_beginnings_leak(trial_of):
+    """Two users who say the same share a session, and the finding says so."""
+    finding = broken("MGR-02", trial_of("MGR-02", IsKnownByMd5))
+    assert finding.anomaly is Anomaly.LEAK
+    assert "two users" in finding.expected
+
+
+def test_an_end_is_told_with_its_time(trial_of):
+    """The program has the times of its calls, and few calls."""
+    finding = broken("MGR-06", trial_of("MGR-06", ManagesWholeSeconds))
+    assert len(finding.program) <= 3
+    assert "# at 0:00:00" in finding.program[0]
+
+
+def test_a_naive_clock_is_found_far_from_greenwich(trial_of):
+    """The finding names the zone in which the process was."""
+    assert "TZ=JST-9" in broken("MGR-06", trial_of("MGR-06", MixesClocks)).did
+
+
+def test_a_read_that_deletes_is_shown_by_what_is_counted_later(trial_of):
+    """The last call is the one that found the session gone."""
+    finding = broken("MGR-08", trial_of("MGR-08", ReadsDelete))
+    assert "get_session" in " ".join(finding.program[:-1])
+
+
+def test_a_write_for_each_read_is_told_by_the_file(trial_of):
+    """The finding names the file that changed."""
+    finding = broken("MGR-08", trial_of("MGR-08", WritesEachAccess))
+    assert "manager.db" in finding.seen
+
+
+def test_a_limit_is_read_from_the_session_itself(trial_of):
+    """Half an hour here, and whatever another manager says."""
+    assert Course(trial_of("MGR-06", ManagesInSqlite)).limit_us() == 1_800_000_000
+
+
+def test_moves_are_laid_out_along_the_lives_of_their_sessions():
+    """Before and after count from the last access, and first messages differ."""
+    hello = {"first_user_message": "Hello", "session_id": "own"}
+    moves = [
+        Move("create_again"), Move("create_session", arguments=hello),
+        Move("create_session", gap="half", arguments=hello), Move("get_session", 0, "before"),
+        Move("get_session", 0, "after"), Move("is_new_session", 2), Move("get_session", 0, "back"),
+    ]  # fmt: skip
+    steps = laid_out(moves, Line(10_000_000, 500_000, clock=True))
+    ends = 9_999_000
+    assert [step.at_us for step in steps] == [
+        0, 5_000_000, ends, ends + 10_501_000, ends + 10_501_000, ends
+    ]  # fmt: skip
+    assert [step.session for step in steps] == ["s0", "s1", "s0", "s0", "s2", "s0"]
+    assert steps[0].arguments == {"first_user_message": "Hello #0", "session_id": "own-0"}
+    assert steps[1].arguments == {"first_user_message": "Hello #1", "session_id": "own-1"}
+
+
+def test_without_a_clock_all_steps_are_at_once():
+    """No script is to wait."""
+    steps = laid_out([Move("create_session"), Move("cleanup", gap="half")], Line(1, 0, clock=False))
+    assert [step.at_us for step in steps] == [0, 0]
