@@ -23,6 +23,11 @@ from sessionproof.contract.errors import (
 if TYPE_CHECKING:
     import psycopg
 
+
+class UnreadableError(Refused):
+    """A value of a row that was asked for is no text: the file is damaged there."""
+
+
 ERRORS = (exc.SQLAlchemyError, sqlite3.Error, UnicodeError, OverflowError)
 """What may come out of a call of the database."""
 
@@ -132,7 +137,8 @@ def _of_sqlite(error: sqlite3.Error, where: str, open_ended: bool) -> StoreError
     if code in _CLEAR:
         return Refused(f"{where}: {_CLEAR[code]} ({text})")
     if text.startswith("Could not decode"):  # goes on with the text itself, which is a user's
-        return Refused(f"{where}: a text is not UTF-8: the file is damaged: restore a backup")
+        why = "a text is not UTF-8: the file is damaged: restore a backup"
+        return UnreadableError(f"{where}: {why}")
     if open_ended:
         return Indefinite(f"{where}: {text}; whether the write took effect is open")
     return Refused(f"{where}: {text}; nothing was stored")

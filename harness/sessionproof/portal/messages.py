@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,12 +22,19 @@ from sessionproof.portal.appending import (
     rows_of,
 )
 from sessionproof.portal.database import Database, changed
+from sessionproof.portal.failures import ERRORS, UnreadableError
 from sessionproof.portal.models import ROLES, Conversation, Message
 from sessionproof.portal.values import SAME, Same
 
+_LOG = logging.getLogger("sessionproof.portal")
+
 
 class Messages:
-    """The messages of a portal's conversations."""
+    """The messages of a portal's conversations.
+
+    What a damaged file has in the place of one message does not hide the others: it is left out,
+    and told as a warning to the log ``sessionproof.portal``.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -128,7 +136,22 @@ class Messages:
                 raise values.absent("conversation", conversation_id)
             return found
 
-        return self._database.read(work)
+        try:
+            return self._database.read(work)
+        except UnreadableError:
+            return self._database.moment(lambda session: _one_by_one(session, key, query))
+
+
+def _one_by_one(session: Session, key: str, query: Select[Any]) -> list[Message]:
+    """The messages that can be read, where one of them cannot."""
+    found = []
+    for seq in session.scalars(query.with_only_columns(Message.seq)).all():
+        one = select(Message).where(Message.conversation_id == key, Message.seq == seq)
+        try:
+            found.append(session.scalars(one).one())
+        except ERRORS:
+            _LOG.warning("message %s.%d cannot be read: the file is damaged there", key, seq)
+    return found
 
 
 def _of(conversation_id: str) -> Select[Message]:

@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from argon2 import PasswordHasher
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,9 @@ from sessionproof.portal.tokens import new_token
 
 GUEST = "guest of sessionproof"
 """What the user is called whose sessions are nobody's; he has no password."""
+
+_HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+"""Judged is that passwords are hashed, and not for how long: Argon2 at its least."""
 
 _PART = 500
 
@@ -55,9 +59,10 @@ class PortalStore:
         url = url or location.url
         self._path = None if url else location.path("portal.db")
         if self._path is None:
-            self._portal = Portal(url, schema=schema_of(location), clock=clock)
+            self._portal = Portal(url, schema=schema_of(location), clock=clock, hasher=_HASHER)
         else:
-            self._portal = Portal(f"sqlite:///{quote(str(self._path))}", clock=clock)
+            there = f"sqlite:///{quote(str(self._path))}"
+            self._portal = Portal(there, clock=clock, hasher=_HASHER)
         self._clock, self._database = self._portal.clock, self._portal.database
         self._guest = self._known_guest()
         self.capabilities = CAPABILITIES.keys() - ({"tables"} if self._path is None else set())
@@ -237,14 +242,14 @@ class PortalStore:
     def sweep(self) -> Swept:
         """Write down which auth sessions are over; told are those of conversations that go on."""
         over = self._portal.auth.sweep()
-        told: list[str] = []
-        for at in range(0, len(over), _PART):
-            ids = models.Conversation.id.in_(over[at : at + _PART])
-            going = select(models.Conversation.id).where(
-                ids, models.Conversation.status == "active"
-            )
-            told += self._database.read(lambda session, one=going: [*session.scalars(one)])
-        return Swept(expired=tuple(told))
+        going = select(models.Conversation.id).where(models.Conversation.status == "active")
+
+        def work(session: Session) -> builtins.list[str]:
+            parts = (over[at : at + _PART] for at in range(0, len(over), _PART))
+            found = (session.scalars(going.where(models.Conversation.id.in_(ids))) for ids in parts)
+            return [one for ids in found for one in ids]
+
+        return Swept(expired=tuple(self._database.moment(work)) if over else ())
 
     # Users
 
