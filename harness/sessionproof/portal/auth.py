@@ -23,6 +23,7 @@ from sessionproof.portal.tokens import digest_of, new_token
 _WRONG = "the e-mail or the password is wrong"
 _BATCH = 500  # most that one statement of a sweep ends
 _LATE_US = 60_000_000
+_NOT_REVOKED = AuthSession.ended_by.is_distinct_from("revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,15 @@ class Auth:
         return found
 
     def sign_out(self, token: str) -> None:
-        """End this token alone; one that has ended stays ended. Raises ``NotFound``."""
+        """End this token alone, for good; again does nothing. Raises ``NotFound``."""
         self._revoke(AuthSession.token_digest == _digest(token))
 
     def revoke(self, auth_session_id: str) -> None:
-        """End the auth session; one that has ended stays ended. Raises ``NotFound``."""
+        """End the auth session for good; again does nothing. Raises ``NotFound``."""
         self._revoke(AuthSession.id == values.identity(auth_session_id, "auth_session_id"))
 
     def revoke_all(self, user_id: str) -> int:
-        """End all auth sessions of the user; answers how many there were."""
+        """End all auth sessions of the user for good; answers how many were not revoked before."""
         key, now_us = values.identity(user_id, "user_id"), self._clock.now_us()
         return self._database.write_once(lambda session: end_sessions(session, key, now_us))
 
@@ -158,7 +159,7 @@ class Auth:
         now_us = self._clock.now_us()
         reopenable = update(AuthSession).where(
             AuthSession.id == key,
-            AuthSession.ended_by.is_distinct_from("revoked"),
+            _NOT_REVOKED,
             or_(AuthSession.hard_deadline_us.is_(None), AuthSession.hard_deadline_us > now_us),
         )
 
@@ -208,7 +209,7 @@ class Auth:
 
     def _revoke(self, found: ColumnElement[bool]) -> None:
         now_us = self._clock.now_us()
-        going_on = update(AuthSession).where(found, AuthSession.ended_at_us.is_(None))
+        going_on = update(AuthSession).where(found, _NOT_REVOKED)
 
         def work(session: Session) -> None:
             done = changed(session, going_on.values(ended_at_us=now_us, ended_by="revoked"))
@@ -278,10 +279,8 @@ def why_not(session: Session, found: ColumnElement[bool], now_us: int) -> Refuse
 
 
 def end_sessions(session: Session, user_id: str, now_us: int) -> int:
-    """End all auth sessions of a user; answers how many there were."""
-    going = update(AuthSession).where(
-        AuthSession.user_id == user_id, AuthSession.ended_at_us.is_(None)
-    )
+    """Revoke all auth sessions of a user, those that have run out too; answers how many."""
+    going = update(AuthSession).where(AuthSession.user_id == user_id, _NOT_REVOKED)
     return changed(session, going.values(ended_at_us=now_us, ended_by="revoked"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from importlib import resources
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -12,6 +14,7 @@ from sessionproof.portal.engine import BEGIN
 from sessionproof.portal.migrations import HEAD
 
 _LOCK = 0x53505054  # of PostgreSQL's advisory locks: nobody else upgrades this schema meanwhile
+_alone = threading.RLock()  # what Alembic is about stands in variables of its module
 
 
 def upgrade(engine: Engine, *, schema: str | None = None) -> None:
@@ -24,7 +27,7 @@ def upgrade(engine: Engine, *, schema: str | None = None) -> None:
     with reading.connect() as connection:
         if _version(connection) == HEAD:
             return
-    with engine.begin() as connection:
+    with _alone, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             _lock(connection, schema or "portal")
         if _version(connection) != HEAD:  # somebody may have been faster
@@ -85,3 +88,12 @@ def _migrate(connection: Connection) -> None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _forked() -> None:
+    """A thread that is not here may have had the lock."""
+    global _alone  # noqa: PLW0603
+    _alone = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forked)
