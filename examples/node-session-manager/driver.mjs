@@ -1,8 +1,8 @@
 // The session manager as a store under test: docs/protocol.md, one call and one answer a line.
 import { CLAIMS } from "./claims.mjs";
-import { FaultyManager } from "./faulty.mjs";
+import { managerWith } from "./faulty.mjs";
 import { parse, renamed, toCamel, toSnake } from "./json.mjs";
-import { Refusal, SessionManager, now } from "./session-manager.mjs";
+import { Refusal, now } from "./session-manager.mjs";
 
 const ID = ["session_id"];
 const STORE = { __proto__: null, // methods, and their parameters in the order of the manager
@@ -20,7 +20,7 @@ const CALLS = { __proto__: null, // of a session manager, likewise
 };
 const CODES = { Refused: -32001, Conflict: -32002, NotFound: -32003, TooLarge: -32005,
   NotRepresentable: -32006 }; // any other code leaves it open whether the call took effect
-const Manager = process.argv.includes("--faulty") ? FaultyManager : SessionManager;
+const Manager = managerWith(process.argv.slice(2));
 let manager, timeOfTests = null;
 
 const PROTOCOL = {
