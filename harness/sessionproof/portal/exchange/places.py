@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sessionproof.contract.errors import Refused
 
@@ -36,6 +37,12 @@ def new_file(path: Path) -> Iterator[Path]:
         _sync(part)
         os.link(part, path)  # fails where something is
         _sync(path.parent)
+
+
+def new_text(path: Path) -> TextIO:
+    """A private file of UTF-8 to be written; what a failed attempt left there is gone."""
+    handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE_FILE)
+    return open(handle, "w", encoding="utf-8", newline="")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Integer
 from sessionproof.contract.cells import from_cell, integer_from_cell, long_cells, to_cell
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.portal.database import Database
-from sessionproof.portal.exchange.places import new_folder
+from sessionproof.portal.exchange.places import new_folder, new_text
 from sessionproof.portal.exchange.rows import (
     TABLES,
     Row,
@@ -54,7 +54,7 @@ def import_csv(database: Database, folder: os.PathLike[str] | str) -> dict[str, 
 
 def _write(path: Path, table: str, rows: Iterable[Row]) -> int:
     written = 0
-    with path.open("x", encoding="utf-8", newline="") as file:
+    with new_text(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns(table))
         for row in rows:
