@@ -213,7 +213,7 @@ def _last(
             error = "Conflict" if fault.rule == "conflict" else "Refused"
             return [
                 "try:", f"    {_asked(step)}", f"except {error}:", "    pass", "else:",
-                f"    raise AssertionError({expression(f'no {error}: {fault.expected}')})",
+                f"    raise AssertionError({expression(f'not refused: {fault.expected}')})",
             ]  # fmt: skip
         case "nothing":
             seen = [f"seen = {_asked(step)}"]

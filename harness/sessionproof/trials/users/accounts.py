@@ -136,7 +136,8 @@ class Accounts:
         judgement = judged(done, self.trial.claims)
         if judgement.fault is None:
             return None, judgement
-        return _Shown(tuple(asked), done, judgement.fault, began), judgement
+        needed = tuple(one.step for one in done[: judgement.fault.index + 1])
+        return _Shown(needed, done, judgement.fault, began), judgement
 
     def _alone(self, shown: _Shown, program: Program) -> _Shown | None:
         self.trial.store.fresh_location()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sessionproof.checks.secrets import Form, Sort, forms, shown_in, tells_equal
@@ -19,9 +20,18 @@ from sessionproof.trials.users.stored import servers_of, stored_bytes, stored_va
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.users_asked import ask
 
-_USERS = ("ada", "ben", "eve", "zoe", "kim")
-_EQUAL = ("shared", "own 1", "shared", "own 2", "shared")  # whose password is whose
-_OWN = 2  # the user "zoe" has a password of her own, and is the one who signs in
+_USERS = ("ada", "ben", "eve", "kim", "lea", "zoe")
+# Whose password is whose. No counting of users up to two or three comes round as "shared" does.
+_EQUAL = ("shared", "own 1", "shared", "shared", "own 2", "shared")
+_WHO, _OWN = _USERS[4], _EQUAL[4]  # who signs in, and with what
+_TIMES = 2
+
+
+_STORED = [
+    "store.close()  # so that all is in the files",
+    "stored = b''.join(one.read_bytes() for one in directory.rglob('*') if one.is_file())",
+    "store = open_store(location)",
+]
 
 
 @dataclass
@@ -53,59 +63,52 @@ def nothing_in_clear(trial: Trial) -> None:
     require(trial, "add_user", "sign_in")
     trial.store.fresh_location()
     secrets = _Secrets(trial)
-    _equal_passwords(secrets)
+    equal = _added(secrets)
+    added = [*secrets.lines]
     _at_work(secrets, trial.handle())
     _look(secrets, "while the store was open", closes=False)
     trial.store.close()
     _look(secrets, "after the store was closed", closes=True)
+    _require_salted(trial, equal, added)
     _printed(secrets)
 
 
-def _equal_passwords(secrets: _Secrets) -> None:
-    """Users are added, some with equal passwords: no stored value tells which; raises Broken."""
+def _added(secrets: _Secrets) -> str | None:
+    """Users are added, some with equal passwords; a stored value that tells so, if there is one."""
     trial = secrets.trial
-    handle = trial.handle()
-    location, servers = (
-        trial.store.location,
-        servers_of(trial.store.spec.name, trial.store.location),
-    )
+    location = trial.store.location
+    servers = servers_of(trial.store.spec.name, location)
     counts: list[Counter[str]] = [stored_values(location, servers)]
     for name, label in zip(_USERS, _EQUAL, strict=True):
-        _add(secrets, handle, name, label)
+        _add(secrets, trial.handle(), name, label)
         counts.append(stored_values(location, servers))
-    value = tells_equal(counts, _EQUAL)
+    return tells_equal(counts, _EQUAL)
+
+
+def _require_salted(trial: Trial, value: str | None, added: Sequence[str]) -> None:
+    """That no stored value stands for a password; raises Broken."""
     trial.require(
         value is None,
         Anomaly.IN_CLEAR,
         did=f"added {len(_USERS)} users, {_EQUAL.count('shared')} of them with one password",
         expected="no stored value tells that passwords are equal: each has a salt of its own",
         seen=f"{shown_text(value or '', 60)} stands with each of them, and with no other user",
-        program=secrets.lines,
-        script=_equal_script(secrets, value or ""),
+        program=added,
+        script=() if value is None else _equal_script(added, value),
     )
     trial.count("attempts", len(_USERS))
 
 
-def _equal_script(secrets: _Secrets, value: str) -> list[str]:
-    """Lines that find the value of one user's password again after another one has it, too.
-
-    The value hangs on the password alone, so the script knows it beforehand.
-    """
-    stored = "b''.join(one.read_bytes() for one in directory.rglob('*') if one.is_file())"
-    try:
-        raw = f"bytes.fromhex({value!r})" if len(value) % 2 == 0 else "None"
+def _equal_script(added: Sequence[str], value: str) -> list[str]:
+    """Lines that find the value again: it hangs on the password alone, so it is known."""
+    with suppress(ValueError):  # bytes are told in hexadecimal
         bytes.fromhex(value)
-    except ValueError:
-        raw = "None"
-    return [
-        *secrets.lines,
-        "store.close()  # so that all is in the files",
-        f"stored = {stored}",
-        f"value, raw = {value!r}.encode(), {raw}",
-        "assert value not in stored, 'this value stands for the shared password'",
-        "assert raw is None or raw not in stored, 'these bytes stand for the shared password'",
-        "store = open_store(location)",
-    ]
+        return [
+            *added, *_STORED, f"value = {value!r}",
+            "assert value.encode() not in stored, value",
+            "assert bytes.fromhex(value) not in stored, value",
+        ]  # fmt: skip
+    return [*added, *_STORED, f"assert {value!r}.encode() not in stored, 'one value for all'"]
 
 
 def _add(secrets: _Secrets, handle: Handle, name: str, label: str) -> str:
@@ -120,11 +123,11 @@ def _add(secrets: _Secrets, handle: Handle, name: str, label: str) -> str:
 def _at_work(secrets: _Secrets, handle: Handle) -> None:
     """A user signs in, in and out, and gives a wrong password; raises Broken."""
     trial = secrets.trial
-    own = secrets.password("own 2")
+    name, own = f"{_WHO}@example.org", secrets.password(_OWN)
     tokens = []
-    for number in range(_OWN):
-        line = f"t{number} = store.sign_in('zoe@example.org', {own!r})"
-        made = ask(handle, "sign_in", "zoe@example.org", own)
+    for number in range(_TIMES):
+        line = f"t{number} = store.sign_in({name!r}, {own!r})"
+        made = ask(handle, "sign_in", name, own)
         trial.require_ok(made, "signed in with a password that is right", [*secrets.lines, line])
         secrets.lines.append(line)
         tokens.append(str(made.value))
@@ -135,11 +138,8 @@ def _at_work(secrets: _Secrets, handle: Handle) -> None:
         ask(handle, "sign_out", tokens[1])
         secrets.lines.append("store.sign_out(t1)")
     wrong = secrets.password("that was wrong")
-    ask(handle, "sign_in", "zoe@example.org", wrong)
-    secrets.lines += [
-        "with suppress(Exception):",
-        f"    store.sign_in('zoe@example.org', {wrong!r})",
-    ]
+    ask(handle, "sign_in", name, wrong)
+    secrets.lines += ["with suppress(Exception):", f"    store.sign_in({name!r}, {wrong!r})"]
 
 
 def _look(secrets: _Secrets, when: str, *, closes: bool) -> None:
@@ -174,14 +174,12 @@ def _require_unseen(
 def _clear_script(secrets: _Secrets, label: str, form: Form, *, closes: bool) -> Sequence[str]:
     sort, text = secrets.known[label]
     given = label.rpartition(" ")[2] if sort == "token" else repr(text)
-    lines = [
+    return [
         *secrets.lines,
-        *(["store.close()"] if closes else []),
-        "stored = b''.join(one.read_bytes() for one in directory.rglob('*') if one.is_file())",
+        *(_STORED if closes else _STORED[1:2]),
         f"secret = {given}",
         f"assert {form.expression} not in stored, 'the {sort} is stored {form.words}'",
     ]
-    return [*lines, *(["store = open_store(location)"] if closes else [])]
 
 
 def _printed(secrets: _Secrets) -> None:
@@ -195,7 +193,7 @@ def _printed(secrets: _Secrets) -> None:
     store.fresh_location()
     handle = in_another_process(store.spec, store.location, store.deadlines)
     heard = _Secrets(trial)
-    _add(heard, handle, "zoe", "own 2")
+    _add(heard, handle, _WHO, _OWN)
     _at_work(heard, handle)
     hosted = handle.lend("its output", lambda hosted, _: hosted).value
     handle.close()
@@ -218,7 +216,6 @@ def _printed(secrets: _Secrets) -> None:
 def _printed_script(heard: _Secrets, text: str) -> list[str]:
     """Lines that hear what is printed by this process."""
     return [
-        "import contextlib",
         "heard = io.StringIO()",
         "with contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):",
         *(f"    {line}" for line in heard.lines),

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,8 @@ def stored_bytes(location: Location, servers: list[str]) -> dict[str, bytes]:
     """All that is stored, by file or table; raises CouldNotTell without the server's driver."""
     found = {}
     for path in _files(location):
-        try:
+        with suppress(OSError):  # it went while we looked
             found[str(path.relative_to(location.root))] = path.read_bytes()
-        except OSError:
-            continue  # it went while we looked
     for name, rows in _tables(location, servers):
         found[name] = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode(
             "utf-8", "surrogatepass"
@@ -50,23 +49,26 @@ def stored_bytes(location: Location, servers: list[str]) -> dict[str, bytes]:
 def stored_values(location: Location, servers: list[str]) -> Counter[str]:
     """All that is stored as values of columns, or as words of other files, with how often.
 
-    Raises CouldNotTell where a database cannot be read.
+    Raises CouldNotTell without the server's driver.
     """
     found: Counter[str] = Counter()
     for path in _files(location):
-        try:
-            if is_database(path):
-                found += values_of(path)
-            elif not path.name.endswith(("-wal", "-shm", "-journal")):  # they repeat their file
-                found.update(word.decode() for word in _WORD.findall(path.read_bytes()))
-        except OSError:
-            continue
-        except sqlite3.Error as error:
-            raise CouldNotTell(f"{path.name} cannot be read beside the store: {error}") from None
+        with suppress(OSError):  # it went while we looked
+            found += _values_in(path)
     for _, rows in _tables(location, servers):
         for row in rows:
             found.update(map(str, _leaves(row)))
     return found
+
+
+def _values_in(path: Path) -> Counter[str]:
+    """The values of a database; the words of another file, or of one that the store locks."""
+    if path.name.endswith(("-wal", "-shm", "-journal")):
+        return Counter()  # they repeat their file
+    if is_database(path):
+        with suppress(sqlite3.Error):
+            return values_of(path)
+    return Counter(word.decode() for word in _WORD.findall(path.read_bytes()))
 
 
 def _files(location: Location) -> list[Path]:
