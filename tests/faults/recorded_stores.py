@@ -1,5 +1,6 @@
 """Stores that are recorded in tests: small, and each odd in one way."""
 
+import ctypes
 import json
 import os
 import signal
@@ -62,6 +63,15 @@ class NeverOpens(Lines):
     def __init__(self, location):
         super().__init__(location)
         raise RuntimeError("not today")
+
+
+class NeedsARing(Lines):
+    """Does not open where there is no io_uring."""
+
+    def __init__(self, location):
+        super().__init__(location)
+        if ctypes.CDLL(None).syscall(425, 4, bytes(120)) < 0:
+            raise RuntimeError("no ring")
 
 
 class LeavesOneBehind(Lines):

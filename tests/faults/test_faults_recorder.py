@@ -190,6 +190,15 @@ def test_a_store_that_does_not_open_is_not_recorded_any_further(name, text, tmp_
 
 
 @traceable
+def test_a_store_that_needs_io_uring_cannot_be_followed(tmp_path):
+    """io_uring is refused to it there, so that it does not open: nothing is held against it."""
+    recording = _recorded("recorded_stores:NeedsARing", [(_append("a"),)], tmp_path)
+    (act,) = recording.acts
+    assert "no ring" in act.outcome.failure.text
+    assert recording.hidden == "it does not open without io_uring, whose writes cannot be traced"
+
+
+@traceable
 def test_another_language_is_recorded(tmp_path):
     """Whatever speaks the protocol is traced, and needs nothing of ours."""
     script = tmp_path / "store.py"

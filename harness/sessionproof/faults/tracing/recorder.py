@@ -232,9 +232,8 @@ def _recording(store: StoreUnderTest, done: _Done, folder: Path) -> Recording:
         for answer in (*one.after, *([one.answered] if one.answered else []))
     ):
         hidden = "it does not write its answers itself, so that their order is not known"
-    if not hidden and followed.ringless and any(
-        isinstance(one.operation, Reopen) and one.outcome.type != "ok" for one in done.asked
-    ):
+    openings = [one for one in done.asked if isinstance(one.operation, Reopen)]
+    if not hidden and followed.ringless and any(one.outcome.type != "ok" for one in openings):
         hidden = "it does not open without io_uring, whose writes cannot be traced"
     acts = [
         _acted(one, {} if hidden else followed.answers, done.orders.get(at, ()))
