@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +20,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from sessionproof.contract.addresses import FORM, shown
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.lookup import MissingExtra, StoreNotFound
 
@@ -34,6 +38,10 @@ CONNECT_S = 8
 
 BEGIN = "portal_begin"
 """The option of a connection that says how its transactions begin."""
+
+_TAKING_LOCK = "BEGIN IMMEDIATE"
+_FIRST_PAUSE_US = 20
+_LONGEST_PAUSE_US = 500
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgresql+psycopg://", "postgres://")
@@ -148,9 +156,10 @@ def connect_file(path: Path) -> sqlite3.Connection:
 
 
 def _file(url: str, schema: str | None) -> Address:
-    rest = unquote(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else ""
-    if not rest or rest.startswith((":memory:", "file:")) or "?" in rest:
-        raise Refused("a portal on SQLite is a file: write sqlite:///PATH")
+    written = url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else ""
+    if not written or written.startswith((":memory:", "file:")) or "?" in written:
+        raise Refused("a portal on SQLite is a file: write sqlite:///PATH, and ? % as %3F %25")
+    rest = unquote(written)
     if schema is not None:
         raise Refused("a file of SQLite has no schemas: name one for PostgreSQL alone")
     if "\0" in rest:
@@ -181,8 +190,35 @@ def _setting(connection: sqlite3.Connection, name: str) -> Any:
 
 def _begin(connection: Connection) -> None:
     """Take SQLite's write lock at once, unless the transaction only reads."""
-    how = connection.get_execution_options().get(BEGIN, "BEGIN IMMEDIATE")
-    connection.connection.cursor().execute(how)  # nothing that SQLAlchemy has to know of
+    how = connection.get_execution_options().get(BEGIN, _TAKING_LOCK)
+    cursor = connection.connection.cursor()  # nothing that SQLAlchemy has to know of
+    if how == _TAKING_LOCK:
+        _take_lock(cursor)
+    else:
+        cursor.execute(how)
+
+
+def _take_lock(cursor: DBAPICursor) -> None:
+    """Begin as soon as nobody writes, after short random pauses; the last error after ``WAIT_S``.
+
+    SQLite's own waiting sleeps for up to 100 ms at a time, and others pass meanwhile.
+    """
+    longest_us, ends_s = _FIRST_PAUSE_US, monotonic_s() + WAIT_S
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                cursor.execute(_TAKING_LOCK)
+            except sqlite3.OperationalError as error:
+                busy = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_BUSY
+                if not busy or monotonic_s() >= ends_s:
+                    raise
+            else:
+                return
+            time.sleep(secrets.randbelow(longest_us) / 1e6)
+            longest_us = min(2 * longest_us, _LONGEST_PAUSE_US)
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {int(WAIT_S * 1000)}")
 
 
 def _require_driver(address: Address) -> None:
