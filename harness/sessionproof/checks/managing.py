@@ -81,12 +81,8 @@ class _Case:
         held = self.world.sessions.get(name)
         return None if held is None else life_of(held, self.now_us, self.step_us)
 
-    def number(self, *sorts: Life) -> int:
-        """How many sessions are like that now."""
-        return sum(one in sorts for one in lives(self.world, self.now_us, self.step_us).values())
-
     def names(self, *sorts: Life) -> frozenset[str]:
-        """Their names."""
+        """The names of the sessions that are like that now."""
         now = lives(self.world, self.now_us, self.step_us)
         return frozenset(name for name, one in now.items() if one in sorts)
 
@@ -94,9 +90,12 @@ class _Case:
 class _Wrong(Exception):
     """An answer that is wrong, in words, and as lines that must hold of ``answer``."""
 
-    def __init__(self, anomaly: Anomaly, expected: str, seen: object, *lines: str) -> None:
+    def __init__(
+        self, anomaly: Anomaly, expected: str, seen: object, *lines: str, refused: str = ""
+    ) -> None:
         super().__init__(expected)
         self.anomaly, self.expected, self.seen, self.lines = anomaly, expected, seen, lines
+        self.refused = refused
 
 
 class _Unclear(Exception):
@@ -116,7 +115,9 @@ def judged(done: Sequence[Done], claims: Claims, began_us: int | None) -> Judgem
                 _answered(case, one)
         except _Wrong as wrong:
             seen = f"it answered {_shown(wrong.seen)}"
-            fault = ManagerFault(index, wrong.anomaly, wrong.expected, seen, wrong.lines)
+            fault = ManagerFault(
+                index, wrong.anomaly, wrong.expected, seen, wrong.lines, wrong.refused
+            )
         except _Unclear:
             break
         if fault is not None:
@@ -201,7 +202,7 @@ def _created_again(case: _Case, one: Done, value: ManagedSession) -> None:
     if life != "alive":
         raise _Unclear
     raise _Wrong(Anomaly.ACCEPTED_INVALID, "Conflict: a session has this id", value,
-                 "raise AssertionError('it was accepted')")  # fmt: skip
+                 refused=Conflict.__name__)  # fmt: skip
 
 
 def _got(case: _Case, one: Done, value: ManagedSession | None) -> None:
@@ -312,12 +313,12 @@ def _listed(case: _Case, one: Done, value: Sequence[ManagedSession]) -> None:
 
 
 def _measured(case: _Case, _one: Done, value: dict[str, Json]) -> None:
-    world, alive = case.world, case.number("alive")
+    world, alive = case.world, len(case.names("alive"))
     expected = {"created": world.created, "deleted": world.deleted, "expired": world.expired,
                 "active": alive, "total": len(world.sessions)}  # fmt: skip
     seen = {name: value[name] for name in expected}
     for name, right in expected.items():
-        unsure = case.number("either") if name == "active" else 0
+        unsure = len(case.names("either")) if name == "active" else 0
         if not right <= int(seen[name]) <= right + unsure:  # type: ignore[arg-type]
             raise _Wrong(Anomaly.COUNTER_DRIFT, f"{name} is {right}", seen,
                          f"assert answer[{name!r}] == {right}, answer")  # fmt: skip

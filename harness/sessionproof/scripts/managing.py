@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sessionproof.checks.managing import ManagerFault
+from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.managing import CALLS
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import HANG, MALFORMED, Append, Read
@@ -133,7 +134,11 @@ def _last(one: Done, fault: ManagerFault, called: list[str], answer_s: float) ->
         return [
             "try:", f"    {called[-1]}", f"except {fault.refused}:", "    pass",
             "except Exception as error:", _REFUSED,
+            "else:", "    raise AssertionError('it was accepted')",
         ]  # fmt: skip
+    if one.step.call == READ and fault.anomaly is Anomaly.RESURRECTION:
+        may = "with suppress(NotFound, Expired):  # the session is gone"
+        return ["answer = []", may, f"    answer = {called[-1]}", *fault.lines]
     if fault.lines:
         return [*called[:-1], f"answer = {called[-1]}", *fault.lines]
     return [*called[:-1], "try:", f"    {called[-1]}", "except Exception as error:", _REFUSED]
