@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from sessionproof.contract.managing import CALLS, METRICS, ManagedSession
+from sessionproof.reference import ReferenceStore
+from sessionproof.reference.managing import Store
 from sessionproof.reference.managing.settings import CLEANUP_US, STEPS, TIMEOUT_US, Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "session-manager.md"
@@ -64,3 +66,13 @@ def test_the_times_are_as_documented():
     assert Settings().step_us == minute
     for words in ("half an hour, if nothing else", "every ten minutes", "a thirtieth of"):
         assert words in TEXT
+
+
+def test_the_costs_are_as_documented():
+    """The table of costs has what the store claims."""
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TEXT.splitlines()]
+    names = next(row[1:] for row in lines if row[:2] == ["", "generate_session_id"])
+    most = next(row[1:] for row in lines if row[:1] == ["claimed"])
+    own = dict(zip(names, map(int, most), strict=True))
+    assert {**ReferenceStore.claims.costs, **own} == Store.claims.costs
+    assert set(own) == Store.claims.costs.keys() - ReferenceStore.claims.costs.keys()

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol, TypeAlias, get_type_hints
 
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Json
@@ -160,6 +160,18 @@ CALLS: Mapping[str, inspect.Signature] = MappingProxyType(
 )
 """The eighteen calls, by name."""
 
+_Names: TypeAlias = Mapping[str, inspect.Parameter]
+
+
+def _taken(call: inspect.Signature) -> tuple[_Names, _Names]:
+    """The parameters of a call, and those that have no default."""
+    names = {name: one for name, one in call.parameters.items() if name != "self"}
+    empty = inspect.Parameter.empty
+    return names, {name: one for name, one in names.items() if one.default is empty}
+
+
+_TAKES = {name: _taken(call) for name, call in CALLS.items()}
+
 METRICS = ("created", "deleted", "expired", "active", "total")
 
 _FIELDS = tuple(item.name for item in fields(ManagedSession))
@@ -173,12 +185,10 @@ def call_manager(manager: ManagesSessions, call: str, arguments: Mapping[str, Js
     """
     if call not in CALLS:
         raise Refused(f"a session manager has no call {call!r}: {', '.join(CALLS)}")
-    names = [name for name in CALLS[call].parameters if name != "self"]
-    unknown = sorted(set(arguments) - set(names))
-    if unknown:
+    names, owed = _TAKES[call]
+    if not arguments.keys() <= names.keys():
+        unknown = sorted(set(arguments) - set(names))
         raise Refused(f"{call} takes {', '.join(names) or 'nothing'}, not {', '.join(unknown)}")
-    parameters = CALLS[call].parameters
-    owed = [one for one in names if parameters[one].default is inspect.Parameter.empty]
     missing = [one for one in owed if one not in arguments]
     if missing:
         raise Refused(f"{call} needs {', '.join(missing)}")
