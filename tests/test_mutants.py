@@ -46,8 +46,15 @@ HANGS = (
     "WaitsForTheEnded",
     "TimerDies",
 )
-# They wait long by their nature; others of the same row are caught on each change.
-LATE = ("KeepsTheDeadConnection",)
+# They wait long by their nature, or store much; others of the same row are caught on each change.
+LATE = (
+    "KeepsTheDeadConnection",
+    *("RemembersEveryMessage", "KeepsALockForEach", "LeavesCallbacks", "LoadsAllForAPage"),
+    *("ForgetsTheOldest", "NumbersWrap", "CachesTheNewest"),
+    *("WaitsBeforeItLooks", "DeletesOneByOne", "CountsAtEachLook"),
+    *("SetsStateBefore", "WritesWhenFree", "MendsBesideOthers"),
+)
+AT_LEAST = 2
 
 
 def _name(mutant: Mutant) -> str:
@@ -140,6 +147,15 @@ def test_scripts_are_left_out_for_a_reason():
 def test_every_guarantee_has_a_mutant():
     """Each row of the registry is caught at work by at least one mutant."""
     assert set(GUARANTEES) <= {mutant.guarantee for mutant in mutants()}
+
+
+def test_what_waits_for_the_night_is_caught_in_another_on_each_change():
+    """A row whose mutants wait has others left; names that wait are of mutants."""
+    names = {_name(mutant): mutant.guarantee for mutant in mutants()}
+    assert set(LATE) <= names.keys()
+    for row in {names[name] for name in LATE}:
+        left = [name for name, guarantee in names.items() if guarantee == row and name not in LATE]
+        assert len(left) >= AT_LEAST, row
 
 
 def test_there_are_enough_of_them():

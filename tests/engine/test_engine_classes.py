@@ -137,6 +137,7 @@ def test_each_class_has_a_report_of_its_own(workers, project):
     assert "store.append('s0'" in printed
 
 
+@pytest.mark.night
 def test_a_store_that_ends_its_process_does_not_end_pytest(project):
     """A store that exits with 0 is a failed test, and the user's own tests go on."""
     text = IMPORTS + a_class("store = Exits") + "\ndef test_mine():\n    pass\n"
@@ -168,7 +169,7 @@ def test_what_no_test_explains_still_fails(project):
     (project / "known.toml").write_text("[broken]\nCORE-04 = 'ticket 1'\n", "utf-8")
     text = IMPORTS + a_class("store = Store\n    baseline = 'known.toml'")
     (project / "tests" / "test_mystore.py").write_text(text)
-    printed, _ = run(project, code=1)
+    printed, _ = run(project, code=1, few=("-k", "repetition or paging_gives"))
     assert not lines(printed, "FAILED")
     assert "known.toml lists CORE-04, which the store does not claim" in printed
 

@@ -49,16 +49,22 @@ def block(name: str) -> Block:
 
 
 def guarantees_table() -> str:
-    """The registry as a Markdown table."""
+    """The registry as a Markdown table, with what runs of our own stores said."""
+    import house_ours  # needs the package, which a plain Python has not
+
     from sessionproof.contract.guarantees import GUARANTEES
 
-    rows = ["| id | promise | needs | least evidence |", "|---|---|---|---|"]
-    for row in GUARANTEES.values():
-        needs = [f"`{need}`" for need in row.needs]
-        needs += [f"claim `{row.claim.words}`"] if row.claim else []
-        evidence = f"{row.least:,} {row.unit}"
-        rows.append(f"| {row.id} | {row.promise} | {', '.join(needs) or '–'} | {evidence} |")
-    return "\n".join(rows) + "\n"
+    known = house_ours.stored()
+    heads = [one.head for one in house_ours.STORES.values()]
+    rows = [
+        f"| id | promise | {' | '.join(heads)} |",
+        f"|---|---|{':-:|' * len(heads)}",
+        *(
+            f"| {row.id} | {row.promise} | {' | '.join(house_ours.marks(known, row.id))} |"
+            for row in GUARANTEES.values()
+        ),
+    ]
+    return "\n".join([*house_ours.legend(known), "", *rows]) + "\n"
 
 
 def written_table(text: str) -> str:
