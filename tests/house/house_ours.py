@@ -83,7 +83,9 @@ def of_result(name: str, result: Mapping[str, Any]) -> Judged:
 
 
 def stored() -> dict[str, Judged]:
-    """The data as it is committed."""
+    """The data as it is committed; nothing where there is none yet."""
+    if not DATA.exists():
+        return {}
     return {name: Judged(**one) for name, one in json.loads(DATA.read_text("utf-8")).items()}
 
 
@@ -121,8 +123,9 @@ def doubts(name: str, seen: Judged) -> list[str]:
 
 
 def marks(known: Mapping[str, Judged], row: str) -> list[str]:
-    """A guarantee's cells of the table, in the order of ``STORES``."""
-    return [MARKS[Verdict(known[name].verdicts[row])] for name in STORES]
+    """A guarantee's cells of the table, in the order of ``STORES``; empty where no run is known."""
+    found = (known[name].verdicts.get(row) if name in known else None for name in STORES)
+    return [" " if verdict is None else MARKS[Verdict(verdict)] for verdict in found]
 
 
 def legend(known: Mapping[str, Judged]) -> list[str]:
@@ -130,7 +133,7 @@ def legend(known: Mapping[str, Judged]) -> list[str]:
     columns = "; ".join(f"*{one.head}*: {one.what}" for one in STORES.values())
     profiles = ", ".join(sorted({one.profile for one in known.values()}))
     dates = sorted({one.date for one in known.values()})
-    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    when = " to ".join(dict.fromkeys((*dates[:1], *dates[-1:])))
     return [
         f"{columns}.",
         "",
@@ -152,8 +155,7 @@ def remarks(known: Mapping[str, Judged]) -> list[str]:
 
 def write(folder: Path) -> None:
     """Take the data from the runs; those of other stores stay as they are."""
-    known = stored() if DATA.exists() else {}
-    known |= dict(runs(folder))
+    known = stored() | dict(runs(folder))
     text = {name: asdict(known[name]) for name in STORES if name in known}
     DATA.write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -161,7 +163,10 @@ def write(folder: Path) -> None:
 def check(folder: Path) -> int:
     """Compare the runs with the data, and say what is otherwise; answers the exit code."""
     known, seen = stored(), dict(runs(folder))
-    wrong = [line for name, one in seen.items() for line in problems(name, known[name], one)]
+    nothing = Judged(None, "", "", {})
+    wrong = [
+        line for name, one in seen.items() for line in problems(name, known.get(name, nothing), one)
+    ]
     lines = wrong + [line for name, one in seen.items() for line in doubts(name, one)]
     lines += [f"{name}: no run" for name in STORES if name not in seen]
     lines.append(
