@@ -75,6 +75,20 @@ def test_counts_follow_whoever_writes(portal, conversation, foreign, clock):
     assert kept(portal, conversation) == (2, 52, 10, 77)
 
 
+def test_an_edit_sets_what_it_names(portal, conversation, clock):
+    """The rest of a message stays; a new time of the newest one is that of the conversation."""
+    portal.messages.append(conversation.id, [NewMessage("user", "a", 5, {"source": "web"})])
+    portal.messages.edit(conversation.id, 1, role="tool", content="b")
+    (found,) = portal.messages.read(conversation.id)
+    assert (found.role, found.content, found.tokens, found.details) == (
+        "tool", "b", 5, {"source": "web"},
+    )  # fmt: skip
+    portal.messages.edit(conversation.id, 1, tokens=None, details=None, created_at_us=7)
+    (found,) = portal.messages.read(conversation.id)
+    assert (found.tokens, found.details, found.created_at_us) == (None, None, 7)
+    assert kept(portal, conversation) == (1, 0, 2, 7)
+
+
 def test_a_number_is_never_given_again(portal, conversation):
     """After the newest messages are deleted the next one has a new number."""
     portal.messages.append(conversation.id, said("a", "b", "c"))

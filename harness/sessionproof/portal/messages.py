@@ -93,8 +93,9 @@ class Messages:
         content: str | Same = SAME,
         tokens: int | Same | None = SAME,
         details: Mapping[str, Json] | Same | None = SAME,
+        created_at_us: int | Same = SAME,
     ) -> None:
-        """Set what is given; the rest stays, its place and its time too. Raises ``NotFound``."""
+        """Set what is given; the rest stays, and its place does always. Raises ``NotFound``."""
         changes: dict[str, Any] = {}
         if not isinstance(role, Same):
             changes["role"] = values.one_of(role, "role", ROLES)
@@ -104,6 +105,8 @@ class Messages:
             changes["tokens"] = values.whole_or_none(tokens, "tokens")
         if not isinstance(details, Same):
             changes["details"] = checked_details(details)
+        if not isinstance(created_at_us, Same):
+            changes["created_at_us"] = values.whole(created_at_us, "created_at_us")
         if changes:
             self._changed(conversation_id, seq, update(Message).values(**changes))
 
