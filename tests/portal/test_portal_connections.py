@@ -10,11 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from sessionproof.contract.errors import Indefinite, Refused
+from sessionproof.contract.errors import Conflict, Indefinite, Refused
 from sessionproof.faults.servers.postgres import PrivateServer
 from sessionproof.portal import NewMessage, PoolSize, Portal
+from sessionproof.portal.engine import BEGIN
 
 MESSAGE = [NewMessage("user", "hello")]
 
@@ -64,6 +65,20 @@ def test_an_exhausted_pool_is_told_in_a_line_and_loses_nothing(opened):
     assert len(portal.messages.read(conversation.id)) == 1
 
 
+def test_the_preset_ends_at_thirty(opened):
+    """Ten and twenty connections are given out, and whoever wants one more is told so."""
+    portal = opened(pool=PoolSize(wait_s=0.05))
+    engine, begin = portal.database.engine, {BEGIN: "BEGIN"}
+    held = [engine.connect().execution_options(**begin) for _ in range(30)]
+    try:
+        with pytest.raises(Refused, match="all 30 connections were busy"):
+            portal.users.by_email("ann@example.org")
+    finally:
+        for one in held:
+            one.close()
+    assert portal.users.by_email("ann@example.org") is None
+
+
 def test_more_threads_than_connections_wait_their_turn(opened):
     """With two connections twelve threads are all served, each append once."""
     portal = opened(pool=PoolSize(size=1, overflow=1))
@@ -93,6 +108,61 @@ def test_writers_on_one_conversation_get_numbers_without_a_hole(opened, user):
     assert all(len(set(whole[n : n + 3])) == 1 for n in range(0, 180, 3))
     kept = portals[0].conversations.get(conversation.id)
     assert (kept.message_count, kept.total_tokens, kept.next_seq) == (180, 180, 181)
+
+
+def test_one_address_makes_one_user(opened, rows):
+    """Of clients that add the same address at the same moment one has it, the others a conflict."""
+    told: Counter[str] = Counter()
+
+    def client(number: int) -> None:
+        try:
+            opened().users.add("ann@example.org")
+        except Conflict:
+            told["taken"] += 1
+
+    assert _together(4, client) == []
+    assert told == {"taken": 3}
+    assert rows("SELECT count(*) FROM users") == [(1,)]
+
+
+def test_an_append_asks_little(portal, user, conversation):
+    """A batch is one statement to a server, with its auth session too; to a file they are two."""
+    session = portal.auth.resume(portal.auth.begin(user.id))
+    asked: list[str] = []
+    engine = portal.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    event.listen(engine, "begin", lambda *given: asked.append("begin"))
+
+    portal.messages.append(conversation.id, MESSAGE * 50)
+    assert len(asked) - asked.count("begin") == 1
+    asked.clear()
+    portal.messages.append(conversation.id, MESSAGE * 50, auth_session_id=session.id)
+    on_file = portal.database.dialect == "sqlite"
+    assert len(asked) - asked.count("begin") == (2 if on_file else 1)
+
+
+def test_work_that_others_were_faster_than_is_done_again(opened, place):
+    """What a server undoes for the sake of others is done anew, and told after many times."""
+    if place.path is not None:
+        pytest.skip("a file has one writer at a time")
+    portal, done = opened(), []
+    undone = text(
+        "DO $$ BEGIN RAISE EXCEPTION 'others were faster' USING ERRCODE = '40001'; END $$"
+    )
+
+    def work(session, times):
+        session.execute(text("INSERT INTO users (id, email, created_at_us) VALUES ('u', 'e', 1)"))
+        done.append(1)
+        if len(done) <= times:
+            session.execute(undone)
+
+    portal.database.write(lambda session: work(session, 3))
+    assert len(done) == 4
+    assert portal.users.get("u").email == "e"
+    portal.users.delete("u")
+    with pytest.raises(Conflict, match="others were faster"):
+        portal.database.write(lambda session: work(session, 1_000))
+    assert portal.users.by_email("e") is None
 
 
 def test_a_deletion_beside_appends_leaves_no_orphan(opened, user, rows):
