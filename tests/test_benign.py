@@ -60,7 +60,7 @@ UPKEPT = (
     DAMAGED,
     *(
         f"fixtures.benign.{name}:"
-        for name in ("backups", "health", "migrations", "recovery", "repairs")
+        for name in ("backups", "csv_backups", "health", "migrations", "recovery", "repairs")
     ),
 )
 # Limits, snapshots, search, state: each change tries them on the stores that have their own.
@@ -68,6 +68,8 @@ LIVING = tuple(
     f"fixtures.benign.{name}:"
     for name in ("lifetime", "timeouts", "managing", "snapshots", "searches", "sweeps", "states")
 )
+# Users, in the stores that have them.
+WITH_USERS, OF_USERS = "fixtures.benign.users:", ("FK-07", "FK-08", "SEC-04")
 # Correct in all but this: each append goes over the whole session, as Related counts it anew so
 # that fractions do not drift.
 COUNTS_ANEW = (
@@ -89,6 +91,8 @@ def is_often(store, guarantee):
     if store in OFTEN or (store.startswith(UPKEPT) and guarantee in OF_FILES):
         return True
     if store.startswith(LIVING) and guarantee in OF_LIFE:
+        return True
+    if store.startswith(WITH_USERS) and guarantee in OF_USERS:
         return True
     return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 10 == 0
 

@@ -56,7 +56,7 @@ def _encoded(secret: str) -> Iterator[Form]:
     )
     for percent, case in (("%", "02X"), ("%", "02x"), ("\\u00", "02x"), ("\\x", "02x")):
         data = "".join(f"{percent}{one:{case}}" for one in plain).encode()
-        made = f"''.join(f'{{{percent!r}}}{{one:{case}}}' for one in secret.encode()).encode()"
+        made = f"''.join({percent!r} + format(one, {case!r}) for one in secret.encode()).encode()"
         yield Form(f"escaped by {percent}", data, made)
     for shift, first in ((0, 0), (1, 2), (2, 3)):  # wherever it lies in what was encoded
         data = base64.b64encode(b"." * shift + plain)[first:-4]

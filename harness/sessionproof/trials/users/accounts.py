@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from sessionproof.checks.users import Judgement, UserFault, judged
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.contract.operations import HANG, Failure, Outcome
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.oracle.lifetime import Span
@@ -71,6 +72,7 @@ class Accounts:
         self.count = count
         self.zone = zone
         settable = "set_clock" in trial.capabilities
+        self.elsewhere = is_found(trial)
         self.bench = Bench(
             trial.store, good_message(trial, "owned"), trial.capabilities,
             BEGIN_US if settable else None, self._another,
@@ -124,6 +126,7 @@ class Accounts:
             self.bench.began_us = began_us
         began = self.bench.began_us or 0
         asked = usable(program, self.trial.capabilities, self.trial.claims)
+        asked = [step for step in asked if step.by != ELSEWHERE or self.elsewhere]
         try:
             done = carried_out(asked, self.bench, leave=partial(is_late, self.trial))
         except CannotOpen as error:
@@ -195,6 +198,15 @@ class Accounts:
         except Unwritable as why:
             return replace(finding, reproducer=Reproducer(file="", said=f"no script: {why}"))
         return replace(finding, script=tuple(text.split("\n")))
+
+
+def is_found(trial: Trial) -> bool:
+    """Whether another process finds the store by its name."""
+    try:
+        find_store(trial.store.spec.name)
+    except StoreNotFound:
+        return False
+    return True
 
 
 def require(trial: Trial, *methods: str) -> None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 from sessionproof.checks.secrets import Form, Sort, forms, shown_in, tells_equal
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.contract.operations import shown_text
 from sessionproof.contract.seed import derive
 from sessionproof.host.client import HostedStore
 from sessionproof.trials.reopening import in_another_process
 from sessionproof.trials.single import Trial
-from sessionproof.trials.users.accounts import require
+from sessionproof.trials.users.accounts import is_found, require
 from sessionproof.trials.users.stored import servers_of, stored_bytes, stored_values
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.users_asked import ask
@@ -76,11 +75,11 @@ def nothing_in_clear(trial: Trial) -> None:
 def _added(secrets: _Secrets) -> str | None:
     """Users are added, some with equal passwords; a stored value that tells so, if there is one."""
     trial = secrets.trial
-    location = trial.store.location
+    handle, location = trial.handle(), trial.store.location
     servers = servers_of(trial.store.spec.name, location)
     counts: list[Counter[str]] = [stored_values(location, servers)]
     for name, label in zip(_USERS, _EQUAL, strict=True):
-        _add(secrets, trial.handle(), name, label)
+        _add(secrets, handle, name, label)
         counts.append(stored_values(location, servers))
     return tells_equal(counts, _EQUAL)
 
@@ -185,9 +184,7 @@ def _clear_script(secrets: _Secrets, label: str, form: Form, *, closes: bool) ->
 def _printed(secrets: _Secrets) -> None:
     """The same in a process of its own, all of whose output is heard; raises Broken."""
     trial, store = secrets.trial, secrets.trial.store
-    try:
-        find_store(store.spec.name)
-    except StoreNotFound:
+    if not is_found(trial):
         trial.notes.append("what the store prints was not heard: it is not found by its name")
         return
     store.fresh_location()
