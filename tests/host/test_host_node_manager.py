@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.host.client import HostedStore
+from sessionproof.workload.profiles import PROFILES
 
 FOLDER = Path(__file__).parents[2] / "examples" / "node-session-manager"
 DRIVER = FOLDER / "driver.mjs"
 LINES_MOST = 60
+QUICK = replace(PROFILES["smoke"], shrink_s=0.1)
 TEXTS = ["", "a\0b", "\ud83d", "\ufffd", "é\u2028\r\n", "\\u0000 \" ' \\", "x" * 1_000_000]
 
 
@@ -60,7 +63,7 @@ def opened(tmp_path):
 
 def _broken(row, directory, *faults):
     name = f"cmd:{shlex.join([NODE, str(DRIVER), *faults])}"
-    records = judged(name, row, directory=directory)
+    records = judged(name, row, directory=directory, profile=QUICK)
     assert {record.verdict for record in records} <= {Verdict.HOLDS, Verdict.BROKEN}, records
     return any(record.verdict is Verdict.BROKEN for record in records)
 
