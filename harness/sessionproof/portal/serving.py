@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sessionproof
-from sessionproof.contract.addresses import is_address, split
+from sessionproof.contract.addresses import is_address, shown, split
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import Clock
 from sessionproof.contract.errors import Refused
@@ -47,6 +47,7 @@ def portal_at(url: str) -> PortalAt:
     """The factory for what stands behind ``portal:``; raises StoreNotFound."""
     if not is_address(url):
         raise StoreNotFound("portal: takes an address: portal:postgresql://USER@HOST:PORT/DATABASE")
+    shown(url)  # raises for what cannot be taken apart, and says nothing of it
     if len(split(url)) > 1:
         raise StoreNotFound("a portal has one server: name one address")
     try:

@@ -127,6 +127,15 @@ class PortalStore:
         """Remove the message of this id."""
         self._portal.messages.delete(session_id, _seq(session_id, message_id))
 
+    def edit_message(self, session_id: str, message_id: str, message: Message) -> None:
+        """Put another message in its place; it keeps its number, and its time if none is given."""
+        new, seq = encode(message), _seq(session_id, message_id)
+        self._portal.messages.edit(
+            session_id, seq, role=new.role, content=new.content, tokens=new.tokens,
+            details=new.details,
+            created_at_us=values.SAME if new.created_at_us is None else new.created_at_us,
+        )  # fmt: skip
+
     # Sessions
 
     def create(self, session_id: str | None = None, *, messages: Sequence[Message] = ()) -> str:
@@ -151,9 +160,8 @@ class PortalStore:
     def get(self, session_id: str) -> SessionInfo:
         """The conversation's facts, and the auth session's last activity."""
         key = values.identity(session_id, "session_id")
-        both = select(models.Conversation, models.AuthSession).where(
-            models.Conversation.id == key, models.AuthSession.id == key
-        )
+        talks, clients = models.Conversation, models.AuthSession
+        both = select(talks, clients).join(clients, clients.id == talks.id).where(talks.id == key)
         row = self._database.read(lambda session: session.execute(both).one_or_none())
         if row is None:
             raise values.absent("session", session_id)
