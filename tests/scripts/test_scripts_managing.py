@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixtures.registry import judged
+from fixtures.registry import judged, mutants
 from sessionproof.checks.managing import ManagerFault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
@@ -31,7 +31,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_script_fails_on_the_broken_store_alone(name, tmp_path):
     """Run in a process of its own, against the mutant and against the store that it is made of."""
-    mutant = f"fixtures.mutants.managing:{name}"
+    (mutant,) = (one.store for one in mutants() if one.store.endswith(f":{name}"))
     records = judged(mutant, BROKEN[name], directory=tmp_path)
     assert records[-1].verdict is Verdict.BROKEN
     for store, fails in ((mutant, True), (SOUND, False)):

@@ -3,8 +3,8 @@
 import pytest
 
 from fixtures.benign.managing import ManagesInSqlite, SharesByContent, WritesInSteps
-from fixtures.mutants.managing import (
-    IsKnownByMd5,
+from fixtures.mutants.managing import IsKnownByMd5
+from fixtures.mutants.managing_lives import (
     ManagesWholeSeconds,
     MixesClocks,
     ReadsDelete,

@@ -986,7 +986,7 @@ _ROWS = (
         promise="A manager's timer cleans up by itself, is one however often it is started, rests "
         "once it is stopped, and keeps no process alive.",
         damage="The service is told to stop and does not, as a timer waits for its next turn.",
-        unit="turns of the timer",
+        unit="turns",
         least=4,
         needs=("manager",),
     ),

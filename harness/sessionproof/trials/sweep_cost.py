@@ -136,7 +136,7 @@ def _measured(trial: Trial, way: Way) -> _Measured:
             grown = _timed(trial, way, due, known=counted is not None)
         told = sum(one.told for one in due)
         if not told:
-            raise CouldNotTell(f"no {way.noun} found a session whose limit was over")
+            raise CouldNotTell(f"no {way.noun} expired a session whose limit was over")
         return _Measured(grown, min(told, grown.rounds), counted)
 
 

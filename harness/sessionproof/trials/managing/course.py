@@ -34,7 +34,6 @@ BEGIN_US = 4_102_444_800_937_500
 
 Judge = Callable[[tuple[Done, ...], Claims, int | None], Judgement]
 
-_AGAIN = 3
 _ANSWER_S = 20.0
 
 
@@ -48,14 +47,16 @@ class _Shown:
 class Course:
     """The programs of one trial, on its store or another one.
 
-    ``zone`` is a TZ under which it is run, for the script alone.
+    ``zone`` is a TZ under which it is run, for the script alone. ``again`` is how often a program
+    that is wrong is run once more.
     """
 
     def __init__(
-        self, trial: Trial, *, zone: str = "", store: StoreUnderTest | None = None
+        self, trial: Trial, *, zone: str = "", store: StoreUnderTest | None = None, again: int = 3
     ) -> None:
         self.trial = trial
         self.zone = zone
+        self._again = again
         self.store = store or trial.store
         settable = "set_clock" in trial.capabilities
         message = good_message(trial, "managed")
@@ -131,9 +132,9 @@ class Course:
     def _broken(self, seen: _Shown) -> Broken:
         repeats = None
         if seen.fault.anomaly != HANG:
-            again = [self._judged(seen.steps)[0] for _ in range(_AGAIN)]
+            again = [self._judged(seen.steps)[0] for _ in range(self._again)]
             failed = [one for one in again if one is not None]
-            repeats = f"{len(failed)} of {_AGAIN}"
+            repeats = f"{len(failed)} of {self._again}"
             if failed:
                 seen = self._shorter(failed[0])
         fault, upto = seen.fault, seen.done[: seen.fault.index + 1]

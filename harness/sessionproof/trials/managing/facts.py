@@ -69,6 +69,8 @@ def changed(trial: Trial) -> None:
         *(Move(call, 2, arguments=_argument(call)) for call in UPDATES),
         Move("get_all_sessions"),
         Move("update_session", 0, arguments={"changes": {"parent_id": None}}),
+        Move("set_chat_id", 1, arguments={"chat_id": None}),
+        Move("get_session", 1),
         Move("get_session", 0),
     ]
     course.run(_standing(moves), _changes)

@@ -300,14 +300,14 @@ def refused_lines(asked: str) -> list[str]:
 
 def next_instance(trial: Trial) -> None:
     """MGR-11: the next instance has all, after a close and after a kill; raises Broken."""
-    _killed(trial)
     reopened(trial)
+    _killed(trial)
 
 
 def _killed(trial: Trial) -> None:
     hosted = in_a_process(trial)
     try:
-        course = Course(trial, store=hosted)
+        course = Course(trial, store=hosted, again=1)
         limit_us = course.limit_us()
         for number in range(min(trial.profile.kills, 3)):
             line = Line(limit_us, course.step_us, course.settable)
