@@ -23,7 +23,7 @@ from sessionproof.workload.profiles import PROFILES
 FOLDER = Path(__file__).parents[2] / "examples" / "node-session-manager"
 DRIVER = FOLDER / "driver.mjs"
 LINES_MOST = 60
-QUICK = replace(PROFILES["smoke"], shrink_s=0.1)
+QUICK = replace(PROFILES["smoke"], shrink_s=0.1, patience_s=90.0)
 TEXTS = ["", "a\0b", "\ud83d", "\ufffd", "é\u2028\r\n", "\\u0000 \" ' \\", "x" * 1_000_000]
 
 
