@@ -265,6 +265,8 @@ def test_wrong_arguments_change_nothing(manager: SessionManager, case: str):
         {"timeout_us": "5"},
         {"access_step_us": -1},
         {"access_step_us": 1.5},
+        {"cleanup_interval_us": 0},
+        {"timeout_us": True},
         {"digest": "sha1"},
     ],
     ids=str,

@@ -137,6 +137,18 @@ def test_shutdown_gives_everything_back(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["sessions.db"]
 
 
+def test_where_no_thread_can_be_started_nothing_stays_open(tmp_path: Path, monkeypatch):
+    """The store that was opened is closed again."""
+
+    def fails(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fails)
+    with pytest.raises(RuntimeError, match="new thread"):
+        SessionManager(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["sessions.db"]
+
+
 def test_the_clean_up_keeps_no_process_alive(run_apart):
     """A program that forgets to shut down ends all the same."""
     script = """

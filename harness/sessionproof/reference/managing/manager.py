@@ -73,6 +73,7 @@ class SessionManager:
         self.settings = Settings(
             timeout_us=timeout_us,
             access_step_us=access_step_us,
+            cleanup_interval_us=cleanup_interval_us,
             digest=digest,
             share_by_first_message=share_by_first_message,
         )
@@ -94,7 +95,11 @@ class SessionManager:
         self._counted: Counter[str] = Counter()
         self._background = Background(self.cleanup)
         if cleanup_interval_us is not None:
-            self.start_cleanup(cleanup_interval_us)
+            try:
+                self.start_cleanup(cleanup_interval_us)
+            except BaseException:
+                self.shutdown()
+                raise
 
     def __enter__(self) -> SessionManager:
         return self

@@ -29,18 +29,19 @@ class Settings:
 
     timeout_us: int = TIMEOUT_US
     access_step_us: int | None = None
+    cleanup_interval_us: int | None = CLEANUP_US
     digest: Digest = "md5"
     share_by_first_message: bool = False
 
     def __post_init__(self) -> None:
         if self.digest not in ("md5", "sha256"):
             raise ValueError(f"digest must be md5 or sha256; got {self.digest!r}")
-        if self.access_step_us is None:
-            object.__setattr__(
-                self, "access_step_us", _whole("timeout_us", self.timeout_us) // STEPS
-            )
         _whole("timeout_us", self.timeout_us, least=1)
+        if self.access_step_us is None:
+            object.__setattr__(self, "access_step_us", self.timeout_us // STEPS)
         _whole("access_step_us", self.access_step_us)
+        if self.cleanup_interval_us is not None:
+            _whole("cleanup_interval_us", self.cleanup_interval_us, least=1)
 
     @property
     def step_us(self) -> int:
@@ -57,7 +58,6 @@ class Settings:
         return Timeouts(idle_us=self.kept_us, hard_us=None, warn_us=None)
 
 
-def _whole(name: str, value: object, *, least: int = 0) -> int:
+def _whole(name: str, value: object, *, least: int = 0) -> None:
     if type(value) is not int or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}; got {value!r}")
-    return value
