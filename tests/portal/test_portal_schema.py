@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -29,6 +30,9 @@ from sessionproof.portal.models import Base
 FOLDER = Path(migrations.__file__).parent
 
 
+@pytest.mark.skipif(
+    sqlalchemy.__version__ < "2.1", reason="an older one cannot reflect a computed column here"
+)
 def test_models_and_migrations_agree(portal):
     """Alembic finds nothing that the models have and the migrations have not, or the reverse."""
     with portal.database.engine.connect() as connection:
