@@ -177,7 +177,7 @@ def test_an_owner_must_be_there(store):
 
 
 def test_messages_are_known_by_their_ids(store):
-    """An id is of its session alone; the newest can be taken back, its number is not given again."""
+    """An id is of its session alone; the newest is taken back, and its number not given again."""
     session, other = store.create(messages=[HELLO, HELLO]), store.create(messages=[HELLO])
     receipt = store.append(session, [HELLO])
     assert (receipt.seqs, receipt.ids) == ((3,), (f"{session}.3",))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from argon2 import PasswordHasher
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 import sessionproof
@@ -36,6 +36,7 @@ _HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 """Judged is that passwords are hashed, and not for how long: Argon2 at its least."""
 
 _PART = 500
+_TABLES = models.Base.metadata.tables
 
 
 class PortalStore:
@@ -118,7 +119,8 @@ class PortalStore:
             last = session.scalars(newest).one_or_none()
             if last is None:
                 return None
-            session.delete(last)
+            here = (models.Message.conversation_id == key, models.Message.seq == last.seq)
+            session.execute(delete(models.Message).where(*here))
             return decode(last)
 
         return self._database.write(work)
@@ -148,9 +150,9 @@ class PortalStore:
         client = auth.new_row(self._guest, new_token(), now_us, None, None) | {"id": row["id"]}
 
         def work(session: Session) -> None:
-            session.add(models.AuthSession(**client))
-            session.add(models.Conversation(**row))
-            session.flush()
+            # Statements of tables: what models would need is kept in memory for each engine.
+            session.execute(insert(_TABLES["auth_sessions"]).values(client))
+            session.execute(insert(_TABLES["conversations"]).values(row))
             if rows:
                 appending.append(session, row["id"], rows)
 
@@ -242,8 +244,13 @@ class PortalStore:
             if f"{was}>{wanted}" not in self.claims.transitions:
                 raise Refused(f"a session that is {was} does not become {wanted}")
             if wanted == "active":
-                _open_again(one, now_us)
-            other.status, other.updated_at_us = wanted, max(now_us, other.updated_at_us + 1)
+                _require_more(one, now_us)
+                again = {"last_activity_us": now_us, "ended_at_us": None, "ended_by": None}
+                half = update(models.AuthSession).where(models.AuthSession.id == key)
+                session.execute(half.values(**again))
+            told_us = max(now_us, other.updated_at_us + 1)
+            half = update(models.Conversation).where(models.Conversation.id == key)
+            session.execute(half.values(status=wanted, updated_at_us=told_us))
 
         self._database.write(work)
 
@@ -355,9 +362,8 @@ def _status(talk: models.Conversation, client: models.AuthSession, now_us: int) 
     return "expired" if over or client.ended_at_us is not None else "active"
 
 
-def _open_again(client: models.AuthSession, now_us: int) -> None:
-    """Let the auth session go on, which is activity."""
+def _require_more(client: models.AuthSession, now_us: int) -> None:
+    """Raise ``Expired`` for an auth session that cannot go on."""
     hard = client.hard_deadline_us
     if client.ended_by == "revoked" or (hard is not None and hard <= now_us):
         raise Expired("the auth session was revoked, or is past its hard limit")
-    client.last_activity_us, client.ended_at_us, client.ended_by = now_us, None, None
