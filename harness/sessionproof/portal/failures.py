@@ -70,8 +70,8 @@ _ENDED = ("08", "57P", "58", "XX", "40003")
 """Classes of what ends a connection to a server, or tells nothing of the transaction."""
 
 _TOO_LARGE = ("54", "53200", "22003", "22001")
-_AGAIN = ("40001", "40P01", "0A000")
-"""Others were faster, or tables were changed under a prepared statement: nothing was done."""
+_AGAIN = ("40001", "40P01")
+"""Others were faster: nothing was done."""
 
 
 def is_lost(error: BaseException) -> bool:
