@@ -120,7 +120,7 @@ class Bench:
     def password(self, label: str) -> str:
         """The password of a user: letters and digits that stand nowhere else."""
         digest = hashlib.sha256(f"{self.prefix}{self.store.location.root}{label}".encode())
-        return f"Pw{digest.hexdigest()[:40]}q"
+        return f"Pw{digest.hexdigest()[:40]}_"
 
     def handle(self, by: str) -> Handle:
         """The handle of a step; raises CannotOpen."""

@@ -40,6 +40,7 @@ from sessionproof.workload.users import (
     Step,
 )
 
+_HEXADECIMAL = frozenset("0123456789abcdef-")
 _NAMING = (ADD, RENAME)  # a Conflict of theirs is the answer: asked again it would be the same
 
 
@@ -101,12 +102,24 @@ def _can_be_asked(step: Step, bench: Bench) -> bool:
         return step.user not in bench.users
     if step.what == BEGIN:
         return step.session not in bench.sessions
-    token = step.key in bench.tokens if step.what in (WHOSE, SIGN_OUT) else True
-    return (
-        token
-        and (not step.user or step.user in bench.users)
-        and (not step.session or step.session in bench.sessions)
+    if step.what in (WHOSE, SIGN_OUT) and not _is_told_apart(step, bench):
+        return False
+    return (not step.user or step.user in bench.users) and (
+        not step.session or step.session in bench.sessions
     )
+
+
+def _is_told_apart(step: Step, bench: Bench) -> bool:
+    """Whether there is the token, and what was altered in it makes another one.
+
+    The case of hexadecimal digits is none of its secret.
+    """
+    token = bench.tokens.get(step.key)
+    if token is None:
+        return False
+    changed = SPOILT[step.spoilt](token)
+    same = changed.lower() == token.lower() and set(token.lower()) <= _HEXADECIMAL
+    return not step.spoilt or (changed != token and not same)
 
 
 def _asked(step: Step, bench: Bench) -> tuple[Outcome, Any]:
