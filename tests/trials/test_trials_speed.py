@@ -1,5 +1,6 @@
 """The performance table of one client: what is in it, and how what is claimed is judged."""
 
+import hashlib
 import random
 import sqlite3
 import statistics
@@ -29,6 +30,7 @@ from sessionproof.contract.store import capabilities_of
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference import ReferenceStore
 from sessionproof.reference.aio import AsyncReferenceStore
+from sessionproof.reference.managing import Store as ManagesSessions
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.speed import script_of_cost
 from sessionproof.trials import speed
@@ -69,7 +71,7 @@ def measured(timed_trial, factory, *, sizes=False):
 
 def test_the_table_has_a_row_for_each_operation(timed_trial):
     """A store that has everything is timed at everything, beside its floor, with raw samples."""
-    trial = measured(timed_trial, ReferenceStore)
+    trial = measured(timed_trial, ManagesSessions)
     rows = speeds(trial)
     assert [*rows] == [row.operation for row in ROWS]
     for row in rows.values():
@@ -126,7 +128,7 @@ def test_a_row_is_one_entry():
 def test_both_sides_work_on_as_much(tmp_path):
     """The floor of a row reads as many messages as the store, and deletes as many."""
     with (
-        closing(ReferenceStore(Location(tmp_path))) as store,
+        closing(ManagesSessions(Location(tmp_path))) as store,
         closing(Floor(tmp_path / "floor.db", synchronous="FULL")) as floor,
     ):
         client = Client(
@@ -155,6 +157,37 @@ def test_both_sides_work_on_as_much(tmp_path):
         )
         assert store.count(mine) == floor.count(theirs) > 0
         assert len(said[0].content) == len(text) == 200
+
+
+def test_both_managers_do_the_same(tmp_path):
+    """A managed session is made, got, changed and removed on both sides, and none is left over."""
+    with (
+        closing(ManagesSessions(Location(tmp_path))) as store,
+        closing(Floor(tmp_path / "floor.db", synchronous="FULL")) as floor,
+    ):
+        client = Client(
+            store, None, floor, claims=store.claims, capabilities=capabilities_of(store),
+            awaited=set(), sample=Message("user", ""), pool="so many words ",
+        )  # fmt: skip
+        pairs = {row.operation: row.pair(client) for row in ROWS if "manager" in row.needs}
+
+        def both(operation):
+            sides = (pairs[operation].store, pairs[operation].floor)
+            return [side.call(*next(iter(side.arguments(1)))) for side in sides]
+
+        mine, theirs = both("generate_session_id")
+        assert len(mine) == len(theirs) == 32
+        both("update_parent_id")
+        mine, ((_, _, first, _),) = both("get_session")
+        assert len(mine["first_user_message"]) == len(first) == 200
+        assert both("delete_session") == [True, None]
+        assert both("cleanup") == [0, None]
+        count = "SELECT count(*) FROM managed"
+        stored = store.manager("get_session_count", {})
+        assert floor._connection.execute(count).fetchone() == (stored,)
+        both("create_session")
+        assert floor._connection.execute(count).fetchone() == (stored + 1,)
+        assert store.manager("get_session_count", {}) == stored + 1
 
 
 def refuses_after(number):
@@ -326,10 +359,12 @@ def test_the_script_of_a_cost_runs(tmp_path, operation, most):
         updates="set_state",
     )  # fmt: skip
     source = "\n".join(["store = open_store(location)", *lines])
+    managing = next("manager" in row.needs for row in ROWS if row.operation == operation)
     names = {
-        "location": Location(tmp_path), "open_store": ReferenceStore, "Location": Location,
+        "location": Location(tmp_path), "Location": Location,
+        "open_store": ManagesSessions if managing else ReferenceStore,
         "Path": Path, "Message": Message, "random": random, "sqlite3": sqlite3,
-        "statistics": statistics, "tempfile": tempfile, "time": time,
+        "statistics": statistics, "hashlib": hashlib, "tempfile": tempfile, "time": time,
     }  # fmt: skip
     try:
         if most > 1:

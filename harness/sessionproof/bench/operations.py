@@ -282,6 +282,7 @@ def _delete_session(client: Client) -> Pair:
         return (made.pop(),)
 
     client.do("manager", "delete_session", *of_store())
+    client.floor.unmanage(*of_floor())
     return Pair(
         Side(_managing(client, "delete_session"), each(of_store)),
         Side(client.floor.unmanage, each(of_floor)),

@@ -89,6 +89,7 @@ def cleaned(trial: Trial) -> None:
         Move("cleanup"), Move(CREATE), Move(CREATE), Move(CREATE, gap="half"), Move("cleanup"),
         Move("get_session", 1, "before"), Move("cleanup"), *looks, Move("cleanup", 0, "half"),
         Move("get_session", 0, "after"), Move("cleanup"), *looks, Move("cleanup"), *looks,
+        Move(CREATE), Move(CREATE), Move("get_metrics", gap="after"), Move("cleanup"), *looks,
     ]  # fmt: skip
     course.run(laid_out(moves, line()), cleanups)
     calls = ("cleanup", "cleanup", "get_session", "get_session_count", *LISTS, CREATE)
