@@ -94,7 +94,7 @@ def is_often(store, guarantee):
         return True
     if store.startswith(WITH_USERS) and guarantee in OF_USERS:
         return True
-    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 10 == 0
+    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 16 == 0
 
 
 PAIRS = [
