@@ -42,7 +42,7 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_text(path: Path) -> TextIO:
     """A private file of UTF-8 to be written; what a failed attempt left there is gone."""
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE_FILE)
-    return open(handle, "w", encoding="utf-8", newline="")
+    return os.fdopen(handle, "w", encoding="utf-8", newline="")
 
 
 @contextmanager
