@@ -43,13 +43,17 @@ def assert_secret(folder, *texts):
         assert MARK.encode() not in path.read_bytes(), path
 
 
-def test_the_reference_is_run_on_a_server_of_its_own(run, tmp_path):
-    """``--on postgres`` judges the reference there, tells how to repeat it, leaves no server."""
-    code, out, err = run("run", "reference", "--on", "postgres", *QUICK)
+@pytest.mark.parametrize(
+    ("store", "kind"),
+    [("reference", ""), pytest.param("portal", "portal:", marks=pytest.mark.night)],
+)
+def test_a_store_is_run_on_a_server_of_its_own(store, kind, run, tmp_path):
+    """``--on postgres`` judges the store there, tells how to repeat it, leaves no server."""
+    code, out, err = run("run", store, "--on", "postgres", *QUICK)
     assert code == 0, out + err
-    socket = re.search("judging postgresql:///postgres[?]host=([^&]+)&", err)[1]
+    socket = re.search(f"judging {kind}postgresql:///postgres[?]host=([^&]+)&", err)[1]
     assert not Path(socket).exists()
-    assert "run again sessionproof run reference --on postgres --seed 1 --profile smoke" in out
+    assert f"run again sessionproof run {store} --on postgres --seed 1 --profile smoke" in out
     assert (tmp_path / "sessionproof-report" / "result.json").exists()
 
 
@@ -124,6 +128,18 @@ def test_a_broken_store_does_not_tell_its_password(way, guarded, run, monkeypatc
     for name in ("result.json", "index.html", "junit.xml", "run.log", "repro/CORE-01.py"):
         assert (tmp_path / "sessionproof-report" / name).exists()
     assert not guarded.schemas("spoilt")
+
+
+def test_another_kind_of_store_tells_no_password_either(guarded, run, tmp_path):
+    """A portal at an address is judged, its schemas are dropped, and the password is nowhere."""
+    pytest.importorskip("sqlalchemy", reason="the extra portal is not installed")
+    code, out, err = run("run", f"portal:{guarded.url()}", *QUICK)
+    assert code == 0, out + err
+    assert f"run portal:postgresql://guest@/chats?host={guarded.server.folder}" in out.replace(
+        "'", ""
+    )
+    assert_secret(tmp_path, out, err)
+    assert not guarded.schemas()
 
 
 @pytest.mark.parametrize("password", [f"{MARK}-wrong", ""])
