@@ -28,7 +28,7 @@ from sessionproof.trials.single import Trial
 from sessionproof.workload import lifetime
 from sessionproof.workload.managing import CREATE, REOPEN, ask
 
-_MOST = 12
+_LEAST, _MOST = 4, 12  # moves of a drawn program
 _GAPS: tuple[Gap, ...] = ("now", "soon", "within", "half", "before", "before", "after")
 _ZONE = "Tokyo"
 _READS = 8
@@ -154,7 +154,9 @@ def _search(
     line: Callable[[], Line],
     count: Callable[[Judgement], int],
 ) -> None:
-    drawn = st.tuples(begun(), st.lists(moves_of(calls, gaps=_GAPS), max_size=_MOST))
+    drawn = st.tuples(
+        begun(), st.lists(moves_of(calls, gaps=_GAPS), min_size=_LEAST, max_size=_MOST)
+    )
     course.search(drawn.map(lambda made: laid_out([*made[0], *made[1]], line())), count)
 
 

@@ -31,7 +31,7 @@ from sessionproof.workload.managing import (
     ask,
 )
 
-_MOST = 14  # calls of a program beside those with which it begins
+_LEAST, _MOST = 4, 14  # calls of a program beside those with which it begins
 _COUNTS = ("get_session_count", "get_metrics", *LISTS)
 _HELLO = "Hello, I need help with my order"
 
@@ -120,7 +120,10 @@ def counted(trial: Trial) -> None:
 
     course.run(laid_out(moves, line()), counts)
     drawn = st.tuples(
-        begun(), st.lists(moves_of(calls, gaps=("now", "soon", "half", "after")), max_size=_MOST)
+        begun(),
+        st.lists(
+            moves_of(calls, gaps=("now", "soon", "half", "after")), min_size=_LEAST, max_size=_MOST
+        ),
     )
     course.search(drawn.map(lambda made: laid_out([*made[0], *made[1]], line())), counts)
 
@@ -143,12 +146,12 @@ def removed(trial: Trial) -> None:
     course.run(_standing(one), removals)
     course.run(_standing(every), removals)
     calls = ("delete_session", "clear_all", "get_session", READ, "get_all_sessions", CREATE)
-    drawn = st.lists(moves_of((*calls, CREATE_AGAIN)), max_size=_MOST)
+    drawn = st.lists(moves_of((*calls, CREATE_AGAIN)), min_size=_LEAST, max_size=_MOST)
     course.search(drawn.map(lambda made: _standing([*both, *made])), removals)
 
 
 def _search(course: Course, calls: Sequence[str], count: Callable[[Judgement], int]) -> None:
-    drawn = st.tuples(begun(sessions=3), st.lists(moves_of(calls), max_size=_MOST))
+    drawn = st.tuples(begun(sessions=3), st.lists(moves_of(calls), min_size=_LEAST, max_size=_MOST))
     course.search(
         drawn.map(lambda made: _standing([*made[0], *made[1]])),
         count,
