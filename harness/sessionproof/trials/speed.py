@@ -36,7 +36,7 @@ _CLEARLY = 1.3  # a script without intervals shows what is so far above its clai
 _ROUND_S = 0.006  # what a round of one row may take, with all that is made for it
 _AGAIN = (2, 3, 6)  # times as many rounds, while a cost that is claimed is in doubt
 _AGAIN_S = 3.0  # what one row may take then: on a busy machine most rounds are disturbed
-_TIME_S = 15.0  # after which no further row begins
+_ROW_TIME_S = 2.0  # so much for each row, and 15 s at least; then no further one begins
 
 
 def single_client(trial: Trial) -> None:
@@ -77,7 +77,7 @@ def _measured(trial: Trial, rows: Sequence[Row], *, times: int = 1) -> Table:
         rounds=times * trial.profile.rounds,
         least=times * LEAST_ROUNDS,
         row_s=_ROUND_S * trial.profile.rounds if times == 1 else _AGAIN_S,
-        until_s=monotonic_s() + _TIME_S,
+        until_s=monotonic_s() + max(15.0, _ROW_TIME_S * len(rows)),
         seed=derive(trial.seed, "table", times),
         most=trial.claims.costs,
     )
