@@ -42,6 +42,7 @@ def refused(trial: Trial) -> None:
     accounts = Accounts(trial, lambda seen: seen.attempts)
     for steps in (_signed_out(), _shut_out(), _removed(), _guessed(), _altered(), _renamed()):
         accounts.run(steps)
+    accounts.run(_seen_elsewhere(HOUR_US if accounts.settable else 0))
     if not accounts.settable:
         with zone(trial, ZONES["Tokyo"]) as tz:
             Accounts(trial, accounts.count, zone=tz).run(_waited())
@@ -69,7 +70,7 @@ def _users(*users: str) -> list[Step]:
 
 def _in(user: str, token: str, idle_us: int = _FAR_US, hard_us: int = _FAR_US) -> Step:
     """The user signs in."""
-    name = {"u0": "ada", "u1": "ben"}[user]
+    name = {"u0": "ada", "u1": "ben", "u2": "eve"}[user]
     return Step(SIGN_IN, name=name, knows=user, key=token, idle_us=idle_us, hard_us=hard_us)
 
 
@@ -86,8 +87,8 @@ def _at(at_us: int, *steps: Step) -> list[Step]:
 
 
 def _again(*tokens: str) -> list[Step]:
-    """The same after closing and opening, and in another process."""
-    return [Step(REOPEN), *_asked(*tokens), *_asked(*tokens, by=ELSEWHERE)]
+    """The same after closing and opening."""
+    return [Step(REOPEN), *_asked(*tokens)]
 
 
 def _signed_out() -> list[Step]:
@@ -110,7 +111,7 @@ def _shut_out() -> list[Step]:
         *_users("u0", "u1"), _in("u0", "t0"), _in("u1", "t1"),
         Step(ACTIVATE, user="u0", active=False),
         *_asked("t0", "t1"), _in("u0", "t2"),
-        Step(REOPEN), *_asked("t0", "t1"), _in("u0", "t2"),
+        *_again("t0", "t1"), _in("u0", "t2"),
         Step(ACTIVATE, user="u0", active=True),
         _in("u0", "t3"), *_asked("t3", "t1"),
     ]  # fmt: skip
@@ -153,6 +154,24 @@ def _renamed() -> list[Step]:
         Step(REOPEN), _in("u0", "t1"), Step(SIGN_IN, name="zoe", knows="u0", key="t2"),
         *_asked("t0", "t2"),
     ]  # fmt: skip
+
+
+def _seen_elsewhere(idle_us: int) -> list[Step]:
+    """What ends here has ended for another process that knew it; a limit that is 0 is left out."""
+    tokens = ("t0", "t1", "t2", "t3")
+    users = ("u0", "u0", "u1", "u2")
+    ended = [
+        Step(SIGN_OUT, key="t1"), Step(ACTIVATE, user="u1", active=False), Step(REMOVE, user="u2"),
+    ]  # fmt: skip
+    steps = [
+        *_users("u0", "u1", "u2"),
+        *(_in(user, token, idle_us or _FAR_US) for user, token in zip(users, tokens, strict=True)),
+        *_asked(*tokens, by=ELSEWHERE),
+        *ended,
+        *_asked(*tokens, by=ELSEWHERE),
+        *(replace(_in(user, f"g{user}"), by=ELSEWHERE) for user in ("u1", "u2")),
+    ]
+    return [*steps, *_at(idle_us, *_asked("t0", by=ELSEWHERE))]
 
 
 def _idle(limit_us: int) -> list[Step]:
