@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from sessionproof.contract.clock import Clock
@@ -75,7 +75,7 @@ class Auth:
         def work(session: Session) -> None:
             if not changed(session, unchanged.values(**changes)):
                 raise Refused("the user is not active, or was changed meanwhile")
-            session.add(AuthSession(**row))
+            session.execute(insert(AuthSession).values(**row))
 
         self._database.write(work)
         return token
@@ -84,7 +84,8 @@ class Auth:
         """A token for a user who has proved elsewhere who he is. Raises ``NotFound``."""
         token = new_token()
         row = self._row(values.identity(user_id, "user_id"), token, idle_us, hard_us)
-        self._database.write(lambda session: session.add(AuthSession(**row)))
+        begun = insert(AuthSession).values(**row)
+        self._database.write_once(lambda session: changed(session, begun))
         return token
 
     def resume(self, token: str) -> AuthSession:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from sessionproof.contract.clock import Clock
@@ -43,13 +43,10 @@ class Conversations:
         rows = rows_of(messages, now_us)
 
         def work(session: Session) -> Conversation:
-            made = Conversation(**row)
-            session.add(made)
-            session.flush()
+            session.execute(insert(Conversation).values(**row))
             if rows:
                 append(session, row["id"], rows)
-            session.refresh(made)
-            return made
+            return session.get_one(Conversation, row["id"])
 
         return self._database.write(work)
 

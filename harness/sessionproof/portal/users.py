@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from sessionproof.contract.clock import Clock
@@ -47,12 +47,8 @@ class Users:
             "details": values.json_object(details, "details"),
         }
 
-        def work(session: Session) -> User:
-            made = User(**user)
-            session.add(made)
-            return made
-
-        return self._database.write(work)
+        made = insert(User).values(**user).returning(User)
+        return self._database.write_once(lambda session: session.scalars(made).one())
 
     def get(self, user_id: str) -> User:
         """The user; raises ``NotFound``."""
