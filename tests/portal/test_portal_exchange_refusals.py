@@ -143,7 +143,7 @@ WRONG = [
     ("messages", {"tokens": "-1"}, "refuse|violates"),
     ("messages", {"tokens": "9" * 19}, "row 2: tokens: .* is no integer"),
     ("messages", {"tokens": "999"}, "conversation .* has total_tokens"),
-    ("messages", {"conversation_id": "nobody"}, "no such conversation|faster"),
+    ("messages", {"conversation_id": "nobody"}, "belongs to conversation 'nobody', which is not"),
     ("messages", {"metadata": "[]"}, "row 2: metadata: it must be an object"),
     ("messages", {"metadata": "{"}, "row 2: metadata: "),
     ("messages", {"content": '\\"\\u0000"'}, r"row 2: content: it holds U\+0000"),
@@ -176,6 +176,16 @@ def test_a_row_that_cannot_be_is_refused(kept, written):
         changed_cells(path, **cells)
         refused(kept, Portal.import_csv, path.parent, words)
         path.write_bytes(whole)
+
+
+def test_messages_out_of_order_are_refused(kept, written):
+    """Rows that a program sorted otherwise are told, with the number that stands too late."""
+    path = written / "out" / "messages.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows[::-1]])
+    refused(kept, Portal.import_csv, path.parent, "comes after .*: messages stand in their order")
 
 
 def test_csv_that_was_cut_is_refused(kept, written):

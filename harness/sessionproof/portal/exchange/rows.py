@@ -83,17 +83,44 @@ def put(session: Session, source: Source) -> dict[str, int]:
 
     Raises ``Conflict`` where a row is there already, ``Refused`` for rows that cannot be.
     """
-    stored = {}
+    stored, last = dict[str, int](), dict[str, int]()
     for table in TABLES:
         rows = source(table)
         if table == "conversations":
-            rows = map(as_new, rows)
+            rows = _noted(map(as_new, rows), last)
+        elif table == "messages":
+            rows = _in_order(rows, last)
         stored[table] = sum(add(session, table, part) for part in parts(rows))
     for part in parts(source("conversations")):
         _require_counts(session, part)
         for step in zip(*(later(row) for row in part), strict=True):
             settle(session, [{"id": row["id"], **now} for row, now in zip(part, step, strict=True)])
     return stored
+
+
+def _noted(conversations: Iterable[Row], last: dict[str, int]) -> Iterator[Row]:
+    """The same, each noted with the last number that was seen of it: none yet."""
+    for row in conversations:
+        last[row["id"]] = 0
+        yield row
+
+
+def _in_order(messages: Iterable[Row], last: dict[str, int]) -> Iterator[Row]:
+    """The same; raises ``Refused`` where a conversation is missing, or a number does not rise."""
+    for row in messages:
+        key, seq = row["conversation_id"], row["seq"]
+        if key not in last:
+            raise Refused(
+                f"message {seq} belongs to conversation {short(key)}, which is not among them; "
+                "nothing was stored"
+            )
+        if seq <= last[key]:
+            raise Refused(
+                f"message {seq} of conversation {short(key)} comes after {last[key]}: messages "
+                "stand in their order; nothing was stored"
+            )
+        last[key] = seq
+        yield row
 
 
 def as_new(conversation: Row) -> Row:
