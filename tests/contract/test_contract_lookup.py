@@ -7,7 +7,14 @@ from functools import partial
 import pytest
 
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.lookup import SCHEMES, STORES, MissingExtra, StoreNotFound, find_store
+from sessionproof.contract.lookup import (
+    SCHEMES,
+    STORES,
+    MissingExtra,
+    StoreNotFound,
+    find_store,
+    takes_server,
+)
 
 MODULE = '''
 """Stores for the tests of lookup."""
@@ -162,6 +169,27 @@ def test_a_scheme_that_cannot_be_loaded_is_one_line(monkeypatch):
     entry_points(monkeypatch, schemes=("made", "lookup_not_there:made"))
     with pytest.raises(StoreNotFound, match="lookup_not_there"):
         find_store("made:x")
+
+
+def test_a_scheme_whose_library_is_missing_says_so_itself(monkeypatch, tmp_path):
+    """What the scheme says while it is loaded is told in its own words."""
+    (tmp_path / "lookup_bare.py").write_text(
+        "from sessionproof.contract.lookup import MissingExtra\n"
+        "raise MissingExtra('made', 'extra', 'library')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    entry_points(monkeypatch, schemes=("made", "lookup_bare:made"))
+    with pytest.raises(MissingExtra, match="^made needs the package library"):
+        find_store("made:x")
+
+
+def test_a_store_with_a_scheme_of_its_name_takes_servers(monkeypatch):
+    """A store alone, or a scheme alone, does not."""
+    entry_points(monkeypatch, stores=("both", "a:b"), schemes=("both", "a:c"))
+    assert takes_server("both")
+    entry_points(monkeypatch, stores=("one", "a:b"), schemes=("other", "a:c"))
+    assert not takes_server("one")
+    assert not takes_server("other")
 
 
 def test_a_missing_extra_says_how_to_install_it():

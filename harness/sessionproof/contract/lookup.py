@@ -83,7 +83,8 @@ def takes_server(name: str) -> bool:
     ``portal`` is one: ``portal:postgresql://…`` is the same store on a server.
     """
     return all(
-        name in importlib.metadata.entry_points(group=group).names for group in (STORES, SCHEMES)
+        any(point.name == name for point in importlib.metadata.entry_points(group=group))
+        for group in (STORES, SCHEMES)
     )
 
 
@@ -156,6 +157,8 @@ def _settable(store: Any, clock: SettableClock) -> Any:
 def _of_scheme(name: str, point: importlib.metadata.EntryPoint, rest: str) -> object:
     try:
         make = point.load()
+    except StoreNotFound:  # which says it in its own words
+        raise
     except (Exception, SystemExit) as error:
         raise StoreNotFound(
             f"{name}: the scheme {point.name!r} cannot be loaded: {_in_one_line(error)}"
