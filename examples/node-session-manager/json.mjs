@@ -2,10 +2,16 @@
 
 /** The value of a JSON text; `changed` is told each number that would not be the same again. */
 export function parse(text, changed) {
-  return JSON.parse(text, (_, value, { source }) => {
-    if (typeof value === "number" && !isSame(String(value), source)) changed(source);
-    return value;
-  });
+  try {
+    return JSON.parse(text, (_, value, { source }) => {
+      if (typeof value === "number" && !isSame(String(value), source)) changed(source);
+      return value;
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // of looking into it: reading has no depth
+    changed("what is nested so deeply");
+    return JSON.parse(text);
+  }
 }
 
 // JSON.parse makes 1 of 1.0, and 2 ** 53 of 2 ** 53 + 1.

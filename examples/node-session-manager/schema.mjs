@@ -8,6 +8,16 @@
 export const APPLICATION_ID = 0x4e534d31; // "NSM1"
 export const VERSION = 1;
 
+export const BACK_US = 60_000_000;
+
+/**
+ * SQL that sets the last access to a time. A little earlier than the one that is kept, it waited for
+ * a lock, and changes nothing; much earlier, that one is of a clock that was set back since.
+ */
+export const later = (time) => `last_accessed_us =
+  CASE WHEN ${time} BETWEEN last_accessed_us - ${BACK_US} AND last_accessed_us
+  THEN last_accessed_us ELSE ${time} END`;
+
 export const SCHEMA = `
 CREATE TABLE sessions (
     id                 INTEGER PRIMARY KEY,
@@ -55,7 +65,7 @@ BEGIN
         message_count = message_count + 1,
         total_tokens = total_tokens + coalesce(NEW.tokens, 0),
         total_duration_us = total_duration_us + coalesce(NEW.duration_us, 0),
-        last_accessed_us = NEW.appended_at_us
+        ${later("NEW.appended_at_us")}
     WHERE id = NEW.sid;
 END;
 

@@ -5,6 +5,7 @@
 // that a read is seldom a write; therefore sessions live up to that much longer, never shorter.
 import { createHash, randomUUID } from "node:crypto";
 import { Database, Refusal } from "./database.mjs";
+import { BACK_US, later } from "./schema.mjs";
 import {
   bodiesOf, decoded, escaped, isObject, jsonOf, keyOf, objectOf, textOf, unescaped, wholeOf,
 } from "./values.mjs";
@@ -29,6 +30,7 @@ const COLUMNS = {
 const SESSION = `SELECT id, session_id, created_at_us, last_accessed_us, first_user_message,
   chat_id, parent_id, metadata FROM sessions`;
 const ALIVE = "session_id = ? AND last_accessed_us > ?"; // the second is what #edge answers
+const LATER = later("?"); // takes the time twice
 const OF_SESSION = `sid = (SELECT id FROM sessions WHERE ${ALIVE})`;
 const MESSAGES = (which = "") => `SELECT m.* FROM sessions AS s
   LEFT JOIN messages AS m ON m.sid = s.id ${which} WHERE ${ALIVE} ORDER BY m.seq`;
@@ -53,7 +55,7 @@ export class SessionManager {
    * told of messages that the disk has damaged: they are left out, and hide no others.
    */
   constructor(directory, {
-    timeoutUs = 30 * MINUTE_US, accessStepUs = MINUTE_US, cleanupIntervalUs = 10 * MINUTE_US,
+    timeoutUs = 30 * MINUTE_US, accessStepUs = MINUTE_US, cleanupIntervalUs = null,
     digest = "md5", clock = now, warn = console.warn,
   } = {}) {
     if (!["md5", "sha256"].includes(digest)) throw new Refusal("digest must be md5 or sha256");
@@ -86,13 +88,13 @@ export class SessionManager {
   /** The session, whose life begins anew; null when it is unknown or over. */
   getSession(sessionId) {
     const at = this.#clock();
-    const row = this.#db.one(`${SESSION} WHERE ${ALIVE}`, keyOf(sessionId), this.#edge(at));
-    if (!row) return null;
-    if (at < row.last_accessed_us || at - row.last_accessed_us >= this.accessStepUs) {
-      this.#db.run("UPDATE sessions SET last_accessed_us = ? WHERE id = ?", at, row.id);
-      row.last_accessed_us = at;
+    const alive = [keyOf(sessionId), this.#edge(at)];
+    let row = this.#db.one(`${SESSION} WHERE ${ALIVE}`, ...alive);
+    const age = row ? at - row.last_accessed_us : 0;
+    if (row && (age < -BACK_US || age >= this.accessStepUs)) { // it may have gone since
+      row = this.#db.one(`UPDATE sessions SET ${LATER} WHERE ${ALIVE} RETURNING *`, at, at, ...alive);
     }
-    return this.#shown(row);
+    return row ? this.#shown(row) : null;
   }
 
   /** Sets some of firstUserMessage, chatId, parentId, metadata; false: it is unknown or over. */
@@ -104,8 +106,8 @@ export class SessionManager {
     const values = names.map((name) => FACTS[name](changes[name]));
     const set = names.map((name) => `${COLUMNS[name]} = ?, `).join("");
     const at = this.#clock();
-    const sql = `UPDATE sessions SET ${set}last_accessed_us = ? WHERE ${ALIVE}`;
-    return this.#db.run(sql, ...values, at, keyOf(sessionId), this.#edge(at)) > 0;
+    const sql = `UPDATE sessions SET ${set}${LATER} WHERE ${ALIVE}`;
+    return this.#db.run(sql, ...values, at, at, keyOf(sessionId), this.#edge(at)) > 0;
   }
 
   updateParentId(sessionId, parentId) {
@@ -181,9 +183,10 @@ export class SessionManager {
     return removed;
   }
 
-  /** Cleans up at this interval from now on, and keeps no process alive for it. */
-  startCleanup(intervalUs = 10 * MINUTE_US) {
-    const every = Math.min(wholeOf(intervalUs, "intervalUs", 1) / 1000, LONGEST_MS);
+  /** Cleans up at this interval, null: ten minutes, from now on; keeps no process alive for it. */
+  startCleanup(intervalUs = null) {
+    const interval = wholeOf(intervalUs ?? 10 * MINUTE_US, "intervalUs", 1);
+    const every = Math.min(interval / 1000, LONGEST_MS);
     this.stopCleanup();
     this.#timer = setInterval(() => this.#cleanupUnasked(), every).unref();
   }

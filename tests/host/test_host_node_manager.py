@@ -1,11 +1,13 @@
 """The session manager in JavaScript: a correct store, and caught with its old faults."""
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from sessionproof.workload.profiles import PROFILES
 FOLDER = Path(__file__).parents[2] / "examples" / "node-session-manager"
 DRIVER = FOLDER / "driver.mjs"
 LINES_MOST = 60
+MINUTE = 60_000_000
 QUICK = replace(PROFILES["smoke"], shrink_s=0.1, patience_s=90.0)
 TEXTS = ["", "a\0b", "\ud83d", "\ufffd", "é\u2028\r\n", "\\u0000 \" ' \\", "x" * 1_000_000]
 
@@ -129,6 +132,67 @@ def test_the_words_of_a_no(opened):
         store.manager("get_session", {"session_id": "s", "loudly": True})
     with pytest.raises(Refused, match="a session has no"):
         store.manager("update_session", {"session_id": "s", "changes": {"chatId": "c"}})
+
+
+def test_what_went_while_an_access_waited_is_not_answered(opened, tmp_path):
+    """An access is written before a removal, and counts, or comes after it, and finds nothing."""
+    store = opened()
+    store.set_clock(MINUTE)
+    store.create("s")
+    store.set_clock(5 * MINUTE)  # the access is to be written
+    with (
+        closing(sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute("PRAGMA foreign_keys = ON")
+        other.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(store.manager, "get_session", {"session_id": "s"})
+        wait([waiting], timeout=0.3)  # it has read by then, and waits for the lock
+        other.execute("DELETE FROM sessions")
+        other.execute("COMMIT")
+        assert waiting.result(30) is None
+
+
+def test_an_access_that_was_late_takes_no_time_away(opened):
+    """One of a minute before changes nothing; a clock that is set back by more is believed."""
+    store = opened()
+    calls = {
+        "get": lambda: store.manager("get_session", {"session_id": "s"}),
+        "update": lambda: store.manager("set_chat_id", {"session_id": "s", "chat_id": "c"}),
+        "append": lambda: store.append("s", [Message("user", "x")]),
+    }
+    for call in calls.values():
+        store.set_clock(20 * MINUTE)
+        store.manager("create_session", {"session_id": "s"})
+        for now, kept in [(19 * MINUTE, 20 * MINUTE), (19 * MINUTE - 1, 19 * MINUTE - 1)]:
+            store.set_clock(now)
+            call()
+            assert store.manager("get_all_sessions", {})[0]["last_accessed_us"] == kept
+        store.delete("s")
+
+
+def test_the_usual_interval_has_two_names(opened):
+    """Null is ten minutes, as nothing is."""
+    store = opened()
+    assert store.manager("start_cleanup", {"interval_us": None}) is None
+    assert store.manager("start_cleanup", {}) is None
+
+
+def test_what_is_nested_too_deeply_ends_nothing(tmp_path):
+    """It is refused, and the next call is answered."""
+    deep = "[" * 100_000 + "]" * 100_000
+    calls = [
+        '{"id": 1, "method": "open", "params": {"root": ' + json.dumps(str(tmp_path)) + "}}",
+        '{"id": 2, "method": "set_state", "params": {"session_id": "s", "value": ' + deep + "}}",
+        '{"id": 3, "method": "list", "params": {}}',
+    ]
+    ran = subprocess.run(
+        [NODE, str(DRIVER)], input="\n".join([*calls, ""]), capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert answers[1]["error"]["data"]["type"] == "NotRepresentable"
+    assert answers[2]["result"] == []
 
 
 def test_a_damaged_message_is_left_out_and_told(opened, tmp_path):
