@@ -104,6 +104,47 @@ def test_stopping_waits_for_what_is_under_way():
     assert threads() == []
 
 
+def test_a_signal_that_closes_it_while_it_is_closed(run_apart):
+    """The second call comes in the middle of the first, in its thread, and both return."""
+    script = """
+import signal, threading
+from sessionproof.reference.managing.background import Background
+begun, may_end, main = threading.Event(), threading.Event(), threading.main_thread().ident
+def work():
+    begun.set()
+    while not background._closed:
+        may_end.wait(0.001)
+    signal.pthread_kill(main, signal.SIGTERM)
+    may_end.wait()
+def again(*_):
+    may_end.set()
+    background.close()
+    print("closed")
+signal.signal(signal.SIGTERM, again)
+background = Background(work)
+background.start(1)
+begun.wait()
+background.close()
+print("closed")
+"""
+    assert run_apart(script) == "closed\nclosed\n"
+
+
+def test_a_signal_that_ends_the_program_shuts_down(tmp_path: Path, run_apart):
+    """As the page has it: a handler that raises, and the manager as a context."""
+    script = """
+import os, signal, sys, threading
+from sessionproof.reference.managing import SessionManager
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+with SessionManager(sys.argv[1], cleanup_interval_us=1000) as manager:
+    manager.create_session(session_id="s")
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait()
+"""
+    assert run_apart(script) == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["sessions.db"]
+
+
 def test_closed_it_is_not_started_again():
     """Whoever was about to start it as it was closed starts nothing."""
     background = Background(lambda: None)

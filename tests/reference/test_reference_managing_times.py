@@ -250,7 +250,7 @@ def test_appends_are_accesses(tmp_path: Path, clock: VirtualClock):
         assert manager.get_session("s") is not None
 
 
-def test_a_clean_up_costs_by_what_is_over(tmp_path: Path, clock: VirtualClock):
+def test_clean_ups_and_counts_cost_by_what_is_over(tmp_path: Path, clock: VirtualClock):
     """SQLite's machine makes as many steps among 4,000 sessions as among 100, give or take."""
     with ReferenceStore(tmp_path, clock=clock, durability="process") as store:
         manager = SessionManager(store, cleanup_interval_us=None)
@@ -270,7 +270,7 @@ def test_a_clean_up_costs_by_what_is_over(tmp_path: Path, clock: VirtualClock):
 
 
 def steps(db: sqlite3.Connection, now_us: int) -> int:
-    """How many steps looking and removing take."""
+    """How many steps counting, looking and removing take."""
     counted = 0
 
     def count() -> int:
@@ -279,6 +279,8 @@ def steps(db: sqlite3.Connection, now_us: int) -> int:
         return 0
 
     db.set_progress_handler(count, 1)
+    total, active = kept.counts(db, now_us)
+    assert total - active == 3
     assert db.execute(kept.OVER, (now_us,)).fetchone()
     assert len(kept.clean_up(db, now_us)) == 3
     db.set_progress_handler(None, 0)

@@ -18,7 +18,7 @@ class Background:
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
-        self._changing = threading.Lock()
+        self._changing = threading.RLock()  # a signal's handler may close it while it is closed
         self._process = os.getpid()
         self._running: tuple[threading.Thread, threading.Event] | None = None
         self._closed = False

@@ -43,9 +43,6 @@ _SUMMED = (
 _FIND_TO_CHANGE = (
     f"SELECT id, {', '.join(_SUMMED)}, {SHOWN.format('?1')} FROM sessions WHERE session_id = ?2"
 )
-_COUNTS = (
-    f"SELECT count(*), count(*) FILTER (WHERE {SHOWN.format('?1')} <> 'expired') FROM sessions"
-)
 _COUNT = "SELECT count(*) FROM sessions"
 _DELETE = "DELETE FROM sessions WHERE session_id = ? RETURNING 1"
 # By the indexes on what is due, and on what a sweep of the reference store has ended already.
@@ -54,6 +51,7 @@ _OVER = (
     "SELECT id FROM sessions WHERE due_us <= ?1 AND deadline_us <= ?1 "
     "UNION ALL SELECT id FROM sessions WHERE status = 'expired'"
 )
+_COUNTS = f"SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM ({_OVER}))"
 _CLEAN_UP = (
     f"DELETE FROM sessions WHERE id IN (SELECT id FROM ({_OVER}) LIMIT ?2) RETURNING session_id"
 )
@@ -84,8 +82,8 @@ def every(db: sqlite3.Connection, now_us: int, *, active: bool) -> list[Row]:
 
 def counts(db: sqlite3.Connection, now_us: int) -> tuple[int, int]:
     """How many are stored, and how many of them are not over."""
-    total, active = fetch(db, _COUNTS, (now_us,))[0]
-    return total, active
+    total, over = fetch(db, _COUNTS, (now_us,))[0]
+    return total, total - over
 
 
 def count(db: sqlite3.Connection) -> int:
