@@ -62,6 +62,24 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(opened, user):
     assert set(told) == {(Refused, "the e-mail or the password is wrong", 1)}
 
 
+def test_sign_ins_at_once_all_renew_an_old_hash(opened, user):
+    """Where new hashes cost more, the first of two sign-ins renews it, and the second is let in."""
+
+    class SlowHasher(PasswordHasher):
+        """While it makes the new hash, another signs in."""
+
+        def hash(self, *given, **named):
+            if not others:
+                others.append(opened(hasher=costly).auth.sign_in(user.email, "secret"))
+            return super().hash(*given, **named)
+
+    others, costly = [], PasswordHasher(2, 16, 1)
+    portal = opened(hasher=SlowHasher(2, 16, 1))
+    token = portal.auth.sign_in(user.email, "secret")
+    assert {portal.auth.resume(one).user_id for one in (token, *others)} == {user.id}
+    assert not costly.check_needs_rehash(portal.users.get(user.id).password_hash)
+
+
 def test_signing_in_is_remembered(portal, user, clock):
     """The last login is the time of the last sign-in, and not that of one that failed."""
     clock.move(5 * SECOND)

@@ -231,21 +231,24 @@ from sessionproof.contract.errors import Refused
 from sessionproof.portal import Portal
 portal = Portal(sys.argv[1], schema=sys.argv[2] or None)
 portal.users.add("parent@example.org")
+(kept,) = [one.dbapi_connection for one in portal.database.engine.pool._pool.queue]
 child = os.fork()
 if not child:
     try:
         portal.users.by_email("parent@example.org")
         os._exit(1)
     except Refused as error:
+        portal.close()
         os._exit(0 if "forked" in str(error) else 2)
 status = os.waitpid(child, 0)[1]
 portal.users.add("again@example.org")
+assert [one.dbapi_connection for one in portal.database.engine.pool._pool.queue] == [kept]
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
 def test_a_forked_child_is_refused_and_the_parent_goes_on(place):
-    """A child does not use its parent's connections, and does not end them by leaving."""
+    """A child does not use its parent's connections, and ends none by closing or leaving."""
     done = subprocess.run(
         [sys.executable, "-c", FORKED, place.url, place.schema or ""], timeout=60, check=False,
         capture_output=True, encoding="utf-8",

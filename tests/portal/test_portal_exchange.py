@@ -202,7 +202,7 @@ def test_the_script_is_sql(portal, place, another, tmp_path):
     else:
         import psycopg
 
-        with psycopg.connect(address.url, autocommit=True) as db:
+        with psycopg.connect(address.where, autocommit=True) as db:
             db.execute(f"SET search_path = {address.schema}")
             db.execute(text)
     assert contents(another) == contents(portal)

@@ -52,11 +52,11 @@ def refused(portal: Portal, read, path, words: str = ".") -> None:
     assert contents(portal) == before
 
 
-def signed(lines: list[bytes]) -> bytes:
+def signed(lines: list[bytes], numbers: str = "") -> bytes:
     """These lines as a script whose digest is right, as somebody might make it."""
     body = b"".join(lines)
-    return body + f"-- Rows: ; SHA-256 of all lines before: {hashlib.sha256(body).hexdigest()}\n" \
-        .encode()  # fmt: skip
+    digest = hashlib.sha256(body).hexdigest()
+    return body + f"-- Rows: {numbers}; SHA-256 of all lines before: {digest}\n".encode()
 
 
 def test_a_script_that_was_cut_is_refused_wherever_it_ends(kept, written):
@@ -107,6 +107,23 @@ def test_no_other_statement_is_carried_out(kept, written):
     ):
         (written / "bad.sql").write_bytes(signed([*head, line.encode(), b"COMMIT;\n"]))
         refused(kept, Portal.load_sql, written / "bad.sql", words)
+
+
+def test_a_script_with_fewer_rows_than_it_says_is_refused(kept, written):
+    """Its digest may fit: a row left out, or a text without an end, hides nothing."""
+    lines = (written / "out.sql").read_bytes().splitlines(keepends=True)
+    said = lines.pop().decode().partition("Rows: ")[2].partition(";")[0]
+    row = next(at for at, line in enumerate(lines) if line.startswith(b"INSERT INTO auth_sessions"))
+    for fewer in (lines[:row] + lines[row + 1 :], [*lines[:row], b"INSERT INTO users ('\n"]):
+        (written / "bad.sql").write_bytes(signed(fewer, said))
+        refused(kept, Portal.load_sql, written / "bad.sql", "auth_sessions [02], .* says .*ons 3")
+
+
+def test_a_name_that_no_file_has_is_refused(portal):
+    """U+0000 in a path is told in a line, whichever way it goes."""
+    for call in (portal.export_csv, portal.import_csv, portal.dump_sql, portal.load_sql):
+        with pytest.raises(Refused, match="cannot hold U\\+0000"):
+            call("a\0b")
 
 
 def test_what_is_no_script_is_refused(kept, written):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
 import pytest
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Expired, NotFound, NotRepresentable, Refused, TooLarge
 from sessionproof.portal import NewMessage
 from sessionproof.portal.models import CONTENT_MOST
@@ -276,6 +280,33 @@ def test_replace_removes_nothing_behind_the_counters(portal, place, user, conver
         with pytest.raises(Exception, match=r"exists|given again|taken"):
             foreign.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
     assert portal.messages.read(conversation.id)[0].content == "a"
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM messages", "UPDATE messages SET content = 'x'"])
+def test_a_change_beside_an_append_knows_the_last_message(
+    portal, place, conversation, foreign, change
+):
+    """A change that waited for another program's append counts that one's message as the last."""
+    if place.path is not None:
+        pytest.skip("a file has one writer at a time")
+    portal.messages.append(conversation.id, said("a", "b"))
+    late = (conversation.id, 3, portal.clock.now_us() + 7)
+    into = "INSERT INTO messages (conversation_id, seq, role, content, created_at_us) VALUES "
+    with closing(place.connect()) as appending, closing(place.connect()) as changing:
+        with ThreadPoolExecutor(1) as alone, appending.transaction():
+            appending.execute(f"{into} (%s, %s, 'user', 'c', %s)", late)
+            told = alone.submit(changing.execute, f"{change} WHERE seq = 1")
+            _await_lock(foreign, changing.info.backend_pid)
+        told.result()
+    assert portal.conversations.get(conversation.id).last_message_at_us == late[2]
+
+
+def _await_lock(watching, process) -> None:
+    """Until the other connection waits for a lock."""
+    query = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+    end_s = monotonic_s() + 30
+    while not watching.execute(query, [process]).fetchall():
+        assert monotonic_s() < end_s, "it does not wait"
 
 
 def test_what_is_not_there_is_told_so(portal, conversation):

@@ -22,7 +22,7 @@ from sqlalchemy.schema import CreateTable
 
 import sessionproof.portal.migrations as migrations
 from sessionproof.contract.errors import Refused
-from sessionproof.portal import Portal
+from sessionproof.portal import Portal, portal_at
 from sessionproof.portal.engine import Address, address_of, engine_of
 from sessionproof.portal.migrations import running
 from sessionproof.portal.models import Base
@@ -182,7 +182,7 @@ def test_many_open_a_fresh_database_at_once(opened):
 
 OPEN_AND_ADD = """
 import sys
-from sessionproof.portal import Portal
+from sessionproof.portal import Portal, portal_at
 with Portal(sys.argv[1], schema=sys.argv[2] or None) as portal:
     portal.users.add(sys.argv[3])
 """
@@ -232,6 +232,29 @@ def test_a_password_is_in_no_error_and_no_name():
         Portal(url)
     assert "se-cret" not in str(told.value) + repr(address_of(url))
     assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("password", ["p%ZZhunter2", "hunter2 hunter2", "hunter2%00", "hunter2%41"])
+def test_a_password_that_is_no_part_of_an_address_is_not_shown(password):
+    """What a driver says of an address, and what its parts print as, hold no password."""
+    pytest.importorskip("psycopg")
+    for url in (
+        f"postgresql://ann:{password}@127.0.0.1:1/nowhere",
+        f"postgres://ann@127.0.0.1:1/nowhere?password={password}",
+        f"postgresql://ann:{password}@127.0.0.1:1/nowhere?sslmod=x",
+    ):
+        with pytest.raises(Refused, match=r"127\.0\.0\.1:1") as told:
+            Portal(url)
+        cause = told.value.__cause__
+        said = f"{told.value}{cause}{address_of(url)!r}{portal_at(url)!r}"
+        assert "hunter2" not in said
+
+
+def test_a_portal_has_one_server():
+    """Two addresses are refused, and shown without their passwords."""
+    with pytest.raises(Refused, match="one server") as told:
+        address_of("postgresql://ann:hunter2@h/d,postgresql://ann:hunter2@i/d")
+    assert "hunter2" not in str(told.value)
 
 
 def test_missing_and_strange_places_are_told_in_a_line(tmp_path):

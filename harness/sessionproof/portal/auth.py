@@ -6,7 +6,9 @@ the database from the last activity and the limits, and judged against the porta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, insert, or_, select, update
@@ -23,6 +25,7 @@ from sessionproof.portal.tokens import digest_of, new_token
 _WRONG = "the e-mail or the password is wrong"
 _BATCH = 500  # most that one statement of a sweep ends
 _LATE_US = 60_000_000
+_PROOFS = 2  # another sign-in may have made the hash anew, as this one was about to
 _NOT_REVOKED = AuthSession.ended_by.is_distinct_from("revoked")
 
 
@@ -53,32 +56,16 @@ class Auth:
         ``Refused`` in the same words, and after the same time, whether the address or the password
         is wrong; and for a user who is not active.
         """
-        query = select(User).where(User.email == email)
-        user = None
-        if values.is_storable(email):
-            user = self._database.read(lambda session: session.scalars(query).one_or_none())
-        if not self._passwords.fits(None if user is None else user.password_hash, password):
-            raise Refused(_WRONG)
-        assert user is not None
-        assert user.password_hash is not None
-        changes: dict[str, Any] = {"last_login_us": self._clock.now_us()}
-        if self._passwords.is_old(user.password_hash):
-            changes["password_hash"] = self._passwords.hashed(password)
         token = new_token()
-        row = self._row(user.id, token, idle_us, hard_us)
-        unchanged = update(User).where(
-            User.id == user.id,
-            User.password_hash == user.password_hash,
-            User.deactivated_at_us.is_(None),
-        )
-
-        def work(session: Session) -> None:
-            if not changed(session, unchanged.values(**changes)):
-                raise Refused("the user is not active, or was changed meanwhile")
-            session.execute(insert(AuthSession).values(**row))
-
-        self._database.write(work)
-        return token
+        for _ in range(_PROOFS):
+            user = self._proved(email, password)
+            changes: dict[str, Any] = {"last_login_us": self._clock.now_us()}
+            if self._passwords.is_old(str(user.password_hash)):
+                changes["password_hash"] = self._passwords.hashed(password)
+            row = self._row(user.id, token, idle_us, hard_us)
+            if self._database.write(partial(_signed_in, user=user, changes=changes, row=row)):
+                return token
+        raise Refused("the user was changed meanwhile: try again")
 
     def begin(self, user_id: str, *, idle_us: int | None = None, hard_us: int | None = None) -> str:
         """A token for a user who has proved elsewhere who he is. Raises ``NotFound``."""
@@ -200,6 +187,19 @@ class Auth:
             if len(found) < _BATCH:
                 return tuple(ended)
 
+    def _proved(self, email: str, password: str) -> User:
+        """The active user whose address and password these are."""
+        query = select(User).where(User.email == email)
+        user = None
+        if values.is_storable(email):
+            user = self._database.read(lambda session: session.scalars(query).one_or_none())
+        if not self._passwords.fits(None if user is None else user.password_hash, password):
+            raise Refused(_WRONG)
+        assert user is not None
+        if not user.is_active:
+            raise Refused("the user is not active")
+        return user
+
     def _row(
         self, user_id: str, token: str, idle_us: int | None, hard_us: int | None
     ) -> dict[str, Any]:
@@ -218,6 +218,21 @@ class Auth:
                 raise NotFound("there is no such auth session")
 
         self._database.write_once(work)
+
+
+def _signed_in(
+    session: Session, *, user: User, changes: Mapping[str, Any], row: Mapping[str, Any]
+) -> bool:
+    """Begin the auth session of a user who is what was proved; whether he still is."""
+    unchanged = update(User).where(
+        User.id == user.id,
+        User.password_hash == user.password_hash,
+        User.deactivated_at_us.is_(None),
+    )
+    if not changed(session, unchanged.values(**changes)):
+        return False
+    session.execute(insert(AuthSession).values(**row))
+    return True
 
 
 def new_row(

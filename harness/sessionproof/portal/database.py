@@ -105,9 +105,13 @@ class Database:
         return self._done(work, self._ways["once"])
 
     def close(self) -> None:
-        """Give every connection back, those in use when they are done; again does nothing."""
-        self._ended = self._ended or CLOSED
-        self._engine.dispose()
+        """Give every connection back, those in use when they are done; again does nothing.
+
+        A forked child leaves its parent's alone: to close them would tell the server so.
+        """
+        if self._ended != FORKED:
+            self._ended = CLOSED
+            self._engine.dispose()
 
     def forget(self) -> None:
         """In a forked child: refuse from now on, and leave the parent's connections alone."""

@@ -13,7 +13,7 @@ import select
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from sessionproof.contract.addresses import FORM, shown
+from sessionproof.contract.addresses import FORM, addresses
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.lookup import MissingExtra, StoreNotFound
@@ -43,6 +43,8 @@ _TAKING_LOCK = "BEGIN IMMEDIATE"
 _FIRST_PAUSE_US = 20
 _LONGEST_PAUSE_US = 500
 
+# One for all engines: the driver keeps classes for each that it is given.
+_as_json = partial(json.dumps, ensure_ascii=False, allow_nan=False)
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgresql+psycopg://", "postgres://")
 _FORMS = "sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE"
@@ -79,16 +81,13 @@ class PoolSize:
 class Address:
     """Where a portal's data lies: a file of SQLite, or a schema of a PostgreSQL server.
 
-    ``where`` names it without a password, for errors.
+    ``where`` names it for errors: the file, or the server's address without its password.
     """
 
     where: str
     path: Path | None = None
-    url: str | None = None
+    password: str | None = field(default=None, repr=False)
     schema: str = "portal"
-
-    def __repr__(self) -> str:
-        return f"Address({self.where!r})"
 
 
 def address_of(url: str | None = None, schema: str | None = None) -> Address:
@@ -102,15 +101,16 @@ def address_of(url: str | None = None, schema: str | None = None) -> Address:
     found = next((form for form in _POSTGRES if url.startswith(form)), None)
     if found is None:
         raise Refused(f"a portal's database is {_FORMS}; what was given begins with neither")
-    plain = f"postgresql://{url.removeprefix(found)}"
     try:
-        where = shown(plain)
+        servers = addresses(f"postgresql://{url.removeprefix(found)}")
     except StoreNotFound as error:
         raise Refused(str(error)) from None
+    if len(servers) > 1:
+        raise Refused("a portal has one server: name one address")
     name = "portal" if schema is None else schema
     if not name or "\0" in name or len(name.encode("utf-8", "replace")) > 63:
         raise Refused("the name of a schema has 1 to 63 bytes")
-    return Address(where, url=plain, schema=name)
+    return Address(servers[0].url, password=servers[0].password, schema=name)
 
 
 def engine_of(address: Address, pool: PoolSize | None = None) -> Engine:
@@ -179,7 +179,7 @@ def _engine(url: str, creator: Callable[[], Any], pool: PoolSize) -> Engine:
         pool_timeout=pool.wait_s,
         pool_use_lifo=True,
         hide_parameters=True,
-        json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
+        json_serializer=_as_json,
     )
 
 
@@ -232,9 +232,10 @@ def _connect_server(address: Address) -> Any:
     import psycopg
     from psycopg import sql
 
-    assert address.url is not None
-    try:
-        connection = psycopg.connect(address.url, autocommit=True, connect_timeout=CONNECT_S)
+    try:  # the password by itself: what libpq says of an address may show parts of it
+        connection = psycopg.connect(
+            address.where, password=address.password, autocommit=True, connect_timeout=CONNECT_S
+        )
     except psycopg.ProgrammingError as error:
         said = " ".join(str(error).split())
         raise Refused(f"{address.where} is no address of a server: {said}: {FORM}") from None

@@ -95,7 +95,7 @@ class Queries:
         """A conversation's messages in their order: all, or so many after a number."""
         query = select(Message).where(
             Message.conversation_id == text(conversation_id, "conversation_id", _ID_MOST),
-            Message.seq > after_seq,
+            Message.seq > whole(after_seq, "after_seq"),
         )
         query = query.order_by(Message.seq)
         return self._all(query if limit is None else query.limit(whole(limit, "limit", least=1)))

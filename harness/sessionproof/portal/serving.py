@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sessionproof
@@ -22,7 +22,7 @@ from sessionproof.portal.storing import ON_SERVER, decode, encode
 class PortalAt:
     """Opens a portal in a schema of the server: one for each location."""
 
-    url: str
+    url: str = field(repr=False)  # it may have a password
     claims: Claims = ON_SERVER
     version: str = sessionproof.__version__
 

@@ -15,6 +15,14 @@ from sessionproof.contract.errors import Refused
 _PRIVATE_FILE, _PRIVATE_FOLDER = 0o600, 0o700
 
 
+def place_of(path: os.PathLike[str] | str) -> Path:
+    """The whole path; raises ``Refused`` for what names no file."""
+    place = Path(path).absolute()
+    if "\0" in str(place):
+        raise Refused("the name of a file cannot hold U+0000")
+    return place
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A private folder that gets its name when the block ends well. Raises ``Refused``."""

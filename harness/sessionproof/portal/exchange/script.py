@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.portal.database import Database
-from sessionproof.portal.exchange.places import new_file
+from sessionproof.portal.exchange.places import new_file, place_of
 from sessionproof.portal.exchange.rows import (
     TABLES,
     Row,
@@ -40,7 +40,7 @@ from sessionproof.portal.exchange.rows import (
 )
 
 _FIRST = "-- The rows of a portal of sessionproof, form 1.\n"
-_LAST = re.compile(rb"-- Rows: [a-z_0-9, ]*; SHA-256 of all lines before: ([0-9a-f]{64})\n")
+_LAST = re.compile(rb"-- Rows: ([a-z_0-9, ]*); SHA-256 of all lines before: ([0-9a-f]{64})\n")
 
 _LITERAL = r"NULL|-?[0-9]{1,19}|'[^']*(?:''[^']*)*'"
 _SOME = f"(?:{_LITERAL})(?:, (?:{_LITERAL}))*"
@@ -88,7 +88,7 @@ def dump_sql(database: Database, path: os.PathLike[str] | str) -> dict[str, int]
         with part.open("wb") as file:
             return _write(session, _Writer(file))
 
-    with new_file(Path(path).absolute()) as part:
+    with new_file(place_of(path)) as part:
         return database.moment(work)
 
 
@@ -98,11 +98,11 @@ def load_sql(database: Database, path: os.PathLike[str] | str) -> dict[str, int]
     Answers the rows of each table. All of it is stored or nothing: raises ``Refused`` for a script
     that was cut or changed, ``Conflict`` where a row is there already.
     """
-    place = Path(path).absolute()
+    place = place_of(path)
     try:
         with place.open("rb") as file:
-            _require_whole(place, file)
-            return database.write(partial(_load, path=place, file=file))
+            told = _require_whole(place, file)
+            return database.write(partial(_load, path=place, file=file, told=told))
     except OSError as error:
         raise Refused(f"{place} cannot be read: {error.strerror or error}") from error
 
@@ -121,10 +121,13 @@ def _write(session: Session, to: _Writer) -> dict[str, int]:
             changes = ", ".join(f"{name} = {_literal(value)}" for name, value in step.items())
             to.put(f"UPDATE conversations SET {changes} WHERE id = {_literal(row['id'])};\n")
     to.put("COMMIT;\n")
-    numbers = ", ".join(f"{table} {number}" for table, number in written.items())
     digest = to.digest.hexdigest()
-    to.put(f"-- Rows: {numbers}; SHA-256 of all lines before: {digest}\n")
+    to.put(f"-- Rows: {_numbers(written)}; SHA-256 of all lines before: {digest}\n")
     return written
+
+
+def _numbers(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{table} {number}" for table, number in rows.items())
 
 
 def _literal(value: Value) -> str:
@@ -136,8 +139,8 @@ def _literal(value: Value) -> str:
     return "'" + written.replace("'", "''") + "'"
 
 
-def _require_whole(path: Path, file: BinaryIO) -> None:
-    """See that the last line is the digest of all others."""
+def _require_whole(path: Path, file: BinaryIO) -> str:
+    """See that the last line is the digest of all others; answers the numbers of rows in it."""
     digest, last = hashlib.sha256(), b""
     for line in file:
         digest.update(last)
@@ -145,11 +148,12 @@ def _require_whole(path: Path, file: BinaryIO) -> None:
     found = _LAST.fullmatch(last)
     if found is None:
         raise Refused(f"{path} has no end: it is no script of a portal, or was cut; make it anew")
-    if found[1].decode() != digest.hexdigest():
+    if found[2].decode() != digest.hexdigest():
         raise Refused(f"{path} was changed or damaged after it was written; make it anew")
+    return found[1].decode()
 
 
-def _load(session: Session, *, path: Path, file: BinaryIO) -> dict[str, int]:
+def _load(session: Session, *, path: Path, file: BinaryIO, told: str) -> dict[str, int]:
     file.seek(0)  # the work may be done again
     stored = dict.fromkeys(TABLES, 0)
     for _, group in groupby(_statements(path, file), lambda one: one.kind):
@@ -159,6 +163,8 @@ def _load(session: Session, *, path: Path, file: BinaryIO) -> dict[str, int]:
                 settle(session, rows)
             else:
                 stored[part[0].table] += add(session, part[0].table, rows)
+    if _numbers(stored) != told:
+        raise Refused(f"{path} has {_numbers(stored)}, and says {told}; nothing was stored")
     return stored
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Integer
 from sessionproof.contract.cells import from_cell, integer_from_cell, long_cells, to_cell
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.portal.database import Database
-from sessionproof.portal.exchange.places import new_folder, new_text
+from sessionproof.portal.exchange.places import new_folder, new_text, place_of
 from sessionproof.portal.exchange.rows import (
     TABLES,
     Row,
@@ -32,7 +32,7 @@ def export_csv(database: Database, folder: os.PathLike[str] | str) -> dict[str, 
 
     The folder is there when it is whole, and not before. Raises ``Refused``.
     """
-    with new_folder(Path(folder).absolute()) as part:
+    with new_folder(place_of(folder)) as part:
         return database.moment(
             lambda session: {
                 table: _write(part / f"{table}.csv", table, rows_of(session, table))
@@ -47,7 +47,7 @@ def import_csv(database: Database, folder: os.PathLike[str] | str) -> dict[str, 
     Answers the rows of each table. All of it is stored or nothing: raises ``Refused`` that names
     file and row, ``Conflict`` where a row is there already.
     """
-    place = Path(folder).absolute()
+    place = place_of(folder)
     with long_cells():
         return database.write(partial(put, source=partial(_read, place)))
 

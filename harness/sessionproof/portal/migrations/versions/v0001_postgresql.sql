@@ -42,11 +42,14 @@ CREATE TRIGGER messages_after_insert AFTER INSERT ON messages
 REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION count_messages();
 
--- When the conversation itself goes, there is nothing left to count.
+-- When the conversation itself goes, there is nothing left to count. The lock is a statement of its
+-- own: the next one sees the messages of those who had it before, and so which is the last.
 CREATE FUNCTION uncount_messages() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
+    PERFORM 1 FROM conversations WHERE id IN (SELECT conversation_id FROM gone)
+    ORDER BY id FOR UPDATE;
     UPDATE conversations AS c SET
         message_count = c.message_count - g.messages,
         total_tokens = c.total_tokens - g.tokens,
@@ -70,6 +73,7 @@ CREATE FUNCTION recount_message() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
+    PERFORM 1 FROM conversations WHERE id = NEW.conversation_id FOR UPDATE;
     UPDATE conversations AS c SET
         total_tokens = c.total_tokens - coalesce(OLD.tokens, 0) + coalesce(NEW.tokens, 0),
         updated_at_us = greatest(c.updated_at_us + 1, portal_now_us()),
