@@ -302,6 +302,22 @@ def test_an_upgrade_waits_for_writers(tmp_path: Path, monkeypatch):
                 assert new.count("s") == 3
 
 
+def test_an_older_file_is_upgraded_while_its_log_is_emptied(tmp_path: Path, monkeypatch):
+    """Where a checkpoint has only written the first page, the log tells how old the file is."""
+    path = make(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA wal_autocheckpoint = 0")
+        other.execute("CREATE TABLE grown (x)")
+        other.execute("INSERT INTO grown VALUES (zeroblob(100000))")
+        other.execute("DROP TABLE grown")
+        with path.open("r+b") as file:
+            file.write(other.serialize()[:4096])
+        with_step(monkeypatch, NEXT)
+        with ReferenceStore(tmp_path) as store:
+            assert [message.content for message in store.read("s")] == ["kept"]
+        assert other.execute("PRAGMA user_version").fetchone() == (LAST,)
+
+
 def test_statements_keep_triggers_whole():
     """A script is split at the ends of statements, not of the lines in a trigger's body."""
     assert [one.split()[1] for one in steps.statements(NEXT.sql)] == [

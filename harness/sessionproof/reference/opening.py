@@ -93,23 +93,29 @@ def _create_when_absent(path: Path, steps: schema.Steps) -> None:
 
 
 def _recognised(path: Path, known: int) -> int:
-    """The version in the file's header, read without touching file or log."""
+    """The version in the file's header, mostly read without touching file or log."""
     if not path.is_file():
         raise Refused(f"{path} is no file: move it away, or choose another directory")
     if path.stat().st_size == 0:
         raise Refused(f"{path} is empty, which no database of ours is: restore it from a backup")
     try:
-        with closing(sqlite3.connect(uri(path, "mode=ro&immutable=1"), uri=True)) as header:
-            application = header.execute("PRAGMA application_id").fetchone()[0]
-            version = schema.version_of(header)
+        application, version = _header(path, "mode=ro&immutable=1")
     except sqlite3.Error as error:
         if primary_code(error) != sqlite3.SQLITE_CORRUPT:
             raise
-        return known  # a checkpoint may be under way: a proper connection will tell
+        # A checkpoint may be under way, or cut short: a proper connection sees the log, too.
+        application, version = _header(path, "mode=rw")
     if application != schema.APPLICATION_ID:
         raise Refused(f"{path} is a database of another application; it was left as it is")
     _check_version(version, known, path)
     return version
+
+
+def _header(path: Path, mode: str) -> tuple[int, int]:
+    """Whose database it is, and its version."""
+    with closing(sqlite3.connect(uri(path, mode), uri=True)) as header:
+        application = header.execute("PRAGMA application_id").fetchone()[0]
+        return application, schema.version_of(header)
 
 
 def _check_version(version: int, known: int, path: Path) -> None:
