@@ -146,7 +146,7 @@ class Manages(Protocol):
     def manager(self, call: str, arguments: Mapping[str, Json]) -> Json:
         """Carry a call of ``ManagesSessions`` out: arguments by name, those left out their default.
 
-        A session is answered as an object of ``ManagedSession``'s fields, None left out.
+        A session is answered as an object of ``ManagedSession``'s fields; None may be left out.
         """
         ...
 
