@@ -11,8 +11,8 @@ export const VERSION = 1;
 export const BACK_US = 60_000_000;
 
 /**
- * SQL that sets the last access to a time. A little earlier than the one that is kept, it waited for
- * a lock, and changes nothing; much earlier, that one is of a clock that was set back since.
+ * SQL that sets the last access to a time. A little earlier than the one that is kept, it waited
+ * for a lock, and changes nothing; much earlier, that one is of a clock that was set back since.
  */
 export const later = (time) => `last_accessed_us =
   CASE WHEN ${time} BETWEEN last_accessed_us - ${BACK_US} AND last_accessed_us

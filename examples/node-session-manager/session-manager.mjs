@@ -88,11 +88,11 @@ export class SessionManager {
   /** The session, whose life begins anew; null when it is unknown or over. */
   getSession(sessionId) {
     const at = this.#clock();
-    const alive = [keyOf(sessionId), this.#edge(at)];
-    let row = this.#db.one(`${SESSION} WHERE ${ALIVE}`, ...alive);
+    const one = [keyOf(sessionId), this.#edge(at)];
+    let row = this.#db.one(`${SESSION} WHERE ${ALIVE}`, ...one);
     const age = row ? at - row.last_accessed_us : 0;
     if (row && (age < -BACK_US || age >= this.accessStepUs)) { // it may have gone since
-      row = this.#db.one(`UPDATE sessions SET ${LATER} WHERE ${ALIVE} RETURNING *`, at, at, ...alive);
+      row = this.#db.one(`UPDATE sessions SET ${LATER} WHERE ${ALIVE} RETURNING *`, at, at, ...one);
     }
     return row ? this.#shown(row) : null;
   }
@@ -176,7 +176,12 @@ export class SessionManager {
     const edge = this.#edge();
     let removed = 0;
     for (let some = BATCH; some === BATCH; removed += some) {
-      some = this.#db.run(sql, edge);
+      try {
+        some = this.#db.run(sql, edge);
+      } catch (error) {
+        if (removed && error instanceof Refusal) return removed; // the next one has the rest
+        throw error;
+      }
       this.#counted.expired += some;
     }
     this.#counted.cleanups += 1;
@@ -185,10 +190,9 @@ export class SessionManager {
 
   /** Cleans up at this interval, null: ten minutes, from now on; keeps no process alive for it. */
   startCleanup(intervalUs = null) {
-    const interval = wholeOf(intervalUs ?? 10 * MINUTE_US, "intervalUs", 1);
-    const every = Math.min(interval / 1000, LONGEST_MS);
+    const everyMs = wholeOf(intervalUs ?? 10 * MINUTE_US, "intervalUs", 1) / 1000;
     this.stopCleanup();
-    this.#timer = setInterval(() => this.#cleanupUnasked(), every).unref();
+    this.#timer = setInterval(() => this.#cleanupUnasked(), Math.min(everyMs, LONGEST_MS)).unref();
   }
 
   stopCleanup() {

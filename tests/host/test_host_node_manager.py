@@ -171,6 +171,25 @@ def test_an_access_that_was_late_takes_no_time_away(opened):
         store.delete("s")
 
 
+def test_a_clean_up_that_is_refused_midway_tells_what_it_did(opened, tmp_path):
+    """What the first batch removed is answered; the next clean-up has the rest, or is refused."""
+    store = opened()
+    store.set_clock(MINUTE)
+    for _ in range(501):
+        store.create()
+    store.set_clock(60 * MINUTE)
+    with closing(sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)) as foreign:
+        foreign.execute(
+            "CREATE TRIGGER stays BEFORE DELETE ON sessions WHEN OLD.id = 501 "
+            "BEGIN SELECT RAISE(ABORT, 'it stays'); END"
+        )
+        assert store.manager("cleanup", {}) == 500
+        with pytest.raises(Refused, match="it stays"):
+            store.manager("cleanup", {})
+        foreign.execute("DROP TRIGGER stays")
+    assert store.manager("cleanup", {}) == 1
+
+
 def test_the_usual_interval_has_two_names(opened):
     """Null is ten minutes, as nothing is."""
     store = opened()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from sessionproof import Refused
+from sessionproof import Indefinite, Refused
 from sessionproof.contract.clock import VirtualClock, monotonic_s
 from sessionproof.contract.managing import CALLS, call_manager
 from sessionproof.reference.managing import SessionManager
@@ -43,6 +45,41 @@ def test_it_cleans_up_from_the_beginning_on(tmp_path: Path, clock: VirtualClock)
         clock.move(HOUR)
         until(lambda: manager.get_session_count() == 0)
         until(lambda: manager.get_metrics()["expired"] == 1)
+
+
+def test_what_is_refused_midway_leaves_what_was_done(tmp_path: Path, clock: VirtualClock):
+    """Each session that is gone is told once; only where nothing was done it is a refusal."""
+    with SessionManager(tmp_path, clock=clock, cleanup_interval_us=None) as manager:
+        for _ in range(250):
+            manager.create_session()
+        clock.move(HOUR)
+        path = manager.store.tables().path
+        with closing(sqlite3.connect(path, isolation_level=None)) as foreign:
+            foreign.execute(
+                "CREATE TRIGGER stays BEFORE DELETE ON sessions WHEN OLD.id = 150 "
+                "BEGIN SELECT RAISE(ABORT, 'it stays'); END"
+            )
+            assert len(manager.clean_up()) == 100
+            with pytest.raises(Refused):
+                manager.clean_up()
+            with pytest.raises(Refused):
+                manager.clear_all()
+            foreign.execute("DELETE FROM sessions WHERE id < 150")
+            for _ in range(60):
+                manager.create_session()
+            assert manager.get_session_count() == 161
+            foreign.execute("DROP TRIGGER stays")
+            foreign.execute(
+                "CREATE TRIGGER stays BEFORE DELETE ON sessions WHEN OLD.id = 300 "
+                "BEGIN SELECT RAISE(ABORT, 'it stays'); END"
+            )
+            with pytest.raises(Indefinite, match="100 sessions are removed"):
+                manager.clear_all()
+            foreign.execute("DROP TRIGGER stays")
+        assert manager.get_session_count() == 61
+        assert manager.clear_all() == 61
+        counted = manager.get_metrics()
+        assert (counted["expired"], counted["deleted"]) == (100, 161)
 
 
 def test_started_twice_there_is_one(tmp_path: Path):
@@ -206,7 +243,7 @@ def test_a_forked_child_is_refused_and_harms_nothing(run_apart):
     """It cannot use its parent's manager, and may shut it down; the parent goes on."""
     script = """
 import os, sys, warnings
-from sessionproof import Refused
+from sessionproof import Indefinite, Refused
 from sessionproof.reference.managing import SessionManager
 warnings.simplefilter("ignore")
 manager = SessionManager(sys.argv[1], cleanup_interval_us=1000)

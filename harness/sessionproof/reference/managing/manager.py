@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from sessionproof.contract.clock import Clock
-from sessionproof.contract.errors import Refused
+from sessionproof.contract.errors import Indefinite, Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.managing import ManagedSession
 from sessionproof.contract.message import Json, Message, Receipt
@@ -230,13 +230,21 @@ class SessionManager:
     def clear_all(self) -> int:
         """Remove all sessions that there are now; answers how many there were.
 
-        In batches, so that others can write in between; what they make stays.
+        In batches, so that others can write in between; what they make stays. Raises ``Indefinite``
+        when one is refused after others were done.
         """
         self._check()
         last = self._read(lambda db: fetch(db, kept.LAST, ())[0][0])
         number, upto = 0, -1
         while last is not None and upto < last:
-            rows = self._write(lambda db: kept.clear(db, last))
+            try:
+                rows = self._write(lambda db: kept.clear(db, last))
+            except Refused as error:
+                if not number:
+                    raise
+                raise Indefinite(
+                    f"{number} sessions are removed, and not the others: {error}"
+                ) from error
             number += len(rows)
             self._count(deleted=len(rows))
             upto = rows[-1] if rows else last
@@ -269,13 +277,21 @@ class SessionManager:
         return len(self.clean_up())
 
     def clean_up(self) -> list[str]:
-        """The same; answers their ids. In batches, so that others can write in between."""
+        """The same; answers their ids. In batches, so that others can write in between.
+
+        One that is refused after others were done is left to the next clean-up.
+        """
         self._check()
         now_us = self._now_us()
         removed: list[str] = []
         more = bool(self._read(lambda db: fetch(db, kept.OVER, (now_us,))))  # mostly, for free
         while more:
-            some = self._write(lambda db: kept.clean_up(db, now_us))
+            try:
+                some = self._write(lambda db: kept.clean_up(db, now_us))
+            except Refused:
+                if not removed:
+                    raise
+                return removed
             self._count(expired=len(some))
             removed += some
             more = len(some) == kept.BATCH
