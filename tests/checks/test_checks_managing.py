@@ -138,6 +138,13 @@ RIGHT = {
     "an instance counts anew": [
         made(), done("reopen", None), done("get_metrics", metrics(created=0)),
     ],
+    "an instance begins with a clean-up": [
+        made(), done("get_session_count", 1), done("reopen", None, 2 * LIMIT),
+        done("get_session_count", 0, 2 * LIMIT),
+    ],
+    "no metadata is an empty object": [
+        made(), done("get_session", session(metadata={}), name="s0"),
+    ],
 }  # fmt: skip
 
 

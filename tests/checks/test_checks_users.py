@@ -13,6 +13,7 @@ from sessionproof.workload.users import (
     ACTIVATE,
     ADD,
     BEGIN,
+    DELETE,
     GET,
     LIST,
     OWN,
@@ -82,6 +83,9 @@ RIGHT = {
         *BOTH, ok(REMOVE, user="u0"), added("u2", "ada"), no(WHOSE, "NotFound", key="t0"),
     ],
     "search finds or not": [*OWNED_BY_ADA, ok(SEARCH, 0, session="s0")],
+    "a session that is gone is deleted again": [
+        *OWNED_BY_ADA, ok(DELETE, session="s0"), no(DELETE, "NotFound", session="s0"),
+    ],
 }  # fmt: skip
 
 WRONG = {
@@ -124,6 +128,8 @@ WRONG = {
     "words that tell which is wrong": (
         [*BOTH, no(SIGN_IN, name="ada", knows="u1", key="t1"),
          no(SIGN_IN, "NotFound", name="zoe", knows="u1", key="t1")], Anomaly.WRONG_ANSWER),
+    "a session that cannot be deleted": (
+        [*OWNED_BY_ADA, no(DELETE, "NotFound", session="s0")], Anomaly.UNEXPECTED_REFUSAL),
     "a hang": ([*BOTH, no(WHOSE, "hang", key="t0")], Anomaly.HANG),
 }  # fmt: skip
 

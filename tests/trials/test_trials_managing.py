@@ -1,5 +1,7 @@
 """The trials of session managers: what they need, what they count, and what they say."""
 
+from dataclasses import replace
+
 import pytest
 
 from fixtures.benign.managing import ManagesInSqlite, SharesByContent, WritesInSteps
@@ -100,6 +102,14 @@ def test_a_write_for_each_read_is_told_by_the_file(trial_of):
     """The finding names the file that changed."""
     finding = broken("MGR-08", trial_of("MGR-08", WritesEachAccess))
     assert "manager.db" in finding.seen
+
+
+def test_a_step_of_nothing_is_each_access(trial_of):
+    """Who claims a step of 0 writes each access, and says so."""
+    claims = replace(ManagesInSqlite.claims, access_step_us=0)
+    trial = trial_of("MGR-08", ManagesInSqlite, claims=claims, profile=PROFILES["smoke"])
+    ends.looked(trial)
+    assert trial.examined["looks"] >= trial.guarantee.least
 
 
 def test_a_limit_is_read_from_the_session_itself(trial_of):

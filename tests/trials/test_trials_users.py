@@ -1,10 +1,14 @@
 """Users in trials: what is claimed by halves, what is spared, what is looked into."""
 
+import base64
+import os
 import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -172,6 +176,55 @@ def test_a_secret_in_a_file_beside_the_database_is_found(trial_of):
     finding = broken(secrets.nothing_in_clear, trial_of("SEC-04", WritesBeside))
     assert finding.anomaly is Anomaly.IN_CLEAR
     assert "access.log" in finding.seen
+
+
+def test_a_list_of_ended_tokens_may_name_them(trial_of):
+    """A token that was signed out opens nothing: what is kept of it is no secret."""
+
+    class ListsTheEnded(Users):
+        """A table of tokens that are refused."""
+
+        schema = Users.schema + "CREATE TABLE IF NOT EXISTS ended (token TEXT);"
+
+        def sign_out(self, token):
+            """End it, and note it as it is."""
+            super().sign_out(token)
+            with self._writing() as db:
+                db.execute("INSERT INTO ended VALUES (?)", (token,))
+
+    secrets.nothing_in_clear(trial_of("SEC-04", ListsTheEnded))
+
+
+def test_what_lies_elsewhere_is_not_called_clean(trial_of):
+    """A store that keeps what it has where nobody looks gets no verdict."""
+    with TemporaryDirectory() as elsewhere:
+        home = Location(Path(elsewhere))
+
+        class KeepsElsewhere(Users):
+            """Its file is not below its location."""
+
+            def __init__(self, _location, clock=None):
+                super().__init__(home, clock)
+
+        with pytest.raises(CouldNotTell, match="neither in files"):
+            secrets.nothing_in_clear(trial_of("SEC-04", KeepsElsewhere))
+
+
+def test_the_padding_of_a_token_is_no_part_of_it(trial_of):
+    """Base64 is read with its padding or without, and the token is the same."""
+
+    class Padded(Users):
+        """32 bytes in base64, of which the bytes count."""
+
+        def _token(self):
+            return base64.b64encode(os.urandom(32)).decode()
+
+        def _stored(self, token):
+            return super()._stored(token.rstrip("="))
+
+    trial = trial_of("SEC-04", Padded)
+    tokens.refused(trial)
+    assert trial.examined["attempts"] >= trial.guarantee.least
 
 
 def test_what_is_not_heard_is_noted(trial_of):

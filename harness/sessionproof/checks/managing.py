@@ -129,10 +129,7 @@ def judged(done: Sequence[Done], claims: Claims, began_us: int | None) -> Judgem
 
 def _note(case: _Case, one: Done) -> None:
     """Count what was asked of sessions near their ends."""
-    name = one.step.session
-    held = case.world.sessions.get(name)
-    if held is not None and case.life(name) == "over":
-        case.over += 1
+    case.over += case.life(one.step.session) == "over"
 
 
 def _failed(case: _Case, index: int, one: Done) -> ManagerFault | None:
@@ -257,16 +254,16 @@ def _is_new(case: _Case, one: Done, value: bool) -> None:
     allowed |= {True} if life == "either" else set()
     if value not in allowed:
         why = "it has a parent id" if value else "it has no parent id, or is not there"
-        raise _Wrong(Anomaly.WRONG_ANSWER, f"{not value}: {why}", value,
-                     f"assert answer is {not value}, answer")  # fmt: skip
+        line = f"assert answer is {not value}, answer"
+        raise _Wrong(Anomaly.WRONG_ANSWER, f"{not value}: {why}", value, line)
 
 
 def _parent(case: _Case, one: Done, value: str | None) -> None:
     held, life = case.world.sessions.get(one.step.session), case.life(one.step.session)
     parent = None if held is None or life == "over" else held.facts.get("parent_id")
     if value != parent and not (life == "either" and value is None):
-        raise _Wrong(Anomaly.WRONG_ANSWER, f"{parent!r}", value,
-                     f"assert answer == {parent!r}, answer")  # fmt: skip
+        line = f"assert answer == {parent!r}, answer"
+        raise _Wrong(Anomaly.WRONG_ANSWER, f"{parent!r}", value, line)
 
 
 def _cleaned(case: _Case, _one: Done, value: int) -> None:
@@ -284,8 +281,8 @@ def _cleaned(case: _Case, _one: Done, value: int) -> None:
 def _counted(case: _Case, _one: Done, value: int) -> None:
     stored = len(case.world.sessions)
     if value != stored:
-        raise _Wrong(Anomaly.COUNTER_DRIFT, f"{stored}: so many are stored", value,
-                     f"assert answer == {stored}, answer")  # fmt: skip
+        line = f"assert answer == {stored}, answer"
+        raise _Wrong(Anomaly.COUNTER_DRIFT, f"{stored}: so many are stored", value, line)
 
 
 def _cleared(case: _Case, one: Done, value: int) -> None:
@@ -320,11 +317,13 @@ def _measured(case: _Case, _one: Done, value: dict[str, Json]) -> None:
     for name, right in expected.items():
         unsure = len(case.names("either")) if name == "active" else 0
         if not right <= int(seen[name]) <= right + unsure:  # type: ignore[arg-type]
-            raise _Wrong(Anomaly.COUNTER_DRIFT, f"{name} is {right}", seen,
-                         f"assert answer[{name!r}] == {right}, answer")  # fmt: skip
+            line = f"assert answer[{name!r}] == {right}, answer"
+            raise _Wrong(Anomaly.COUNTER_DRIFT, f"{name} is {right}", seen, line)
 
 
 def _reopened(case: _Case, _one: Done, _value: object) -> None:
+    if case.names("over", "either"):
+        raise _Unclear  # an instance may begin with a clean-up
     case.world = replace(case.world, created=0, deleted=0, expired=0)
 
 
@@ -341,8 +340,8 @@ def _read(case: _Case, one: Done, value: Sequence[object]) -> None:
     owed = 0 if held is None else held.messages
     if len(value) != owed:
         anomaly = Anomaly.LOST_MESSAGE if len(value) < owed else Anomaly.RESURRECTION
-        raise _Wrong(anomaly, f"{owed} messages", f"{len(value)} messages",
-                     f"assert len(answer) == {owed}, answer")  # fmt: skip
+        line = f"assert len(answer) == {owed}, answer"
+        raise _Wrong(anomaly, f"{owed} messages", f"{len(value)} messages", line)
 
 
 _JUDGES: dict[str, Callable[[_Case, Done, Any], None]] = {
@@ -359,10 +358,12 @@ def _same(case: _Case, held: Held, found: ManagedSession, *, step_us: int, among
     found_line = f"answer, = [one for one in answer if one['session_id'] == {among}]"
     where = [found_line] if among else []
     for name in FACTS:
-        right = held.facts.get(name)
-        if getattr(found, name) != right:
+        right, seen, shows = held.facts.get(name), getattr(found, name), f"answer.get({name!r})"
+        if name == "metadata":  # none of it is null or {}, as a store likes
+            seen, shows = seen or None, f"({shows} or None)"
+        if seen != right:
             raise _Wrong(Anomaly.CHANGED, f"{name} is {right!r}", found,
-                         *where, f"assert answer.get({name!r}) == {right!r}, answer")  # fmt: skip
+                         *where, f"assert {shows} == {right!r}, answer")  # fmt: skip
     limit = found.expires_at_us - found.last_accessed_us
     if abs(limit - held.limit_us) > EXACT_US:
         raise _Wrong(Anomaly.CHANGED, f"its time is {held.limit_us} µs, as at the beginning", found,

@@ -198,6 +198,8 @@ def _of_session(world: World, step: Step) -> Owed:
             return Owed("succeeds", "the sessions that are there", tuple(sorted(world.owners)))
         case "tables":
             return Owed("succeeds", "every row refers to rows that are there", ())
+        case "delete" if not there:
+            return _MAY  # whether that is refused, the contract leaves open
         case _:
             return Owed("succeeds", "nothing forbids it")
 

@@ -71,7 +71,8 @@ class ManagesSessions(Protocol):
     def update_session(self, session_id: str, changes: Mapping[str, Json]) -> bool:
         """Set some of ``first_user_message``, ``chat_id``, ``parent_id`` and ``metadata``.
 
-        Other keys are refused. False when the session is unknown or over.
+        Other keys are refused; none at all is an access, too. Metadata are replaced as a whole;
+        without any, a session shows none or an empty object. False when it is unknown or over.
         """
         ...
 
@@ -96,13 +97,16 @@ class ManagesSessions(Protocol):
         ...
 
     def cleanup(self) -> int:
-        """Remove every session that is over; answers how many there were."""
+        """Remove every session that is over, with its messages; answers how many there were.
+
+        An instance may begin with that, before it counts.
+        """
         ...
 
     def start_cleanup(self, interval_us: int | None = None) -> None:
         """Clean up in the background, every ten minutes if nothing is said; a second call resets.
 
-        It keeps no process alive.
+        An interval of less than one microsecond is refused. It keeps no process alive.
         """
         ...
 

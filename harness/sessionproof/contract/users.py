@@ -13,7 +13,7 @@ class AddsUsers(Protocol):
         """Make a user; answers the id by which he is known for ever.
 
         The name is what he signs in with, such as an address of e-mail. ``Conflict`` where it is
-        taken.
+        taken; a name that its user has no more is free again.
         """
         ...
 
@@ -27,7 +27,7 @@ class SignsIn(Protocol):
         """A new token; it runs out as a session does (``set_limits``), None: as the store likes.
 
         Refused, in the same words whether the name or the password is wrong. Refused for a user who
-        is not active.
+        is not active. A store that limits attempts is judged with a limit above fifty in a row.
         """
         ...
 

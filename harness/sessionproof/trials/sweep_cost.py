@@ -266,13 +266,14 @@ def _timed(trial: Trial, way: Way, due: Sequence[_Due], *, known: bool) -> Growt
     sizes = [one.place.size for one in due]
     arms = [Arm(f"{way.noun} {one.place.size}", one.run) for one in due]
     costs, began = np.empty((0, len(sizes))), monotonic_s()
-    most_s = _MOST_S if known else max(_MOST_S, trial.profile.patience_s)
     while True:
         seed = derive(trial.seed, "sweeps", len(costs)) % 2**32
         more = in_rounds(arms, _TURN, seed=seed, lend=_here).costs
         costs = np.concatenate([costs, np.column_stack([more[arm.name] for arm in arms])])
         grown = growth(way.noun, "sessions", sizes, costs, seed=seed)
-        sure = (known or grown.verdict != "undecided") and grown.rounds >= trial.guarantee.least
+        enough = grown.rounds >= trial.guarantee.least
+        sure = (known or grown.verdict != "undecided") and enough
+        most_s = _MOST_S if known and enough else max(_MOST_S, trial.profile.patience_s)
         spent_s = monotonic_s() - began
         if (sure and len(costs) >= _ROUNDS) or len(costs) >= _ROUNDS_MOST or spent_s > most_s:
             return grown

@@ -112,14 +112,14 @@ def _can_be_asked(step: Step, bench: Bench) -> bool:
 def _is_told_apart(step: Step, bench: Bench) -> bool:
     """Whether there is the token, and what was altered in it makes another one.
 
-    The case of hexadecimal digits is none of its secret.
+    The case of hexadecimal digits is none of its secret, nor is base64's padding.
     """
     token = bench.tokens.get(step.key)
     if token is None:
         return False
     changed = SPOILT[step.spoilt](token)
     same = changed.lower() == token.lower() and set(token.lower()) <= _HEXADECIMAL
-    return not step.spoilt or (changed != token and not same)
+    return not step.spoilt or (changed.rstrip("=") != token.rstrip("=") and not same)
 
 
 def _asked(step: Step, bench: Bench) -> tuple[Outcome, Any]:

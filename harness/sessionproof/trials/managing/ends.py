@@ -11,6 +11,7 @@ from sessionproof.checks.managing import Judgement
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.managing import ManagedSession
 from sessionproof.contract.message import Json
+from sessionproof.oracle.managing import EXACT_US
 from sessionproof.trials.clocks import ZONES, zone
 from sessionproof.trials.managing.course import BEGIN_US, Course, require_clock, times_of
 from sessionproof.trials.managing.moves import (
@@ -26,11 +27,12 @@ from sessionproof.trials.managing.moves import (
 )
 from sessionproof.trials.single import Trial
 from sessionproof.workload import lifetime
-from sessionproof.workload.managing import CREATE, REOPEN, ask
+from sessionproof.workload.managing import APPEND, CREATE, CREATE_AGAIN, READ, REOPEN, Step, ask
 
 _LEAST, _MOST = 4, 12  # moves of a drawn program
 _GAPS: tuple[Gap, ...] = ("now", "soon", "within", "half", "before", "before", "after")
 _ZONE = "Tokyo"
+_MANY = 120  # more than a page of a list
 _READS = 8
 _PASSING = ("-shm", "-journal")  # what a reader may touch, and what is gone after a write
 
@@ -92,6 +94,18 @@ def cleaned(trial: Trial) -> None:
         Move(CREATE), Move(CREATE), Move("get_metrics", gap="after"), Move("cleanup"), *looks,
     ]  # fmt: skip
     course.run(laid_out(moves, line()), cleanups)
+    messages = [
+        Move(CREATE), Move(APPEND, 0), Move("get_session_count", gap="half"),
+        Move("cleanup", 0, "half"), Move("cleanup", 0, "half"), Move(CREATE_AGAIN, 0),
+        Move(READ, 0),  # what was left of the messages would be seen now
+    ]  # fmt: skip
+    course.run(laid_out(messages, line()), cleanups)
+    at_once = Line(limit_us, course.step_us, clock=True)
+    many = laid_out([Move(CREATE)] * _MANY, at_once)
+    at_us = limit_us + course.step_us + EXACT_US
+    seen = ("get_session_count", *LISTS)
+    over = tuple(Step(at_us, call) for call in ("get_all_sessions", "cleanup", *seen))
+    course.run((*many, *(Step(0, call) for call in seen), *over), cleanups)
     calls = ("cleanup", "cleanup", "get_session", "get_session_count", *LISTS, CREATE)
     _search(course, calls, line, cleanups)
 
@@ -116,7 +130,7 @@ def looked(trial: Trial) -> None:
          Move("is_new_session", 0), Move("get_session", 0, "after"), Move("cleanup")],
     ):  # fmt: skip
         course.run(laid_out(moves, line()), _looks)
-    if trial.claims.access_step_us is not None:
+    if course.step_us:  # a step of 0 writes each access
         _leaves_files_alone(course)
     calls = (*LOOKS, *LISTS, "get_metrics", "get_session_count", "get_session")
     _search(course, calls, line, _looks)

@@ -71,6 +71,7 @@ def changed(trial: Trial) -> None:
         Move("update_session", 0, arguments={"changes": {"parent_id": None}}),
         Move("set_chat_id", 1, arguments={"chat_id": None}),
         Move("get_session", 1),
+        Move("update_session", 0, arguments={"changes": {"metadata": {"n": 1}}}),
         Move("get_session", 0),
     ]
     course.run(_standing(moves), _changes)

@@ -30,6 +30,8 @@ _STRANGE = (
     "🙂",
     "x" * 5_000,
 )
+_OWN = f"own-{'k' * 60}"  # as long as ids are; no other is this one
+_NEARLY = (_OWN.upper(), _OWN[:-1], f"{_OWN}k", f" {_OWN}", f"{_OWN} ", _OWN.replace("-", "_"))
 _NO_ID: tuple[Json, ...] = (None, "", 7, ["s0"], {"id": "s0"})
 _NO_TEXT: tuple[Json, ...] = (7, 1.5, True, ["Hello"], {"text": "Hello"})
 
@@ -88,12 +90,12 @@ def refused(trial: Trial) -> None:
     """MGR-12: what is no message, no id and no call is refused, and changes nothing."""
     trial.store.fresh_location()
     handle = trial.handle()
-    own = {"session_id": "own", "first_user_message": "Hello", "chat_id": "c"}
+    own = {"session_id": _OWN, "first_user_message": "Hello", "chat_id": "c"}
     lines = ["store = open_store(location)", f"store.manager('create_session', {own!r})",
              "before = store.manager('get_all_sessions', {})"]  # fmt: skip
     trial.require_ok(ask(handle, CREATE, own), "create_session", lines)
     before = _all(trial, handle)
-    for call, arguments in trial.within_time([*_wrong("own")]):
+    for call, arguments in trial.within_time([*_wrong(_OWN)]):
         asked = f"store.manager({call!r}, {expression(arguments)})"
         require_refused(
             trial, ask(handle, call, arguments), f"{call}({_told(arguments)})",
@@ -161,7 +163,7 @@ def _others(call: str) -> dict[str, Json]:
 def _foreign() -> Iterator[tuple[str, dict[str, Json], Json]]:
     """Calls about sessions of nobody, and what they answer."""
     owed: dict[str, Json] = {"get_session": None, "get_parent_id": None, "is_new_session": True}
-    for strange in _STRANGE:
+    for strange in (*_STRANGE, *_NEARLY):
         for call in CALLS:
             if "session_id" in CALLS[call].parameters and call != CREATE:
                 yield call, {"session_id": strange, **_others(call)}, owed.get(call, False)

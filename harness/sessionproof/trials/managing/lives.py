@@ -50,6 +50,9 @@ def by_itself(trial: Trial) -> None:
     timer.tell("start_cleanup", {"interval_us": _INTERVAL_US})
     timer.at(over_us)
     timer.must_clean()
+    timer.sessions(over_us)
+    timer.at(2 * over_us)
+    timer.must_clean()  # once more: it was no single shot
     for often in (1, 2):  # started twice it is one timer
         for _ in range(often):
             timer.tell("start_cleanup", {"interval_us": _INTERVAL_US})

@@ -13,7 +13,7 @@ from sessionproof.contract.operations import shown_text
 from sessionproof.contract.seed import derive
 from sessionproof.host.client import HostedStore
 from sessionproof.trials.reopening import in_another_process
-from sessionproof.trials.single import Trial
+from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.trials.users.accounts import is_found, require
 from sessionproof.trials.users.stored import servers_of, stored_bytes, stored_values
 from sessionproof.workload.guard import Handle
@@ -57,7 +57,7 @@ class _Secrets:
 def nothing_in_clear(trial: Trial) -> None:
     """SEC-04: files, tables, prints and errors hold nothing that lets anybody in; raises Broken.
 
-    Raises CouldNotTell where a server's tables cannot be looked into.
+    Raises CouldNotTell where a server's tables cannot be looked into, or nothing is found.
     """
     require(trial, "add_user", "sign_in")
     trial.store.fresh_location()
@@ -131,11 +131,13 @@ def _at_work(secrets: _Secrets, handle: Handle) -> None:
         secrets.lines.append(line)
         tokens.append(str(made.value))
         secrets.known[f"the token t{number}"] = ("token", tokens[-1])
-    ask(handle, "whose", tokens[0])
-    secrets.lines.append("store.whose(t0)")
+    ask(handle, "whose", tokens[1])
+    secrets.lines.append("store.whose(t1)")
     if "sign_out" in trial.capabilities:
-        ask(handle, "sign_out", tokens[1])
-        secrets.lines.append("store.sign_out(t1)")
+        ended = ask(handle, "sign_out", tokens[0])
+        secrets.lines.append("store.sign_out(t0)")
+        if ended.type == "ok":  # it lets nobody in: a list of such tokens may name it
+            del secrets.known["the token t0"]
     wrong = secrets.password("that was wrong")
     ask(handle, "sign_in", name, wrong)
     secrets.lines += ["with suppress(Exception):", f"    store.sign_in({name!r}, {wrong!r})"]
@@ -146,13 +148,13 @@ def _look(secrets: _Secrets, when: str, *, closes: bool) -> None:
     trial = secrets.trial
     location = trial.store.location
     stored = stored_bytes(location, servers_of(trial.store.spec.name, location))
+    if not any(stored.values()) and trial.claims.at_least("durability", "process"):
+        raise CouldNotTell("what it keeps lies neither in files of its location nor on a server")
     for label, wanted in secrets.forms().items():
         for place, data in stored.items():
             form = shown_in(data, wanted)
             _require_unseen(secrets, label, form, f"{place} {when}", closes=closes)
         trial.count("attempts")
-    if not stored:
-        trial.notes.append("nothing that is stored could be looked into")
 
 
 def _require_unseen(
