@@ -1,9 +1,11 @@
 """The trials of session managers: what they need, what they count, and what they say."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from fixtures.benign.managed import Manager
 from fixtures.benign.managing import ManagesInSqlite, SharesByContent, WritesInSteps
 from fixtures.mutants.managing import IsKnownByMd5
 from fixtures.mutants.managing_lives import (
@@ -14,7 +16,7 @@ from fixtures.mutants.managing_lives import (
 )
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.trials.managing import cleanup_cost, ends, facts, inputs
+from sessionproof.trials.managing import cleanup_cost, ends, facts, inputs, lives
 from sessionproof.trials.managing.course import Course
 from sessionproof.trials.managing.moves import Line, Move, laid_out
 from sessionproof.trials.single import Broken, NotClaimed
@@ -110,6 +112,74 @@ def test_a_step_of_nothing_is_each_access(trial_of):
     trial = trial_of("MGR-08", ManagesInSqlite, claims=claims, profile=PROFILES["smoke"])
     ends.looked(trial)
     assert trial.examined["looks"] >= trial.guarantee.least
+
+
+def _made_of(**methods):
+    """A store whose manager has other methods."""
+    manager = type("Other", (Manager,), methods)
+    return type("Wrong", (ManagesInSqlite,), {"_Made": manager})
+
+
+def _a_page(manager, where="", *values):
+    return Manager._rows(manager, where, *values)[:100]
+
+
+def _leaves_messages(manager):
+    manager.db.execute("PRAGMA foreign_keys = OFF")
+    try:
+        return Manager.cleanup(manager)
+    finally:
+        manager.db.execute("PRAGMA foreign_keys = ON")
+
+
+def _merged(manager, session_id, values):
+    rows = manager._alive(session_id)
+    if rows and rows[0][6] and values.get("metadata"):
+        both = json.loads(rows[0][6]) | json.loads(values["metadata"])
+        values = values | {"metadata": json.dumps(both)}
+    return Manager._set(manager, session_id, values)
+
+
+def _in_either_case(manager, session_id):
+    until = manager._until()
+    return manager._rows("WHERE id = ? COLLATE NOCASE AND accessed > ?", session_id, until)
+
+
+def _remembered(manager, session_id):
+    """What was read once is never read again."""
+    kept = manager.__dict__.setdefault("kept", {})
+    rows = kept.get(session_id) or Manager._alive(manager, session_id)
+    return kept.setdefault(session_id, rows) if rows else rows
+
+
+def _ticks_once(manager, interval_s, stopped):
+    if not stopped.wait(interval_s):
+        manager.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("row", "methods"),
+    [
+        ("MGR-07", {"_rows": _a_page}),
+        ("MGR-07", {"cleanup": _leaves_messages}),
+        ("MGR-03", {"_set": _merged}),
+        ("MGR-03", {"_alive": _remembered}),
+        ("MGR-12", {"_alive": _in_either_case}),
+    ],
+)
+def test_what_small_programs_do_not_show_is_found(row, methods, trial_of):
+    """Pages, messages that stay, facts that are mixed or remembered, ids that are nearly equal."""
+    assert broken(row, trial_of(row, _made_of(**methods), profile=PROFILES["smoke"])).script
+
+
+def test_a_timer_that_comes_once_is_no_timer(trial_of):
+    """The second clean-up is waited for, too."""
+    profile = PROFILES["smoke"]
+    short = replace(profile, deadlines=replace(profile.deadlines, operation_s=1.0))
+    trial = trial_of("MGR-09", _made_of(_tick=_ticks_once), profile=short)
+    with pytest.raises(Broken) as raised:
+        lives.by_itself(trial)
+    assert "are removed" in raised.value.finding.expected
 
 
 def test_a_limit_is_read_from_the_session_itself(trial_of):

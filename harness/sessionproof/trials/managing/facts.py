@@ -75,7 +75,43 @@ def changed(trial: Trial) -> None:
         Move("get_session", 0),
     ]
     course.run(_standing(moves), _changes)
+    _by_another(trial)
     _search(course, (*UPDATES, "get_session", "get_parent_id", "get_all_sessions"), _changes)
+
+
+def _by_another(trial: Trial) -> None:
+    """What another handle changes is seen by one that knew the session before."""
+    if not trial.claims.at_least("handles", "threads"):
+        return
+    trial.store.fresh_location()
+    here, other = trial.handle(), trial.store.another_handle()
+    known, about = {"session_id": "own"}, "{'session_id': 'own'}"
+    lines = [
+        "store, other = open_store(location), open_store(location)",
+        f"store.manager('create_session', {about})",
+        f"store.manager('get_session', {about})",
+        "other.manager('update_parent_id', {'session_id': 'own', 'parent_id': 'm-1'})",
+    ]
+    try:
+        trial.require_ok(ask(here, CREATE, known), "create_session")
+        trial.require_ok(ask(here, "get_session", known), "get_session")
+        changed = ask(other, "update_parent_id", {**known, "parent_id": "m-1"})
+        trial.require_ok(changed, "update_parent_id by another handle", lines)
+        seen = ask(here, "get_parent_id", known), ask(here, "get_session", known)
+    finally:
+        other.close()
+    for outcome in seen:
+        trial.require_ok(outcome, "get_parent_id, get_session", lines)
+    parents = [seen[0].value, getattr(seen[1].value, "parent_id", None)]
+    trial.count(trial.guarantee.unit)
+    trial.require(
+        parents == ["m-1"] * 2, Anomaly.STALE_READ,
+        did="create_session, get_session; update_parent_id by another handle; get_parent_id, "
+        "get_session", expected="m-1, which the other handle set", seen=f"{parents}",
+        script=[*lines, f"one = store.manager('get_parent_id', {about})",
+                f"two = store.manager('get_session', {about}).get('parent_id')",
+                "assert one == two == 'm-1', (one, two)", "other.close()", "store.close()"],
+    )  # fmt: skip
 
 
 def new_until_answered(trial: Trial) -> None:

@@ -109,7 +109,7 @@ def refused(trial: Trial) -> None:
         done = ask(handle, call, arguments)
         if done.type != "fail":  # an id that no session can have may be refused
             asked = f"store.manager({call!r}, {expression(arguments)})"
-            trial.require_ok(done, f"{call}({_told(arguments)})")
+            trial.require_ok(done, f"{call}({_told(arguments)})", [*lines, asked])
             trial.require(
                 done.value == owed, Anomaly.WRONG_ANSWER, did=f"{call}({_told(arguments)})",
                 expected=f"{owed}: nobody has this id", seen=repr(done.value)[:300],
