@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,18 @@ class Place:
         return connection
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a change files go from one database to the other; from and to the same one at night.
+
+    That all values are the same is seen each time from each to each.
+    """
+    for item in items:
+        ways = getattr(item, "callspec", None) and item.callspec.params
+        again = bool(ways) and "another" in ways and ways["another"] == ways["place"]
+        if again and not item.name.startswith("test_what_goes_out_comes_back_equal["):
+            item.add_marker(pytest.mark.night)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
     """A server that nobody kills; tests that do start one of their own."""
@@ -58,19 +71,67 @@ def server() -> Iterator[PrivateServer]:
         yield started
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A new place on each database; it is gone after the test."""
-    if request.param == "sqlite":
-        path = request.getfixturevalue("tmp_path") / "portal.db"
-        yield Place(f"sqlite:///{path}", path=path)
-        return
+@pytest.fixture(scope="session")
+def ready() -> list[str]:
+    """Schemas of the server that have a portal's tables and no rows: made once, used again."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a portal's tables and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("made") / "portal.db"
+    Portal(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_tables() -> bool:
+    """Whether a new place has the tables already; modules about their making say no."""
+    return True
+
+
+@pytest.fixture
+def new_place(
+    request: pytest.FixtureRequest, tmp_path: Path, with_tables: bool, ready: list[str]
+) -> Iterator[Callable[[str, str], Place]]:
+    """Makes places by kind and name; they are gone, or empty again, after the test."""
+    schemas: list[str] = []
+
+    def make(kind: str, name: str) -> Place:
+        if kind == "sqlite":
+            path = tmp_path / f"{name}.db"
+            if with_tables:
+                shutil.copy(request.getfixturevalue("made_file"), path)
+            return Place(f"sqlite:///{path}", path=path)
+        server = request.getfixturevalue("server")
+        again = with_tables and ready
+        schemas.append(ready.pop() if again else f"test_{secrets.token_hex(6)}")
+        return Place(server.url, schemas[-1])
+
+    yield make
+    if schemas:
+        server = request.getfixturevalue("server")
+        ready += [one for one in schemas if _given_back(server, one, keep=with_tables)]
+
+
+def _given_back(server: PrivateServer, schema: str, *, keep: bool) -> bool:
+    """Empty the schema's tables, or drop it; whether it can be used again."""
     import psycopg
 
-    server, schema = request.getfixturevalue("server"), f"test_{secrets.token_hex(6)}"
-    yield Place(server.url, schema)
     with psycopg.connect(server.url, autocommit=True) as db:
-        db.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        made = db.execute("SELECT to_regclass(%s)", [f"{schema}.messages"]).fetchone() != (None,)
+        if not (keep and made):
+            db.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+            return False
+        db.execute(f"DELETE FROM {schema}.users")  # all else is somebody's
+        return True
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, new_place: Callable[[str, str], Place]) -> Place:
+    """A new place on each database."""
+    return new_place(request.param, "portal")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import secrets
 import sqlite3
 from pathlib import Path
 
@@ -32,17 +31,9 @@ def form(request):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def another(request, tmp_path, opened):
+def another(request, new_place, opened):
     """An empty portal on each database."""
-    if request.param == "sqlite":
-        yield opened(url=f"sqlite:///{tmp_path / 'another.db'}", schema=None)
-        return
-    import psycopg
-
-    server, schema = request.getfixturevalue("server"), f"another_{secrets.token_hex(6)}"
-    yield opened(url=server.url, schema=schema)
-    with psycopg.connect(server.url, autocommit=True) as db:
-        db.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    return opened(**new_place(request.param, "another").options)
 
 
 def test_what_goes_out_comes_back_equal(portal, another, form, tmp_path):

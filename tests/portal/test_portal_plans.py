@@ -14,6 +14,12 @@ ASKS = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 MESSAGE = [NewMessage("user", "hello", 3, {"latency_us": 5})]
 
 
+@pytest.fixture(scope="module")
+def with_tables():
+    """A planner knows nothing of tables that are new."""
+    return False
+
+
 @pytest.fixture
 def asked(portal):
     """The statements that are sent, with their values, while a test goes on."""

@@ -30,6 +30,12 @@ from sessionproof.portal.models import Base
 FOLDER = Path(migrations.__file__).parent
 
 
+@pytest.fixture(scope="module")
+def with_tables():
+    """Here they are to be made, each time."""
+    return False
+
+
 @pytest.mark.skipif(
     sqlalchemy.__version__ < "2.1", reason="an older one cannot reflect a computed column here"
 )
@@ -182,7 +188,7 @@ def test_many_open_a_fresh_database_at_once(opened):
 
 OPEN_AND_ADD = """
 import sys
-from sessionproof.portal import Portal, portal_at
+from sessionproof.portal import Portal
 with Portal(sys.argv[1], schema=sys.argv[2] or None) as portal:
     portal.users.add(sys.argv[3])
 """
@@ -194,7 +200,8 @@ def test_many_processes_open_a_fresh_database_at_once(place, opened):
     command_line = [sys.executable, "-c", OPEN_AND_ADD, place.url, place.schema or ""]
     crew = [subprocess.Popen([*command_line, name]) for name in names]
     assert [one.wait(60) for one in crew] == [0, 0, 0]
-    assert all(opened().users.by_email(name) for name in names)
+    portal = opened()
+    assert all(portal.users.by_email(name) for name in names)
 
 
 @pytest.mark.parametrize(
