@@ -39,6 +39,17 @@ def test_what_is_wrong_in_it_is_told(name, words):
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("password", ["p%ZZhunter2", "hunter2 hunter2", "hunter2%00"])
+def test_a_password_that_is_no_part_of_an_address_is_not_shown(password):
+    """What the driver says of the address is told, unless it is about the password."""
+    pytest.importorskip("psycopg")
+    assert "hunter2" not in repr(find_store("postgresql://ann:hunter2@h/d").for_server)
+    for tail, words in (("", "its password cannot be read"), ("?sslmod=x", '"sslmod"')):
+        with pytest.raises(StoreNotFound, match=words) as told:
+            find_store(f"postgresql://ann:{password}@h/d{tail}")
+        assert "hunter2" not in str(told.value)
+
+
 def test_the_driver_is_asked_for(monkeypatch):
     """Without psycopg the line says which extra to install, and shows no password."""
     for module in [name for name in sys.modules if name.startswith("psycopg")]:

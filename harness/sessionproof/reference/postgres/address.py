@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sessionproof.contract.addresses import FORM, schema_of, shown, split
@@ -29,9 +29,14 @@ def settings_of(url: str) -> dict[str, Any]:
         raise MissingExtra(shown(url), "postgres", "psycopg") from None
     try:
         return dict(conninfo_to_dict(url))
+    except ProgrammingError:
+        pass  # it may show parts of the password
+    try:
+        conninfo_to_dict(shown(url))
+        said = "its password cannot be read"
     except ProgrammingError as error:
         said = " ".join(str(error).split())
-        raise StoreNotFound(f"{shown(url)} is no address of a server: {said}: {FORM}") from None
+    raise StoreNotFound(f"{shown(url)} is no address of a server: {said}: {FORM}")
 
 
 def unusable(url: str, error: Error) -> str:
@@ -60,7 +65,7 @@ def unusable(url: str, error: Error) -> str:
 class StoreAt:
     """Opens the reference on the servers of these addresses: one, or a share of it on each."""
 
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = field(repr=False)  # they may have passwords
     claims: Claims
     version: str
 
