@@ -160,6 +160,18 @@ def test_a_revoked_auth_session_takes_no_messages(portal, user, conversation):
     assert portal.messages.read(conversation.id) == []
 
 
+def test_nobody_writes_into_conversations_of_others(portal, user, conversation):
+    """They are as unknown as those that there are not, archived or not, and nothing is told."""
+    stranger = portal.users.add("stranger@example.org", "secret")
+    session = portal.auth.resume(portal.auth.begin(stranger.id, idle_us=10))
+    for _ in range(2):
+        with pytest.raises(NotFound, match="conversation"):
+            portal.messages.append(conversation.id, MESSAGE, auth_session_id=session.id)
+        portal.conversations.archive(conversation.id)
+    assert portal.auth.get(session.id).last_activity_us == session.last_activity_us
+    assert portal.messages.read(conversation.id) == []
+
+
 def test_all_of_a_user_are_revoked_at_once(portal, user):
     """Every auth session of the user ends, and none of anybody else's."""
     mine = [portal.auth.begin(user.id) for _ in range(3)]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from sessionproof.contract.errors import Conflict, Expired, Refused, TooLarge
+from sessionproof.contract.errors import Conflict, Expired, NotFound, Refused, TooLarge
 from sessionproof.contract.message import Json
 from sessionproof.portal import values
 from sessionproof.portal.auth import why_not
@@ -34,6 +34,7 @@ _ACTIVITY = """
         ELSE :now_us END
     WHERE id = :auth_session_id AND ended_at_us IS NULL
       AND (expires_at_us IS NULL OR expires_at_us > :now_us)
+      AND user_id = (SELECT user_id FROM conversations WHERE id = :id)
       AND EXISTS (
           SELECT 1 FROM users WHERE id = auth_sessions.user_id AND deactivated_at_us IS NULL)
 """
@@ -107,17 +108,19 @@ def append(session: Session, conversation_id: str, rows: Sequence[Row]) -> tuple
 def append_in(
     session: Session, conversation_id: str, rows: Sequence[Row], auth_session_id: str, now_us: int
 ) -> tuple[int, ...]:
-    """The same as activity of an auth session; ``Expired`` where that has ended."""
-    given = {"auth_session_id": auth_session_id, "now_us": now_us}
-    found = AuthSession.id == auth_session_id
+    """The same as activity of an auth session; ``Expired`` where that has ended.
+
+    A conversation of another user's is ``NotFound``, as one that there is not.
+    """
+    given = {"id": conversation_id, "auth_session_id": auth_session_id, "now_us": now_us}
     if _dialect(session) == "sqlite":
         if not changed(session, _TOUCH, given):
-            raise why_not(session, found, now_us)
+            raise _why_in(session, conversation_id, auth_session_id, now_us)
         return append(session, conversation_id, rows)
     values_of = _arrays(conversation_id, rows) | given
     seqs = tuple(session.execute(_POSTGRES_IN, values_of).scalars())
     if not seqs:
-        raise _why(session, conversation_id, why_not(session, found, now_us))
+        raise _why_in(session, conversation_id, auth_session_id, now_us)
     return seqs
 
 
@@ -177,6 +180,17 @@ def _why(session: Session, conversation_id: str, otherwise: Refused | None = Non
     if status != "active":
         return Expired(f"the conversation is {status}, and takes no messages")
     return otherwise or Conflict("the conversation was changed meanwhile: try again")
+
+
+def _why_in(session: Session, conversation_id: str, auth_session_id: str, now_us: int) -> Refused:
+    """The error for an append as activity of an auth session; whose it is not learns nothing."""
+    ended = why_not(session, AuthSession.id == auth_session_id, now_us)
+    if not isinstance(ended, Expired | NotFound):
+        own = select(AuthSession.id).join(Conversation, Conversation.user_id == AuthSession.user_id)
+        where = (AuthSession.id == auth_session_id, Conversation.id == conversation_id)
+        if session.scalars(own.where(*where)).first() is None:
+            return values.absent("conversation", conversation_id)
+    return _why(session, conversation_id, ended)
 
 
 def _dialect(session: Session) -> str:
