@@ -63,7 +63,8 @@ UPKEPT = (
         for name in ("backups", "csv_backups", "health", "migrations", "recovery", "repairs")
     ),
 )
-# Limits, snapshots, search, state: each change tries them on the stores that have their own.
+# Limits, snapshots, search, state, managers: each change tries a third of them on the stores that
+# have their own.
 LIVING = tuple(
     f"fixtures.benign.{name}:"
     for name in ("lifetime", "timeouts", "managing", "snapshots", "searches", "sweeps", "states")
@@ -90,11 +91,12 @@ def is_often(store, guarantee):
         return store in OFTEN or store.startswith(CRASHED)
     if store in OFTEN or (store.startswith(UPKEPT) and guarantee in OF_FILES):
         return True
-    if store.startswith(LIVING) and guarantee in OF_LIFE:
-        return True
     if store.startswith(WITH_USERS) and guarantee in OF_USERS:
         return True
-    return guarantee not in LONG and crc32(f"{store} {guarantee}".encode()) % 16 == 0
+    drawn = crc32(f"{store} {guarantee}".encode())
+    if store.startswith(LIVING) and guarantee in OF_LIFE:
+        return drawn % 3 == 0
+    return guarantee not in LONG and drawn % 24 == 0
 
 
 PAIRS = [

@@ -31,6 +31,8 @@ NO_SCRIPT = {
 
 # Smoke with a longer search, so that a busy machine makes nothing escape; it ends with a break.
 PATIENT = replace(PROFILES["smoke"], share_s=1.0, states=300)
+# A break whose script nobody looks at need not be made small.
+LARGE = replace(PATIENT, shrink_s=0.1)
 # A race is caught and shown by luck, however likely: one that escaped is looked for once more.
 # benchmarks/detection.py measures how likely.
 RACED = MANY | OF_SERVERS | {
@@ -53,6 +55,9 @@ LATE = (
     *("ForgetsTheOldest", "NumbersWrap", "CachesTheNewest"),
     *("WaitsBeforeItLooks", "DeletesOneByOne", "CountsAtEachLook"),
     *("SetsStateBefore", "WritesWhenFree", "MendsBesideOthers"),
+    *("SerializesTheHistory", "CachesEachCursor", "LooksThroughAllSessions", "LeavesItToTheLeader"),
+    *("TurnsABitUnlocked", "ReadsUpToThePage", "CountsAtEachInsert", "GivesWay", "TimerLivesOn"),
+    *("RecountsAtEachAppend", "LeavesConnectionsOpen", "SetsStateAfterwards"),
 )
 AT_LEAST = 2
 
@@ -98,7 +103,7 @@ def _caught(mutant: Mutant, seed: int, directory: Path) -> tuple[str, list[Recor
         mutant.guarantee,
         directory=directory,
         seed=seed,
-        profile=PATIENT,
+        profile=PATIENT if _is_shown(mutant) else LARGE,
         operation_s=operation_s,
     )
     broken = [record for record in records if record.verdict is Verdict.BROKEN][:1]

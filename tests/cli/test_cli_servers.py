@@ -43,10 +43,8 @@ def assert_secret(folder, *texts):
         assert MARK.encode() not in path.read_bytes(), path
 
 
-@pytest.mark.parametrize(
-    ("store", "kind"),
-    [("reference", ""), pytest.param("portal", "portal:", marks=pytest.mark.night)],
-)
+@pytest.mark.night
+@pytest.mark.parametrize(("store", "kind"), [("reference", ""), ("portal", "portal:")])
 def test_a_store_is_run_on_a_server_of_its_own(store, kind, run, tmp_path):
     """``--on postgres`` judges the store there, tells how to repeat it, leaves no server."""
     code, out, err = run("run", store, "--on", "postgres", *QUICK)
@@ -154,7 +152,8 @@ def test_a_server_that_refuses_us_is_told(password, guarded, run):
     assert MARK not in out + err
 
 
-@pytest.mark.parametrize("way", ["option", pytest.param("project", marks=pytest.mark.night)])
+@pytest.mark.night
+@pytest.mark.parametrize("way", ["option", "project"])
 def test_pytest_does_not_tell_it_either(way, guarded, tmp_path):
     """A plain pytest hands the password to its workers; no report has it, and no schema remains."""
     url = guarded.url("spoilt")

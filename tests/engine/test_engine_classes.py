@@ -102,7 +102,7 @@ def test_it_has_a_test_for_each_of_the_suites():
     [
         pytest.param((), marks=pytest.mark.night),
         pytest.param(("-n", "2"), marks=pytest.mark.night),
-        ("-p", "no:xdist"),
+        pytest.param(("-p", "no:xdist"), marks=pytest.mark.night),
     ],
 )
 def test_a_store_is_judged_in_any_pytest(workers, project):
@@ -183,13 +183,17 @@ def test_what_no_test_explains_still_fails(project):
     ("body", "told"),
     [
         ("pass", "it names no store: name it, as store = 'module:attr'"),
-        ("store = lambda location: None", "cannot be found as test_mystore:TestMyStore.<lambda>"),
-        ("store = Store(None)", "its store is a Store, which has no name"),
+        _at_night(
+            "store = lambda location: None", "cannot be found as test_mystore:TestMyStore.<lambda>"
+        ),
+        _at_night("store = Store(None)", "its store is a Store, which has no name"),
         _at_night("store = 'mystore:Nope'", "has no attribute 'Nope'"),
         _at_night("store = 'hostile:RaisesWhenMade'", "RuntimeError: no database here"),
         ("store = Store; profile = 'fast'", "there is no profile 'fast'"),
         _at_night("store = Store; baseline = 'nofile'", "nofile cannot be read"),
-        ("store = Store; require = ['handles=lots']", "one of one, tasks, threads, processes"),
+        _at_night(
+            "store = Store; require = ['handles=lots']", "one of one, tasks, threads, processes"
+        ),
     ],
 )
 def test_a_mistake_is_told_once(body, told, project):
@@ -230,6 +234,7 @@ def test_the_users_settings_cannot_bend_the_gate(project):
     assert list(results) == ["Judged"]
 
 
+@pytest.mark.night
 def test_collecting_judges_nothing(project):
     """``--collect-only`` opens no store and lists every test."""
     (project / "tests" / "test_mystore.py").write_text(IMPORTS + a_class("store = 'no:where'"))

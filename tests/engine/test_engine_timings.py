@@ -59,6 +59,7 @@ def test_what_nobody_measured_is_the_rest():
     assert adding_up({"a": 1.0, "b": -0.1}, 0.9) == ({"a": 1.0, "b": 0.0}, 1.0)
 
 
+@pytest.mark.night
 def test_a_run_says_where_its_time_went(tmp_path):
     """The parts are in result.json and add up to all of it; the option prints them."""
     ran = judge(

@@ -17,7 +17,7 @@ SHORT = ("--operation-deadline", 1, "--test-deadline", 5)
         ("ReturnsHostileTexts", "changed-content"),
         ("RaisesHostileErrors", "unexpected-refusal"),
         ("RaisesSystemExit", "unexpected-refusal"),
-        ("RaisesKeyboardInterrupt", "unexpected-refusal"),
+        pytest.param("RaisesKeyboardInterrupt", "unexpected-refusal", marks=pytest.mark.night),
     ],
 )
 def test_ends_as_a_finding(store, anomaly, tmp_path):

@@ -233,6 +233,7 @@ def test_a_command_is_reproduced(tmp_path):
     assert [one["reproducer"]["fails"] for one in findings] == [True] * len(findings), ran
 
 
+@pytest.mark.night
 def test_a_store_in_a_plain_pytest_is_reproduced(tmp_path):
     """The suites in the user's own pytest write reproducers, too."""
     (tmp_path / "mystore.py").write_text(STORE)

@@ -192,6 +192,7 @@ def test_without_a_tracer_the_reason_is_told(trial_of, monkeypatch):
         interrupted.survives(trial_of(f"{BENIGN}:OneDocument"))
 
 
+@pytest.mark.night
 def test_a_store_in_another_process_is_judged(look_of):
     """A store behind a command is recorded, opened and asked as any other."""
     claims = find_store(f"{MUTANTS}:RemovesBeforeItRestores").claims

@@ -105,6 +105,7 @@ def test_another_promise_elsewhere_is_noticed(tmp_path):
 
 
 @here
+@pytest.mark.night
 def test_a_server_that_the_store_does_not_use_is_no_evidence(tmp_path):
     """Who ignores the address of the private server has survived nothing: it is not told."""
     (record,) = judged(f"{__name__}:IgnoresTheAddress", "DUR-08", directory=tmp_path)

@@ -73,6 +73,7 @@ def test_a_flaw_says_which_operation_it_is_about(tmp_path):
     assert (last.session, last.method, last.act) == ("s0", "append", surviving_stores.APPENDS - 2)
 
 
+@pytest.mark.night
 def test_a_hang_is_a_flaw_with_a_stack_and_two_end_it_all(tmp_path):
     """A read that never ends is told with its stack; after two of them nothing is judged."""
     recording = recording_of(surviving_stores.HangsReading, tmp_path / "recording")
