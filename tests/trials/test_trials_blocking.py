@@ -15,8 +15,10 @@ from sessionproof.trials import blocking
 from sessionproof.trials.long_appends import Turn
 from sessionproof.trials.readers import Call
 from sessionproof.trials.single import Broken, CouldNotTell
+from sessionproof.workload.profiles import PROFILES
 
 THREADS = replace(WriteAhead.claims, handles="threads")
+LONGER = replace(PROFILES["smoke"], share_s=5.0)  # it ends with the first break
 MS = 1_000_000
 
 
@@ -71,7 +73,7 @@ def test_readers_that_wait_are_told(trial_of, store):
     """For the lock of another process, for a lock of the handle, for a transaction."""
     claims = replace(store.claims, handles="threads")
     with pytest.raises(Broken) as caught:
-        blocking.readers_go_on(trial_of("CONC-12", store, claims=claims))
+        blocking.readers_go_on(trial_of("CONC-12", store, claims=claims, profile=LONGER))
     finding = caught.value.finding
     assert finding.anomaly is Anomaly.BLOCKED_READER
     assert finding.script
