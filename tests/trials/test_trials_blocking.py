@@ -15,10 +15,8 @@ from sessionproof.trials import blocking
 from sessionproof.trials.long_appends import Turn
 from sessionproof.trials.readers import Call
 from sessionproof.trials.single import Broken, CouldNotTell
-from sessionproof.workload.profiles import PROFILES
 
 THREADS = replace(WriteAhead.claims, handles="threads")
-LONGER = replace(PROFILES["smoke"], share_s=5.0)  # it ends with the first break
 MS = 1_000_000
 
 
@@ -72,8 +70,9 @@ def test_readers_of_correct_stores_go_on(trial_of, store, claims):
 def test_readers_that_wait_are_told(trial_of, store):
     """For the lock of another process, for a lock of the handle, for a transaction."""
     claims = replace(store.claims, handles="threads")
-    with pytest.raises(Broken) as caught:
-        blocking.readers_go_on(trial_of("CONC-12", store, claims=claims, profile=LONGER))
+    with pytest.raises(Broken) as caught:  # noqa: PT012
+        for _ in range(3):  # a busy machine may hide it once
+            blocking.readers_go_on(trial_of("CONC-12", store, claims=claims))
     finding = caught.value.finding
     assert finding.anomaly is Anomaly.BLOCKED_READER
     assert finding.script

@@ -20,11 +20,9 @@ from sessionproof.history.columns import NEVER, ROW, F, History, Phase, Type
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import crowds, fairness, pressure, refusals
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
-from sessionproof.workload.profiles import PROFILES, Deadlines
+from sessionproof.workload.profiles import Deadlines
 
 THREADS = replace(WriteAhead.claims, handles="threads", writers=8)
-
-LONGER = replace(PROFILES["smoke"], share_s=5.0)  # it ends with the first break
 
 
 def rows_of(*calls):
@@ -161,8 +159,9 @@ def test_writers_of_a_store_that_waits_are_not_refused(trial_of):
 def test_a_refusal_is_told_with_its_text(trial_of, store, said):
     """Also a Conflict: the claim is that nobody is refused because others are at work."""
     claims = replace(store.claims, handles="threads", shared_handle=False, writers=8)
-    with pytest.raises(Broken) as caught:
-        pressure.no_writer_is_refused(trial_of("CONC-09", store, claims=claims, profile=LONGER))
+    with pytest.raises(Broken) as caught:  # noqa: PT012
+        for _ in range(3):  # a busy machine may hide it once
+            pressure.no_writer_is_refused(trial_of("CONC-09", store, claims=claims))
     assert caught.value.finding.anomaly is Anomaly.BUSY
     assert said in caught.value.finding.seen
 

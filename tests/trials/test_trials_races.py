@@ -11,11 +11,8 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import MISSING, NEVER, ROW, F, History, Lists, Phase, Type
 from sessionproof.trials import races
 from sessionproof.trials.single import Broken
-from sessionproof.workload.profiles import PROFILES
 
 THREADS = replace(Related.claims, handles="threads", shared_handle=False)
-
-LONGER = replace(PROFILES["smoke"], share_s=5.0)  # it ends with the first break
 
 
 def history_of(*calls, there=()):
@@ -101,8 +98,9 @@ def test_a_correct_store_holds(trial_of):
 def test_what_is_left_behind_or_lost_is_told(trial_of, store, anomaly):
     """Rows that belong to nobody, by an audit; messages, by what was read in the end."""
     claims = replace(THREADS, shared_handle=store is WritesToADeletedRow)
-    with pytest.raises(Broken) as caught:
-        races.deleted_while_appended(trial_of("FK-06", store, claims=claims, profile=LONGER))
+    with pytest.raises(Broken) as caught:  # noqa: PT012
+        for _ in range(3):  # a busy machine may hide it once
+            races.deleted_while_appended(trial_of("FK-06", store, claims=claims))
     finding = caught.value.finding
     assert finding.anomaly is anomaly
     assert finding.script
