@@ -14,7 +14,7 @@ from report_samples import HOSTILE, fast, hostile, slow
 from rich.console import Console
 from test_report_files import SCHEMA
 
-from sessionproof.cli.bench import print_comparison
+from sessionproof.cli.benchmarks.run import print_comparison
 from sessionproof.report.comparison import (
     JSON,
     MARKDOWN,

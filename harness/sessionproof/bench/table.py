@@ -124,7 +124,7 @@ def _warmed_up(row: Row, client: Client, lend: Lend) -> _Ready:
 
 def _arm(name: str, side: Side, client: Client, operation: str, lend: Lend) -> Arm:
     """The side as an arm. Each step is lent alone: together, slow calls would look like a hang."""
-    run = _lent(lend, lambda: _run_of(side, client.wait))
+    run = _lent(lend, lambda: run_of(side, client.wait))
 
     def noted(number: int) -> Sequence[int]:
         client.doing = operation
@@ -142,7 +142,7 @@ def _lent(lend: Lend, action: Callable[[], T]) -> T:
     return answers[0]
 
 
-def _run_of(side: Side, wait: Wait) -> Run:
+def run_of(side: Side, wait: Wait) -> Run:
     """The side as a run, called once so that it is known whether its answers are awaited."""
     (given,) = side.arguments(1)
     answer = side.call(*given)

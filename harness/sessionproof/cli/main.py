@@ -11,6 +11,7 @@ import click
 
 from sessionproof import __version__
 from sessionproof.cli.backup import backup
+from sessionproof.cli.benchmarks.commands import bench
 from sessionproof.cli.browse import browse
 from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
@@ -147,54 +148,6 @@ def run(
     click.get_current_context().exit(code)
 
 
-@main.command()
-@click.argument("stores", nargs=-1, required=True, metavar="STORE [STORE …]")
-@server_options
-@click.option("--profile", default="gate", show_default=True, help="smoke, gate or deep.")
-@click.option("--scale", is_flag=True, help="Measure also how costs grow; takes longer.")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    default=Path("sessionproof-performance"),
-    show_default=True,
-    help="Folder for performance.md, performance.json and performance.html.",
-)
-@click.option("--seed", type=click.IntRange(0), help="Repeat a measurement by its seed.")
-@click.option(
-    "--location",
-    type=click.Path(path_type=Path),
-    help="Existing folder below which the stores' data is put.  [default: memory, else temporary]",
-)
-def bench(
-    stores: tuple[str, ...],
-    *,
-    on: str | None,
-    servers: int | None,
-    profile: str,
-    scale: bool,
-    report: Path,
-    seed: int | None,
-    location: Path | None,
-) -> None:
-    """Measure each STORE, and print their performance tables side by side.
-
-    A STORE is named as for run, and all need their packages in this environment.
-    Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 130 interrupted.
-    """
-    from sessionproof.cli.bench import compare
-
-    code = compare(
-        stores,
-        servers=Servers(kind=on, count=servers),
-        profile=profile,
-        scale=scale,
-        report=report,
-        seed=seed,
-        location=location,
-    )
-    click.get_current_context().exit(code)
-
-
 @main.command("new-adapter")
 @click.argument("name", default="mystore")
 @click.option("--async", "asynchronous", is_flag=True, help="Write one with async methods.")
@@ -227,6 +180,7 @@ def audit(file: Path, *, as_json: bool) -> None:
     click.get_current_context().exit(examine_file(file, as_json=as_json))
 
 
+main.add_command(bench)
 main.add_command(history)
 main.add_command(load)
 main.add_command(crash)

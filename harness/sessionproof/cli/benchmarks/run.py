@@ -1,4 +1,4 @@
-"""``sessionproof bench``: the performance tables of several stores side by side."""
+"""``sessionproof bench run``: the performance tables of several stores side by side."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Wanted:
     location: Path | None
 
 
-def compare(
+def measure(
     stores: Sequence[str],
     *,
     servers: Servers,

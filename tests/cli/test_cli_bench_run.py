@@ -1,4 +1,4 @@
-"""``sessionproof bench``: one table for several stores, whatever becomes of one of them."""
+"""``sessionproof bench run``: one table for several stores, whatever becomes of one of them."""
 
 import errno
 import json
@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from sessionproof.cli import bench as cli_bench
-from sessionproof.cli.bench import folders
+from sessionproof.cli.benchmarks import run as cli_bench
+from sessionproof.cli.benchmarks.run import folders
 from sessionproof.cli.servers import Servers
 
-COMMAND = [sys.executable, "-m", "sessionproof", "bench"]
+COMMAND = [sys.executable, "-m", "sessionproof", "bench", "run"]
 HANGS = "import time\n\ndef Store(location):\n    time.sleep(600)\n"
 
 
@@ -91,7 +91,7 @@ def compared(tmp_path, monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     location = tmp_path / "location"
     location.mkdir()
-    return cli_bench.compare(
+    return cli_bench.measure(
         ["reference"], servers=Servers(), profile="smoke", scale=False,
         report=tmp_path / "out", seed=1, location=location,
     )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The program of an arm: ``python -m sessionproof.bench.arms.arm_main``.
+
+It reads one request a line, as JSON, and answers each with one line. The first opens the store by
+its name; the others call the methods of ``arm.Arm``. It ends when its stdin does. What the store
+prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+from typing import Any
+
+from sessionproof.bench.arms.arm import Arm
+from sessionproof.host.server import Channel, begun
+from sessionproof.workload.guard import outcome_of
+
+
+def answer_all(channel: Channel) -> None:
+    """Answer requests until there are no more."""
+    arm: Arm | None = None
+    while line := channel.receive():
+        request = json.loads(line)
+        try:
+            if arm is None:
+                arm = Arm(request)
+                gc.collect()
+                gc.freeze()
+                gc.disable()  # as in rounds; the process lives for seconds
+                answer: dict[str, Any] = {"answer": arm.facts()}
+            else:
+                answer = {"answer": getattr(arm, request["call"])(*request["given"])}
+        except Exception as error:  # noqa: BLE001 - the store's, or one of ours: told as it is
+            answer = {"error": _in_a_line(error)}
+        channel.send(json.dumps(answer).encode() + b"\n")
+    if arm is not None:
+        with contextlib.suppress(Exception):  # closing is judged elsewhere
+            arm.close()
+
+
+def _in_a_line(error: BaseException) -> str:
+    failure = outcome_of(error).failure
+    return " ".join(f"{failure.type}: {failure.text}".split()) if failure else repr(error)
+
+
+def main() -> None:
+    """Take the pipes, then the import path that the command line gives, then serve."""
+    answer_all(begun("sessionproof.bench.arms.arm_main"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""``sessionproof bench``: measuring stores, comparing versions, keeping what was measured."""

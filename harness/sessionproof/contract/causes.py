@@ -1,0 +1,68 @@
+"""Why an operation costs what it costs: what it does, counted, and where its time goes.
+
+Counts are exact for the same store, data and libraries, so a change of one is a change of the
+store. They say nothing of time; the profile does, by sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementCost:
+    """A statement as SQLite was given it, without bound values and white space in excess.
+
+    ``times`` a call, and the ``steps`` of SQLite's machine a call for all of them together.
+    """
+
+    text: str
+    times: float
+    steps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionCost:
+    """A function as ``module:qualified name``, and its own share of the samples, 0 to 1."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Causes:
+    """What one operation does, a call on average over ``calls`` calls.
+
+    ``steps`` of SQLite's machine, the ``statements`` with the dearest first, ``bytes_written`` to
+    files and ``syncs``, ``instructions`` of the processor in user mode: each None where it could
+    not be counted, and then ``missing`` has the reason in a sentence, by the field's name.
+    ``functions`` are those where the sampled time was spent, the largest share first.
+    """
+
+    operation: str
+    calls: int
+    steps: float | None = None
+    statements: tuple[StatementCost, ...] | None = None
+    bytes_written: float | None = None
+    syncs: float | None = None
+    instructions: float | None = None
+    functions: tuple[FunctionCost, ...] | None = None
+    missing: Mapping[str, str] | None = None
+
+
+def causes_from_json(value: Mapping[str, Any]) -> Causes:
+    """The inverse of ``dataclasses.asdict`` after a way through JSON."""
+    statements, functions = value["statements"], value["functions"]
+    return Causes(
+        **{
+            **value,
+            "statements": None
+            if statements is None
+            else tuple(StatementCost(**one) for one in statements),
+            "functions": None
+            if functions is None
+            else tuple(FunctionCost(**one) for one in functions),
+        }
+    )
