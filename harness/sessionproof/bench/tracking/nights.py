@@ -1,0 +1,177 @@
+"""Gate B: whether a run is slower than the runs before it, and a second run agrees.
+
+For runs that have nothing to stand beside. Each operation's ratio to its floor is held against the
+median of the last fifteen runs of the same line, by the noise that they show; what lies above is
+measured once more by a fresh process, and only what both say is a regression. Figures on how often
+that is wrong: docs/regressions.md. Pure functions; logarithms are natural.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from sessionproof.bench.tracking.archived import ArchivedRun, Commit
+from sessionproof.contract.measurements import Ratio, Speed
+
+LAST, LEAST = 15, 5
+"""So many runs before a run are what is usual; of fewer than the least nothing can be said."""
+MARGIN = 1.03
+_NOISE = 4 * 1.4826  # four standard deviations, told by the median absolute deviation
+ONE_CLIENT = "one client"
+
+NightVerdict: TypeAlias = Literal["slower", "faster", "same", "undecided"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Night:
+    """An operation of a run against the same of the runs before.
+
+    ``ratio`` is this run's cost as a multiple of the floor, and ``again`` a second run's; None
+    where it was not measured. ``earlier`` are those of the runs before, the oldest first.
+    ``usual`` is their median, and ``limit`` how many times the usual a run may cost; None where
+    too few runs are known. ``reason`` is a sentence, or empty. A row that is not ``gated`` is
+    shown alone: many clients, or no floor.
+    """
+
+    operation: str
+    clients: str
+    verdict: NightVerdict
+    ratio: Ratio | None
+    again: Ratio | None = None
+    earlier: tuple[float, ...] = ()
+    usual: float | None = None
+    limit: float | None = None
+    gated: bool = True
+    reason: str = ""
+
+    @property
+    def change(self) -> float | None:
+        """How much more it costs than usual, 0.05 for 5 %; None where that is not known."""
+        if self.ratio is None or self.usual is None:
+            return None
+        return self.ratio.value / self.usual - 1
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the first run lies above the limit of a gated row."""
+        return self.gated and self.ratio is not None and _over(self.ratio, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nights:
+    """A run held against its line. ``before`` are the ids of those runs, the oldest first.
+
+    ``notes`` are sentences about the line, such as why it begins anew.
+    """
+
+    run: str
+    line: str
+    store: str
+    version: str | None
+    commit: Commit | None
+    started_at: str
+    machine: str
+    before: tuple[str, ...]
+    rows: tuple[Night, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def slower(self) -> tuple[Night, ...]:
+        """The rows that both runs show to be slower."""
+        return tuple(row for row in self.rows if row.verdict == "slower")
+
+    @property
+    def above(self) -> tuple[Night, ...]:
+        """The rows that a second run has to confirm."""
+        return tuple(row for row in self.rows if row.is_above)
+
+
+def judged(
+    run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[str] = ()
+) -> Nights:
+    """Hold the run against the runs before it in its line, the oldest first.
+
+    What lies above its limit is undecided until ``confirmed`` is told of a second run.
+    """
+    last = before[-LAST:]
+    return Nights(
+        run=run.id,
+        line=run.line,
+        store=run.store,
+        version=run.version,
+        commit=run.commit,
+        started_at=run.started_at,
+        machine=run.machine.get("cpu", ""),
+        before=tuple(one.id for one in last),
+        rows=tuple(_night(speed, last) for speed in run.speeds),
+        notes=tuple(notes),
+    )
+
+
+def confirmed(first: Nights, second: ArchivedRun | None) -> Nights:
+    """The verdicts when a second run is known; None says that it could not be measured."""
+    again = {} if second is None else {_key(one): one.ratio for one in second.speeds}
+    rows = (
+        _agreed(row, again.get((row.operation, row.clients))) if row.is_above else row
+        for row in first.rows
+    )
+    return replace(first, rows=tuple(rows))
+
+
+def ratios_of(runs: Iterable[ArchivedRun], speed: Speed) -> tuple[float, ...]:
+    """The ratios of the same row in these runs; a row with another floor is another row."""
+    return tuple(
+        one.ratio.value
+        for run in runs
+        for one in run.speeds
+        if _key(one) == _key(speed) and one.floor == speed.floor and one.ratio is not None
+    )
+
+
+def _key(speed: Speed) -> tuple[str, str]:
+    return speed.operation, speed.clients
+
+
+def _night(speed: Speed, before: Sequence[ArchivedRun]) -> Night:
+    gated = speed.clients == ONE_CLIENT and speed.floor is not None
+    row = Night(
+        operation=speed.operation, clients=speed.clients, verdict="undecided", ratio=speed.ratio,
+        earlier=ratios_of(before, speed), gated=gated,
+    )  # fmt: skip
+    if speed.ratio is None:
+        return replace(row, reason=speed.note or "it has no floor to be held against")
+    if len(row.earlier) < LEAST:
+        known = len(row.earlier)
+        return replace(row, reason=f"{known} earlier runs are known, and {LEAST} are needed")
+    usual, limit = _usual(row.earlier)
+    row = replace(row, usual=usual, limit=limit)
+    if not gated:
+        return replace(row, reason="only rows of one client are judged")
+    if _over(speed.ratio, row):
+        return replace(row, reason="above the limit, and no second run was made")
+    below = speed.ratio.value * limit < usual
+    return replace(row, verdict="faster" if below else "same")
+
+
+def _agreed(row: Night, again: Ratio | None) -> Night:
+    if again is None:
+        return replace(row, reason="above the limit, and a second run could not measure it")
+    if _over(again, row):
+        return replace(row, again=again, verdict="slower", reason="")
+    return replace(row, again=again, verdict="same", reason="a second run did not confirm it")
+
+
+def _usual(earlier: Sequence[float]) -> tuple[float, float]:
+    """The median of the ratios, and how many times that a run may cost."""
+    logs = [math.log(one) for one in earlier]
+    middle = statistics.median(logs)
+    spread = statistics.median(abs(one - middle) for one in logs)
+    return math.exp(middle), max(MARGIN, math.exp(_NOISE * spread))
+
+
+def _over(ratio: Ratio, row: Night) -> bool:
+    return row.usual is not None and row.limit is not None and ratio.value > row.usual * row.limit
