@@ -134,6 +134,16 @@ def test_connections_are_cut(server):
 
 
 @here
+def test_a_server_that_recovers_is_asked_again(server):
+    """The end of one backend makes the server end all of them; who asks meanwhile has an answer."""
+    for _ in range(5):
+        with connected(server) as victim:
+            os.kill(victim.info.backend_pid, signal.SIGKILL)
+            assert server.backends() in ([], [victim.info.backend_pid])
+            assert server.terminate_backends() in (0, 1)
+
+
+@here
 @pytest.mark.parametrize("end", ["stop", "kill", "close"])
 def test_it_leaves_nothing_behind(end):
     """However it ended: no process, no folder, no shared memory."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 from urllib.parse import quote
 
 from sessionproof.contract.clock import monotonic_s
@@ -158,20 +158,18 @@ class PrivateServer:
 
     def backends(self) -> list[int]:
         """The ids of the processes that serve a connection now, but for our own."""
-        with self._connect() as connection:
-            rows = connection.execute(
-                "SELECT pid FROM pg_stat_activity "
-                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
-            ).fetchall()
+        rows = self._asked(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid"
+        )
         return [row[0] for row in rows]
 
     def terminate_backends(self) -> int:
         """Cut every connection but our own, as an administrator would; answers how many."""
-        with self._connect() as connection:
-            rows = connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            ).fetchall()
+        rows = self._asked(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
         return sum(row[0] for row in rows)
 
     def _make(self) -> None:
@@ -222,6 +220,20 @@ class PrivateServer:
                 time.sleep(_LOOK_S)
             else:
                 return
+
+    def _asked(self, question: LiteralString) -> list[tuple[Any, ...]]:
+        """The answer's rows. A server that recovers from the end of a backend is waited for."""
+        import psycopg
+
+        until = monotonic_s() + _READY_S
+        while True:
+            try:
+                with self._connect() as connection:
+                    return connection.execute(question).fetchall()
+            except psycopg.OperationalError:
+                if self.pid is None or monotonic_s() > until:
+                    raise
+                time.sleep(_LOOK_S)
 
     def _connect(self) -> Connection[Any]:
         import psycopg
