@@ -38,7 +38,7 @@ _INTERRUPTED = "the measurement was interrupted"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wanted:
+class Wanted:
     """What is measured of each store, and where its location and its servers are."""
 
     servers: Servers
@@ -72,24 +72,14 @@ def measure(
     except BadUsage as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
-    wanted = _Wanted(
+    wanted = Wanted(
         servers=servers,
         profile=profile,
         only=TABLE + (GROWTH if scale else ()),
         seed=fresh_seed() if seed is None else seed,
         location=location,
     )
-    columns: list[Column] = []
-    names = named(shown)
-    each = zip(stores, shown, names, folders(names), strict=True)
-    for at, (given, store, name, folder) in enumerate(each, start=1):
-        if columns and _is_interrupted(columns[-1]):
-            columns.append(Column(name=name, store=store, problem=_INTERRUPTED))
-            continue
-        say(console, f"measuring {store}, {at} of {len(stores)}: profile {profile}, "
-                     f"seed {wanted.seed}")  # fmt: skip
-        unmeasured = Column(name=name, store=store)
-        columns.append(_column(given, unmeasured, report / folder, wanted, console))
+    columns = measured_columns(stores, shown, wanted, report, console)
     page, unwritten = None, ""
     try:
         page = write_comparison(columns, report)
@@ -103,9 +93,30 @@ def measure(
             say(console, f"sessionproof: {one.store} was not measured: {one.problem}")
     if unwritten:
         say(console, f"sessionproof: {unwritten}")
-    if any(map(_is_interrupted, columns)):
+    if any(map(is_interrupted, columns)):
         return EXIT_INTERRUPTED
     return EXIT_USAGE if unwritten or any(one.problem for one in columns) else EXIT_HOLDS
+
+
+def measured_columns(
+    stores: Sequence[str], shown: Sequence[str], wanted: Wanted, report: Path, console: Console
+) -> list[Column]:
+    """Measure the stores one after the other; what goes wrong with one is its column's problem.
+
+    ``shown`` are their names without passwords. The reports of the runs go below ``report``.
+    """
+    columns: list[Column] = []
+    names = named(shown)
+    each = zip(stores, shown, names, folders(names), strict=True)
+    for at, (given, store, name, folder) in enumerate(each, start=1):
+        if columns and is_interrupted(columns[-1]):
+            columns.append(Column(name=name, store=store, problem=_INTERRUPTED))
+            continue
+        say(console, f"measuring {store}, {at} of {len(stores)}: profile {wanted.profile}, "
+                     f"seed {wanted.seed}")  # fmt: skip
+        unmeasured = Column(name=name, store=store)
+        columns.append(_column(given, unmeasured, report / folder, wanted, console))
+    return columns
 
 
 def folders(names: Iterable[str]) -> list[str]:
@@ -118,12 +129,13 @@ def folders(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _is_interrupted(one: Column) -> bool:
+def is_interrupted(one: Column) -> bool:
+    """Whether somebody ended the measurement before this store was measured."""
     return one.problem == _INTERRUPTED
 
 
 def _column(
-    store: str, unmeasured: Column, folder: Path, wanted: _Wanted, console: Console
+    store: str, unmeasured: Column, folder: Path, wanted: Wanted, console: Console
 ) -> Column:
     """Measure one store, by its whole name; what goes wrong with it is its column's problem."""
     try:
