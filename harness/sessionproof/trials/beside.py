@@ -14,7 +14,7 @@ from sessionproof.bench.table import CallFailed
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.single import Trial
-from sessionproof.workload.conversation import texts
+from sessionproof.workload.conversation import ascii_words
 from sessionproof.workload.guard import Handle
 
 CHUNK = 25  # most that is written together, so that each time in the store's thread is short
@@ -47,7 +47,7 @@ def beside(
         yield Client(
             store, wait, floor,
             claims=trial.claims, capabilities=handle.capabilities, awaited=trial.store.awaited,
-            sample=good_message(trial, ""), pool=_pool(trial), opening=opening, names=names,
+            sample=good_message(trial, ""), pool=ascii_words(trial.text_seed), opening=opening, names=names,
         )  # fmt: skip
 
 
@@ -87,9 +87,3 @@ def in_chunks(
         quick = monotonic_s() - began < _STEP_S
         most = min(2 * most, CHUNK) if quick else max(1, most // 2)
     return done
-
-
-def _pool(trial: Trial) -> str:
-    """Realistic words in ASCII, of which each character is a byte."""
-    plain = (text for text in texts(trial.text_seed) if text.isascii())
-    return " ".join(word for text in plain for word in text.split())

@@ -30,3 +30,9 @@ def texts(seed: int, number: int = 120) -> tuple[str, ...]:
     made = [faker.sentence(nb_words=9)[:-1] + "?" for _ in range(number // 2)]
     made += [faker.paragraph(nb_sentences=4) for _ in range(number - len(made))]
     return ("Hello!", *_CODE, *_OTHER_SCRIPTS, *made)
+
+
+def ascii_words(seed: int) -> str:
+    """Realistic words in ASCII, of which each character is a byte: a pool to cut texts from."""
+    plain = (text for text in texts(seed) if text.isascii())
+    return " ".join(word for text in plain for word in text.split())

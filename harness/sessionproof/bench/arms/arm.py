@@ -28,7 +28,10 @@ _FLOOR = "floor.db"
 
 
 class Arm:
-    """An open store beside its floor; the public methods are what can be asked for."""
+    """An open store beside its floor; the public methods are what can be asked for.
+
+    ``pairs`` are the two sides of each row that is ready.
+    """
 
     def __init__(self, request: dict[str, Any]) -> None:
         """Open both below ``root``. Raises what the store raises."""
@@ -40,7 +43,7 @@ class Arm:
         self._spec = find_store(request["store"])
         self._rows = {row.operation: row for row in rows_for(self._capabilities)}
         self._client = self._opened("timed")
-        self._pairs: dict[str, Pair] = {}
+        self.pairs: dict[str, Pair] = {}
         self._runs: dict[tuple[str, str], Run] = {}
 
     def facts(self) -> dict[str, Any]:
@@ -68,9 +71,9 @@ class Arm:
         """Make both sides of a row, and call each once; in a few words what they work on."""
         if operation == "open":
             self._client.opening = self._opening()
-        pair = self._pairs[operation] = self._rows[operation].pair(self._client)
-        self._runs[operation, "store"] = run_of(pair.store, self._wait)
-        self._runs[operation, "floor"] = run_of(pair.floor, self._wait)
+        pair = self.pairs[operation] = self._rows[operation].pair(self._client)
+        self._runs[operation, "store"] = run_of(pair.store, self.wait)
+        self._runs[operation, "floor"] = run_of(pair.floor, self.wait)
         return pair.note
 
     def size(self, operation: str, side: str) -> int:
@@ -93,7 +96,7 @@ class Arm:
         floor = Floor(place.parent / _FLOOR, synchronous=synchronous_for(self._claims.durability))
         location = Location(place, self._asked["url"], self._asked["namespace"])
         return Client(
-            waited(self._spec.open(location), self._wait), self._wait, floor,
+            waited(self._spec.open(location), self.wait), self.wait, floor,
             claims=self._claims, capabilities=self._capabilities, awaited=set(),
             sample=from_json(self._asked["message"]), pool=self._asked["pool"],
         )  # fmt: skip
@@ -119,5 +122,6 @@ class Arm:
         client.floor.close()
         client.do("close")
 
-    def _wait(self, awaitable: Awaitable[Any]) -> Any:
+    def wait(self, awaitable: Awaitable[Any]) -> Any:
+        """What it comes to, on the loop of the store."""
         return self._runner.run(settled(awaitable))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sessionproof.bench.arms.arm import Arm
@@ -17,14 +18,14 @@ from sessionproof.host.server import Channel, begun
 from sessionproof.workload.guard import outcome_of
 
 
-def answer_all(channel: Channel) -> None:
-    """Answer requests until there are no more."""
+def answer_all(channel: Channel, opened: Callable[[dict[str, Any]], Arm] = Arm) -> None:
+    """Answer requests until there are no more; ``opened`` makes an arm of the first one."""
     arm: Arm | None = None
     while line := channel.receive():
         request = json.loads(line)
         try:
             if arm is None:
-                arm = Arm(request)
+                arm = opened(request)
                 gc.collect()
                 gc.freeze()
                 gc.disable()  # as in rounds; the process lives for seconds
