@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def make_plan(
         known = None if baseline is None else read_baseline(baseline)
     except ValueError as error:
         raise BadUsage(str(error)) from None
-    seen = _described(store, chosen, directory)
+    seen = described(store, chosen.deadlines, directory)
     claims = claims_from_json(seen["claims"])
     try:
         for requirement in require:
@@ -199,15 +199,26 @@ def _wanted(only: Sequence[str]) -> tuple[str, ...]:
     return tuple(out or GUARANTEES)
 
 
-def _described(store: str, profile: Profile, directory: Path) -> dict[str, Any]:
+def described(
+    store: str,
+    deadlines: Deadlines,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What a child process says of the store, as ``engine.describe`` has it; raises BadUsage.
+
+    ``directory`` takes what the child writes. ``environment`` is the child's, where it is not to
+    find the store as this process would.
+    """
     answer = directory / "described.json"
     with tempfile.TemporaryFile(dir=directory) as output:
         try:
             ended = subprocess.run(
                 [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
-                 str(profile.deadlines.open_s), str(profile.deadlines.operation_s)],
+                 str(deadlines.open_s), str(deadlines.operation_s)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
-                timeout=3 * profile.deadlines.open_s, env=child_environment(),
+                timeout=3 * deadlines.open_s,
+                env=child_environment() if environment is None else environment,
             )  # fmt: skip
             code: int | None = ended.returncode
         except subprocess.TimeoutExpired:

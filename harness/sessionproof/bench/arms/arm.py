@@ -20,8 +20,9 @@ from sessionproof.contract.claims import claims_from_json
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
-from sessionproof.contract.message import from_json
+from sessionproof.contract.message import Message
 from sessionproof.workload.awaiting import settled, waited
+from sessionproof.workload.vocabulary import vocabulary
 
 _CHUNK = 25  # messages that are loaded together
 _FLOOR = "floor.db"
@@ -98,8 +99,15 @@ class Arm:
         return Client(
             waited(self._spec.open(location), self.wait), self.wait, floor,
             claims=self._claims, capabilities=self._capabilities, awaited=set(),
-            sample=from_json(self._asked["message"]), pool=self._asked["pool"],
+            sample=self._sample(), pool=self._asked["pool"],
         )  # fmt: skip
+
+    def _sample(self) -> Message:
+        """A plain message that the store takes."""
+        samples = vocabulary(self._spec, self._claims).samples
+        if not samples:
+            raise ValueError("the store can express no message")
+        return next((one for one in samples if one.kind == "text"), samples[0])
 
     def _opening(self) -> Opening:
         client = self._opened("opened")

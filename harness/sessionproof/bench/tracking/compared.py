@@ -63,8 +63,8 @@ class Compared:
     """One operation of both versions.
 
     ``ratio`` is head's cost as a multiple of base's, with a 99 % interval over pairs of processes;
-    its ``rounds`` were calm in all pairs that count. None when too few pairs could be used.
-    ``base_us`` and ``head_us`` are medians of the calm rounds, or of all where none was calm.
+    its ``rounds`` were calm, in the pairs that count. None when too few pairs could be used.
+    ``base_us`` and ``head_us`` are medians of the calm rounds, None where nothing was measured.
     ``warning`` is a sentence on what is shown and does not fail, ``reason`` why it is undecided;
     both empty otherwise. ``note`` says in a few words what head works on. ``causes`` are those of
     base and of head.
@@ -73,8 +73,8 @@ class Compared:
     operation: str
     verdict: ComparisonVerdict
     ratio: Ratio | None
-    base_us: float
-    head_us: float
+    base_us: float | None
+    head_us: float | None
     pairs: tuple[PairOfCosts, ...]
     reason: str = ""
     warning: str = ""
