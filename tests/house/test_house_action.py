@@ -1,18 +1,14 @@
 """The GitHub action: its form, and its steps run here as GitHub would run them."""
 
 import json
-import os
-import re
 import subprocess
 import sys
 
 import pytest
+from house_action import ACTION, SHELL, STEPS, run_action
 from house_pages import ROOT
 from ruamel.yaml import YAML
 
-ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text("utf-8"))
-STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
-SHELL = [step for step in STEPS.values() if "run" in step]
 STORE = """
 from sessionproof import Claims, Message
 
@@ -35,46 +31,6 @@ class Bad(Good):
     def append(self, session_id, messages):
         super().append(session_id, messages[:2])
 """
-
-
-def filled(text, values):
-    """A text of the action with its expressions replaced; an unknown one is an error."""
-    return re.sub(r"\$\{\{ ([\w.-]+) \}\}", lambda found: values[found[1]], text)
-
-
-def run_action(folder, **given):
-    """Run the action's own steps; the exit code, what was printed, outputs, and the summary."""
-    inputs = {name: one.get("default", "") for name, one in ACTION["inputs"].items()}
-    inputs |= {"python": sys.executable, "version": "installed", "profile": "smoke", **given}
-    values = {f"inputs.{name}": value for name, value in inputs.items()}
-    values["github.action_path"] = str(ROOT)
-    output, summary = folder / "output", folder / "summary"
-    summary.touch()
-    printed = ""
-    for step in SHELL:
-        output.write_text("")
-        script = folder / "step.sh"
-        script.write_text(step["run"], "utf-8")
-        environment = {name: filled(value, values) for name, value in step.get("env", {}).items()}
-        ended = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", script],
-            cwd=folder / filled(step.get("working-directory", "."), values), check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=120,
-            env={**os.environ, **environment, "GITHUB_OUTPUT": str(output),
-                 "GITHUB_STEP_SUMMARY": str(summary)},
-        )  # fmt: skip
-        printed += ended.stdout
-        for line in output.read_text("utf-8").splitlines():
-            name, _, value = line.partition("=")
-            values[f"steps.{step['id']}.outputs.{name}"] = value
-        if ended.returncode:
-            break
-    outputs = {
-        name: filled(one["value"], values)
-        for name, one in ACTION["outputs"].items()
-        if f"steps.judge.outputs.{name}" in values
-    }
-    return ended.returncode, printed, outputs, summary.read_text("utf-8")
 
 
 @pytest.fixture
@@ -136,32 +92,30 @@ def test_the_report_is_uploaded_before_the_exit():
 @pytest.mark.night
 def test_a_good_store_is_green(folder):
     """The verdict, an empty list and the report's folder come out; the job's page has a summary."""
-    code, printed, outputs, summary = run_action(folder, store="mystore:Good")
-    assert code == 0, printed
-    assert outputs["exit-code"] == "0"
-    assert outputs["broken"] == ""
-    assert "hold" in outputs["verdict"]
-    assert outputs["report-path"] == str(folder / "sessionproof-report")
+    ran = run_action(folder, store="mystore:Good")
+    assert ran.code == 0, ran.printed
+    assert ran.outputs["exit-code"] == "0"
+    assert ran.outputs["broken"] == ""
+    assert "hold" in ran.outputs["verdict"]
+    assert ran.outputs["report-path"] == str(folder / "sessionproof-report")
     assert (folder / "sessionproof-report" / "index.html").exists()
-    assert outputs["verdict"] in summary
+    assert ran.outputs["verdict"] in ran.summary
 
 
 @pytest.mark.night
 def test_a_bad_store_is_red_and_a_baseline_makes_it_green(folder):
     """The ids that are broken come out; listed with reasons they do not fail the job."""
     where = {"working-directory": ".", "report": "out/report"}
-    code, printed, outputs, _ = run_action(folder, store="mystore:Bad", **where)
-    assert code == 1, printed
-    broken = outputs["broken"].split()
+    ran = run_action(folder, store="mystore:Bad", **where)
+    assert ran.code == 1, ran.printed
+    broken = ran.outputs["broken"].split()
     assert "CORE-01" in broken
     lines = [f'{name} = "ticket 1"\n' for name in [*broken, "SEC-01"]]
     (folder / "known.toml").write_text("[broken]\n" + "".join(lines))
-    code, printed, outputs, _ = run_action(
-        folder, store="mystore:Bad", baseline="known.toml", **where
-    )
-    assert code == 0, printed
-    assert outputs["broken"] == ""
-    assert "::warning title=sessionproof::SEC-01 holds now" in printed
+    ran = run_action(folder, store="mystore:Bad", baseline="known.toml", **where)
+    assert ran.code == 0, ran.printed
+    assert ran.outputs["broken"] == ""
+    assert "::warning title=sessionproof::SEC-01 holds now" in ran.printed
 
 
 def test_a_store_that_cannot_be_opened_is_red(folder):
@@ -169,11 +123,11 @@ def test_a_store_that_cannot_be_opened_is_red(folder):
     report = folder / "sessionproof-report"
     report.mkdir()
     (report / "result.json").write_text(json.dumps({"verdict": "All hold."}))
-    code, printed, outputs, summary = run_action(folder, store="mystore:Nope")
-    assert code == 2
-    assert "no attribute 'Nope'" in printed
-    assert outputs["verdict"] == "Not judged (exit code 2): the job's log says why."
-    assert outputs["verdict"] in summary
+    ran = run_action(folder, store="mystore:Nope")
+    assert ran.code == 2
+    assert "no attribute 'Nope'" in ran.printed
+    assert ran.outputs["verdict"] == "Not judged (exit code 2): the job's log says why."
+    assert ran.outputs["verdict"] in ran.summary
 
 
 @pytest.mark.parametrize(
@@ -181,10 +135,10 @@ def test_a_store_that_cannot_be_opened_is_red(folder):
 )
 def test_a_hostile_input_is_a_name_and_no_more(store, folder):
     """Whatever a workflow hands over is taken for the name of a store."""
-    code, printed, outputs, _ = run_action(folder, store=store)
-    assert code == 2, printed
+    ran = run_action(folder, store=store)
+    assert ran.code == 2, ran.printed
     assert not (folder / "pwned").exists()
-    assert outputs["exit-code"] == "2"
+    assert ran.outputs["exit-code"] == "2"
 
 
 @pytest.mark.parametrize(
@@ -201,10 +155,10 @@ def test_what_is_installed(version, installed, folder):
     fake = folder / "python"
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >calls\nexit 7\n')
     fake.chmod(0o700)
-    code, _, _, _ = run_action(
+    ran = run_action(
         folder, store="mystore:Good", python=str(fake), version=version, packages=". -r a.txt\n*"
     )
-    assert code == 7
+    assert ran.code == 7
     calls = (folder / "calls").read_text().split("\n")[:-1]
     assert calls[:3] == ["-m", "pip", "install"]
     assert calls[5:] == [".", "-r", "a.txt", "*", *([installed] if installed else [])]
@@ -213,11 +167,11 @@ def test_what_is_installed(version, installed, folder):
 @pytest.mark.night
 def test_claims_and_acceptance_are_handed_on(folder):
     """Words of require and accept-unknown become options, one each."""
-    code, printed, _, _ = run_action(
+    ran = run_action(
         folder, store="mystore:Good", require="durability=process\n validates=true",
         **{"accept-unknown": "SEC CORE-16"},
     )  # fmt: skip
-    assert code == 1, printed
+    assert ran.code == 1, ran.printed
     result = json.loads((folder / "sessionproof-report" / "result.json").read_text())
     assert result["claims"]["durability"] == "process"
     assert result["claims"]["validates"] is True

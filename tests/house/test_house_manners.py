@@ -22,7 +22,7 @@ from sessionproof.cli.main import main
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGE = ROOT / "harness" / "sessionproof"
-FOLDERS = ("harness", "suites", "tests", "fixtures", "examples", ".ci")
+FOLDERS = ("harness", "suites", "tests", "fixtures", "examples", "action", ".ci")
 CODE = {".py", ".mjs", ".sql", ".css", ".j2", ".sh", ""}
 
 LINES_MOST = 400
