@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sessionproof.cli.benchmarks.compare import compare
 from sessionproof.cli.servers import Servers, server_options
 
 
@@ -60,3 +61,6 @@ def run(
         location=location,
     )
     click.get_current_context().exit(code)
+
+
+bench.add_command(compare)
