@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sessionproof.cli.benchmarks.compare import compare
+from sessionproof.cli.benchmarks.trend import trend
 from sessionproof.cli.servers import Servers, server_options
 
 
@@ -64,3 +65,4 @@ def run(
 
 
 bench.add_command(compare)
+bench.add_command(trend)

@@ -1,0 +1,104 @@
+"""What ``sessionproof bench trend`` does: read the archive, print and write the trends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
+from sessionproof.bench.tracking.archived import ArchivedRun
+from sessionproof.bench.tracking.trend import Trends, trends
+from sessionproof.cli.run import say
+from sessionproof.engine.machine import make_report_folder
+from sessionproof.engine.plan import BadUsage
+from sessionproof.report.amounts import digits
+from sessionproof.report.plain import cut, for_terminal
+from sessionproof.report.regressions import write_trends
+from sessionproof.report.result import EXIT_HOLDS, EXIT_USAGE
+from sessionproof.report.trends import (
+    COMMITS_MAX,
+    Told,
+    between,
+    changes,
+    named,
+    percent,
+    row_of,
+    sentence,
+    summary,
+    why,
+)
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_CHARACTERS_MAX = 400
+
+
+def show(store: str | None, *, archive: Path, since: str | None, report: Path) -> int:
+    """Print and write the trends of the archive; the exit code."""
+    console = Console(stderr=True)
+    try:
+        every = trends(_runs(archive, store, since))
+        make_report_folder(report)
+        page = write_trends(every, report)
+    except (BadUsage, ArchiveRefused) as error:
+        say(console, f"sessionproof: {error}")
+        return EXIT_USAGE
+    except OSError as error:
+        say(console, f"sessionproof: --report {report} cannot be written: {error.strerror}")
+        return EXIT_USAGE
+    print_trends(every, Console())
+    say(Console(), f"report: {page}")
+    return EXIT_HOLDS
+
+
+def _runs(path: Path, store: str | None, since: str | None) -> list[ArchivedRun]:
+    """The runs that were asked for. Raises BadUsage where there are none."""
+    if since is not None and not _DATE.fullmatch(since):
+        raise BadUsage(f"--since {since} is no day: write it as 2026-01-31")
+    with Archive.opened(path, create=False) as archive:
+        runs = list(archive.runs(samples=False))
+    stores = list(dict.fromkeys(run.store for run in runs))
+    if store is not None and store not in stores:
+        known = ", ".join(stores) or "none"
+        raise BadUsage(f"{path} has no runs of {store!r}: it has those of {known}")
+    chosen = [run for run in runs if store in (None, run.store) and run.when[0] >= (since or "")]
+    if runs and not chosen:
+        raise BadUsage(f"{path} has no runs since {since}: the last is of {runs[-1].when[0]}")
+    return chosen
+
+
+def print_trends(every: Sequence[Trends], console: Console) -> None:
+    """The changes as a table, and below it what is known of each."""
+    found = changes(every)
+    if found:
+        table = Table(box=box.SQUARE, header_style="bold", highlight=False, show_lines=True)
+        for head in ("store", "operation", "before", "after", "change", "since"):
+            table.add_column(head, overflow="fold")
+        for one in found:
+            table.add_row(*(_text(cell, console) for cell in _cells(one)))
+        console.print(table)
+    for one in found:
+        _print(f"| {sentence(one)}", console)
+        lines = [between(one), *(named(commit) for commit in one.change.commits[:COMMITS_MAX])]
+        for line in (*lines, *why(one.change), *one.change.facts):
+            _print(f"|   {line}", console)
+    _print(f"| {summary(every)}", console)
+
+
+def _cells(one: Told) -> tuple[str, ...]:
+    change = one.change
+    levels = (f"×{digits(level)}" for level in (change.before, change.after))
+    return (one.store, row_of(one.trend), *levels, percent(change.share), one.first.when[0][:10])
+
+
+def _print(line: str, console: Console) -> None:
+    console.print(_text(line, console), soft_wrap=True)
+
+
+def _text(value: str, console: Console) -> Text:
+    return Text(for_terminal(cut(value, _CHARACTERS_MAX), console.encoding))
