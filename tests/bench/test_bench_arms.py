@@ -1,0 +1,143 @@
+"""Arms in processes of their own: what they measure, and how they end with a bad store."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sessionproof.bench.arms.pairing import BASE, HEAD, CannotStart, PairPlan, measured_pair
+from sessionproof.bench.arms.remote import ArmFailed, RemoteArm, Wanted, environment_of
+from sessionproof.bench.arms.steady import steady_addresses
+from sessionproof.bench.tracking.compared import Side
+from sessionproof.contract.claims import Claims, claims_to_json
+from sessionproof.engine.plan import child_environment
+
+HERE = str(Path(__file__).parent)
+PLAN = PairPlan(rounds=9, messages=40)
+
+
+def side(name):
+    """A version whose store is one of ``arm_stores``."""
+    return Side(asked="here", store=f"arm_stores:{name}", path=(HERE,))
+
+
+def wanted(*capabilities, operation_s=20.0):
+    """What its arm is told."""
+    return Wanted(
+        claims=claims_to_json(Claims()), capabilities=capabilities, pool="words of a chat " * 40,
+        operation_s=operation_s,
+    )  # fmt: skip
+
+
+def arm(name, *capabilities, **more):
+    """A process of this store that is not opened yet."""
+    environment = child_environment()
+    return RemoteArm(side(name), wanted(*capabilities, **more), environment=environment)
+
+
+def measured(base, head, tmp_path, *operations, **more):
+    """What a pair of these stores measures."""
+    asked = operations or ("append",)
+    capabilities = [name for name in asked if name == "count"]
+    starts = {
+        BASE: partial(arm, base, *capabilities, **more),
+        HEAD: partial(arm, head, *capabilities, **more),
+    }
+    return measured_pair(starts, asked, PLAN, seed=1, parent=tmp_path)
+
+
+def test_both_are_timed_in_the_same_rounds(tmp_path):
+    """A pair has as many costs of each, in batches of one size, and leaves no folder."""
+    found = measured("Plain", "Slow", tmp_path)
+    costs = found.costs["append"]
+    assert len(costs.base) == len(costs.head) >= 8
+    assert costs.batch >= 1
+    assert sorted(costs.head)[4] > 2 * sorted(costs.base)[4]
+    assert found.failures == {}
+    assert "40 to 240 messages" in found.notes["append"]
+    assert found.facts[HEAD]["version"] == "1.5"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_prints_is_timed(tmp_path):
+    """What it prints breaks no answer, and its stdin is empty."""
+    found = measured("Prints", "Awaits", tmp_path)
+    assert found.costs.keys() == {"append"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("CountFails", "head: RuntimeError: no more counting"),
+        ("CountDies", "head: the store's process ended (exit code 3) in the middle of ready count; "
+                      "its last line: out of fingers"),
+        ("CountHangs", "head: the store's process did not answer ready count within 2 s"),
+    ],
+)  # fmt: skip
+def test_an_operation_that_fails_is_said(bad, words, tmp_path):
+    """The line names the side; no file and no process stays behind."""
+    found = measured("Counts", bad, tmp_path, "count", operation_s=2.0)
+    assert found.costs == {}
+    assert found.failures == {"count": words}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("NeverOpens", "base: OSError: the disk is upside down"),
+        ("Exits", "base: the store's process ended (exit code 0) in the middle of the opening"),
+        ("TakesNothing", "base: ValueError: no"),
+        ("Nobody", "base: StoreNotFound: module 'arm_stores' has no attribute 'Nobody'"),
+    ],
+)
+def test_a_store_that_does_not_start_is_said(bad, words, tmp_path):
+    """In one line that names the side; the other is ended."""
+    with pytest.raises(CannotStart) as caught:
+        measured(bad, "Plain", tmp_path)
+    assert str(caught.value).startswith(words)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operation_that_takes_too_long_is_left_out(tmp_path):
+    """It is said how long it would have taken."""
+    starts = {name: partial(arm, "Slow") for name in (BASE, HEAD)}
+    plan = PairPlan(rounds=9, messages=40, most_s=0.0)
+    found = measured_pair(starts, ["append"], plan, seed=1, parent=tmp_path)
+    assert found.failures["append"].endswith("would take too long")
+
+
+def test_a_call_after_the_end_is_refused(tmp_path):
+    """An arm that was killed says so, and does not hang."""
+    one = arm("Plain")
+    one.open(tmp_path / "one")
+    one.kill()
+    with pytest.raises(ArmFailed) as caught:
+        one.call("load", 1, 0.0)
+    assert caught.value.gone
+
+
+def test_its_folders_come_first():
+    """On the import path, and before the folder that it is started in."""
+    given = environment_of(side("Plain"), {"PYTHONPATH": "/there", "A": "b"})
+    assert given["PYTHONPATH"] == os.pathsep.join([HERE, "/there"])
+    assert given["PYTHONSAFEPATH"] == "1"
+    assert given["A"] == "b"
+
+
+def test_two_processes_are_as_alike_as_can_be(tmp_path):
+    """Their hashes agree, and their addresses where the system lets us choose."""
+    told = []
+    for name in ("one", "other"):
+        one = arm("Told")
+        told.append(one.open(tmp_path / name)["version"].split())
+        one.end()
+    (seed, address, hashed), (seed_too, address_too, hashed_too) = told
+    assert (seed, hashed) == (seed_too, hashed_too) == ("0", hashed)
+    with steady_addresses() as steady:
+        pass
+    assert not steady or address == address_too
