@@ -31,7 +31,14 @@ WHOLE = frozenset({"read"})
 _PART = 1 / 8
 _ROW_PART = 1 / 4  # of the rows that were added: more statements than that are one for each
 
-_LITERAL = re.compile(r"[xX]?'(?:[^']|'')*'|(?<![\w\"$.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b")
+# Names in quotes are kept. All in one pass: a text may hold two dashes, a comment an apostrophe.
+_TOKEN = re.compile(
+    r"""(?P<comment>/\*.*?\*/|--[^\n]*)
+    |(?P<name>"(?:[^"]|"")*")
+    |[xX]?'(?:[^']|'')*'
+    |(?<![\w\"$.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b""",
+    re.DOTALL | re.VERBOSE,
+)
 _NULL = re.compile(r"(?<!IS )(?<!NOT )\bNULL\b")  # as SQLite writes a value that was bound
 _LISTS = re.compile(r"\(\?(?:, ?\?)*\)(?:, ?\(\?(?:, ?\?)*\))*")
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
@@ -88,8 +95,13 @@ class Growth:
 
 def normalised(text: str) -> str:
     """The statement with its values and its comments taken out, so that equal ones are equal."""
-    bare = _NULL.sub("?", _LITERAL.sub("?", _COMMENT.sub(" ", text)))
+    bare = _NULL.sub("?", _TOKEN.sub(_bare, text))
     return _LISTS.sub("(?)", " ".join(bare.split()))
+
+
+def _bare(found: re.Match[str]) -> str:
+    """What stands for a comment, a name in quotes, or a value."""
+    return found["name"] or (" " if found["comment"] else "?")
 
 
 def first_word(text: str) -> str:

@@ -25,7 +25,10 @@ class StatementCost:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionCost:
-    """A function as ``module:qualified name``, and its own share of the samples, 0 to 1."""
+    """A function as ``module:name``, and its own share of the samples, 0 to 1.
+
+    What it calls that is not written in Python counts as its own: a statement, a hash.
+    """
 
     name: str
     share: float
@@ -33,22 +36,26 @@ class FunctionCost:
 
 @dataclass(frozen=True, kw_only=True)
 class Causes:
-    """What one operation does, a call on average over ``calls`` calls.
+    """What one operation does, a call.
 
-    ``steps`` of SQLite's machine, the ``statements`` with the dearest first, ``bytes_written`` to
-    files and ``syncs``, ``instructions`` of the processor in user mode: each None where it could
-    not be counted, and then ``missing`` has the reason in a sentence, by the field's name.
-    ``functions`` are those where the sampled time was spent, the largest share first.
+    On average over ``calls`` calls: ``steps`` of SQLite's machine, the ``statements`` with the
+    dearest first, and ``connections`` that are opened. Of the middle one of some calls, as now and
+    then one tidies up for many: ``bytes_written`` to files and ``syncs``, ``instructions`` of the
+    processor in user mode. ``functions`` are those where the sampled time was spent, the largest
+    share first, out of ``samples``. Each is None where it could not be had, and then ``missing``
+    has the reason in a sentence, by the field's name.
     """
 
     operation: str
     calls: int
     steps: float | None = None
     statements: tuple[StatementCost, ...] | None = None
+    connections: float | None = None
     bytes_written: float | None = None
     syncs: float | None = None
     instructions: float | None = None
     functions: tuple[FunctionCost, ...] | None = None
+    samples: int | None = None
     missing: Mapping[str, str] | None = None
 
 

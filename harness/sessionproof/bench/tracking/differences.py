@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -14,7 +15,7 @@ _ALIKE = 0.6  # from here on a new statement is an old one that was changed
 _STEPS_PART, _STEPS_LEAST = 0.02, 5.0  # smaller changes of a statement's steps are not told
 _BYTES_PART = 0.05
 _INSTRUCTIONS_PART = 0.03
-_SHARE = 0.1  # samples are few: a function's share says nothing below
+_SHARE, _ERRORS = 0.1, 5  # of a function: a change of this, and of so many standard errors
 _EVEN = 1e-9
 
 
@@ -38,11 +39,24 @@ def differences(base: Causes, head: Causes) -> tuple[str, ...]:
 
     What was not counted on both sides is not compared.
     """
-    found = [*_statements(base, head), *_written(base, head), *_processor(base, head)]
+    found = [
+        *_connections(base, head),
+        *_statements(base, head),
+        *_written(base, head),
+        *_processor(base, head),
+    ]
     told = [one.text for one in sorted(found, key=lambda one: one.rank)]
     if len(told) > MOST:
         told = [*told[:MOST], f"{len(told) - MOST} more differences"]
     return tuple(told)
+
+
+def _connections(base: Causes, head: Causes) -> Iterator[_Change]:
+    old, new = base.connections, head.connections
+    if old is not None and new is not None and abs(new - old) > _EVEN:
+        opened = "one connection is" if new == 1 else f"{_number(new)} connections are"
+        text = f"{opened} opened a call instead of {_number(old)}"
+        yield _Change(new > old, 0, math.inf, text)
 
 
 def _statements(base: Causes, head: Causes) -> Iterator[_Change]:
@@ -59,12 +73,14 @@ def _statements(base: Causes, head: Causes) -> Iterator[_Change]:
             continue
         old = _most_alike(new, gone)
         if old is None:
-            yield _Change(True, 0, new.steps, f"{_more(new.times)}: {_cut(new.text)}")  # noqa: FBT003
+            of = f", {_number(new.steps)} steps" if steps else ""
+            text = f"{_so_many(new.times, 'more')}{of}: {_cut(new.text)}"
+            yield _Change(True, 0, new.steps, text)
         else:
             gone.remove(old)
             yield _changed(old, new, steps=steps)
     for old in gone:
-        yield _Change(False, 0, old.steps, f"{_less(old.times)}: {_cut(old.text)}")  # noqa: FBT003
+        yield _Change(False, 0, old.steps, f"{_so_many(old.times, 'less')}: {_cut(old.text)}")
 
 
 def _same_statement(old: StatementCost, new: StatementCost, *, steps: bool) -> Iterator[_Change]:
@@ -101,7 +117,8 @@ def _most_alike(new: StatementCost, old: Sequence[StatementCost]) -> StatementCo
 
 def _written(base: Causes, head: Causes) -> Iterator[_Change]:
     if base.syncs is not None and head.syncs is not None and base.syncs != head.syncs:
-        text = f"{_number(head.syncs)} syncs a call instead of {_number(base.syncs)}"
+        syncs = "one sync" if head.syncs == 1 else f"{_number(head.syncs)} syncs"
+        text = f"{syncs} a call instead of {_number(base.syncs)}"
         yield _Change(head.syncs > base.syncs, 1, 0, text)
     old, new = base.bytes_written, head.bytes_written
     if old is not None and new is not None and abs(new - old) > _BYTES_PART * old:
@@ -114,32 +131,29 @@ def _processor(base: Causes, head: Causes) -> Iterator[_Change]:
     if old is not None and new is not None and abs(new - old) > _INSTRUCTIONS_PART * old:
         text = f"runs {_number(new)} instructions a call instead of {_number(old)}"
         yield _Change(new > old, 3, 0, text)
-    if not base.functions or not head.functions:
+    yield from _functions(base, head)
+
+
+def _functions(base: Causes, head: Causes) -> Iterator[_Change]:
+    if not base.functions or not head.functions or not base.samples or not head.samples:
         return
     before, after = _shares(base), _shares(head)
-    for name in before.keys() | after.keys():
-        was, is_ = before.get(name, 0.0), after.get(name, 0.0)
-        if abs(is_ - was) >= _SHARE:
-            text = f"{100 * is_:.0f} % of the time in {name}, {100 * was:.0f} % before"
-            yield _Change(is_ > was, 4, abs(is_ - was), text)
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name, 0.0), after.get(name, 0.0)
+        both = (was * base.samples + now * head.samples) / (base.samples + head.samples)
+        error = math.sqrt(both * (1 - both) * (1 / base.samples + 1 / head.samples))
+        if abs(now - was) >= max(_SHARE, _ERRORS * error):
+            text = f"{100 * now:.0f} % of the time in {name}, {100 * was:.0f} % before"
+            yield _Change(now > was, 4, abs(now - was), text)
 
 
 def _shares(causes: Causes) -> Mapping[str, float]:
     return {one.name: one.share for one in causes.functions or ()}
 
 
-def _more(times: float) -> str:
-    return _so_many(times, "more")
-
-
-def _less(times: float) -> str:
-    return _so_many(times, "less")
-
-
 def _so_many(times: float, word: str) -> str:
-    if abs(times - 1) <= _EVEN:
-        return f"one statement {word} a call"
-    return f"{_number(times)} statements {word} a call"
+    number = "one statement" if abs(times - 1) <= _EVEN else f"{_number(times)} statements"
+    return f"{number} {word} a call"
 
 
 def _number(value: float) -> str:

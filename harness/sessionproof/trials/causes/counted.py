@@ -17,7 +17,7 @@ from sessionproof.checks.plans import normalised
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import Outcome
 from sessionproof.trials.causes.instructions import Instructions, NoCounter
-from sessionproof.trials.causes.sampling import NoProfiler, Sampler
+from sessionproof.trials.causes.sampling import NoProfiler, Sampler, shares
 from sessionproof.trials.statements import Statement, Trace, traced
 from sessionproof.workload.awaiting import waited
 from sessionproof.workload.guard import Wait
@@ -26,9 +26,11 @@ JSON = dict[str, Any]
 Call = Callable[[], Any]
 
 _WARM = 5  # calls that are not looked at: first ones read the schema and fill caches
+_QUICK_S, _NO_TIME_S = 0.002, 1e-9  # a message: rows measure how much they may fill by it
 _CALLS, _FEWEST = 20, 3  # fewer in a slow store
 _CALLS_S = 1.0
-_SAMPLED_S = 0.3
+_STRETCH_S, _STRETCH_MOST = 0.03, 300  # calls that are sampled together
+_SAMPLED_S, _SAMPLING_S = 0.3, 1.0  # the longer one with what the calls need
 _STATEMENTS = 40  # of one operation, the dearest
 _TEXT = 400  # characters of a statement
 
@@ -55,8 +57,15 @@ class Counted(Arm):
                 self._without = str(why)
         self._made: Callable[[int], list[Call]] = lambda number: []  # noqa: ARG005 - none yet
         self._waiting: list[Call] = []
-        self._number = 0
+        self._stretch = _FEWEST
         super().__init__(request)
+
+    def load(self, number: int, within_s: float) -> int:
+        """As an arm does; what is filled later has the same length each time, if that is quick."""
+        held = super().load(number, within_s)
+        if self._client.message_s < _QUICK_S:
+            self._client.message_s = _NO_TIME_S
+        return held
 
     def prepare(self, operation: str) -> int:
         """Warm the operation up and make the arguments of calls; how many there are."""
@@ -68,23 +77,24 @@ class Counted(Arm):
         for call in warm:
             call()
         each_s = max((monotonic_s() - began) / _WARM, 1e-9)
-        self._number = max(_FEWEST, min(_CALLS, int(_CALLS_S / each_s)))
-        self._waiting = self._made(self._number)
-        return self._number
+        self._stretch = max(_FEWEST, min(_STRETCH_MOST, int(_STRETCH_S / each_s)))
+        self._waiting = self._made(max(_FEWEST, min(_CALLS, int(_CALLS_S / each_s))))
+        return len(self._waiting)
 
     def call(self) -> None:
         """Make the next of the calls that were prepared."""
         self._waiting.pop(0)()
 
     def statements(self) -> JSON:
-        """Make all calls that were prepared: steps and statements a call, as in ``Causes``."""
+        """Make all calls that were prepared: steps, statements, connections, as in ``Causes``."""
         if self._trace is None:
             raise AssertionError("statements are asked of a store that is not traced")
-        seen: list[Statement] = []
-        calls = self._taken()
-        for call in calls:
-            seen += self._trace.during(partial(_answered, call)).statements
-        return {"calls": len(calls), **costs(seen, len(calls))}
+        runs = [self._trace.during(partial(_answered, call)) for call in self._taken()]
+        return {
+            "calls": len(runs),
+            "connections": sum(one.opened for one in runs) / len(runs),
+            **costs([one for run in runs for one in run.statements], len(runs)),
+        }
 
     def instructions(self) -> JSON:
         """Make all calls that were prepared: what the middle one took, or why that is unknown."""
@@ -93,15 +103,16 @@ class Counted(Arm):
         return {"instructions": statistics.median(map(self._counter.during, self._taken()))}
 
     def functions(self) -> JSON:
-        """Sample calls of the operation that was prepared for a third of a second."""
+        """Sample calls of what was prepared, for a third of a second: functions, and samples."""
         try:
             sampler = Sampler()
         except NoProfiler as why:
             return {"why": str(why)}
-        until_s = monotonic_s() + _SAMPLED_S
-        while monotonic_s() < until_s:
-            sampler.during(self._made(self._number))
-        return {"functions": [asdict(one) for one in sampler.functions()]}
+        sampled_s, until_s = 0.0, monotonic_s() + _SAMPLING_S
+        while sampled_s < _SAMPLED_S and monotonic_s() < until_s:
+            sampled_s += sampler.during(self._made(self._stretch))
+        functions = [asdict(one) for one in shares(sampler.samples)]
+        return {"functions": functions, "samples": len(sampler.samples)}
 
     def close(self) -> None:
         """Close the store and all that looks at it."""

@@ -26,7 +26,11 @@ from sessionproof.workload.conversation import ascii_words
 _OPEN_S, _OPERATION_S = 60.0, 60.0  # generous: a tracer makes all slower, and so do neighbours
 _SAMPLED_S = 10.0  # beyond the deadline of a call
 _SEED = 20260101  # the same texts always, as counts are compared from night to night
-_FIELDS = (("steps", "statements"), ("instructions", "functions"), ("bytes_written", "syncs"))
+_FIELDS = (
+    ("steps", "statements", "connections"),
+    ("instructions", "functions", "samples"),
+    ("bytes_written", "syncs"),
+)
 """What each of the three looks finds out."""
 
 _BEHIND = "the store is a program of its own behind cmd:, into which nobody here can look"
@@ -112,7 +116,7 @@ def _sampled(begin: Begin, folder: Path, order: Sequence[str], *, profile: bool)
         parts = {"instructions": dict(arm.call("instructions"))}
         if profile:
             parts["functions"] = dict(arm.call("functions", within_s=_SAMPLED_S))
-        found = {name: part[name] for name, part in parts.items() if name in part}
+        found = {name: part[name] for part in parts.values() for name in part if name != "why"}
         missing = {name: part["why"] for name, part in parts.items() if "why" in part}
         return {**found, "missing": missing if profile else {**missing, "functions": _UNASKED}}
 

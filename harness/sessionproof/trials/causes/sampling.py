@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from sessionproof.contract.causes import FunctionCost
-
-if TYPE_CHECKING:
-    from pyinstrument import Profiler
+from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.seed import generator
 
 MOST = 12  # functions that are told
-_EVERY_S = 0.0005
-_BUILT_IN = "<built-in>"  # its time is that of the function that calls it
+_EVERY_S = (0.0002, 0.0008)  # drawn anew for each stretch: samples in step with calls tell little
+_BUILT_IN = "<"  # the beginning of a file that is none: <built-in>, <string>
 _OURS = ("sessionproof.trials.causes.", "sessionproof.bench.", "sessionproof.workload.awaiting")
+
+Samples: TypeAlias = Sequence[tuple[Sequence[str], float]]
+"""Stacks, the outermost frame first, and the seconds that each stands for.
+
+A frame is as pyinstrument writes it: function, file and line, with a zero between them, and then
+attributes behind ones.
+"""
 
 
 class NoProfiler(Exception):
@@ -23,7 +29,7 @@ class NoProfiler(Exception):
 
 
 class Sampler:
-    """Looks twice a millisecond at the stack of this thread, while calls are made."""
+    """Looks some two thousand times a second at the stack of this thread, while calls are made."""
 
     def __init__(self) -> None:
         """Raises NoProfiler."""
@@ -33,52 +39,48 @@ class Sampler:
             raise NoProfiler(
                 "pyinstrument is not installed: pip install 'sessionproof[profile]'"
             ) from None
-        self._profiler: Profiler = Profiler(interval=_EVERY_S, async_mode="disabled")
+        self._profiler = Profiler
+        self._draw = generator(0, "stretches")
+        self.samples: list[tuple[Sequence[str], float]] = []
 
-    def during(self, calls: Iterable[Callable[[], object]]) -> None:
-        """Make the calls; what is sampled is added to what was sampled before."""
-        with self._profiler:
+    def during(self, calls: Iterable[Callable[[], object]]) -> float:
+        """Make the calls, one stretch; the seconds that they took."""
+        profiler = self._profiler(self._draw.uniform(*_EVERY_S), async_mode="disabled")
+        began = monotonic_s()
+        with profiler:
             for call in calls:
                 call()
-
-    def functions(self) -> tuple[FunctionCost, ...]:
-        """The own time of each function in the samples, the largest share first."""
-        session = self._profiler.last_session
-        return shares([] if session is None else session.frame_records)
+        if profiler.last_session is not None:
+            self.samples += profiler.last_session.frame_records
+        return monotonic_s() - began
 
 
-def shares(
-    samples: Iterable[tuple[Sequence[str], float]], most: int = MOST
-) -> tuple[FunctionCost, ...]:
-    """The functions at the ends of these stacks, by their share of the seconds.
+def shares(samples: Samples, most: int = MOST) -> tuple[FunctionCost, ...]:
+    """The functions in which these samples were taken, the largest share of the seconds first.
 
-    A frame is as pyinstrument writes it: function, file and line, with a zero between them, and
-    then attributes behind ones. What lies in the harness's own frames is left out.
+    The harness's own frames are left out.
     """
     modules = _modules()
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = defaultdict(float)
     for stack, seconds in samples:
         name = _innermost(stack, modules)
         if name and not name.startswith(_OURS):
-            spent[name] += seconds  # type: ignore[assignment]
+            spent[name] += seconds
     total = sum(spent.values())
-    return tuple(
-        FunctionCost(name=name, share=one / total) for name, one in spent.most_common(most)
-    )
+    largest = sorted(spent, key=lambda name: (-spent[name], name))[:most]
+    return tuple(FunctionCost(name=name, share=spent[name] / total) for name in largest)
 
 
-def _innermost(stack: Sequence[str], modules: dict[str, str]) -> str:
+def _innermost(stack: Sequence[str], modules: Mapping[str, str]) -> str:
     """The last function of Python's in the stack; empty where there is none."""
     for frame in reversed(stack):
-        identity, *attributes = frame.split("\x01")
-        function, file, _ = identity.split("\x00")
-        if not file.startswith("<"):
-            of = next((one[1:] + "." for one in attributes if one.startswith("c")), "")
-            return f"{modules.get(file, file)}:{of}{function}"
+        function, file, _ = frame.partition("\x01")[0].split("\x00")
+        if not file.startswith(_BUILT_IN):
+            return f"{modules.get(file, file)}:{function}"
     return ""
 
 
-def _modules() -> dict[str, str]:
+def _modules() -> Mapping[str, str]:
     """The names of all modules in memory, by their files."""
     loaded = [(name, getattr(module, "__file__", None)) for name, module in sys.modules.items()]
     return {file: name for name, file in reversed(loaded) if isinstance(file, str)}
