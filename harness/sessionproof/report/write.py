@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
-import types
 from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from sessionproof.contract.decoding import decoded, parsed
 from sessionproof.report.badge import badge
 from sessionproof.report.benchmark import benchmark_json
 from sessionproof.report.html import render_html
@@ -91,25 +88,24 @@ def read_result(path: Path) -> RunResult:
     """
     name = shown(str(path))
     try:
-        value = json.loads(path.read_bytes(), parse_constant=_no_constant)
+        value = parsed(path.read_bytes())
     except OSError as error:
         raise ValueError(f"cannot read {name}: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise ValueError(f"{name} is no result of a run: it is not JSON") from None
     if not isinstance(value, dict) or "schema" not in value:
         raise ValueError(f"{name} is no result of a run: it has no field schema")
     version = value["schema"]
     if type(version) is not int or version != SCHEMA_VERSION:
+        has = cut(json.dumps(version), 40)
         raise ValueError(
-            f"{name} has schema version {_shown(version)}, and this sessionproof reads "
+            f"{name} has schema version {has}, and this sessionproof reads "
             f"{SCHEMA_VERSION}: use the sessionproof that wrote it"
         )
     try:
-        result = _decoded(RunResult, value, "")
+        return decoded(RunResult, value, may_lack=_ADDED)
     except ValueError as error:
         raise ValueError(f"{name} is no result of a run: {error}") from None
-    assert isinstance(result, RunResult)
-    return result
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -123,78 +119,3 @@ def write_whole(path: Path, text: str) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _shown(value: object) -> str:
-    return cut(json.dumps(value), 40)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _decoded(hint: Any, value: Any, where: str) -> Any:
-    """``value`` as the type that ``hint`` names; ValueError names the field that does not fit."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return value
-    if origin in (Union, types.UnionType):
-        return _decoded(_fitting(parts, value, where), value, where)
-    if origin is Literal:
-        if value not in parts:
-            raise ValueError(f"{where} has the unknown word {_shown(value)}")
-        return value
-    if dataclasses.is_dataclass(hint):
-        return _dataclass(hint, _of(dict, value, where), where)
-    if origin is tuple:
-        items = _of(list, value, where)
-        return tuple(_decoded(parts[0], item, f"{where}[{n}]") for n, item in enumerate(items))
-    if origin in (dict, Mapping):
-        entries = _of(dict, value, where).items()
-        return {key: _decoded(parts[1], item, f"{where}.{shown(key)}") for key, item in entries}
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        try:
-            return hint(value)
-        except ValueError:
-            raise ValueError(f"{where} has the unknown word {_shown(value)}") from None
-    if hint is float and type(value) is int:
-        return float(value)
-    return _of(hint, value, where)
-
-
-def _fitting(parts: tuple[Any, ...], value: Any, where: str) -> Any:
-    """The part of a union that a value is to be: none for null, else by the field ``kind``."""
-    fitting = [one for one in parts if (one is types.NoneType) is (value is None)]
-    if len(fitting) == 1:
-        return fitting[0]
-    kind = _of(dict, value, where).get("kind")
-    for one in fitting:
-        if kind == one.kind:
-            return one
-    raise ValueError(f"{where}.kind has the unknown word {_shown(kind)}")
-
-
-def _dataclass(hint: Any, value: dict[str, Any], where: str) -> Any:
-    hints = get_type_hints(hint)
-    given = {}
-    for item in dataclasses.fields(hint):
-        inner = f"{where}.{item.name}".removeprefix(".")
-        if item.name not in value:
-            if item.name in _ADDED and not _is_owed(item):
-                continue
-            raise ValueError(f"{inner} is missing")
-        given[item.name] = _decoded(hints[item.name], value[item.name], inner)
-    return hint(**given)
-
-
-def _is_owed(item: dataclasses.Field[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return item.default is missing and item.default_factory is missing
-
-
-def _of(kind: type, value: Any, where: str) -> Any:
-    if type(value) is not kind:  # bool is no int here
-        names = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
-        expected = names.get(kind, "null" if kind is types.NoneType else "a number")
-        raise ValueError(f"{where or 'it'} must be {expected}")
-    return value

@@ -63,7 +63,7 @@ class Night:
 
 @dataclass(frozen=True, kw_only=True)
 class Nights:
-    """A run held against its line. ``before`` are the ids of those runs, the oldest first.
+    """A run held against its line. ``before`` says when the runs before began, oldest first.
 
     ``notes`` are sentences about the line, such as why it begins anew.
     """
@@ -90,9 +90,7 @@ class Nights:
         return tuple(row for row in self.rows if row.is_above)
 
 
-def judged(
-    run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[str] = ()
-) -> Nights:
+def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[str] = ()) -> Nights:
     """Hold the run against the runs before it in its line, the oldest first.
 
     What lies above its limit is undecided until ``confirmed`` is told of a second run.
@@ -106,7 +104,7 @@ def judged(
         commit=run.commit,
         started_at=run.started_at,
         machine=run.machine.get("cpu", ""),
-        before=tuple(one.id for one in last),
+        before=tuple(one.started_at for one in last),
         rows=tuple(_night(speed, last) for speed in run.speeds),
         notes=tuple(notes),
     )
