@@ -12,6 +12,7 @@ from sessionproof.bench.tracking.compared import (
     Version,
     comparison_to_json,
 )
+from sessionproof.bench.tracking.differences import differences
 from sessionproof.contract.measurements import Ratio
 from sessionproof.report.amounts import duration
 from sessionproof.report.markdown import code, plain
@@ -22,6 +23,7 @@ JSON, MARKDOWN = "comparison.json", "comparison.md"
 HEADS = ("operation", "base", "head", "head / base", "verdict")
 COULD_NOT_TELL = "could not tell"
 NOTHING = "–"
+NO_CAUSE = "nothing that was counted differs"
 _LARGE = 2.0  # a ratio from here on is said as "× 2.1", not in percent
 
 
@@ -72,6 +74,15 @@ def change(ratio: Ratio) -> str:
     return f"{_percent(ratio.value)} % [{_percent(ratio.low)}, {_percent(ratio.high)}]"
 
 
+def causes(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
+    """Operations with sentences on what head does otherwise than base, where that was counted."""
+    return [
+        (row.operation, differences(*row.causes) or (NO_CAUSE,))
+        for row in comparison.rows
+        if row.causes is not None
+    ]
+
+
 def named(version: Version) -> str:
     """A version as it was asked for, with its commit and what it said of itself."""
     known = [version.commit.id[:12], version.commit.subject] if version.commit else []
@@ -91,6 +102,7 @@ def render_markdown(comparison: Comparison) -> str:
         _line(["---"] * len(HEADS)),
         *(_line(map(plain, cells(row))) for row in comparison.rows),
         "",
+        *(f"- {plain(name)}: {plain('; '.join(said))}" for name, said in causes(comparison)),
         *(f"- {plain(name)} was not compared: {plain(why)}"
           for name, why in comparison.left_out.items()),
         f"- base: {plain(named(comparison.base))}; head: {plain(named(comparison.head))}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sessionproof.bench.tracking.compared import Comparison
+    from sessionproof.bench.tracking.compared import Comparison, Side
 
 _LINE_S = 10.0  # how often progress is a line, where there is no terminal
 
@@ -28,6 +29,11 @@ _LINE_S = 10.0  # how often progress is a line, where there is no terminal
 @click.option("--only", multiple=True, metavar="OPERATION", help="Compare this operation alone.")
 @click.option(
     "--with-dependencies", is_flag=True, help="Install what each version needs, too, not it alone."
+)
+@click.option(
+    "--causes/--no-causes",
+    default=None,
+    help="Count what calls do on both sides.  [default: those of operations that became slower]",
 )
 @click.option("--accept-unknown", is_flag=True, help='Let "could not tell" end with 0.')
 @click.option(
@@ -120,7 +126,28 @@ def _compared(given: dict[str, Any], console: Console) -> Comparison:
                 *sides, profile=given["profile"], seed=seed, location=given["location"],
                 only=given["only"], follow=progress.follow,
             )  # fmt: skip
+        comparison = _explained(comparison, sides, given, console)
     return replace(comparison, command=_command(given, store.name, seed))
+
+
+def _explained(
+    comparison: Comparison, sides: Sequence[Side], given: dict[str, Any], console: Console
+) -> Comparison:
+    """The comparison with causes: of what became slower, of all, or of nothing, as asked."""
+    from sessionproof.cli.run import say
+    from sessionproof.engine.explaining import explained, slowed
+
+    asked = slowed(comparison)
+    if given["causes"]:
+        asked = [row.operation for row in comparison.rows]
+    if comparison.interrupted or given["causes"] is False or not asked:
+        return comparison
+    base, head = sides
+    say(console, f"counting what calls do on both sides: {', '.join(asked)}")
+    try:
+        return explained(comparison, base, head, asked, location=given["location"])
+    except KeyboardInterrupt:
+        return replace(comparison, interrupted=True)
 
 
 def _command(given: dict[str, Any], store: str, seed: int) -> str:
@@ -133,10 +160,11 @@ def _command(given: dict[str, Any], store: str, seed: int) -> str:
 
 def _written(comparison: Comparison, report: Path) -> Path:
     """Write all forms of the report; the path of the one for people. Raises OSError."""
-    from sessionproof.report.compared import MARKDOWN, write_comparison_files
+    from sessionproof.report.compared import write_comparison_files
+    from sessionproof.report.regressions import write_comparison_page
 
     write_comparison_files(comparison, report)
-    return report / MARKDOWN
+    return write_comparison_page(comparison, report)
 
 
 def _print(comparison: Comparison, console: Console) -> None:
@@ -146,7 +174,7 @@ def _print(comparison: Comparison, console: Console) -> None:
     from rich.text import Text
 
     from sessionproof.cli.run import say
-    from sessionproof.report.compared import HEADS, cells, headline, named, word
+    from sessionproof.report.compared import HEADS, causes, cells, headline, named, word
     from sessionproof.report.plain import for_terminal
 
     def text(value: str) -> Text:
@@ -161,6 +189,7 @@ def _print(comparison: Comparison, console: Console) -> None:
     lines = [
         f"{row.operation}: {said}" for row in comparison.rows if (said := row.reason or row.warning)
     ]
+    lines += [f"{name}: {said}" for name, told in causes(comparison) for said in told]
     lines += [f"{name} was not compared: {why}" for name, why in comparison.left_out.items()]
     lines += [f"base: {named(comparison.base)}", f"head: {named(comparison.head)}"]
     for line in (*lines, headline(comparison)):
