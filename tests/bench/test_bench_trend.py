@@ -6,8 +6,8 @@ import sys
 from dataclasses import replace
 
 import pytest
-from bench_runs import COUNT, INSERT, MACHINE, causes, commit, nights, speed, stepped
 
+from fixtures.regressions.runs import COUNT, INSERT, MACHINE, causes, commit, nights, speed, stepped
 from sessionproof.bench.tracking import trend as module
 from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.trend import (
