@@ -26,6 +26,7 @@ HOLDS, USAGE, REGRESSION, UNKNOWN = 0, 2, 3, 4  # exit codes of sessionproof
 JUDGED = ("0", "1", "4")
 TRUSTED_EVENTS = ("push", "schedule", "workflow_dispatch")  # what they check out was accepted
 PAGES = ("comparison.md", "nights.md", "trend/trend.md")
+RESULTS = ("comparison.json", "nights.json", "run.jsonl")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,8 @@ def main() -> None:
         tell(Said(verdict="Speed was not measured, as the store was not judged."), warn_only=True)
         return
     wanted.report.mkdir(parents=True, exist_ok=True)
+    for name in (*PAGES, *RESULTS):  # what an older job left in this folder is not of this one
+        (wanted.report / name).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         said = measured(wanted, Path(folder))
     found = [wanted.report / name for name in PAGES]

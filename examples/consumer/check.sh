@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Goes through what the README tells, in a copy and an environment of its own:
 #   bash check.sh [REQUIREMENT]    what pip is to install as sessionproof; its newest version else
-# Needs Python 3.11 or later (PYTHON names another one) and takes about a minute.
+# Needs Python 3.11 or later (PYTHON names another one) and git, and takes about two minutes.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -31,13 +31,18 @@ printed() { # TEXT: it was in what the last command printed
   }
 }
 
-change() { # EXPRESSION: change the bad store by sed; it must differ then
-  cp chatlog/files.py "$work/before"
-  sed "$1" "$work/before" >chatlog/files.py
-  if cmp -s chatlog/files.py "$work/before"; then
-    echo "nothing was changed by $1" >&2
+change() { # FILE EXPRESSION: change a file of the product by sed; it must differ then
+  cp "chatlog/$1" "$work/before"
+  sed "$2" "$work/before" >"chatlog/$1"
+  if cmp -s "chatlog/$1" "$work/before"; then
+    echo "nothing was changed by $2" >&2
     exit 1
   fi
+}
+
+commit() { # MESSAGE: commit the product as somebody
+  git add chatlog pyproject.toml
+  git -c user.name=somebody -c user.email=somebody@example.com commit -q -m "$1"
 }
 
 cp -R "$here" "$work/chatlog"
@@ -73,7 +78,7 @@ expect 0 "both in the project's own pytest" .venv/bin/python -m pytest -q
 printed "xfailed"
 
 # A commit that is to keep the files small.
-change 's/kept = \[\*self.history(session), \*turns\]/&[-20:]/'
+change files.py 's/kept = \[\*self.history(session), \*turns\]/&[-20:]/'
 expect 1 "a new break is red" "${some[@]}" "$files" --baseline baseline.toml
 printed "known break"
 printed "CORE-01"
@@ -84,11 +89,21 @@ printed "1 guarantee broken"
 
 # A commit that gives each id a file of its own.
 cp "$here/chatlog/files.py" chatlog/files.py
-change 's/re.sub(.*, session) + /session.encode("utf-8", "surrogatepass").hex() + /'
+change files.py 's/re.sub(.*, session) + /session.encode("utf-8", "surrogatepass").hex() + /'
 expect 0 "once the bug is mended, the baseline says so" \
   "${some[@]}" "$files" --baseline baseline.toml
 printed "CORE-07 is listed as broken in baseline.toml, and holds now"
 expect 0 "and the reproducer, too" .venv/bin/python "$work/reproducer.py"
 printed "holds now"
+
+# A commit that looks through the session before each append.
+git init -q .
+commit "the product as it is"
+change database.py '/executemany(/i\            self.history(session)'
+commit "each append reads the session"
+expect 3 "a commit that makes the good store slower is red" \
+  .venv/bin/sessionproof bench compare HEAD^ HEAD --store chatlog.adapters:DatabaseStore \
+  --profile smoke
+printed "slower: append"
 
 printf '\nall as the README tells, after %d s\n' "$SECONDS"

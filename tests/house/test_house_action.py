@@ -9,6 +9,7 @@ from house_action import ACTION, SHELL, STEPS, run_action
 from house_pages import ROOT
 from ruamel.yaml import YAML
 
+WORKFLOWS = sorted((ROOT / "examples" / "consumer" / ".github" / "workflows").glob("*.yml"))
 STORE = """
 from sessionproof import Claims, Message
 
@@ -41,11 +42,10 @@ def folder(tmp_path):
 
 
 def test_it_fits_githubs_schemas():
-    """The action, and the workflow of the sample consumer, are what GitHub reads."""
+    """The action, and the workflows of the sample consumer, are what GitHub reads."""
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
-    workflow = ROOT / "examples" / "consumer" / ".github" / "workflows" / "sessionproof.yml"
     subprocess.run([*check, "vendor.github-actions", ROOT / "action.yml"], check=True, timeout=60)
-    subprocess.run([*check, "vendor.github-workflows", workflow], check=True, timeout=60)
+    subprocess.run([*check, "vendor.github-workflows", *WORKFLOWS], check=True, timeout=60)
 
 
 def test_nothing_of_a_workflow_is_run_as_code():
@@ -66,13 +66,13 @@ def test_every_input_is_used_and_explained():
         assert f"${{{{ inputs.{name} }}}}" in text, name
 
 
-def test_the_workflow_of_the_consumer_gives_inputs_that_exist():
-    """What the sample workflow hands over are inputs of the action."""
-    file = ROOT / "examples" / "consumer" / ".github" / "workflows" / "sessionproof.yml"
-    jobs = YAML(typ="safe").load(file.read_text("utf-8"))["jobs"]
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_the_workflows_of_the_consumer_give_inputs_that_exist(file):
+    """A sample workflow hands over inputs of the action; the nightly one alone may write."""
+    workflow = YAML(typ="safe").load(file.read_text("utf-8"))
     used = [
         step
-        for job in jobs.values()
+        for job in workflow["jobs"].values()
         for step in job["steps"]
         if "sessionproof@" in step.get("uses", "")
     ]
@@ -80,6 +80,8 @@ def test_the_workflow_of_the_consumer_gives_inputs_that_exist():
     for step in used:
         assert set(step["with"]) <= set(ACTION["inputs"])
         assert "store" in step["with"]
+    may_write = workflow["permissions"] == {"contents": "write"}
+    assert may_write == ("pull_request" not in workflow["on"])
 
 
 def test_the_report_is_uploaded_before_the_exit():

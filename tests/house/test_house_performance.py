@@ -47,6 +47,7 @@ if words[1] == "trend":
     report.mkdir(parents=True)
     report.joinpath("trend.md").write_text("the trend\\n" * int(os.environ.get("LONG", 1)))
 """
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is missing")
 WHO = {f"GIT_{who}_{what}": "somebody" for who in ("AUTHOR", "COMMITTER")
        for what in ("NAME", "EMAIL")}  # fmt: skip
 
