@@ -5,40 +5,104 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
 
 import sessionproof
+from sessionproof.bench.tracking.compared import Compared, Comparison
+from sessionproof.bench.tracking.differences import differences
+from sessionproof.bench.tracking.nights import LAST, Night, Nights
 from sessionproof.bench.tracking.trend import Trends
 from sessionproof.contract.causes import Causes
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.report import courses, trends
-from sessionproof.report.amounts import amount_of
+from sessionproof.report import compared, courses, intervals, trends
+from sessionproof.report.amounts import amount_of, digits
 from sessionproof.report.html import environment
 from sessionproof.report.write import write_whole
+from sessionproof.svg import small
 
+COMPARISON, NIGHTS = "comparison.html", "nights.html"
 ROWS_MAX = 400  # runs of the table; trend.json has all
 
 
 def render_trends(every: Sequence[Trends]) -> str:
     """The page of the trend of each store, what became slowest first."""
-    nights = [trends.nightly(one) for one in every]
-    found = trends.changes(every)
-    slower = any(one.change.share > 0 for one in found)
-    return (
-        environment()
-        .get_template("trend.html.j2")
-        .render(
-            every=every,
-            nights=nights,
-            courses=courses,
-            trends=trends,
-            counted=counted,
-            summary=trends.summary(every),
-            untold=trends.untold(every),
-            rows_max=ROWS_MAX,
-            tone=_tone(slower=slower, untold=bool(trends.untold(every))),
-            sessionproof=sessionproof.__version__,
-        )
+    untold = trends.untold(every)
+    slower = any(one.change.share > 0 for one in trends.changes(every))
+    return _rendered(
+        "trend.html.j2",
+        tone=_tone(slower=slower, untold=bool(untold)),
+        every=every,
+        nights=[trends.nightly(one) for one in every],
+        summary=trends.summary(every),
+        untold=untold,
+        courses=courses,
+        rows_max=ROWS_MAX,
     )
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """The page of two versions beside each other, what became slowest first."""
+    rows = sorted(comparison.rows, key=_slowest)
+    explained = [(row, differences(*row.causes)) for row in rows if row.causes]
+    return _rendered(
+        "compared.html.j2",
+        tone=_tone(
+            slower=bool(comparison.named("slower")),
+            untold=bool(comparison.problem or comparison.named("undecided")),
+        ),
+        comparison=comparison,
+        rows=rows,
+        headline=compared.headline(comparison),
+        picture=intervals.comparison_picture(rows),
+        explained=[(row, said) for row, said in explained if said or row.verdict == "slower"],
+    )
+
+
+def write_comparison_page(comparison: Comparison, directory: Path) -> Path:
+    """Write the page into the existing folder; its path."""
+    write_whole(directory / COMPARISON, render_comparison(comparison))
+    return directory / COMPARISON
+
+
+def render_nights(every: Sequence[Nights]) -> str:
+    """The page of a night: each store's run beside the runs before it."""
+    slower = [f"{row.operation} of {one.store}" for one in every for row in one.slower]
+    gated = [row for one in every for row in one.rows if row.gated]
+    untold = sum(row.verdict == "undecided" for row in gated)
+    said = f"Slower, and a second run agrees: {', '.join(slower)}." if slower else (
+        f"None of {len(gated)} rows is known to be slower."
+    )  # fmt: skip
+    return _rendered(
+        "nights.html.j2",
+        tone=_tone(slower=bool(slower), untold=bool(untold)),
+        every=every,
+        summary=f"{said} Could not tell: {untold} of {len(gated)}." if untold else said,
+        last=LAST,
+        spark=_spark,
+    )
+
+
+def _rendered(template: str, *, tone: Verdict, **given: Any) -> str:
+    shared = {"trends": trends, "compared": compared, "intervals": intervals, "counted": counted}
+    made = environment().get_template(template)
+    return made.render(tone=tone, sessionproof=sessionproof.__version__, **shared, **given)
+
+
+def _slowest(row: Compared) -> tuple[bool, float]:
+    """What is slower stands first, and what is not known last."""
+    return (row.ratio is None, -row.ratio.value if row.ratio else 0.0)
+
+
+def _spark(row: Night) -> Markup | None:
+    """The ratios of the runs before and of this one, as a small line."""
+    if row.ratio is None or len(row.earlier) < 2:
+        return None
+    values = [*row.earlier, row.ratio.value]
+    words = ", ".join(digits(value) for value in values)
+    return small.spark([(float(at), value) for at, value in enumerate(values)],
+                       label=f"ratios of the runs before, and of this one: {words}")  # fmt: skip
 
 
 def write_trends(every: Sequence[Trends], directory: Path) -> Path:
