@@ -1,96 +1,84 @@
-"""What git says of a project: its commits, and a tree of one of them, without touching any."""
+"""What Git says of the project in a folder: the commit it stands at, and those since another.
+
+Without git, or outside a repository, nothing is known, and that is no error.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import subprocess
-import tarfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sessionproof.bench.tracking.archived import Commit
+from sessionproof.engine.plan import BadUsage
 
-FORMAT = "--format=%H%x1f%ct%x1f%s"
-"""Of ``git log`` and ``git show -s``, for ``commits_of``."""
+MOST = 200
+"""So many commits between two runs are kept, the newest."""
+_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,99}")
+_GIT = (
+    "git", "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false",
+    "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8",
+)  # fmt: skip
+_FORM = "--format=%H%x00%ct%x00%s"
+_DEADLINE_S = 20.0
+_SUBJECT_CHARACTERS_MOST = 300
 
-_GIT_S = 120.0
+
+def commit_of(folder: Path, name: str | None = None) -> Commit | None:
+    """The commit that the project stands at, or the one that is named; None where none is known.
+
+    A name that Git does not know stays as it is, without a time. Raises BadUsage for a name that
+    can be none of a commit.
+    """
+    if name is not None and not _NAME.fullmatch(name):
+        raise BadUsage(f"--commit {name!a} is no commit: give the id that git rev-parse prints")
+    found = _commits(folder, "-1", f"{name or 'HEAD'}^{{commit}}")
+    if found:
+        return found[0]
+    return None if name is None else Commit(id=name)
 
 
-class GitFailed(Exception):
-    """Git refused, or is not there; the text is one line."""
+def commits_between(folder: Path, since: str, until: str) -> tuple[Commit, ...]:
+    """The commits after ``since`` up to ``until``, oldest first, the newest ``MOST`` of them.
+
+    Empty where Git does not know them, as in a clone that is too shallow, and where ``until`` does
+    not come after ``since``.
+    """
+    if not (_NAME.fullmatch(since) and _NAME.fullmatch(until)):
+        return ()
+    if _said(folder, "merge-base", "--is-ancestor", since, until) is None:
+        return ()
+    return tuple(reversed(_commits(folder, "--topo-order", f"-{MOST}", f"{since}..{until}")))
 
 
-def git(folder: Path, *words: str) -> str:
-    """What git prints, asked in this folder. Raises GitFailed."""
-    program = shutil.which("git")
-    if program is None:
-        raise GitFailed("git is not installed")
+def has_changes(folder: Path) -> bool:
+    """Whether files that Git knows differ from the commit, so that it was not what ran."""
+    return bool(_said(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _commits(folder: Path, *asked: str) -> Sequence[Commit]:
+    said = _said(folder, "log", _FORM, *asked, "--")
+    lines = (line.split("\0") for line in (said or "").split("\n") if line.count("\0") == 2)
+    return [
+        Commit(id=name, subject=subject[:_SUBJECT_CHARACTERS_MOST], at=_utc(int(at)))
+        for name, at, subject in lines
+    ]
+
+
+def _said(folder: Path, *words: str) -> str | None:
+    """What git prints; None when it is missing, refuses, or takes too long."""
     try:
         ended = subprocess.run(
-            [program, "-C", os.fspath(folder), *words],
-            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_GIT_S,
-            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            [*_GIT, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            timeout=_DEADLINE_S, env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise GitFailed(f"git {words[0]} failed: {error}") from None
-    if ended.returncode:
-        said = ended.stderr.decode("utf-8", "replace").strip().splitlines() or [""]
-        why = next((line for line in said if line.startswith("fatal:")), said[-1])
-        raise GitFailed(f"git {words[0]}: {why.removeprefix('fatal: ')}")
-    return ended.stdout.decode("utf-8", "replace")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return ended.stdout.decode("utf-8", "replace") if ended.returncode == 0 else None
 
 
-def commit_of(folder: Path, reference: str = "HEAD") -> Commit:
-    """The commit that the reference names in the folder's repository. Raises GitFailed."""
-    asked = ("--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-    found = git(folder, "rev-parse", *asked).strip()
-    return commits_of(git(folder, "show", "-s", FORMAT, found))[0]
-
-
-def commits_of(lines: str) -> tuple[Commit, ...]:
-    """The commits that ``git log`` or ``git show -s`` printed in the format of this module."""
-    found = []
-    for line in lines.splitlines():
-        if line:
-            name, seconds, subject = line.split("\x1f", 2)
-            at = datetime.fromtimestamp(int(seconds), UTC)
-            found.append(Commit(id=name, subject=subject, at=at.strftime("%Y-%m-%dT%H:%M:%SZ")))
-    return tuple(found)
-
-
-def exported(folder: Path, commit: Commit, into: Path) -> None:
-    """Put the tree of the commit into a folder: of a subfolder of the project, that part alone.
-
-    Raises GitFailed.
-    """
-    archive = into.with_name(f"{into.name}.tar")
-    git(folder, "archive", "--format=tar", f"--output={archive.absolute()}", commit.id)
-    try:
-        with tarfile.open(archive) as tar:
-            if hasattr(tarfile, "data_filter"):  # from 3.11.4
-                tar.extractall(into, filter="data")
-            else:
-                tar.extractall(into)  # noqa: S202 - what git itself would check out
-    except (tarfile.TarError, OSError) as error:
-        raise GitFailed(f"git archive: {error}") from None
-    finally:
-        archive.unlink(missing_ok=True)
-
-
-def copied(folder: Path, into: Path) -> None:
-    """Put what git knows or would add below the folder, as it is now, into another.
-
-    Raises GitFailed where there is no repository, and OSError.
-    """
-    listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
-    for name in dict.fromkeys(filter(None, listed.split("\0"))):
-        source, target = folder / name, into / name
-        if source.is_file():  # not deleted, and no folder of a submodule
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-
-
-def is_changed(folder: Path) -> bool:
-    """Whether the working tree differs from its commit, in files that git knows or in new ones."""
-    return bool(git(folder, "status", "--porcelain", "--", ".").strip())
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,14 +12,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.compared import Side
-from sessionproof.engine.commits import GitFailed, commit_of, copied, exported, is_changed
+from sessionproof.engine.commits import commit_of, has_changes
 from sessionproof.engine.plan import BadUsage
+from sessionproof.engine.trees import GitFailed, copied, exported, resolved
 
 INSTALLED = "installed"
 _GIT = "git:"
@@ -53,12 +53,12 @@ def laid(asked: str, store: str, name: str, laying: Laying) -> Side:
     try:
         if asked.startswith(_GIT):
             return _of_commit(asked, asked.removeprefix(_GIT), store, name, laying)
-        if asked.endswith(".whl"):
-            return _of_wheel(asked, store, name, laying)
         if not _is_path(asked) and _REQUIREMENT.fullmatch(asked):
             path = _installed(asked, name, laying)
             return Side(asked=asked, store=store, path=(path,))
-        if not _is_path(asked) and _known(asked, laying.project):
+        if asked.endswith(".whl"):
+            return _of_wheel(asked, store, name, laying)
+        if not _is_path(asked) and _is_reference(asked, laying.project):
             return _of_commit(asked, asked, store, name, laying)
         if (laying.project / asked).expanduser().is_dir():
             return _of_folder(asked, store, name, laying)
@@ -74,16 +74,16 @@ def laid(asked: str, store: str, name: str, laying: Laying) -> Side:
 
 
 def _of_commit(asked: str, reference: str, store: str, name: str, laying: Laying) -> Side:
-    if not _known(reference, laying.project):
-        commit_of(laying.project)  # where there is no repository at all, this says so
+    found = resolved(laying.project, reference)
+    if found is None:
         raise BadUsage(
             f"{name} {asked}: git knows no {reference!r} here: fetch it, "
             "as a shallow clone has the newest commit alone"
         )
-    commit = commit_of(laying.project, reference)
+    commit = commit_of(laying.project, found)
     tree = laying.folder.resolve() / f"{name}-tree"
     tree.mkdir()
-    exported(laying.project, commit, tree)
+    exported(laying.project, found, tree)
     return Side(
         asked=asked, store=store, path=_path_of(tree, asked, name, laying, commit), commit=commit
     )
@@ -98,9 +98,7 @@ def _of_wheel(asked: str, store: str, name: str, laying: Laying) -> Side:
 
 def _of_folder(asked: str, store: str, name: str, laying: Laying) -> Side:
     tree = (laying.project / asked).expanduser().resolve()
-    commit = None
-    with suppress(GitFailed):  # it need not be a repository
-        commit = None if is_changed(tree) else commit_of(tree)
+    commit = None if has_changes(tree) else commit_of(tree)
     return Side(asked=asked, store=store, path=_path_of(tree, asked, name, laying), commit=commit)
 
 
@@ -176,9 +174,8 @@ def _is_path(asked: str) -> bool:
     return asked.startswith((".", "/", "~"))
 
 
-def _known(reference: str, project: Path) -> bool:
+def _is_reference(asked: str, project: Path) -> bool:
     try:
-        commit_of(project, reference)
-    except GitFailed:
+        return resolved(project, asked) is not None
+    except GitFailed:  # it need not be a repository
         return False
-    return True
