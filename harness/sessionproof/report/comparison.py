@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import sessionproof
+from sessionproof.contract.causes import Causes
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.report.amounts import amount_of, digits, duration, interval
 from sessionproof.report.html import drawn, environment
@@ -29,6 +30,7 @@ class Column:
     """One store: its result, or a problem in a sentence; ``name`` differs from all others'.
 
     ``page`` is the report of its run, by its path below the folder; empty when there is none.
+    ``causes`` say what its operations do, where that was counted.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Column:
     result: RunResult | None = None
     problem: str = ""
     page: str = ""
+    causes: tuple[Causes, ...] = ()
 
     @property
     def measured(self) -> Measurements:
@@ -208,4 +211,10 @@ def _with_problems(table: Rows, columns: Sequence[Column]) -> Rows:
 
 def _to_json(one: Column) -> dict[str, Any]:
     result = None if one.result is None else to_json(one.result)
-    return {"store": one.store, "problem": one.problem, "page": one.page, "result": result}
+    return {
+        "store": one.store,
+        "problem": one.problem,
+        "page": one.page,
+        "result": result,
+        "causes": [asdict(cause) for cause in one.causes],
+    }

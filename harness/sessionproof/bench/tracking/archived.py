@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 
 from sessionproof.contract.causes import Causes
 from sessionproof.contract.decoding import decoded, parsed
@@ -36,8 +37,8 @@ class ArchivedRun:
     """One benchmark run of one store.
 
     ``commit`` is what the store's project stood at, None where it is not known. ``between`` are
-    the commits since the run before in the same archive, the oldest first and ``commit`` last;
-    empty where that is not known. ``machine`` has facts by name, ``facts`` of engine.machine.
+    the commits since the run before in the same line, the oldest first and ``commit`` last; empty
+    where that is not known. ``machine`` has facts by name, ``facts`` of engine.machine.
     ``speeds`` carry their raw samples. ``causes`` are those of the operations that were looked at.
     """
 
@@ -53,13 +54,13 @@ class ArchivedRun:
     causes: tuple[Causes, ...] = ()
     between: tuple[Commit, ...] = field(default=())
 
-    @property
+    @cached_property
     def line(self) -> str:
         """What ratios of this run may be compared with: runs of the same line."""
         said = [self.store, self.profile, *_briefly(self.machine)]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The digest of all that the run says: the same run twice is one."""
         return digest(body(self))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from sessionproof.bench.tracking.archived import ArchivedRun, Commit
+from sessionproof.contract.causes import Causes
 from sessionproof.contract.measurements import Ratio, Speed
 
 LAST, LEAST = 15, 5
@@ -34,7 +35,8 @@ class Night:
     where it was not measured. ``earlier`` are those of the runs before, the oldest first.
     ``usual`` is their median, and ``limit`` how many times the usual a run may cost; None where
     too few runs are known. ``reason`` is a sentence, or empty. A row that is not ``gated`` is
-    shown alone: many clients, or no floor.
+    shown alone: many clients, or no floor. ``causes`` are those of the last run before that has
+    any, and of this run, for a row above its limit; None where they are not known.
     """
 
     operation: str
@@ -47,6 +49,7 @@ class Night:
     limit: float | None = None
     gated: bool = True
     reason: str = ""
+    causes: tuple[Causes, Causes] | None = None
 
     @property
     def change(self) -> float | None:
@@ -105,7 +108,7 @@ def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[s
         started_at=run.started_at,
         machine=run.machine.get("cpu", ""),
         before=tuple(one.started_at for one in last),
-        rows=tuple(_night(speed, last) for speed in run.speeds),
+        rows=tuple(_explained(_night(speed, last), run, last) for speed in run.speeds),
         notes=tuple(notes),
     )
 
@@ -128,6 +131,15 @@ def ratios_of(runs: Iterable[ArchivedRun], speed: Speed) -> tuple[float, ...]:
         for one in run.speeds
         if _key(one) == _key(speed) and one.floor == speed.floor and one.ratio is not None
     )
+
+
+def _explained(row: Night, run: ArchivedRun, before: Sequence[ArchivedRun]) -> Night:
+    """The row with what its calls did before and do now, if it is above its limit."""
+    if not row.is_above:
+        return row
+    now = [one for one in run.causes if one.operation == row.operation]
+    then = [one for old in before for one in old.causes if one.operation == row.operation]
+    return replace(row, causes=(then[-1], now[0])) if then and now else row
 
 
 def _key(speed: Speed) -> tuple[str, str]:

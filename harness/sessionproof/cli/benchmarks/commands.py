@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sessionproof.cli.benchmarks.archive import export_runs, import_runs, merge_archives
 from sessionproof.cli.benchmarks.compare import compare
 from sessionproof.cli.benchmarks.trend import trend
 from sessionproof.cli.servers import Servers, server_options
@@ -34,6 +35,20 @@ def bench() -> None:
     type=click.Path(path_type=Path),
     help="Existing folder below which the stores' data is put.  [default: memory, else temporary]",
 )
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    help="Keep the runs in this archive, and hold each against the runs before it.",
+)
+@click.option(
+    "--commit", metavar="ID", help="The commit that is measured.  [default: that of this folder]"
+)
+@click.option("--no-gate", is_flag=True, help="With --archive: keep the runs, and judge nothing.")
+@click.option(
+    "--causes/--no-causes",
+    default=True,
+    help="With --archive: count what the calls do, too.  [default: --causes]",
+)
 def run(
     stores: tuple[str, ...],
     *,
@@ -44,12 +59,21 @@ def run(
     report: Path,
     seed: int | None,
     location: Path | None,
+    archive: Path | None,
+    commit: str | None,
+    no_gate: bool,
+    causes: bool,
 ) -> None:
     """Measure each STORE, and print their performance tables side by side.
 
-    A STORE is named as for run, and all need their packages in this environment.
-    Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 130 interrupted.
+    A STORE is named as for run, and all need their packages in this environment. With --archive,
+    what lies above the median of the last 15 runs is measured once more, by a fresh process.
+    Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 3 both runs of an
+    operation are slower than usual, 4 the second run could not tell, 130 interrupted.
     """
+    if archive is None and (commit is not None or no_gate):
+        raise click.UsageError("--commit and --no-gate say how runs are kept: give --archive, too")
+    from sessionproof.cli.benchmarks.keeping import Keeping
     from sessionproof.cli.benchmarks.run import measure
 
     code = measure(
@@ -60,9 +84,15 @@ def run(
         report=report,
         seed=seed,
         location=location,
+        keeping=None
+        if archive is None
+        else Keeping(archive=archive, commit=commit, gate=not no_gate, causes=causes),
     )
     click.get_current_context().exit(code)
 
 
 bench.add_command(compare)
+bench.add_command(export_runs)
+bench.add_command(import_runs)
+bench.add_command(merge_archives)
 bench.add_command(trend)

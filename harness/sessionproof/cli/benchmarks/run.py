@@ -16,20 +16,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sessionproof.bench.tracking.archived import Commit
+from sessionproof.bench.tracking.nights import ONE_CLIENT
+from sessionproof.cli.benchmarks.keeping import Keeping, Measured, checked, kept, print_nights
 from sessionproof.cli.run import Watch, say
 from sessionproof.cli.servers import Servers, opened
-from sessionproof.contract.seed import fresh_seed
+from sessionproof.contract.causes import Causes
+from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.engine import addresses
 from sessionproof.engine.judge import LOG
 from sessionproof.engine.judge import judge as run_plan
 from sessionproof.engine.machine import check_location, fast_folder, make_report_folder
-from sessionproof.engine.plan import BadUsage, make_plan
+from sessionproof.engine.plan import BadUsage, Plan, make_plan
+from sessionproof.report import nights
+from sessionproof.report.archiving import TABLE as TABLE_ID
+from sessionproof.report.archiving import speeds_of
 from sessionproof.report.comparison import Column, Rows, facts, named, tables, write_comparison
 from sessionproof.report.plain import cut, for_terminal
-from sessionproof.report.result import EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
+from sessionproof.report.result import EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE, RunResult
+from sessionproof.trials.causes.counting import causes_of
 from sessionproof.workload.profiles import PROFILES
 
-TABLE = ("PERF-01",)
+TABLE = (TABLE_ID,)
 GROWTH = ("SCALE-01", "SCALE-02")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 _CELL_CHARACTERS_MAX = 200
@@ -39,13 +47,17 @@ _INTERRUPTED = "the measurement was interrupted"
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is measured of each store, and where its location and its servers are."""
+    """What is measured of each store, and where its location and its servers are.
+
+    With ``causes`` it is counted, too, what the operations of the performance table do.
+    """
 
     servers: Servers
     profile: str
     only: tuple[str, ...]
     seed: int
     location: Path | None
+    causes: bool = False
 
 
 def measure(
@@ -57,8 +69,12 @@ def measure(
     report: Path,
     seed: int | None,
     location: Path | None,
+    keeping: Keeping | None = None,
 ) -> int:
-    """Measure the stores one after the other, print and write the tables; the exit code."""
+    """Measure the stores one after the other, print and write the tables; the exit code.
+
+    With ``keeping`` the runs are added to an archive, and held against those before.
+    """
     console = Console(stderr=True)
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -69,6 +85,7 @@ def measure(
             check_location(location)
         make_report_folder(report)
         shown = [addresses.named(store) for store in stores]
+        commit = None if keeping is None else checked(keeping, console)
     except BadUsage as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
@@ -78,8 +95,22 @@ def measure(
         only=TABLE + (GROWTH if scale else ()),
         seed=fresh_seed() if seed is None else seed,
         location=location,
+        causes=keeping is not None and keeping.causes,
     )
     columns = measured_columns(stores, shown, wanted, report, console)
+    code = _shown(columns, report, console)
+    if keeping is None or code == EXIT_INTERRUPTED:
+        return code
+    again = [
+        _of_again(store, column, report / f"{folder}-again", wanted, console)
+        for store, column, folder in zip(stores, columns, folders(named(shown)), strict=True)
+        if not column.problem
+    ]
+    return code or _judged(again, keeping, commit, report, console)
+
+
+def _shown(columns: Sequence[Column], report: Path, console: Console) -> int:
+    """Print and write the tables; the exit code."""
     page, unwritten = None, ""
     try:
         page = write_comparison(columns, report)
@@ -96,6 +127,53 @@ def measure(
     if any(map(is_interrupted, columns)):
         return EXIT_INTERRUPTED
     return EXIT_USAGE if unwritten or any(one.problem for one in columns) else EXIT_HOLDS
+
+
+def _of_again(
+    store: str, column: Column, folder: Path, wanted: Wanted, console: Console
+) -> Measured:
+    """What a column came to, and how to measure it once more."""
+    assert column.result is not None
+    unmeasured = replace(column, result=None, causes=())
+    second = replace(wanted, only=TABLE, seed=derive(wanted.seed, "again") % 2**32, causes=False)
+
+    def again() -> RunResult | None:
+        one = _column(store, unmeasured, folder, second, console)
+        if is_interrupted(one):
+            raise KeyboardInterrupt
+        return None if one.problem else one.result
+
+    on = wanted.servers.kind
+    count = f" --servers {wanted.servers.count}" if wanted.servers.count else ""
+    called = f"{column.store} --on {on}{count}" if on else column.store
+    return Measured(called=called, result=column.result, causes=column.causes, again=again)
+
+
+def _judged(
+    measured: Sequence[Measured],
+    keeping: Keeping,
+    commit: Commit | None,
+    report: Path,
+    console: Console,
+) -> int:
+    """Keep the runs, print and write what they are beside those before; the exit code."""
+    try:
+        found = kept(measured, keeping, commit, console)
+    except ValueError as error:
+        say(console, f"sessionproof: not all was kept: {error}")
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        say(console, "sessionproof: interrupted before the runs were judged")
+        return EXIT_INTERRUPTED
+    if not found:
+        return EXIT_HOLDS
+    print_nights(found, Console())
+    try:
+        say(Console(), f"report: {nights.write_nights(found, report)}")
+    except OSError as error:
+        say(console, f"sessionproof: --report {report} cannot be written: {_in_a_line(error)}")
+        return EXIT_USAGE
+    return nights.exit_code(found)
 
 
 def measured_columns(
@@ -154,6 +232,7 @@ def _column(
             make_report_folder(folder)
             with Watch(console) as watch:
                 judged = run_plan(plan, folder, workers=1, follow=watch.follow)
+            causes = _causes(plan, judged.result, console) if wanted.causes else ()
     except BadUsage as error:
         return replace(unmeasured, problem=str(error))
     except OSError as error:  # a full disk, most of all
@@ -161,10 +240,19 @@ def _column(
     except KeyboardInterrupt:
         return replace(unmeasured, problem=_INTERRUPTED)
     page = f"{folder.name}/{judged.page.name}"
-    column = replace(unmeasured, result=judged.result, page=page)
+    column = replace(unmeasured, result=judged.result, page=page, causes=causes)
     if judged.never_started:
         return replace(column, problem=f"no test ran; what pytest said is in {folder / LOG}")
     return replace(column, problem=_problem(column))
+
+
+def _causes(plan: Plan, result: RunResult, console: Console) -> tuple[Causes, ...]:
+    """What the operations of the table do that one client was timed at."""
+    operations = [one.operation for one in speeds_of(result) if one.clients == ONE_CLIENT]
+    if not operations or result.interrupted:
+        return ()
+    say(console, f"counting what the calls of {plan.store} do")
+    return causes_of(plan.store, plan.claims, plan.capabilities, operations, folder=plan.directory)
 
 
 def _in_a_line(error: OSError) -> str:

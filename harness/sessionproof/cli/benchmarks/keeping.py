@@ -1,0 +1,147 @@
+"""What ``sessionproof bench run --archive`` adds: runs are kept, and held against those before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
+from sessionproof.bench.tracking.archived import ArchivedRun, Commit, changed_facts
+from sessionproof.bench.tracking.nights import LAST, Nights, confirmed, judged
+from sessionproof.cli.upkeep import say
+from sessionproof.contract.causes import Causes
+from sessionproof.engine.commits import commit_of, commits_between, has_changes
+from sessionproof.engine.plan import BadUsage
+from sessionproof.report import nights
+from sessionproof.report.archiving import Origin, archived
+from sessionproof.report.plain import cut, for_terminal
+from sessionproof.report.result import RunResult
+
+_CELL_CHARACTERS_MAX = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """Where runs are kept, of which commit, and whether they are judged and their causes counted.
+
+    ``commit`` is a name that was given; None for what the current folder stands at.
+    """
+
+    archive: Path
+    commit: str | None = None
+    gate: bool = True
+    causes: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A store's result. ``called`` is its name from run to run.
+
+    ``again`` measures it once more by a fresh process, with another seed; None when that failed.
+    """
+
+    called: str
+    result: RunResult
+    causes: tuple[Causes, ...]
+    again: Callable[[], RunResult | None]
+
+
+def checked(keeping: Keeping, console: Console) -> Commit | None:
+    """The commit, once it is sure that the archive can be used, and made; raises BadUsage."""
+    here = Path.cwd()
+    commit = commit_of(here, keeping.commit)
+    try:
+        with Archive.opened(keeping.archive):
+            pass
+    except ArchiveRefused as error:
+        raise BadUsage(f"--archive: {error}") from None
+    if commit is None:
+        say(console, "no commit is known here: the run is kept without one (--commit ID names it)")
+    elif keeping.commit is None and has_changes(here):
+        say(console, f"the folder has changes since {commit.id[:12]}: the run is kept as of it")
+    return commit
+
+
+def kept(
+    measured: Sequence[Measured], keeping: Keeping, commit: Commit | None, console: Console
+) -> list[Nights]:
+    """Add the runs to the archive, and hold each against its line. Raises ArchiveRefused.
+
+    A second run of a store is only made for what lies above its limit, and is not kept: of runs
+    that come in pairs when they are slow, the median would be too high.
+    """
+    runs = [_kept(one, keeping, commit) for one in measured]
+    say(console, f"archive: {len(runs)} added to {keeping.archive}")
+    if not keeping.gate:
+        return []
+    found = []
+    for one, run in zip(measured, runs, strict=True):
+        first = _held(run, keeping.archive)
+        if first.above:
+            say(console, f"{one.called}: above the limit are {_names(first)}; measuring once more")
+            first = confirmed(first, _second(one))
+        found.append(first)
+    return found
+
+
+def print_nights(every: Sequence[Nights], console: Console) -> None:
+    """A table a store, what explains it, and the verdict in a sentence."""
+    for one in every:
+        table = Table(box=box.SQUARE, header_style="bold", highlight=False, show_lines=True)
+        for head in nights.HEADS:
+            table.add_column(head, overflow="fold")
+        for row in one.rows:
+            table.add_row(*(_text(cell, console) for cell in nights.cells(row)))
+        console.print(table)
+        for operation, said in nights.causes(one):
+            say(console, cut(f"| {operation}: {'; '.join(said)}", 1_000))
+        for note in one.notes:
+            say(console, f"| {note}")
+        say(console, f"| {one.store}: {nights.headline(one)}")
+
+
+def _kept(one: Measured, keeping: Keeping, commit: Commit | None) -> ArchivedRun:
+    run = archived(one.result, Origin(commit=commit, causes=one.causes), store=one.called)
+    with Archive.opened(keeping.archive) as archive:
+        before = archive.last(run.line, before=run.when, number=1)
+        since = before[0].commit if before else None
+        if since is not None and commit is not None:
+            origin = Origin(
+                commit=commit,
+                between=commits_between(Path.cwd(), since.id, commit.id),
+                causes=one.causes,
+            )
+            run = archived(one.result, origin, store=one.called)
+        archive.add([run])
+    return run
+
+
+def _held(run: ArchivedRun, path: Path) -> Nights:
+    with Archive.opened(path, create=False) as archive:
+        before = archive.last(run.line, before=run.when, number=LAST)
+        other = None if before else archive.latest(run.store, before=run.when)
+    changed = () if other is None else changed_facts(other, run)
+    notes = (f"a new line begins: {'; '.join(changed)}",) if changed else ()
+    return judged(run, before, notes=notes)
+
+
+def _second(one: Measured) -> ArchivedRun | None:
+    result = one.again()
+    try:
+        return None if result is None else archived(result, Origin(), store=one.called)
+    except ValueError:  # it has no speeds
+        return None
+
+
+def _names(found: Nights) -> str:
+    return ", ".join(row.operation for row in found.above)
+
+
+def _text(value: str, console: Console) -> Text:
+    return Text(for_terminal(cut(value, _CELL_CHARACTERS_MAX), console.encoding))
