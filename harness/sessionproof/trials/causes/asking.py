@@ -13,7 +13,7 @@ CONTROL = "append"
 """It is asked in any case, and first: a store that shows nothing then shows nothing at all."""
 
 MESSAGES = 300  # of the session that is read
-_LOAD_S = 5.0  # what loading may take; a slow store has fewer messages
+LOAD_S = 5.0  # what loading may take; a slow store has fewer messages
 
 Told: TypeAlias = Mapping[str, Any]
 """What is known of one operation by the names of ``Causes``; ``why`` alone if nothing is."""
@@ -38,7 +38,7 @@ def asked(
     try:
         arm = begin()
         arm.open(root, traced=traced)
-        arm.call("load", MESSAGES, _LOAD_S, within_s=_LOAD_S)
+        arm.call("load", MESSAGES, LOAD_S, within_s=LOAD_S)
         for operation in order:
             told[operation] = _one(arm, operation, ask)
     except ArmFailed as why:
