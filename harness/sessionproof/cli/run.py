@@ -111,7 +111,7 @@ def _run(
 
 def say(console: Console, text: str) -> None:
     """Print one line as it is, however long."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class Watch:

@@ -100,6 +100,7 @@ def compared(
     Raises BadUsage for a store that does not open on one side. An interruption is told in the
     result once a pair was measured, and raised before.
     """
+    asked = _asked(only)
     effort = effort or EFFORTS[profile]
     began_s, at = monotonic_s(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     parent = location or fast_folder()
@@ -107,7 +108,7 @@ def compared(
         prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
     ) as folder:
         wanted = _wanted({BASE: base, HEAD: head}, profile, seed, Path(folder))
-        operations, left_out = _operations(wanted, only)
+        operations, left_out = _operations(wanted, asked)
         starts = {
             name: partial(RemoteArm, side, wanted[name], environment=child_environment())
             for name, side in ((BASE, base), (HEAD, head))
@@ -214,31 +215,31 @@ def _wanted(sides: Mapping[str, Side], profile: str, seed: int, folder: Path) ->
     }
 
 
-def _operations(
-    wanted: Mapping[str, Wanted], only: Sequence[str]
-) -> tuple[list[str], dict[str, str]]:
-    """What both have and is asked for, and why the rest is left out. Raises BadUsage."""
-    has = {
-        name: {row.operation for row in rows_for(frozenset(one.capabilities))}
-        for name, one in wanted.items()
-    }
+def _asked(only: Sequence[str]) -> list[str]:
+    """The operations that are asked for, in the order of the table; all when none was named."""
     names = [row.operation for row in ROWS]
     for name in only:
         if name not in names:
             raise BadUsage(f"there is no operation {name!r}: use {', '.join(names)}")
-    asked = [name for name in names if not only or name in only]
+    return [name for name in names if not only or name in only]
+
+
+def _operations(
+    wanted: Mapping[str, Wanted], asked: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    """Those of the operations that both have, and why others are left out. Raises BadUsage."""
+    base, head = (
+        {row.operation for row in rows_for(frozenset(wanted[name].capabilities))}
+        for name in (BASE, HEAD)
+    )
+    both = [name for name in asked if name in base & head]
     left_out = {
-        name: f"{BASE if name in has[BASE] else HEAD} alone has it"
+        name: f"{BASE if name in base else HEAD} alone has it"
         for name in asked
-        if (name in has[BASE]) != (name in has[HEAD])
+        if name in base ^ head
     }
-    both = [name for name in asked if name in has[BASE] and name in has[HEAD]]
     if not both:
-        raise BadUsage(
-            f"neither store has {', '.join(asked)}"
-            if not left_out
-            else f"no operation is left to compare: {'; '.join(map(': '.join, left_out.items()))}"
-        )
+        raise BadUsage(f"base and head do not both have {' or '.join(asked)}: nothing to compare")
     return both, left_out
 
 

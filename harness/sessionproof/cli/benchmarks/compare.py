@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sessionproof.bench.tracking.compared import Comparison, Side
 
-_LINE_S = 10.0  # how often progress is a line, where there is no terminal
+_LINE_S = 5.0  # how often progress is a line, where there is no terminal
 
 
 @click.command()
@@ -103,7 +103,7 @@ def _compared(given: dict[str, Any], console: Console) -> Comparison:
     from sessionproof.cli.run import say
     from sessionproof.cli.servers import Servers, opened
     from sessionproof.contract.seed import fresh_seed
-    from sessionproof.engine.comparing import compared
+    from sessionproof.engine.comparing import INTERRUPTED, compared
     from sessionproof.engine.machine import fast_folder
     from sessionproof.engine.sides import Laying, laid
 
@@ -126,7 +126,11 @@ def _compared(given: dict[str, Any], console: Console) -> Comparison:
                 *sides, profile=given["profile"], seed=seed, location=given["location"],
                 only=given["only"], follow=progress.follow,
             )  # fmt: skip
-        comparison = _explained(comparison, sides, given, console)
+        if not comparison.interrupted:
+            try:
+                comparison = _explained(comparison, sides, given, console)
+            except KeyboardInterrupt:  # what was compared is kept
+                comparison = replace(comparison, interrupted=True, problem=INTERRUPTED)
     return replace(comparison, command=_command(given, store.name, seed))
 
 
