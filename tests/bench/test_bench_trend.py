@@ -95,14 +95,23 @@ def test_what_else_changed_there_is_said():
     assert change.facts == ("sessionproof: 0.1 → 0.2",)
 
 
-def test_commits_of_runs_on_another_machine_count():
-    """What came before a run of another line, in between, is between too."""
+def test_runs_on_another_machine_have_commits_of_their_own():
+    """What a run says came before it counts from the run before in its line, not in another."""
     runs = nights({"append": stepped(30, 20, 0.2)})
-    elsewhere = replace(runs[19], machine={**MACHINE, "cpu": "Intel Xeon"})
-    runs[19] = elsewhere
+    runs[19] = replace(runs[19], machine={**MACHINE, "cpu": "Intel Xeon"},
+                       between=tuple(map(commit, range(20))))  # fmt: skip
+    runs[20] = replace(runs[20], between=(commit(19), commit(20)))
     (change,) = changes_of(runs)
     assert change.commits == (commit(19), commit(20))
     assert change.all_known
+
+
+def test_what_was_already_there_is_not_between():
+    """A run that was recorded before another was merged in may tell of commits too old."""
+    runs = nights({"append": stepped(30, 20, 0.2)})
+    runs[20] = replace(runs[20], between=(commit(18), commit(19), commit(20)))
+    (change,) = changes_of(runs)
+    assert change.commits == (commit(20),)
 
 
 def test_another_machine_begins_a_line():

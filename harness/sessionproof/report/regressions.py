@@ -22,7 +22,7 @@ from sessionproof.report.html import environment
 from sessionproof.report.write import write_whole
 from sessionproof.svg import small
 
-COMPARISON, NIGHTS = "comparison.html", "nights.html"
+COMPARISON_PAGE, NIGHTS_PAGE = "comparison.html", "nights.html"
 ROWS_MAX = 400  # runs of the table; trend.json has all
 
 
@@ -54,7 +54,7 @@ def render_comparison(comparison: Comparison) -> str:
         ),
         comparison=comparison,
         rows=rows,
-        headline=compared.headline(comparison),
+        headline=_begun(compared.headline(comparison)),
         picture=intervals.comparison_picture(rows),
         explained=[(row, said) for row, said in explained if said or row.verdict == "slower"],
     )
@@ -62,8 +62,8 @@ def render_comparison(comparison: Comparison) -> str:
 
 def write_comparison_page(comparison: Comparison, directory: Path) -> Path:
     """Write the page into the existing folder; its path."""
-    write_whole(directory / COMPARISON, render_comparison(comparison))
-    return directory / COMPARISON
+    write_whole(directory / COMPARISON_PAGE, render_comparison(comparison))
+    return directory / COMPARISON_PAGE
 
 
 def render_nights(every: Sequence[Nights]) -> str:
@@ -80,6 +80,7 @@ def render_nights(every: Sequence[Nights]) -> str:
         every=every,
         summary=f"{said} Could not tell: {untold} of {len(gated)}." if untold else said,
         last=LAST,
+        slowest=lambda rows: sorted(rows, key=_worst),
         spark=_spark,
     )
 
@@ -93,6 +94,15 @@ def _rendered(template: str, *, tone: Verdict, **given: Any) -> str:
 def _slowest(row: Compared) -> tuple[bool, float]:
     """What is slower stands first, and what is not known last."""
     return (row.ratio is None, -row.ratio.value if row.ratio else 0.0)
+
+
+def _worst(row: Night) -> tuple[bool, bool, float]:
+    """What is slower stands first, then what rose most; what is shown alone stands last."""
+    return (not row.gated, row.verdict != "slower", -(row.change or 0.0))
+
+
+def _begun(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _spark(row: Night) -> Markup | None:

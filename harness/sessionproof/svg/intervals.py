@@ -70,16 +70,19 @@ def _row(row: Interval, top: float, place: Scale, low: float, high: float) -> li
     y = top + MIDDLE
     start, end = place(row.low), place(row.high)
     drawn = [
+        element("title", row.title),
         way([(start, y), (end, y)], class_="between"),
         _end(start, y, outside=row.low < low, side=-1),
         _end(end, y, outside=row.high > high, side=1),
-        dot(place(row.value), y, shape="square", title=row.title, class_="middle"),
     ]
+    if low <= row.value <= high:
+        drawn.append(dot(place(row.value), y, shape="square", class_="middle"))
     return [*shapes, element("g", *drawn, class_=f"interval {row.class_}")]
 
 
 def _end(x: float, y: float, *, outside: bool, side: int) -> Markup:
-    """An upright stroke where the interval ends, an arrow's head where it goes on."""
+    """An upright stroke where the interval ends, an arrow where it goes on."""
     if outside:
-        return way([(x - END * side, y - END), (x, y), (x - END * side, y + END)], class_="between")
+        head = [(x - END * side, y - END), (x, y), (x - END * side, y + END)]
+        return way([(x - 3 * END * side, y), (x, y), *head[:1], (x, y), head[2]], class_="between")
     return line(x, y - END, x, y + END, class_="between")

@@ -134,14 +134,16 @@ def _of_store(store: str, runs: Sequence[ArchivedRun], find: Find) -> Trends:
 def _rows(runs: Sequence[ArchivedRun], lines: Sequence[str], find: Find) -> tuple[Trend, ...]:
     """A trend for each row of a table that has a ratio, in the order in which they come."""
     rows: dict[tuple[str, str], dict[tuple[str, str], list[Point]]] = {}
+    of_lines: dict[str, dict[int, ArchivedRun]] = {}
     for place, (run, line) in enumerate(zip(runs, lines, strict=True)):
+        of_lines.setdefault(line, {})[place] = run
         for one in run.speeds:
             if one.ratio is not None:
                 own = rows.setdefault((one.operation, one.clients), {})
                 points = own.setdefault((line, one.floor or ""), [])
                 points.append(Point(place=place, run=run, ratio=one.ratio))
     return tuple(
-        _trend(Trend(operation=operation, clients=clients, lines=()), own, runs, find)
+        _trend(Trend(operation=operation, clients=clients, lines=()), own, of_lines, find)
         for (operation, clients), own in rows.items()
     )
 
@@ -149,37 +151,42 @@ def _rows(runs: Sequence[ArchivedRun], lines: Sequence[str], find: Find) -> tupl
 def _trend(
     empty: Trend,
     own: Mapping[tuple[str, str], Sequence[Point]],
-    runs: Sequence[ArchivedRun],
+    of_lines: Mapping[str, Mapping[int, ArchivedRun]],
     find: Find,
 ) -> Trend:
     lines: list[Line] = []
     untold, old_floor = "", ""
-    for (_, floor), points in own.items():
+    for (line, floor), points in own.items():
         reason = _reason(lines[-1].points[-1].run, old_floor, points[0].run, floor) if lines else ""
         old_floor = floor
         try:
             places = seen_twice([point.ratio.value for point in points], find)
         except Unavailable as why:
             places, untold = (), str(why)
-        changes = _changes(empty.operation, points, places, runs)
+        changes = _changes(empty.operation, points, places, of_lines[line])
         lines.append(Line(points=tuple(points), changes=changes, reason=reason))
     return replace(empty, lines=tuple(lines), untold=untold)
 
 
 def _changes(
-    operation: str, points: Sequence[Point], places: Sequence[int], runs: Sequence[ArchivedRun]
+    operation: str,
+    points: Sequence[Point],
+    places: Sequence[int],
+    of_line: Mapping[int, ArchivedRun],
 ) -> tuple[Change, ...]:
     ends = [0, *places, len(points)]
     parts = [points[start:end] for start, end in pairwise(ends)]
     changes = []
     for at, before, after in zip(places, parts, parts[1:], strict=False):
-        last, first = before[-1].run, after[0].run
-        commits, all_known = commits_between(runs[before[-1].place : after[0].place + 1])
+        last, first = before[-1], after[0]
+        commits, all_known = commits_between(
+            [run for place, run in of_line.items() if last.place <= place <= first.place]
+        )
         known = (_causes(operation, reversed(before)), _causes(operation, after))
         changes.append(
             Change(
                 at=at, before=_level(before), after=_level(after), commits=commits,
-                all_known=all_known, facts=_differing(last, first),
+                all_known=all_known, facts=_differing(last.run, first.run),
                 causes=(known[0], known[1]) if known[0] and known[1] else None,
             )
         )  # fmt: skip
@@ -189,16 +196,17 @@ def _changes(
 def commits_between(runs: Sequence[ArchivedRun]) -> tuple[tuple[Commit, ...], bool]:
     """The commits after the first run's up to the last run's, and whether that is all of them.
 
-    ``runs`` are all runs of the store from the one to the other, also those of other lines.
+    ``runs`` are all of one line, from the one to the other. A run's ``between`` may reach farther
+    back than the run that stands before it now: archives are merged.
     """
-    found: dict[str, Commit] = {}
+    found: list[Commit] = []
     all_known = runs[0].commit is not None
     for before, run in pairwise(runs):
         all_known = all_known and (bool(run.between) or _is_same(before, run))
-        found |= {one.id: one for one in run.between or (run.commit,) if one is not None}
-    if runs[0].commit is not None:
-        found.pop(runs[0].commit.id, None)
-    return tuple(found.values()), all_known
+        found += [one for one in run.between or (run.commit,) if one is not None]
+    start = runs[0].commit.id if runs[0].commit else None
+    after = 1 + max((at for at, one in enumerate(found) if one.id == start), default=-1)
+    return tuple({one.id: one for one in found[after:]}.values()), all_known
 
 
 def _is_same(before: ArchivedRun, run: ArchivedRun) -> bool:

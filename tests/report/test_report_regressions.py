@@ -1,0 +1,223 @@
+"""Speed over time on a page: changes with their commits and causes, gates with their intervals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from report_page import Page
+from report_samples import HOSTILE
+
+from fixtures.regressions.gates import COMPARISON, night
+from fixtures.regressions.runs import COUNT, INSERT, MACHINE, causes, commit, nights, stepped
+from sessionproof.bench.tracking.archived import Commit
+from sessionproof.bench.tracking.compared import Comparison
+from sessionproof.bench.tracking.trend import Unavailable, trends
+from sessionproof.report.regressions import (
+    render_comparison,
+    render_nights,
+    render_trends,
+    write_trends,
+)
+from sessionproof.report.trends import (
+    between,
+    changes,
+    nightly,
+    render_markdown,
+    sentence,
+    summary,
+    to_json,
+    why,
+)
+
+PAGE_BYTES_MOST = 1024 * 1024
+
+
+def at_steps(values):
+    """Where a value is off the one before it by more than a twentieth."""
+    return [at for at in range(1, len(values)) if abs(values[at] / values[at - 1] - 1) > 0.05]
+
+
+def unavailable(values):
+    raise Unavailable("could not tell: no package")
+
+
+def watched(number=30, at=20):
+    """A store whose append became slower by an extra statement, and whose page became faster."""
+    runs = nights({"get": [3.0] * number, "append": stepped(number, at, 0.2),
+                   "page": stepped(number, at - 5, -0.1)})  # fmt: skip
+    runs[at - 1] = replace(runs[at - 1], causes=(causes(INSERT),))
+    more = Commit(id="f" * 40, subject="keep a count")
+    runs[at] = replace(runs[at], causes=(causes(INSERT, COUNT),), between=(more, commit(at)))
+    return runs
+
+
+EVERY = trends(watched(), find=at_steps)
+
+
+def test_a_slowdown_is_told_with_commits_and_cause():
+    """One sentence says how much, one where, and one what a call does more than before."""
+    slower, faster = changes(EVERY)
+    assert sentence(slower).startswith("append became ")
+    assert "% slower: ×2.0" in sentence(slower)
+    assert (
+        between(slower)
+        == f"in one of 2 commits after {commit(19).id[:10]}, up to " + (commit(20).id[:10])
+    )
+    assert any("SELECT count(*) FROM messages" in said for said in why(slower.change))
+    assert "faster" in sentence(faster)
+    assert between(faster) == f"at {commit(15).id[:10]}, the only commit since the run before"
+    assert summary(EVERY) == "1 slowdown and 1 speed-up in 3 rows of 30 runs."
+
+
+def test_the_page_shows_the_worst_first():
+    """What became slower stands above what became faster, and that above what did not change."""
+    page = Page(render_trends(EVERY))
+    heads = page.all("h3")
+    assert [one.split(" ")[0] for one in heads] == ["append", "append", "page", "page", "No"]
+    assert "keep a count" in page.all("ol", class_="commits")[0]
+    assert "SELECT count(*)" in page.all("ul", class_="notes")[0]
+    assert not page.all("script")
+
+
+def test_every_picture_has_a_table_beside_it():
+    """The runs stand as a table too, the newest first, with each ratio."""
+    page = Page(render_trends(EVERY))
+    rows = page.all("tr")
+    dates = [row.split(" ")[0] for row in rows if row.startswith("2026")]
+    assert dates == sorted(dates, reverse=True)
+    assert len(dates) == 30
+
+
+def test_without_change_points_the_page_shows_the_runs():
+    """What could not be looked for is said at the top; the pictures are there all the same."""
+    text = render_trends(trends(watched(), find=unavailable))
+    page = Page(text)
+    assert "could not tell: no package" in page.all("header")[0]
+    assert text.count('role="img"') == 3
+
+
+def test_another_machine_is_named_in_the_legend():
+    """A line that begins with another CPU says so."""
+    runs = [replace(one, machine={**MACHINE, "cpu": "Intel Xeon"}) if at >= 20 else one
+            for at, one in enumerate(watched())]  # fmt: skip
+    page = Page(render_trends(trends(runs, find=at_steps)))
+    assert "cpu: AMD EPYC 7763 → Intel Xeon" in page.all("ul", class_="legend")[0]
+
+
+def test_the_strip_is_what_each_night_saw():
+    """Too few runs at first, then the same, and above the limit from the change on."""
+    said = nightly(EVERY[0])
+    seen = [said[place, "append", "one client"] for place in range(30)]
+    assert seen[:5] == ["undecided"] * 5
+    assert set(seen[5:20]) == {"same"}
+    assert seen[20] == "above"
+
+
+def test_the_files_say_the_same(tmp_path):
+    """JSON has every point and change, Markdown the changes; the page links to both."""
+    assert write_trends(EVERY, tmp_path) == tmp_path / "trend.html"
+    value = json.loads((tmp_path / "trend.json").read_text("utf-8"))
+    assert value == json.loads(json.dumps(to_json(EVERY)))
+    (store,) = value["stores"]
+    append = next(one for one in store["trends"] if one["operation"] == "append")
+    (line,) = append["lines"]
+    (change,) = line["changes"]
+    assert [one["run"] for one in line["points"]] == [*range(30)]
+    assert (change["run"], change["commits"][0]["subject"]) == (20, "keep a count")
+    assert change["differences"]
+    text = (tmp_path / "trend.md").read_text("utf-8")
+    assert text.index("append became") < text.index("page became")
+
+
+def test_no_runs_are_a_trend_too(tmp_path):
+    """An archive without runs gives all forms."""
+    page = write_trends((), tmp_path)
+    assert "no runs" in page.read_text("utf-8")
+    assert summary(()) == "no slowdowns and no speed-ups in no rows of no runs."
+
+
+def test_a_page_of_two_hundred_runs_is_small():
+    """Fifteen operations in two hundred nights stay below a mebibyte."""
+    names = [f"operation {at}" for at in range(15)]
+    runs = nights({name: stepped(200, 150, 0.2) for name in names})
+    assert len(render_trends(trends(runs, find=at_steps)).encode()) < PAGE_BYTES_MOST
+
+
+def test_two_versions_show_what_became_slowest_first():
+    """Each operation has its row and its interval; what failed says why, beside its measure."""
+    page = Page(render_comparison(COMPARISON))
+    rows = page.all("th", scope="row")
+    assert rows[:3] == ["delete", "append", "create"]
+    assert rows[6] == "search"
+    assert "Slower: append (+21.0 %), delete (×2.40)" in page.all("header")[0]
+    (article,) = page.all("article")
+    assert "SELECT count(*)" in article
+    assert "sweep was not compared: base has no such call" in page.all("main")[0]
+    assert "slower by less than the margin" in page.all("main")[0]
+
+
+def test_what_could_not_be_told_looks_undecided():
+    """A comparison of which nothing is known does not look like one that holds."""
+    rows = tuple(row for row in COMPARISON.rows if row.verdict == "undecided")
+    undecided = render_comparison(replace(COMPARISON, rows=rows))
+    assert '<header class="could-not-tell">' in undecided
+    assert '<header class="broken">' in render_comparison(COMPARISON)
+    same = tuple(row for row in COMPARISON.rows if row.verdict == "same")
+    assert '<header class="holds">' in render_comparison(replace(COMPARISON, rows=same))
+
+
+def test_nothing_compared_is_a_page_too():
+    """When no operation could be compared the problem stands at the top."""
+    page = Page(render_comparison(replace(COMPARISON, rows=(), problem="base cannot be opened")))
+    assert "base cannot be opened" in page.all("header")[0]
+    assert "Nothing was compared." in page.all("main")[0]
+
+
+def test_a_night_shows_what_two_runs_agree_on():
+    """The row that both saw is slower; the one that the second did not see is the same."""
+    page = Page(render_nights([night()]))
+    assert "append of shop.chat:Store" in page.all("header")[0]
+    names = page.all("th", scope="row")
+    rows = dict(zip(names, page.all("tr")[1:], strict=True))
+    assert names[0] == "append"
+    assert "slower" in rows["append"]
+    assert "a second run did not confirm it" in rows["delete"]
+    assert "0 earlier runs are known" in rows["count"]
+    assert "a new kernel" in page.all("main")[0]
+
+
+@pytest.mark.parametrize("kind", ["trend", "comparison", "night"])
+def test_hostile_texts_are_text(kind):
+    """Stores, subjects, reasons, statements and functions make no element and no markup."""
+    match kind:
+        case "trend":
+            evil = Commit(id=HOSTILE, subject=HOSTILE)
+            changed = {"store": HOSTILE, "version": HOSTILE, "between": (evil,),
+                       "machine": {**MACHINE, "cpu": HOSTILE}}  # fmt: skip
+            runs = [
+                replace(one, **changed, commit=replace(evil, at=one.commit.at)) for one in watched()
+            ]
+            every = trends(runs, find=at_steps)
+            assert changes(every)
+            text = render_trends(every)
+            marked = render_markdown(every)
+            assert all(one.isprintable() or one == "\n" for one in marked)
+            table = [line for line in marked.splitlines() if line.startswith("|")]
+            assert len({line.count("|") for line in table}) == 1
+        case "comparison":
+            rows = tuple(replace(one, operation=HOSTILE, reason=HOSTILE) for one in COMPARISON.rows)
+            text = render_comparison(hostile(rows))
+        case _:
+            one = night()
+            rows = tuple(replace(row, operation=HOSTILE, reason=HOSTILE) for row in one.rows)
+            text = render_nights([replace(one, store=HOSTILE, rows=rows, notes=(HOSTILE,))])
+    assert not {"script", "img"} & {tag for tag, _ in Page(text).elements}
+    assert all(one.isprintable() or one == "\n" for one in text)
+
+
+def hostile(rows) -> Comparison:
+    side = replace(COMPARISON.head, asked=HOSTILE, store=HOSTILE)
+    return replace(COMPARISON, rows=rows, head=side, base=side, command=HOSTILE, problem=HOSTILE,
+                   left_out={HOSTILE: HOSTILE}, machine={HOSTILE: HOSTILE})  # fmt: skip
