@@ -91,14 +91,10 @@ def kept(
 
 
 def print_nights(every: Sequence[Nights], console: Console) -> None:
-    """A table a store, what explains it, and the verdict in a sentence."""
+    """A table a store, once its line has a limit; what explains it, the verdict in a sentence."""
     for one in every:
-        table = Table(box=box.SQUARE, header_style="bold", highlight=False, show_lines=True)
-        for head in nights.HEADS:
-            table.add_column(head, overflow="fold")
-        for row in one.rows:
-            table.add_row(*(_text(cell, console) for cell in nights.cells(row)))
-        console.print(table)
+        if any(row.limit is not None for row in one.rows):
+            console.print(_table(one, console))
         for operation, said in nights.causes(one):
             say(console, cut(f"| {operation}: {'; '.join(said)}", 1_000))
         for note in one.notes:
@@ -137,6 +133,15 @@ def _second(one: Measured) -> ArchivedRun | None:
         return None if result is None else archived(result, Origin(), store=one.called)
     except ValueError:  # it has no speeds
         return None
+
+
+def _table(one: Nights, console: Console) -> Table:
+    table = Table(box=box.SQUARE, header_style="bold", highlight=False)
+    for head in nights.HEADS:
+        table.add_column(head, overflow="fold")
+    for row in one.rows:
+        table.add_row(*(_text(cell, console) for cell in nights.cells(row)))
+    return table
 
 
 def _names(found: Nights) -> str:
