@@ -22,7 +22,7 @@ from history import append, runs_into
 from repository import GitError, base_commit, deepen, line
 from workflow import annotate, give_outputs, show
 
-HOLDS, USAGE, REGRESSION, UNKNOWN = 0, 2, 3, 4  # exit codes of sessionproof
+HOLDS, USAGE, REGRESSION = 0, 2, 3  # exit codes of sessionproof
 JUDGED = ("0", "1", "4")
 TRUSTED_EVENTS = ("push", "schedule", "workflow_dispatch")  # what they check out was accepted
 PAGES = ("comparison.md", "nights.md", "trend/trend.md")
@@ -141,7 +141,7 @@ def a_night(wanted: Wanted, archive: Path, *, readable: bool) -> Said:
     if new and readable:
         keep(wanted, new)
     if code == REGRESSION:
-        slower = slower_in(*result_in(wanted.report / "nights.json").get("nights", ()))
+        slower = slower_in(*result_in(wanted.report / "nights.json").get("stores", ()))
         return Said(verdict="Slower than the nights before.", slower=slower)
     if code == HOLDS:
         return Said(verdict="No slower than the nights before.")
@@ -159,9 +159,22 @@ def read_history(wanted: Wanted, folder: Path, archive: Path) -> bool:
     except GitError as error:
         annotate("warning", f"history branch {wanted.branch} cannot be read: {error}")
         return False
-    if runs and bench("import", "--archive", str(archive), "--", *map(str, runs)):
-        annotate("warning", f"history branch {wanted.branch} has a file that is no run: see above")
+    for name in refused(runs, archive, folder / "joined.jsonl"):
+        annotate("warning", f"history branch {wanted.branch}: {name} is passed over, see above")
     return True
+
+
+def refused(runs: Sequence[Path], archive: Path, joined: Path) -> list[str]:
+    """Import the runs, as many at once as can be; the names of those that are none."""
+    if not runs:
+        return []
+    joined.write_bytes(b"".join(one.read_bytes().rstrip(b"\n") + b"\n" for one in runs))
+    if bench("import", "--archive", str(archive), str(joined if runs[1:] else runs[0])) == HOLDS:
+        return []
+    if len(runs) == 1:
+        return [runs[0].name]
+    half = len(runs) // 2
+    return refused(runs[:half], archive, joined) + refused(runs[half:], archive, joined)
 
 
 def keep(wanted: Wanted, new: Sequence[str]) -> None:

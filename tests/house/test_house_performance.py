@@ -4,22 +4,24 @@ The bench is played by a module of a few lines, so that these tests measure noth
 are the steps, git, and origin. One test, for the night, goes through all of it with a real store.
 """
 
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
 from house_action import PUSH, run_action
+from house_pages import ROOT
 
 JUDGED = {"exit-code": "0", "verdict": "All hold.", "broken": ""}
 CHANGE = {**PUSH, "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/1/merge",
           "github.base_ref": "main"}  # fmt: skip
-BENCH = """
+BENCH = r"""
 import json, os, sys
 from pathlib import Path
 
 words = sys.argv[1:]
-Path(os.environ["CALLS"]).open("a").write(" ".join(words) + "\\n")
+Path(os.environ["CALLS"]).open("a").write(" ".join(words) + "\n")
 assert "GITHUB_STEP_SUMMARY" not in os.environ, "the job's page is the action's"
 given = dict(zip(words, words[1:]))
 archive = Path(given.get("--archive", "none"))
@@ -29,23 +31,24 @@ rows = {"rows": [{"operation": "append", "verdict": "slower" if code == 3 else "
                  {"operation": "read", "verdict": "same"}]}
 if words[1] == "compare":
     report.joinpath("comparison.json").write_text(json.dumps({**rows, "problem": "no store there"}))
-    report.joinpath("comparison.md").write_text("the comparison\\n")
+    report.joinpath("comparison.md").write_text("the comparison\n")
     sys.exit(code)
 if words[1] == "run":
     at = {"started_at": "2026-01-0%dT00:00:00Z" % (len(archive.read_text().splitlines()) + 1
           if archive.exists() else 1), "by": str(Path.cwd())}
-    archive.open("a").write(json.dumps(at) + "\\n")
-    report.joinpath("nights.json").write_text(json.dumps({"nights": [rows]}))
-    report.joinpath("nights.md").write_text("the nights\\n")
+    archive.open("a").write(json.dumps(at) + "\n")
+    report.joinpath("nights.json").write_text(json.dumps({"stores": [rows]}))
+    report.joinpath("nights.md").write_text("the nights\n")
     sys.exit(code)
 if words[1] == "import":
-    for name in words[words.index("--") + 1:]:
-        archive.open("a").write(Path(name).read_text())
+    if "damaged" in (text := Path(words[-1]).read_text()):
+        sys.exit(2)
+    archive.open("a").write(text.rstrip("\n") + "\n")
 if words[1] == "export":
     print(archive.read_text(), end="")
 if words[1] == "trend":
     report.mkdir(parents=True)
-    report.joinpath("trend.md").write_text("the trend\\n" * int(os.environ.get("LONG", 1)))
+    report.joinpath("trend.md").write_text("the trend\n" * int(os.environ.get("LONG", 1)))
 """
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is missing")
 WHO = {f"GIT_{who}_{what}": "somebody" for who in ("AUTHOR", "COMMITTER")
@@ -71,14 +74,14 @@ def commit(folder, name):
 class Project:
     """A project on an origin of its own, whose jobs check it out one commit deep."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, files):
         self.folder, self.origin, self.source = folder, folder / "origin", folder / "source"
         git(folder, "init", "-q", "--bare", "-b", "main", self.origin)
         git(folder, "init", "-q", "-b", "main", self.source)
-        (self.source / "sessionproof").mkdir()
-        (self.source / "sessionproof" / "__init__.py").touch()
         (self.source / ".gitignore").write_text("__pycache__\n")
-        (self.source / "sessionproof" / "__main__.py").write_text(BENCH)
+        for name, text in files.items():
+            (self.source / name).parent.mkdir(exist_ok=True)
+            (self.source / name).write_text(text)
         commit(self.source, "first")
         self.push("main")
 
@@ -138,7 +141,7 @@ def project(tmp_path, monkeypatch):
     """A project, and a bench that is played."""
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
-    return Project(tmp_path)
+    return Project(tmp_path, {"sessionproof/__init__.py": "", "sessionproof/__main__.py": BENCH})
 
 
 def test_the_default_branch_keeps_its_runs(project):
@@ -344,6 +347,23 @@ def test_a_history_that_cannot_be_read_is_not_written(project):
     assert "history branch a..b cannot be read" in ran.printed
 
 
+def test_a_damaged_file_of_the_branch_is_passed_over(project):
+    """A file that is no run is named by a warning, and hides none of the others."""
+    place = project.folder / "runs"
+    git(project.folder, "init", "-q", place)
+    for number in range(5):
+        text = "damaged" if number == 3 else f'{{"started_at": "", "by": "run {number}"}}'
+        (place / f"{number}.jsonl").write_text(text)
+    commit(place, "README.md")
+    git(place, "push", "-q", project.origin, "HEAD:refs/heads/sessionproof-history")
+    ran = project.run(project.checkout("job"))
+    assert ran.code == 0, ran.printed
+    assert ran.printed.count("::warning") == 1
+    assert "history branch sessionproof-history: 3.jsonl is passed over" in ran.printed
+    assert '"2026-01-05T' in "".join(project.kept()), "four others were there before the new one"
+    assert len(project.kept()) == 6
+
+
 def test_a_long_page_is_cut(project, monkeypatch):
     """The job's page gets 60 kB at most, in whole lines."""
     monkeypatch.setenv("LONG", "10000")
@@ -353,3 +373,35 @@ def test_a_long_page_is_cut(project, monkeypatch):
     assert ran.summary.endswith(
         "the trend\n\nThe rest is in the report, an artifact of this job.\n"
     )
+
+
+@pytest.mark.night
+def test_a_real_store_in_its_own_project(tmp_path):
+    """Two nights are kept, a change that reads the session at each append is red, and says why."""
+    chatlog = ROOT / "examples" / "consumer" / "chatlog"
+    files = {f"chatlog/{one.name}": one.read_text("utf-8") for one in chatlog.glob("*.py")}
+    project = Project(tmp_path, files)
+    store = "chatlog.adapters:DatabaseStore"
+    for name in ("first", "second"):
+        ran = project.run(project.checkout(name), store=store)
+        assert ran.code == 0, ran.printed
+        assert ran.outputs["performance"] == "No slower than the nights before."
+    first, second = (json.loads(line) for line in sorted(project.kept()))
+    assert (
+        first["commit"]["id"] == second["commit"]["id"] == git(project.source, "rev-parse", "HEAD")
+    )
+    database = project.source / "chatlog" / "database.py"
+    line = "            self._db.executemany("
+    git(project.source, "checkout", "-q", "-b", "change")
+    slower = database.read_text().replace(line, f"            self.history(session)\n{line}")
+    assert slower != database.read_text()
+    database.write_text(slower)
+    commit(project.source, "each append reads the session")
+    project.push("refs/pull/1/merge")
+    ran = project.run(project.checkout("job", "refs/pull/1/merge"), event=CHANGE, store=store)
+    assert ran.code == 3, ran.printed
+    assert ran.outputs["regressions"] == "append"
+    assert "SELECT role, text FROM messages" in ran.summary, "the cause is on the job's page"
+    report = project.folder / "job" / "report" / "performance"
+    assert (report / "comparison.json").exists()
+    assert (report / "trend" / "trend.html").exists()
