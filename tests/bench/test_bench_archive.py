@@ -1,11 +1,11 @@
-"""The archive of benchmark runs: nothing is lost, changed, doubled, or taken from what is damaged."""
+"""The archive of benchmark runs: nothing is lost, changed, doubled, or taken for sound."""
 
-import os
 import sqlite3
 import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from archived_runs import MACHINE, RUNS, counted, day, night, speed
@@ -177,7 +177,7 @@ def test_what_fails_on_the_way_adds_nothing(tmp_path):
 
 def test_writers_at_once_lose_nothing(tmp_path):
     """Three processes make one archive and add to it together: all runs are there."""
-    here = os.path.dirname(__file__)
+    here = str(Path(__file__).parent)
     processes = [
         subprocess.Popen([sys.executable, "-c", ADDS, here, tmp_path / "a", str(first)])
         for first in (0, 20, 30)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -24,6 +24,7 @@ MARGIN = 1.03
 _NOISE = 4 * 1.4826  # four standard deviations, told by the median absolute deviation
 ONE_CLIENT = "one client"
 
+_Row: TypeAlias = tuple[str, str, str | None]
 NightVerdict: TypeAlias = Literal["slower", "faster", "same", "undecided"]
 
 
@@ -99,6 +100,8 @@ def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[s
     What lies above its limit is undecided until ``confirmed`` is told of a second run.
     """
     last = before[-LAST:]
+    known = _earlier(last)
+    rows = (_night(speed, known.get(_row(speed), ())) for speed in run.speeds)
     return Nights(
         run=run.id,
         line=run.line,
@@ -108,14 +111,15 @@ def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[s
         started_at=run.started_at,
         machine=run.machine.get("cpu", ""),
         before=tuple(one.started_at for one in last),
-        rows=tuple(_explained(_night(speed, last), run, last) for speed in run.speeds),
+        rows=tuple(_explained(row, run, last) for row in rows),
         notes=tuple(notes),
     )
 
 
 def confirmed(first: Nights, second: ArchivedRun | None) -> Nights:
     """The verdicts when a second run is known; None says that it could not be measured."""
-    again = {} if second is None else {_key(one): one.ratio for one in second.speeds}
+    speeds = () if second is None else second.speeds
+    again = {(one.operation, one.clients): one.ratio for one in speeds}
     rows = (
         _agreed(row, again.get((row.operation, row.clients))) if row.is_above else row
         for row in first.rows
@@ -123,14 +127,14 @@ def confirmed(first: Nights, second: ArchivedRun | None) -> Nights:
     return replace(first, rows=tuple(rows))
 
 
-def ratios_of(runs: Iterable[ArchivedRun], speed: Speed) -> tuple[float, ...]:
-    """The ratios of the same row in these runs; a row with another floor is another row."""
-    return tuple(
-        one.ratio.value
-        for run in runs
-        for one in run.speeds
-        if _key(one) == _key(speed) and one.floor == speed.floor and one.ratio is not None
-    )
+def _earlier(runs: Iterable[ArchivedRun]) -> Mapping[_Row, tuple[float, ...]]:
+    """The ratios of each row in these runs; a row with another floor is another row."""
+    found: dict[_Row, tuple[float, ...]] = {}
+    for run in runs:
+        for one in run.speeds:
+            if one.ratio is not None:
+                found[_row(one)] = (*found.get(_row(one), ()), one.ratio.value)
+    return found
 
 
 def _explained(row: Night, run: ArchivedRun, before: Sequence[ArchivedRun]) -> Night:
@@ -142,21 +146,21 @@ def _explained(row: Night, run: ArchivedRun, before: Sequence[ArchivedRun]) -> N
     return replace(row, causes=(then[-1], now[0])) if then and now else row
 
 
-def _key(speed: Speed) -> tuple[str, str]:
-    return speed.operation, speed.clients
+def _row(speed: Speed) -> _Row:
+    return speed.operation, speed.clients, speed.floor
 
 
-def _night(speed: Speed, before: Sequence[ArchivedRun]) -> Night:
+def _night(speed: Speed, earlier: tuple[float, ...]) -> Night:
     gated = speed.clients == ONE_CLIENT and speed.floor is not None
     row = Night(
         operation=speed.operation, clients=speed.clients, verdict="undecided", ratio=speed.ratio,
-        earlier=ratios_of(before, speed), gated=gated,
+        earlier=earlier, gated=gated,
     )  # fmt: skip
     if speed.ratio is None:
         return replace(row, reason=speed.note or "it has no floor to be held against")
     if len(row.earlier) < LEAST:
         known = len(row.earlier)
-        return replace(row, reason=f"{known} earlier runs are known, and {LEAST} are needed")
+        return replace(row, reason=f"{known} runs before, and {LEAST} are needed")
     usual, limit = _usual(row.earlier)
     row = replace(row, usual=usual, limit=limit)
     if not gated:
