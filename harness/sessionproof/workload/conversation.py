@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from faker import Faker
-
 _CODE = (
     "```python\ndef total(items):\n    return sum(item['price'] for item in items)\n```",
     "SELECT name, COUNT(*) FROM orders WHERE status = 'open' GROUP BY name; -- works?",
@@ -25,6 +23,8 @@ _OTHER_SCRIPTS = (
 @cache
 def texts(seed: int, number: int = 120) -> tuple[str, ...]:
     """So many texts as people and models write them: questions, answers, code, other scripts."""
+    from faker import Faker  # a quarter of the start of a process that makes no texts
+
     faker = Faker("en_US")
     faker.seed_instance(seed)
     made = [faker.sentence(nb_words=9)[:-1] + "?" for _ in range(number // 2)]

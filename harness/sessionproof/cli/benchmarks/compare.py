@@ -103,7 +103,7 @@ def _compared(given: dict[str, Any], console: Console) -> Comparison:
     from sessionproof.cli.run import say
     from sessionproof.cli.servers import Servers, opened
     from sessionproof.contract.seed import fresh_seed
-    from sessionproof.engine.comparing import INTERRUPTED, compared
+    from sessionproof.engine.comparing import compared
     from sessionproof.engine.machine import fast_folder
     from sessionproof.engine.sides import Laying, laid
 
@@ -126,11 +126,7 @@ def _compared(given: dict[str, Any], console: Console) -> Comparison:
                 *sides, profile=given["profile"], seed=seed, location=given["location"],
                 only=given["only"], follow=progress.follow,
             )  # fmt: skip
-        if not comparison.interrupted:
-            try:
-                comparison = _explained(comparison, sides, given, console)
-            except KeyboardInterrupt:  # what was compared is kept
-                comparison = replace(comparison, interrupted=True, problem=INTERRUPTED)
+        comparison = _explained(comparison, sides, given, console)
     return replace(comparison, command=_command(given, store.name, seed))
 
 
@@ -139,6 +135,7 @@ def _explained(
 ) -> Comparison:
     """The comparison with causes: of what became slower, of all, or of nothing, as asked."""
     from sessionproof.cli.run import say
+    from sessionproof.engine.comparing import INTERRUPTED
     from sessionproof.engine.explaining import explained, slowed
 
     asked = slowed(comparison)
@@ -150,8 +147,8 @@ def _explained(
     say(console, f"counting what calls do on both sides: {', '.join(asked)}")
     try:
         return explained(comparison, base, head, asked, location=given["location"])
-    except KeyboardInterrupt:
-        return replace(comparison, interrupted=True)
+    except KeyboardInterrupt:  # what was compared is kept
+        return replace(comparison, interrupted=True, problem=INTERRUPTED)
 
 
 def _command(given: dict[str, Any], store: str, seed: int) -> str:
