@@ -61,6 +61,16 @@ def plain(tmp_path_factory):
         return looked_at(folder, "Plain", "append", "open", profile=True)
 
 
+@pytest.fixture(scope="module")
+def unsynced(tmp_path_factory):
+    """What an append of the reference does that the slow mutants are made of."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asking, "MESSAGES", 50)
+        patched.setattr(writing, "why_not", lambda: "strace was left out")
+        folder = tmp_path_factory.mktemp("unsynced")
+        return looked_at(folder, "fixtures.mutants.speed:Unsynced")
+
+
 @pytest.fixture
 def untraced(monkeypatch):
     """No strace, which takes most of the time."""
@@ -97,6 +107,21 @@ def test_what_a_worse_store_does_more_is_said_first(look, plain, untraced, name,
     """A statement too many, or a connection, is the first sentence of what differs."""
     told = differences(plain[0], look(name))
     assert told[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ConnectsForEachAppend", "2 connections are opened a call instead of 0"),
+        ("SerializesTheHistory", "one statement more a call, "),
+        ("CommitsAllAlong", "60 statements more a call, "),
+    ],
+)
+def test_what_slow_mutants_do_is_said_first(look, unsynced, untraced, name, said):
+    """Stores that PERF-01 breaks, beside what they are made of."""
+    told = differences(unsynced, look(f"fixtures.mutants.speed:{name}"))
+    assert told[0].startswith(said)
+    assert differences(unsynced, unsynced) == ()
 
 
 @traces
@@ -281,7 +306,7 @@ def test_statements_are_added_up_by_their_text():
 
 
 def test_shares_are_those_of_the_innermost_function_of_python():
-    """What is built in counts for its caller, and the harness's own frames do not count."""
+    """What is built in counts for its caller, our own frames do not, and a pause hardly does."""
 
     def frame(function, file):
         return f"{function}\x00{file}\x007\x01l9"
@@ -290,13 +315,14 @@ def test_shares_are_those_of_the_innermost_function_of_python():
     dumps = frame("dumps", sys.modules["json"].__file__)
     built_in = "execute\x00<built-in>\x000"
     samples = [
-        ([ours, frame("append", "/store.py"), built_in], 0.003),
-        ([ours, frame("append", "/store.py"), dumps], 0.001),
-        ([ours, built_in], 0.5),
-        ([ours], 0.5),
+        *[([ours, frame("append", "/store.py"), built_in], 0.001)] * 6,
+        ([ours, frame("append", "/store.py")], 0.9),
+        *[([ours, dumps], 0.001)] * 2,
+        ([ours, built_in], 0.001),
+        ([ours], 0.001),
     ]
     assert [(one.name, one.share) for one in shares(samples)] == [
-        ("/store.py:append", 0.75),
-        ("json:dumps", 0.25),
+        ("/store.py:append", pytest.approx(0.8)),
+        ("json:dumps", pytest.approx(0.2)),
     ]
     assert shares([]) == ()

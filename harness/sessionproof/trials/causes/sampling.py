@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
 from typing import TypeAlias
 
 from sessionproof.contract.causes import FunctionCost
@@ -13,6 +14,7 @@ from sessionproof.contract.seed import generator
 
 MOST = 12  # functions that are told
 _EVERY_S = (0.0002, 0.0008)  # drawn anew for each stretch: samples in step with calls tell little
+_LONGEST = 2.0
 _BUILT_IN = "<"  # the beginning of a file that is none: <built-in>, <string>
 _OURS = ("sessionproof.trials.causes.", "sessionproof.bench.", "sessionproof.workload.awaiting")
 
@@ -55,19 +57,21 @@ class Sampler:
         return monotonic_s() - began
 
 
-def shares(samples: Samples, most: int = MOST) -> tuple[FunctionCost, ...]:
+def shares(samples: Samples) -> tuple[FunctionCost, ...]:
     """The functions in which these samples were taken, the largest share of the seconds first.
 
-    The harness's own frames are left out.
+    A sample counts for twice the usual one at most: what others took the processor for is no time
+    of the function that was met. The harness's own frames are left out.
     """
     modules = _modules()
     spent: dict[str, float] = defaultdict(float)
+    most_s = _LONGEST * median(seconds for _, seconds in samples) if samples else 0.0
     for stack, seconds in samples:
         name = _innermost(stack, modules)
         if name and not name.startswith(_OURS):
-            spent[name] += seconds
+            spent[name] += min(seconds, most_s)
     total = sum(spent.values())
-    largest = sorted(spent, key=lambda name: (-spent[name], name))[:most]
+    largest = sorted(spent, key=lambda name: (-spent[name], name))[:MOST]
     return tuple(FunctionCost(name=name, share=spent[name] / total) for name in largest)
 
 
