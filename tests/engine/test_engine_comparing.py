@@ -36,13 +36,22 @@ def test_versions_of_one_name_are_told_apart(tmp_path):
         effort=QUICK, location=tmp_path, follow=lambda *step: steps.append(step),
     )  # fmt: skip
     assert (found.base.version, found.head.version) == ("1.5", "1.6")
-    assert found.problem == ""
+    assert (found.problem, found.warning) == ("", "")
     (row,) = found.rows
     assert len(row.pairs) == 4
     assert found.machine["python"]
     assert found.seconds > 0
     assert steps[-1] == (len(row.pairs), len(row.pairs), "append")
     assert [one.name for one in tmp_path.iterdir() if one.is_dir()] in ([], ["__pycache__"])
+
+
+def test_one_file_on_both_sides_is_said():
+    """Where a side has not what was to be compared, both find the same module elsewhere."""
+    found = told("Plain", "Plain", "append")
+    assert found.warning.startswith("both sides found arm_stores:Plain in ")
+    assert "arm_stores.py" in found.warning
+    alike = [Side(asked="installed", store="reference")] * 2
+    assert compared(*alike, seed=1, only=("append",), effort=QUICK).warning == ""
 
 
 def test_what_is_slow_is_slower_and_the_other_way_faster():

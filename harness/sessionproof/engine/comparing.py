@@ -129,6 +129,7 @@ def compared(
         left_out=left_out,
         problem=problem,
         interrupted=problem == INTERRUPTED,
+        warning=_one_file(base, head, found.facts),
     )
 
 
@@ -247,6 +248,17 @@ def _plan(wanted: Mapping[str, Wanted], effort: Effort) -> PairPlan:
     """As many messages as both keep."""
     kept = (claims_from_json(one.claims).limits.retention for one in wanted.values())
     return PairPlan(rounds=effort.rounds, messages=min([MESSAGES, *(one for one in kept if one)]))
+
+
+def _one_file(base: Side, head: Side, said: Mapping[str, Mapping[str, str | None]]) -> str:
+    """A sentence where two versions that were laid are found in one file: one may be missing."""
+    files = {one.get("file") for one in said.values()}
+    if len(files) != 1 or None in files or not (base.path or head.path):
+        return ""
+    return (
+        f"both sides found {base.store} in {files.pop()}, "
+        "so that only what it imports can differ: is it part of what was laid?"
+    )
 
 
 def _version(side: Side, said: Mapping[str, str | None]) -> Version:

@@ -105,6 +105,7 @@ def render_markdown(comparison: Comparison) -> str:
         *(f"- {plain(name)}: {plain('; '.join(said))}" for name, said in causes(comparison)),
         *(f"- {plain(name)} was not compared: {plain(why)}"
           for name, why in comparison.left_out.items()),
+        *([f"- {plain(comparison.warning)}"] if comparison.warning else []),
         f"- base: {plain(named(comparison.base))}; head: {plain(named(comparison.head))}",
         f"- profile {comparison.profile}, seed {comparison.seed}, {comparison.seconds:.0f} s; "
         "an interval holds the truth in 99 of 100 cases, and what is surely above +2 % fails",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import sqlite3
+import sys
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -48,12 +50,14 @@ class Arm:
         self._runs: dict[tuple[str, str], Run] = {}
 
     def facts(self) -> dict[str, Any]:
-        """What runs here: versions, and the store's own if it says one."""
+        """What runs here: versions, the store's own if it says one, and the file of its module."""
         version = self._spec.version or getattr(self._client.store, "version", None)
+        module = sys.modules.get(getattr(inspect.unwrap(self._spec.open), "__module__", ""))
         return {
             "sessionproof": sessionproof.__version__,
             "version": version if isinstance(version, str) else None,
             "sqlite": sqlite3.sqlite_version,
+            "file": getattr(module, "__file__", None),
         }
 
     def load(self, number: int, within_s: float) -> int:

@@ -89,6 +89,7 @@ class Comparison:
     ``left_out`` has the operations that were not compared, with the reason in a sentence.
     ``problem`` is why not all was compared, in one line; empty when all was. ``interrupted``
     says that somebody ended it. ``command`` repeats it. ``seconds`` is what measuring took.
+    ``warning`` is a sentence on the sides, or empty.
     """
 
     base: Version
@@ -103,6 +104,7 @@ class Comparison:
     problem: str = ""
     interrupted: bool = False
     command: str = ""
+    warning: str = ""
 
     def named(self, verdict: ComparisonVerdict) -> tuple[str, ...]:
         """The operations with this verdict."""

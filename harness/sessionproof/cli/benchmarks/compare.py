@@ -193,7 +193,7 @@ def _print(comparison: Comparison, console: Console) -> None:
     lines += [f"{name}: {said}" for name, told in causes(comparison) for said in told]
     lines += [f"{name} was not compared: {why}" for name, why in comparison.left_out.items()]
     lines += [f"base: {named(comparison.base)}", f"head: {named(comparison.head)}"]
-    for line in (*lines, headline(comparison)):
+    for line in (*lines, *filter(None, [comparison.warning]), headline(comparison)):
         say(console, for_terminal(line, console.encoding))
 
 
