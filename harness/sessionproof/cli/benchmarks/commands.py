@@ -8,6 +8,7 @@ import click
 
 from sessionproof.cli.benchmarks.archive import export_runs, import_runs, merge_archives
 from sessionproof.cli.benchmarks.compare import compare
+from sessionproof.cli.benchmarks.peers import peers
 from sessionproof.cli.benchmarks.trend import trend
 from sessionproof.cli.servers import Servers, server_options
 
@@ -95,4 +96,5 @@ bench.add_command(compare)
 bench.add_command(export_runs)
 bench.add_command(import_runs)
 bench.add_command(merge_archives)
+bench.add_command(peers)
 bench.add_command(trend)
