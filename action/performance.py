@@ -140,12 +140,14 @@ def a_night(wanted: Wanted, archive: Path, *, readable: bool) -> Said:
     (wanted.report / "run.jsonl").write_text("".join(f"{one}\n" for one in new), "utf-8")
     if new and readable:
         keep(wanted, new)
+    nights = result_in(wanted.report / "nights.json").get("stores", ())
     if code == REGRESSION:
-        slower = slower_in(*result_in(wanted.report / "nights.json").get("stores", ()))
-        return Said(verdict="Slower than the nights before.", slower=slower)
-    if code == HOLDS:
+        return Said(verdict="Slower than the nights before.", slower=slower_in(*nights))
+    if code != HOLDS:
+        return Said(verdict="Speed could not be measured: the job's log says why.", unsure=True)
+    if any(row["limit"] for night in nights for row in night["rows"]):
         return Said(verdict="No slower than the nights before.")
-    return Said(verdict="Speed could not be measured: the job's log says why.", unsure=True)
+    return Said(verdict="Too few nights are known to tell whether it is slower.")
 
 
 def read_history(wanted: Wanted, folder: Path, archive: Path) -> bool:

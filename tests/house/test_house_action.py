@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from house_action import ACTION, SHELL, STEPS, run_action
-from house_pages import ROOT
+from house_pages import ROOT, blocks
 from ruamel.yaml import YAML
 
 WORKFLOWS = sorted((ROOT / "examples" / "consumer" / ".github" / "workflows").glob("*.yml"))
@@ -82,6 +82,20 @@ def test_the_workflows_of_the_consumer_give_inputs_that_exist(file):
         assert "store" in step["with"]
     may_write = workflow["permissions"] == {"contents": "write"}
     assert may_write == ("pull_request" not in workflow["on"])
+
+
+def test_the_workflow_on_the_page_is_one(tmp_path):
+    """What the page on regressions shows is what GitHub reads, with inputs that exist."""
+    page = (ROOT / "docs" / "regressions.md").read_text("utf-8")
+    (text,) = [one.code for one in blocks(page) if "actions/checkout" in one.code]
+    file = tmp_path / "workflow.yml"
+    file.write_text(text, "utf-8")
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *schema, file], check=True, timeout=60
+    )
+    (job,) = YAML(typ="safe").load(text)["jobs"].values()
+    assert set(job["steps"][-1]["with"]) <= set(ACTION["inputs"])
 
 
 def test_the_report_is_uploaded_before_the_exit():
