@@ -49,7 +49,7 @@ class Effort:
     rounds: int
 
 
-EFFORTS = {"smoke": Effort(5, 40), "gate": Effort(8, 60), "deep": Effort(16, 100)}
+EFFORTS = {"smoke": Effort(5, 50), "gate": Effort(8, 100), "deep": Effort(16, 200)}
 
 
 @dataclass
