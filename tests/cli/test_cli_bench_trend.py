@@ -13,6 +13,7 @@ from fixtures.regressions.runs import COUNT, INSERT, causes, nights, stepped
 from sessionproof.bench.tracking.archive import Archive
 from sessionproof.cli.benchmarks import peers_measured
 from sessionproof.cli.main import main
+from sessionproof.report.comparison import Column
 
 
 @pytest.fixture
@@ -98,6 +99,7 @@ def test_an_archive_that_is_none_is_one_line(tmp_path):
     assert other.read_text() == "not a database\n"
 
 
+@pytest.mark.night  # it measures a store; bench run is tried by day
 def test_peers_lists_what_cannot_be_opened(tmp_path, monkeypatch):
     """The reference is measured; a store that is not there has its reason, and fails nothing."""
     monkeypatch.setattr(peers_measured, "registered", lambda: ["reference", "no_module:Store"])
@@ -112,6 +114,30 @@ def test_peers_lists_what_cannot_be_opened(tmp_path, monkeypatch):
     assert value["stores"][1]["problem"]
     for name in ("peers.md", "peers.html", "performance.html", "reference/index.html"):
         assert (out / name).stat().st_size > 500
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--profile", "huge"], "there is no profile 'huge'"),
+        (["--location", "missing"], "--location missing does not exist"),
+    ],
+)
+def test_peers_that_cannot_begin_are_one_line(tmp_path, monkeypatch, words, said):
+    """A wrong profile or location is named before anything is measured; the code is 2."""
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(main, ["bench", "peers", *words])
+    assert ended.exit_code == 2
+    assert said in ended.output
+
+
+def test_peers_without_the_reference_fail(tmp_path, monkeypatch):
+    """What was measured of others is no answer where the reference could not be measured."""
+    none = [Column(name=name, store=name, problem="no room") for name in ("reference", "llm")]
+    monkeypatch.setattr(peers_measured, "measured_columns", lambda *_: none)
+    ended = CliRunner().invoke(main, ["bench", "peers", "--report", str(tmp_path / "out")])
+    assert ended.exit_code == 2
+    assert "reference was not measured: no room" in ended.output
 
 
 def test_stores_built_upon_the_reference_are_no_peers():

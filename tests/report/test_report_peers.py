@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from report_measurements import speed
 from report_page import Page
 from report_samples import HOSTILE, fast
@@ -50,7 +51,7 @@ OTHERS = (SLOW, OTHER, MISSING)
 ROWS = {row.head: row for row in rows_of(REFERENCE, OTHERS)}
 
 
-def test_ratios_to_one_floor_are_compared_by_their_intervals():
+def test_ratios_are_compared_by_their_intervals():
     """Ahead where its interval is below, behind where it is above, level where they overlap."""
     assert ROWS["append"].place == "ahead"
     assert told(ROWS["append"]) == "ahead of all, of slow ×10.0"
@@ -60,10 +61,20 @@ def test_ratios_to_one_floor_are_compared_by_their_intervals():
     assert (beside_slow.place, beside_slow.by) == ("level", "ratio")
 
 
-def test_other_floors_are_compared_by_time():
-    """Ratios to different floors are different things: the times of calls stand for them."""
+def test_another_durability_has_another_floor():
+    """A store that claims more is held against a dearer floor; ratios are compared all the same."""
     best = ROWS["delete"].standings[0]
-    assert (best.store, best.place, best.by, best.times) == ("other", "behind", "p50", 2.0)
+    assert (best.store, best.place, best.by) == ("other", "behind", "ratio")
+    assert best.times == pytest.approx(2.0)
+
+
+def test_without_a_ratio_times_are_compared_by_a_tenth():
+    """Where too few rounds were calm the median of calls stands for it, and a little is nothing."""
+    bare = [column(name, speed("get", us, None)) for name, us in (("a", 20), ("b", 21), ("c", 10))]
+    (row,) = rows_of(bare[0], bare[1:])
+    assert [(one.store, one.place, one.by) for one in row.standings] == [
+        ("c", "behind", "p50"), ("b", "level", "p50")
+    ]  # fmt: skip
 
 
 def test_rates_and_bytes_have_their_own_measure():

@@ -38,8 +38,8 @@ Measured: TypeAlias = Speed | Size
 class Standing:
     """The reference beside one store in one row.
 
-    ``times`` is its cost as a multiple of the other's. ``by`` says of what: ``ratio`` to the same
-    floor, ``calls a second``, ``p50`` or ``bytes``.
+    ``times`` is its cost as a multiple of the other's. ``by`` says of what: ``ratio`` to the floor
+    of the store's own durability, ``calls a second``, ``p50`` or ``bytes``.
     """
 
     store: str
@@ -245,7 +245,7 @@ def _standing(store: str, own: Measured, other: Measured) -> Standing:
     if isinstance(own, Size) or isinstance(other, Size):
         values = [one.value for one in (own, other) if isinstance(one, Size)]
         return _by(store, values[0] / max(values[-1], 1), "bytes")
-    if own.ratio is None or other.ratio is None or own.floor != other.floor:
+    if own.ratio is None or other.ratio is None:
         if number_of(own.clients) > 1:
             return _by(store, other.per_second / max(own.per_second, 1e-9), "calls a second")
         return _by(store, own.latency.p50_us / max(other.latency.p50_us, 1e-9), "p50")
