@@ -82,7 +82,7 @@ def test_a_regression_of_ten_commits_ago_is_found_from_the_archive(tmp_path, ses
         )  # fmt: skip
         assert ran.returncode in (0, 3), ran.stderr
         if commit == project.slow:
-            (night,) = json.loads((nightly / "nights.json").read_text("utf-8"))["nights"]
+            (night,) = json.loads((nightly / "nights.json").read_text("utf-8"))["stores"]
             verdicts = {row["operation"]: row["verdict"] for row in night["rows"]}
             assert verdicts["append"] == "slower"
             assert ran.returncode == 3

@@ -137,7 +137,9 @@ def test_every_command_and_option_is_documented():
 
 def test_every_option_on_a_page_exists(pytestconfig):
     """A page shows no option that was renamed or removed."""
-    known = {option for _, command in commands(main, "") for option in options(command)}
+    every = [command for _, command in commands(main, "")]
+    known = {option for command in every for option in options(command)}
+    known |= {no for command in every for one in command.params for no in one.secondary_opts}
     # Of click, pytest, the scripts that write pages, and elle-cli.
     known |= {"--version", "--help", "--pyargs", "--write", "--all"}
     known |= {"--model", "--consistency-models"}
