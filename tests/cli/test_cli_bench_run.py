@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from sessionproof.bench.tracking.archive import Archive
+from sessionproof.bench.tracking.archived import Commit
 from sessionproof.cli.benchmarks import run as cli_bench
 from sessionproof.cli.benchmarks.run import folders
 from sessionproof.cli.servers import Servers
@@ -28,9 +30,20 @@ def bench(folder, *arguments):
 
 
 def test_stores_are_measured_side_by_side(tmp_path):
-    """One that cannot be opened has its reason; the others have their figures and their report."""
-    ended = bench(tmp_path, "reference", "no_such_module:Store", "--seed", "7")
+    """One that cannot be opened has its reason; the others have their figures and their report.
+
+    The archive has the run that was measured, as one that a line begins with.
+    """
+    ended = bench(tmp_path, "reference", "no_such_module:Store", "--seed", "7",
+                  "--archive", "speeds.db", "--commit", "abc123", "--no-causes")  # fmt: skip
     assert ended.returncode == 2, ended
+    assert "archive: 1 added to speeds.db" in ended.stderr
+    assert "reference: could not tell: 0 runs before this one" in ended.stdout
+    with Archive.opened(tmp_path / "speeds.db", create=False) as archive:
+        (kept,) = archive.runs()
+    assert (kept.store, kept.seed, kept.commit) == ("reference", 7, Commit(id="abc123"))
+    assert all(one.samples["store"] for one in kept.speeds if one.clients == "one client")
+    assert json.loads((tmp_path / "out" / "nights.json").read_text("utf-8"))["schema"] == 1
     assert "Traceback" not in ended.stderr
     assert "measuring reference, 1 of 2: profile smoke, seed 7" in ended.stderr
     assert "no_such_module:Store was not measured: " in ended.stderr
@@ -131,11 +144,15 @@ def test_an_interruption_leaves_no_folder(tmp_path, monkeypatch):
         (("reference", "--profile", "fast"), "no profile 'fast': use smoke, gate, deep"),
         (("reference", "--location", "missing"), "--location missing does not exist"),
         (("reference", "--report", "a-file"), "--report a-file"),
+        (("reference", "--archive", "a-text"), "--archive: a-text is no archive of benchmark runs"),
+        (("reference", "--archive", "a", "--commit=-x"), "--commit '-x' is no commit"),
+        (("reference", "--no-gate"), "--commit and --no-gate say how runs are kept"),
     ],
 )
 def test_bad_usage_is_one_line(arguments, words, tmp_path):
     """Each mistake names the thing and the remedy, before anything is measured."""
     (tmp_path / "a-file").write_text("")
+    (tmp_path / "a-text").write_text("text")
     ended = subprocess.run(
         [*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=60,
         cwd=tmp_path,

@@ -41,8 +41,8 @@ def decoded(kind: type[T], value: Any, *, may_lack: Collection[str] = ()) -> T:
 
 
 def _decoded(hint: Any, value: Any, where: str, may_lack: Collection[str]) -> Any:
-    """``value`` as the type that ``hint`` names."""
-    if hint in _PLAIN:
+    """``value`` as the type that ``hint`` names; plain ones first, as they are most."""
+    if hint in _PLAIN or type(value) is hint:
         return _of(hint, value, where)
     origin, parts = get_origin(hint), get_args(hint)
     if hint is Any:

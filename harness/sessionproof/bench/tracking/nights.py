@@ -132,7 +132,7 @@ def _earlier(runs: Iterable[ArchivedRun]) -> Mapping[_Row, tuple[float, ...]]:
     found: dict[_Row, tuple[float, ...]] = {}
     for run in runs:
         for one in run.speeds:
-            if one.ratio is not None:
+            if one.ratio is not None and one.ratio.value > 0:  # a logarithm is taken of it
                 found[_row(one)] = (*found.get(_row(one), ()), one.ratio.value)
     return found
 

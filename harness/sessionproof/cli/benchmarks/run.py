@@ -106,7 +106,8 @@ def measure(
         for store, column, folder in zip(stores, columns, folders(named(shown)), strict=True)
         if not column.problem
     ]
-    return code or _judged(again, keeping, commit, report, console)
+    of_night = _judged(again, keeping, commit, report, console)
+    return of_night if of_night == EXIT_INTERRUPTED else code or of_night
 
 
 def _shown(columns: Sequence[Column], report: Path, console: Console) -> int:
