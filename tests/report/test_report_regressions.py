@@ -15,6 +15,7 @@ from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.compared import Comparison
 from sessionproof.bench.tracking.trend import Unavailable, trends
 from sessionproof.report.regressions import (
+    counted,
     render_comparison,
     render_nights,
     render_trends,
@@ -184,8 +185,20 @@ def test_a_night_shows_what_two_runs_agree_on():
     assert names[0] == "append"
     assert "slower" in rows["append"]
     assert "a second run did not confirm it" in rows["delete"]
-    assert "0 earlier runs are known" in rows["count"]
+    assert "0 runs before, and 5 are needed" in rows["count"]
+    (article,) = page.all("article")
+    assert "one statement more a call" in article
     assert "a new kernel" in page.all("main")[0]
+
+
+def test_what_could_not_be_counted_has_its_reason():
+    """Counts stand by their names; a count that is missing says why, and one of no interest not."""
+    one = replace(causes(INSERT), syncs=2.0, missing={"instructions": "no counters here"})
+    assert counted(one) == [
+        ("steps of SQLite's machine", "308"),
+        ("syncs", "2.00"),
+        ("instructions of the processor", "not known: no counters here"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["trend", "comparison", "night"])

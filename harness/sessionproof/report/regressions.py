@@ -81,6 +81,7 @@ def render_nights(every: Sequence[Nights]) -> str:
         summary=f"{said} Could not tell: {untold} of {len(gated)}." if untold else said,
         last=LAST,
         slowest=lambda rows: sorted(rows, key=_worst),
+        differences=differences,
         spark=_spark,
     )
 
@@ -134,6 +135,7 @@ def counted(causes: Causes) -> list[tuple[str, str]]:
     """What was counted of a call, by its name, and why the rest was not."""
     named = (
         ("steps of SQLite's machine", "steps", ""),
+        ("connections opened", "connections", ""),
         ("written", "bytes_written", "bytes"),
         ("syncs", "syncs", ""),
         ("instructions of the processor", "instructions", ""),
