@@ -216,6 +216,25 @@ def test_a_store_that_hangs_is_ended(look, untraced, monkeypatch):
     assert "did not answer load" in causes.missing["statements"]
 
 
+def test_an_interruption_ends_the_processes(look, untraced, monkeypatch):
+    """Whoever waits for a store that hangs can leave at once."""
+    told, asked = [], counting.asked
+
+    def remembered(*given, **options):
+        told.append(asked(*given, **options))
+        return told[-1]
+
+    def interrupted(*_given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counting, "asked", remembered)
+    monkeypatch.setattr(counting, "_counted", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        look("Hangs")
+    (one,) = told  # of the process that sampled
+    assert "SIGKILL" in one["append"]["why"]
+
+
 def test_slow_calls_are_made_less_often(look, untraced, monkeypatch):
     """Causes take seconds, whatever the store."""
     monkeypatch.setattr(asking, "MESSAGES", 2)

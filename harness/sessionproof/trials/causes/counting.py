@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from tempfile import TemporaryDirectory, mkdtemp
+from threading import Event
+from typing import Protocol, TypeAlias
 
-from sessionproof.bench.arms.remote import RemoteArm, Wanted
+from sessionproof.bench.arms.remote import RemoteArm, Start, Wanted
 from sessionproof.bench.tracking.compared import Side
 from sessionproof.contract.causes import Causes, causes_from_json
 from sessionproof.contract.claims import Claims, claims_to_json
@@ -41,7 +42,16 @@ _SILENT = (
 _STEPLESS = "no steps were seen: the store sets a progress handler of its own"
 _UNASKED = "no profile was asked for"
 
-Begin: TypeAlias = Callable[[], RemoteArm]
+
+class Begin(Protocol):
+    """Starts a process that counts, in the usual way unless it is given another."""
+
+    def __call__(self, start: Start | None = None) -> RemoteArm:
+        """Raises ArmFailed."""
+
+
+Look: TypeAlias = Callable[[Begin, Path, Sequence[str]], dict[str, Told]]
+"""What operations come to; the folder is empty, and the first of the operations ``CONTROL``."""
 
 
 def causes_of(
@@ -65,29 +75,39 @@ def causes_of(
         claims=claims_to_json(claims), capabilities=tuple(capabilities), pool=ascii_words(_SEED),
         open_s=_OPEN_S, operation_s=_OPERATION_S,
     )  # fmt: skip
-    begin = partial(
-        RemoteArm, Side(asked="", store=store, path=tuple(path)), wanted,
-        environment=_environment() if environment is None else environment, program=PROGRAM,
-    )  # fmt: skip
+    here = _environment() if environment is None else environment
+    side = Side(asked="", store=store, path=tuple(path))
+    started: list[RemoteArm] = []
+    over = Event()
+
+    def begin(start: Start | None = None) -> RemoteArm:
+        arm = RemoteArm(side, wanted, environment=here, program=PROGRAM, start=start)
+        started.append(arm)
+        if over.is_set():
+            arm.kill()
+        return arm
+
     order = list(dict.fromkeys((CONTROL, *operations)))
-    inside = not store.startswith("cmd:")
+    looks: list[Look] = [_counted, partial(_sampled, profile=profile), written]
+    if store.startswith("cmd:"):
+        looks[:2] = [_behind, _behind]
     with (
         TemporaryDirectory(prefix="causes-", dir=folder, ignore_cleanup_errors=True) as scratch,
-        ThreadPoolExecutor(3) as threads,
+        ThreadPoolExecutor(len(looks)) as threads,
     ):
-        below = [Path(scratch) / name for name in ("counted", "sampled", "written")]
-        for one in below:
-            one.mkdir()
-        looks = [
-            threads.submit(_counted, begin, below[0], order) if inside else None,
-            threads.submit(_sampled, begin, below[1], order, profile=profile) if inside else None,
-            threads.submit(written, lambda start: begin(start=start), below[2], order),
-        ]
-        told = [look.result() if look else _untold(order) for look in looks]
+        begun = [threads.submit(look, begin, Path(mkdtemp(dir=scratch)), order) for look in looks]
+        try:
+            told = [one.result() for one in begun]
+        except BaseException:  # Ctrl-C: the looks end with their processes
+            over.set()
+            for arm in started:
+                arm.kill()
+            raise
     return tuple(_causes(operation, [one[operation] for one in told]) for operation in operations)
 
 
-def _untold(order: Sequence[str]) -> dict[str, Told]:
+def _behind(_begin: Begin, _folder: Path, order: Sequence[str]) -> dict[str, Told]:
+    """Nothing is known of a store that runs elsewhere."""
     return {operation: {"why": _BEHIND} for operation in order}
 
 
