@@ -17,12 +17,12 @@ from sessionproof.scripts import lifetime as scripts
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.lifetime import ClockOf, Times
 from sessionproof.scripts.program import with_awaits
+from sessionproof.trials.drawn import smallest
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lateness import is_late
 from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.schedules import DAY_US, Strategy
-from sessionproof.workload.search import search
 from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.timelines import Bench, Done, Step, Timeline, carried_out
 
@@ -77,25 +77,15 @@ class Timed:
 
         ``count`` says how much of the guarantee's unit one was worth.
         """
-        hung = False
 
-        def run(timeline: Timeline) -> _Shown | None:
-            nonlocal hung
-            if hung:
-                return None
-            shown, judgement = self._judged(timeline, leave=partial(is_late, self.trial))
-            if shown is None:
-                self.trial.count(self.trial.guarantee.unit, count(judgement))
-                self.trial.count("timelines")
-            hung = shown is not None and shown.fault.anomaly == HANG
-            return shown
+        def counted(judgement: Judgement) -> None:
+            self.trial.count(self.trial.guarantee.unit, count(judgement))
+            self.trial.count("timelines")
 
-        found = search(
-            strategy, run, seed=self.trial.seed, enough=self.trial.enough,
-            shrink_s=self.trial.profile.shrink_s,
-        ).counterexample  # fmt: skip
+        each = partial(self._judged, leave=partial(is_late, self.trial))
+        found = smallest(self.trial, strategy, each, counted)
         if found is not None:
-            raise self._broken(found.fault)
+            raise self._broken(found)
 
     def run(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hypothesis.strategies import SearchStrategy
 
@@ -21,13 +22,13 @@ from sessionproof.scripts import managing as scripts
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.lifetime import ClockOf, Times
 from sessionproof.scripts.program import with_awaits
+from sessionproof.trials.drawn import smallest
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lateness import is_late
 from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.managing import CREATE, REOPEN, Desk, Done, Step, Steps, ask, carried_out
-from sessionproof.workload.search import search
 
 BEGIN_US = 4_102_444_800_937_500
 """Within a second of 2100-01-01 UTC: later than any machine's clock, which a store may see."""
@@ -88,24 +89,11 @@ class Course:
 
         ``count`` says how much of the guarantee's unit one was worth.
         """
-        hung = False
-
-        def run(steps: Steps) -> _Shown | None:
-            nonlocal hung
-            if hung or is_late(self.trial):
-                return None
-            seen, judgement = self._judged(steps)
-            if seen is None:
-                self._count(judgement, count)
-            hung = seen is not None and seen.fault.anomaly == HANG
-            return seen
-
-        found = search(
-            strategy, run, seed=self.trial.seed, enough=self.trial.enough,
-            shrink_s=self.trial.profile.shrink_s,
-        ).counterexample  # fmt: skip
+        late = partial(is_late, self.trial)
+        counted = partial(self._count, count=count)
+        found = smallest(self.trial, strategy, self._judged, counted, late=late)
         if found is not None:
-            raise self._broken(found.fault)
+            raise self._broken(found)
 
     def run(self, steps: Steps, count: Callable[[Judgement], int] = lambda _: 0) -> None:
         """One program; raises Broken."""

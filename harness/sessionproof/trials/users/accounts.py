@@ -19,6 +19,7 @@ from sessionproof.scripts import users as scripts
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.lifetime import ClockOf, Times, told_us
 from sessionproof.scripts.program import with_awaits
+from sessionproof.trials.drawn import smallest
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lateness import is_late
 from sessionproof.trials.reopening import in_another_process
@@ -26,7 +27,6 @@ from sessionproof.trials.single import Broken, NotClaimed, Trial
 from sessionproof.trials.timelines import BEGIN_US
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.schedules import DAY_US
-from sessionproof.workload.search import search
 from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.users import (
     COUNT,
@@ -92,25 +92,14 @@ class Accounts:
 
     def search(self, strategy: SearchStrategy[Program]) -> None:
         """Draw programs within the time share; raises Broken with the smallest that fails."""
-        hung = False
 
-        def run(program: Program) -> _Shown | None:
-            nonlocal hung
-            if hung:
-                return None
-            shown, judgement = self._judged(program)
-            if shown is None:
-                self.trial.count(self.trial.guarantee.unit, self.count(judgement))
-                self.trial.count("programs")
-            hung = shown is not None and shown.fault.anomaly == HANG
-            return shown
+        def counted(judgement: Judgement) -> None:
+            self.trial.count(self.trial.guarantee.unit, self.count(judgement))
+            self.trial.count("programs")
 
-        found = search(
-            strategy, run, seed=self.trial.seed, enough=self.trial.enough,
-            shrink_s=self.trial.profile.shrink_s,
-        ).counterexample  # fmt: skip
+        found = smallest(self.trial, strategy, self._judged, counted)
         if found is not None:
-            raise self._broken(found.fault)
+            raise self._broken(found)
 
     def _another(self, by: str) -> Handle:
         store = self.trial.store
