@@ -81,7 +81,7 @@ def test_the_files_hold_the_results(tmp_path):
     jsonschema.Draft202012Validator(SCHEMA).validate(first)
     assert first == json.loads(json.dumps(to_json(fast)))
     assert value["stores"][2] == {"store": COLUMNS[2].store, "problem": WHY, "page": "",
-                                  "result": None}  # fmt: skip
+                                  "result": None, "causes": []}  # fmt: skip
     page = (tmp_path / PAGE).read_text("utf-8")
     assert "samples" not in page.replace("raw samples", "")
     assert len(page.encode()) < 200_000
