@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from report_measurements import speed
 from report_page import Page
-from report_samples import HOSTILE, fast
+from report_samples import HOSTILE, LOST, fast
 
 from sessionproof.contract.measurements import Size
+from sessionproof.contract.verdicts import Verdict
 from sessionproof.report.comparison import Column
 from sessionproof.report.peers import (
     MARKDOWN,
@@ -18,6 +19,7 @@ from sessionproof.report.peers import (
     render_markdown,
     render_page,
     rows_of,
+    seen_broken,
     summary,
     told,
     write_peers,
@@ -105,6 +107,18 @@ def test_every_form_lists_where_it_is_not_ahead(tmp_path):
     value = json.loads((tmp_path / "peers.json").read_text("utf-8"))
     assert {row["row"]: row["place"] for row in value["rows"]}["bytes"] == "behind"
     assert [one["problem"] for one in value["stores"]][:3] == ["", "", ""]
+
+
+def test_a_store_that_lost_messages_is_not_only_fast():
+    """What was seen broken while a store was measured stands in every form, beside its figures."""
+    first, *others = SLOW.result.guarantees
+    lost = replace(first, verdict=Verdict.BROKEN, findings=(LOST,))
+    slow = replace(SLOW, result=replace(SLOW.result, guarantees=(lost, *others)))
+    assert seen_broken(REFERENCE) == ""
+    assert seen_broken(slow).startswith("lost-message was seen while it was measured")
+    rows = rows_of(REFERENCE, (slow,))
+    assert "lost-message" in Page(render_page(REFERENCE, (slow,), rows)).all("header")[0]
+    assert "lost-message was seen" in render_markdown(REFERENCE, (slow,), rows)
 
 
 def test_pictures_share_one_scale():

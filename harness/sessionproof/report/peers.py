@@ -111,6 +111,22 @@ def summary(rows: Sequence[Row]) -> str:
     )
 
 
+def seen_broken(column: Column) -> str:
+    """What was seen to be wrong while the store was measured, in a sentence; most often empty."""
+    findings = [
+        finding
+        for row in (column.result.guarantees if column.result is not None else ())
+        if row.verdict is Verdict.BROKEN
+        for finding in row.findings
+    ]
+    if not findings:
+        return ""
+    one = findings[0]
+    return (
+        f"{one.anomaly.value} was seen while it was measured: expected {one.expected}, {one.seen}"
+    )
+
+
 def write_peers(reference: Column, others: Sequence[Column], directory: Path) -> Path:
     """Write the three forms into the existing folder, each whole; the path of the page."""
     rows = rows_of(reference, others)
@@ -128,7 +144,12 @@ def to_json(reference: Column, others: Sequence[Column], rows: Sequence[Row]) ->
         "sessionproof": sessionproof.__version__,
         "reference": reference.store,
         "stores": [
-            {"store": one.store, "problem": one.problem, "version": _version(one)}
+            {
+                "store": one.store,
+                "problem": one.problem,
+                "version": _version(one),
+                "broken": seen_broken(one),
+            }
             for one in (reference, *others)
         ],
         "rows": [
@@ -156,7 +177,10 @@ def render_markdown(reference: Column, others: Sequence[Column], rows: Sequence[
                for row in rows if row.place in ("level", "behind")]  # fmt: skip
     missing = [f"{code(one.store, 200)}: {code(one.problem, 500)}"
                for one in (reference, *others) if one.problem]  # fmt: skip
-    for head, items in (("Where it is not ahead", lagging), ("Not measured", missing)):
+    wrong = [f"{code(one.store, 200)}: {plain(seen_broken(one), 400)}"
+             for one in (reference, *others) if seen_broken(one)]  # fmt: skip
+    parted = {"Where it is not ahead": lagging, "Seen broken": wrong, "Not measured": missing}
+    for head, items in parted.items():
         if items:
             parts += [f"## {head}", "\n".join(f"- {item}" for item in items)]
     return "\n\n".join([*parts, f"{MACHINE}."]) + "\n"
@@ -177,6 +201,7 @@ def render_page(reference: Column, others: Sequence[Column], rows: Sequence[Row]
             pictures=pictures(reference.name, rows),
             summary=summary(rows),
             told=told,
+            seen_broken=seen_broken,
             cell=cell,
             version=_version,
             facts=facts(every),
