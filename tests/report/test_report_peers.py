@@ -58,7 +58,7 @@ def test_ratios_are_compared_by_their_intervals():
     assert ROWS["append"].place == "ahead"
     assert told(ROWS["append"]) == "ahead of all, of slow ×10.0"
     assert ROWS["open"].place == "behind"
-    assert told(ROWS["open"]) == "behind slow: ×3.00 of its ratio (slow)"
+    assert told(ROWS["open"]) == "behind slow: 3.00 times slow's ratio"
     beside_slow = {one.store: one for one in ROWS["delete"].standings}["slow"]
     assert (beside_slow.place, beside_slow.by) == ("level", "ratio")
 
@@ -83,7 +83,7 @@ def test_rates_and_bytes_have_their_own_measure():
     """Many clients are compared by what they reach, sizes by their bytes."""
     threads, size = ROWS["append, 10 threads"], ROWS["bytes"]
     assert (threads.place, threads.standings[0].by) == ("ahead", "calls a second")
-    assert told(size) == "behind slow: ×3.00 of its bytes (slow)"
+    assert told(size) == "behind slow: 3.00 times slow's bytes"
 
 
 def test_rows_of_one_store_say_nothing():

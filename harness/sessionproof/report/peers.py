@@ -90,13 +90,12 @@ def told(row: Row) -> str:
             return f"level with {best.store}: {_times(best)}"
         case _:
             others = [one.store for one in row.standings if one.place == "behind"]
-            return f"behind {', '.join(others)}: {_times(best)} ({best.store})"
+            return f"behind {', '.join(others)}: {_times(best)}"
 
 
 def _times(one: Standing) -> str:
-    if one.by == "calls a second":
-        return f"×{digits(1 / one.times)} of its {one.by}"
-    return f"×{digits(one.times)} of its {one.by}"
+    times = 1 / one.times if one.by == "calls a second" else one.times
+    return f"{digits(times)} times {one.store}'s {one.by}"
 
 
 def summary(rows: Sequence[Row]) -> str:
