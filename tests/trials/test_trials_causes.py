@@ -1,7 +1,9 @@
 """Causes: what calls of a store do, counted and sampled in processes of their own."""
 
 import mmap
+import os
 import shlex
+import subprocess
 import sys
 import threading
 from dataclasses import asdict, replace
@@ -257,6 +259,19 @@ def test_a_tracer_that_is_refused_says_why(look, monkeypatch):
     monkeypatch.setattr(writing, "why_not", lambda: None)
     monkeypatch.setattr(writing, "_told", refused)
     assert look("Plain").missing["syncs"] == "ptrace is refused here"
+
+
+def test_only_what_differs_of_an_environment_is_on_the_command_line(monkeypatch):
+    """Whoever lists processes reads no secret there."""
+    monkeypatch.setenv("SECRET", "hunter2")
+    monkeypatch.setenv("UNWANTED", "1")
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    del environment["UNWANTED"]
+    command = [sys.executable, "-c", "import os; print(*sorted(os.environ.items()))"]
+    argv = writing.within(environment, command)
+    assert argv == ["env", "-u", "UNWANTED", "PYTHONHASHSEED=7", *command]
+    ran = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == " ".join(map(str, sorted(environment.items())))
 
 
 def test_a_profile_needs_an_extra(look, untraced, tmp_path_factory):

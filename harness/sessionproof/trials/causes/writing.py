@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -47,28 +48,38 @@ def _told(
     """Raises CannotTrace."""
     root, trace = folder / "files", folder / "trace"
     root.mkdir()
-    launched: list[LaunchedProcess] = []
-    tracers: list[Tracer] = []
-
+    launched: list[tuple[Tracer, LaunchedProcess]] = []
     with ExitStack() as running:
 
         def under_strace(command: Sequence[str], environment: Mapping[str, str]) -> Started:
-            given = ["env", *(f"{name}={value}" for name, value in environment.items()), *command]
-            tracer = Tracer(given, 1, trace=trace, words=folder / "words", reads=False)
-            tracers.append(running.enter_context(tracer))
-            launched.append(tracer.next())
-            return launched[0]
+            argv = within(environment, command)
+            tracer = Tracer(argv, 1, trace=trace, words=folder / "words", reads=False)
+            running.enter_context(tracer)
+            launched.append((tracer, tracer.next()))
+            return launched[0][1]
 
         told = asked(lambda: begin(under_strace), root, order, _windows)
-    if not launched or tracers[0].broken:
-        raise CannotTrace(tracers[0].broken if tracers else "no process could be started")
-    process = launched[0]
+    if not launched:
+        return told
+    ((tracer, process),) = launched
+    if tracer.broken:
+        raise CannotTrace(tracer.broken)
     with trace.open(encoding="ascii", errors="replace") as lines:
         followed = follow(
             calls(lines), root=root, started_in=Path.cwd(), pipes={process.pipe: 0},
             clients={process.pid: 0}, data=folder / "data", reads=False,
         )  # fmt: skip
     return _counted(followed, followed.answers[process.pipe], told)
+
+
+def within(environment: Mapping[str, str], command: Sequence[str]) -> list[str]:
+    """The command with this environment, to be started with ours.
+
+    What both have alike is not said: a command line can be read by all, and it is short.
+    """
+    gone = [word for name in os.environ if name not in environment for word in ("-u", name)]
+    ours = os.environ.items()
+    return ["env", *gone, *(f"{one[0]}={one[1]}" for one in environment.items() - ours), *command]
 
 
 def _windows(arm: RemoteArm, operation: str) -> Told:
