@@ -47,7 +47,8 @@ def beside(
         yield Client(
             store, wait, floor,
             claims=trial.claims, capabilities=handle.capabilities, awaited=trial.store.awaited,
-            sample=good_message(trial, ""), pool=ascii_words(trial.text_seed), opening=opening, names=names,
+            sample=good_message(trial, ""), pool=ascii_words(trial.text_seed), opening=opening,
+            names=names,
         )  # fmt: skip
 
 
