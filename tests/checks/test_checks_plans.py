@@ -41,7 +41,7 @@ def lines(*texts, parent=0):
         ("SELECT a FROM t WHERE b IS NOT NULL", "SELECT a FROM t WHERE b IS NOT NULL"),
         ("UPDATE t SET a = NULL /* gone */ WHERE b IS NULL", "UPDATE t SET a = ? WHERE b IS NULL"),
         ("INSERT INTO t VALUES ('so -- it''s /* said', 1)", "INSERT INTO t VALUES (?)"),
-        ('SELECT "a--1" /* it\'s */ FROM t -- isn\'t it', 'SELECT "a--1" FROM t'),
+        ("SELECT \"a--1\" /* it's */ FROM t -- isn't it", 'SELECT "a--1" FROM t'),
     ],
 )
 def test_values_and_comments_are_taken_out(text, wanted):
