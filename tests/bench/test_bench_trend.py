@@ -16,6 +16,7 @@ from sessionproof.bench.tracking.trend import (
     commits_between,
     found_by_otava,
     seen_twice,
+    settled,
     trends,
 )
 
@@ -45,6 +46,23 @@ def test_two_nights_may_place_a_change_one_run_apart():
     for moved, shown in ((0, (8,)), (1, (8,)), (2, ())):
         found = {12: [8], 11: [8 - moved]}
         assert seen_twice([1.0] * 12, lambda values, found=found: found[len(values)]) == shown
+
+
+def test_a_single_odd_night_is_set_aside():
+    """A night off both its neighbours goes to the nearer one; a step, noise and the last stay."""
+    assert settled([2.0, 2.0, 5.0, 2.1, 2.0]) == [2.0, 2.0, 2.1, 2.1, 2.0]
+    assert settled([2.0, 2.0, 0.8, 2.1]) == [2.0, 2.0, 2.0, 2.1]
+    for same in ([2.0, 2.0, 2.4, 2.4], [2.0, 2.05, 2.0], [2.0, 2.0, 5.0], [2.0], []):
+        assert settled(same) == same
+
+
+def test_an_odd_night_hides_no_change():
+    """A night of half the cost, long before, does not keep a slowdown of 10 % from being found."""
+    pytest.importorskip("otava.analysis")
+    levels = stepped(40, 30, 0.1)
+    levels[18] = 0.9
+    (change,) = changes_of(nights({"append": levels}), found_by_otava)
+    assert change.at == 30
 
 
 def test_the_order_is_that_of_commits():

@@ -112,10 +112,24 @@ def found_by_otava(values: Sequence[float]) -> tuple[int, ...]:
     return tuple(int(one.index) for one in found)
 
 
+def settled(values: Sequence[float]) -> list[float]:
+    """The values without single odd nights: one that is off both its neighbours by a change's size.
+
+    It is put to the nearer neighbour, or the tests of change points take it for noise of all. The
+    last value has one neighbour, and stays.
+    """
+    found = list(values)
+    for at in range(1, len(values) - 1):
+        low, high = sorted((values[at - 1], values[at + 1]))
+        if not low / (1 + LEAST) <= values[at] <= high * (1 + LEAST):
+            found[at] = min(max(values[at], low), high)
+    return found
+
+
 def seen_twice(values: Sequence[float], find: Find = found_by_otava) -> tuple[int, ...]:
     """The changes of a series that were there the night before too, without its last value."""
-    before = find(values[:-1])
-    return tuple(at for at in find(values) if any(abs(at - one) <= NEAR for one in before))
+    before = find(settled(values[:-1]))
+    return tuple(at for at in find(settled(values)) if any(abs(at - one) <= NEAR for one in before))
 
 
 def trends(runs: Iterable[ArchivedRun], *, find: Find = found_by_otava) -> tuple[Trends, ...]:
