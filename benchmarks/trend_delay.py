@@ -24,7 +24,7 @@ from sessionproof.bench.tracking.trend import seen_twice
 
 NIGHTS, BEFORE = 60, 40
 SPREADS = (0.005, 0.010, 0.015)
-SLOWER = (0.05, 0.10, 0.20, 1.00)
+SLOWER = (0.05, 0.10, 1.00)
 ODD, WIDER = 0.05, 4.0  # a night of twenty, where nights are disturbed
 
 Noise: TypeAlias = NDArray[np.float64]
