@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 from sessionproof.contract.claims import Claims
 
@@ -120,3 +121,54 @@ class Told(Plain):
     def __init__(self, location):
         super().__init__(location)
         self.version = f"{os.environ['PYTHONHASHSEED']} {id(int):x} {hash('x')}"
+
+
+class Heavy(Plain):
+    """Works a while at each message, so that sessions are filled with few."""
+
+    each_s = 0.006
+
+    def append(self, session_id, messages):
+        _work(self.each_s * len(messages))
+        super().append(session_id, messages)
+
+    def delete(self, session_id):
+        _work(0.002)
+        self.kept.pop(session_id, None)
+
+
+class Heavier(Heavy):
+    """Works twice as long."""
+
+    each_s = 0.012
+
+
+class CountsSlowly(Counts):
+    """Takes a twentieth of a second to count."""
+
+    def count(self, session_id):
+        _work(0.05)
+        return super().count(session_id)
+
+
+class Sets(Plain):
+    """Keeps a state."""
+
+    def set_state(self, session_id, name, value):
+        pass
+
+
+class Edits(Plain):
+    """Changes messages."""
+
+    def read(self, session_id):
+        return [replace(one, id=str(at)) for at, one in enumerate(super().read(session_id))]
+
+    def edit_message(self, session_id, message_id, message):
+        pass
+
+
+def _work(seconds):
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass

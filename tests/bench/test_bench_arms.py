@@ -111,6 +111,39 @@ def test_an_operation_that_takes_too_long_is_left_out(tmp_path):
     assert found.failures["append"].endswith("would take too long")
 
 
+def test_what_head_alone_makes_too_long_is_measured(tmp_path):
+    """In few rounds: that it takes so long must not keep it from being called slower."""
+    starts = {BASE: partial(arm, "Counts", "count"), HEAD: partial(arm, "CountsSlowly", "count")}
+    plan = PairPlan(rounds=9, messages=40, row_s=0.01, most_s=0.11)
+    found = measured_pair(starts, ["count"], plan, seed=1, parent=tmp_path)
+    assert found.failures == {}
+    costs = found.costs["count"]
+    assert 1 <= len(costs.head) <= 2
+    assert min(costs.head) > 10 * max(costs.base)
+
+
+@pytest.mark.parametrize("order", [("Heavy", "Heavier"), ("Heavier", "Heavy")])
+def test_both_work_on_as_many_messages(order, tmp_path):
+    """The slower side says how many: with fewer of them it would be the faster at deleting."""
+    starts = {
+        name: partial(arm, store, "delete") for name, store in zip((BASE, HEAD), order, strict=True)
+    }
+    plan = PairPlan(rounds=8, messages=40)
+    found = measured_pair(starts, ["delete"], plan, seed=1, parent=tmp_path)
+    assert found.failures == {}
+    assert 1 <= int(found.notes["delete"].split()[2]) <= 8  # sessions of 8 messages
+
+
+def test_different_work_is_not_compared(tmp_path):
+    """A row that changes a state on one side and a message on the other tells nothing."""
+    starts = {BASE: partial(arm, "Edits", "edit_message"), HEAD: partial(arm, "Sets", "set_state")}
+    found = measured_pair(starts, ["update"], PLAN, seed=1, parent=tmp_path)
+    assert found.costs == {}
+    assert found.failures == {
+        "update": "they do not do the same: base edit_message; head set_state"
+    }
+
+
 def test_a_call_after_the_end_is_refused(tmp_path):
     """An arm that was killed says so, and does not hang."""
     one = arm("Plain")

@@ -166,3 +166,36 @@ def test_the_table_of_t_is_right():
 def test_equal_pairs_have_no_width():
     """Ratios that are all the same leave no doubt."""
     assert width(ratio_over([0.1] * 4, rounds=1, of=1)) == 0
+
+
+def at_times(generator, share, *, rounds=60, times=3):
+    """A pair whose head takes so many times as long in a share of the rounds."""
+    made = pair(generator, rounds=rounds, preempted=0.1)
+    long = generator.random(rounds) < share
+    head = tuple(int(one * times) if hit else one for one, hit in zip(made.head, long, strict=True))
+    return PairOfCosts(batch=1, base=made.base, head=head)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_what_is_slow_at_times_is_not_the_same(share):
+    """Rounds in which head takes long are left out as disturbed, and that must not hide it."""
+    generator = np.random.default_rng(5)
+    found = judged("append", [at_times(generator, share) for _ in range(8)])
+    assert found.verdict == "undecided"
+    assert found.reason.startswith("head takes 1.5 times its usual time or more in ")
+    assert is_open(found)
+    assert found.warning == ""
+
+
+def test_disturbed_rounds_of_both_are_no_slowness_at_times():
+    """Of 100 comparisons on a busy machine none says that head takes long more often."""
+    for seed in range(100):
+        generator = np.random.default_rng(seed)
+        found = judged("append", [pair(generator, rounds=50, preempted=0.3) for _ in range(8)])
+        assert not found.reason.startswith("head takes")
+
+
+def test_pairs_of_one_round_tell_what_is_many_times_slower():
+    """An operation that takes seconds has few rounds, and pairs make the interval all the same."""
+    generator = np.random.default_rng(5)
+    assert judged("append", [pair(generator, 20.0, rounds=1) for _ in range(8)]).verdict == "slower"

@@ -19,6 +19,8 @@ LAST = 50  # messages of a look at the end, and of a page
 DELETED = 20  # messages of a session that is deleted, fewer in a slow store
 _WALKED_S = 1.0  # what the way to the middle of a session may take
 _FILLED_S = 0.1  # what filling one session may take
+_MANAGED_S = 0.25  # what as many messages as there are managed sessions may take
+_MANAGED_MOST_S = 3.0  # what making these may take
 TURNOVER = 200  # appends to one session before the next is made
 
 Arguments: TypeAlias = Callable[[int], Iterable[tuple[Any, ...]]]
@@ -291,8 +293,9 @@ def _delete_session(client: Client) -> Pair:
 
 
 def _cleanup(client: Client) -> Pair:
-    until, made = monotonic_s() + _WALKED_S, 0
-    while made < MANAGED and monotonic_s() < until:
+    number = max(1, min(MANAGED, int(_MANAGED_S / client.message_s)))
+    until, made = monotonic_s() + _MANAGED_MOST_S, 0
+    while made < number and monotonic_s() < until:
         _managed(client)
         made += 1
     client.do("manager", "cleanup", {})

@@ -72,6 +72,14 @@ class Arm:
         self._client.settle()
         return self._client.held
 
+    def pace(self, message_s: float = 0.0) -> float:
+        """What a message takes, at least so much: how much later rows fill hangs on it.
+
+        Two arms that are told the slower of their paces fill sessions with as many messages.
+        """
+        self._client.message_s = max(self._client.message_s, message_s)
+        return self._client.message_s
+
     def ready(self, operation: str) -> str:
         """Make both sides of a row, and call each once; in a few words what they work on."""
         if operation == "open":
