@@ -1,5 +1,6 @@
 """The archive of benchmark runs: nothing is lost, changed, doubled, or taken for sound."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -134,18 +135,22 @@ def test_the_last_runs_of_a_line(tmp_path):
 
 
 def test_a_new_kind_of_machine_begins_a_line():
-    """CPU, profile and SQLite count, load and Python's last number do not; each is told."""
+    """CPU, profile, kind of Python, SQLite count; load and Python's last number do not."""
     old = night(1)
     same = replace(old, machine={**MACHINE, "load": "3.1", "python": "CPython 3.11.9"})
     assert same.line == old.line
     assert changed_facts(old, same) == ()
     other = replace(
-        old, profile="smoke", machine={**MACHINE, "cpu": "New", "sqlite": "3.45.0 (serialized)"}
-    )
+        old, profile="smoke",
+        machine={
+            **MACHINE, "cpu": "New", "python": "PyPy 3.11.2", "sqlite": "3.45.0 (serialized)",
+        },
+    )  # fmt: skip
     assert other.line != old.line
     assert changed_facts(old, other) == (
         "profile was gate, and is smoke",
         "cpu was Made CPU, and is New",
+        "python was CPython 3.11, and is PyPy 3.11",
         "sqlite was 3.40.1, and is 3.45.0",
     )
 
@@ -202,8 +207,9 @@ def damaged(path, sql):
         ("UPDATE speed SET samples = substr(samples, 1, 20)", "is damaged: its samples are cut"),
         ("DELETE FROM speed", "does not fit its id"),
         ("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM run; END", "other tables"),
-        ("CREATE TABLE more (a)", "other tables"),
-        ("DROP TABLE speed", "other tables"),
+        ("CREATE TABLE more (a)", "other tables than an archive: drop 'more', which is not ours"),
+        ("DROP TABLE speed", "other tables than an archive: restore it"),
+        ("ALTER TABLE run ADD COLUMN more TEXT", "other tables than an archive: restore it"),
         ("PRAGMA user_version = 2", "was written by a newer sessionproof: it has schema 2"),
         ("PRAGMA application_id = 7", "is no archive of benchmark runs"),
     ],
@@ -215,6 +221,61 @@ def test_what_was_changed_behind_our_back_is_refused(tmp_path, sql, said):
     with pytest.raises(ArchiveRefused, match=said) as told:
         text(tmp_path / "a")
     assert "\n" not in str(told.value)
+
+
+def test_what_is_dropped_as_told_is_an_archive_again(tmp_path):
+    """The statistics that ANALYZE leaves are refused with a remedy, and the remedy helps."""
+    added(tmp_path / "a", night(1))
+    before = text(tmp_path / "a")
+    damaged(tmp_path / "a", "ANALYZE")
+    with pytest.raises(ArchiveRefused, match="drop 'sqlite_stat1'"):
+        text(tmp_path / "a")
+    damaged(tmp_path / "a", "DROP TABLE sqlite_stat1")
+    assert text(tmp_path / "a") == before
+
+
+_KILLED = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("DELETE FROM speed")
+connection.execute("UPDATE run SET said = replace(said, 'Made', 'Mode')")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_is_taken_back_by_a_reader(tmp_path):
+    """An archive whose writer was killed halfway can be read at once, and is as it was before."""
+    added(tmp_path / "a", *map(night, range(60)))
+    before = text(tmp_path / "a")
+    subprocess.run([sys.executable, "-c", _KILLED, tmp_path / "a"], check=False)
+    assert (tmp_path / "a-journal").exists(), "the writer was killed before it had written"
+    assert text(tmp_path / "a") == before
+
+
+def test_one_that_reads_cannot_write(tmp_path):
+    """An archive that was opened to be read takes no run."""
+    added(tmp_path / "a", night(1))
+    with (
+        pytest.raises(ArchiveRefused, match="readonly"),
+        Archive.opened(tmp_path / "a", create=False) as archive,
+    ):
+        archive.add([night(2)])
+
+
+def test_the_damaged_one_of_two_archives_is_named(tmp_path):
+    """Where runs of one archive go into another, the one that cannot be read is told."""
+    added(tmp_path / "a", night(1))
+    added(tmp_path / "b", *map(night, range(60)))
+    whole = (tmp_path / "b").read_bytes()
+    (tmp_path / "b").write_bytes(whole[:12_288] + b"\xff" * (len(whole) - 12_288))
+    with (
+        Archive.opened(tmp_path / "b", create=False) as other,
+        pytest.raises(ArchiveRefused, match="/b cannot be used: database disk image"),
+        Archive.opened(tmp_path / "a") as archive,
+    ):
+        archive.add(other.runs())
 
 
 def test_samples_without_end_are_refused(tmp_path):
@@ -269,7 +330,10 @@ def test_places_that_cannot_hold_an_archive_are_named(tmp_path):
         added(tmp_path / "no" / "a", night(1))
     with pytest.raises(ArchiveRefused, match="bench run --archive makes one"):
         text(tmp_path / "missing")
-    assert list(tmp_path.iterdir()) == []
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArchiveRefused, match="is a pipe, and no archive"):
+        text(tmp_path / "pipe")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_an_empty_file_becomes_an_archive(tmp_path):

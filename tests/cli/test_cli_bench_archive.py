@@ -2,6 +2,11 @@
 
 import io
 import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +102,64 @@ def test_a_damaged_line_is_named_and_nothing_added(tmp_path, text, said):
     assert command("export", "--archive", tmp_path / "a").stdout == lines(1)
 
 
+def test_what_is_refused_leaves_no_empty_archive(tmp_path):
+    """A new archive is made of what can be added, and else not at all."""
+    (tmp_path / "b").write_text(lines(1) + "{}\n")
+    command("import", "--archive", tmp_path / "c", "-", given=lines(1))
+    with sqlite3.connect(tmp_path / "c") as connection:
+        connection.execute("DELETE FROM speed")
+    connection.close()
+    for words in (("import", "-"), ("import", tmp_path / "b"), ("merge", tmp_path / "c")):
+        given = lines(1) + "{}\n"
+        assert command(words[0], "--archive", tmp_path / "a", words[1], given=given).exit_code == 2
+        assert not (tmp_path / "a").exists()
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    """What a shell's <(command) names is imported whole."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(lines(*range(40))), daemon=True)
+    writer.start()
+    ended = command("import", "--archive", tmp_path / "a", pipe)
+    writer.join(60)
+    assert ended.exit_code == 0, ended.output
+    assert "40 new of 40 runs" in ended.stderr
+
+
+def test_an_export_replaces_files_alone(tmp_path):
+    """A pipe or a device is written into, and of a link what it leads to."""
+    command("import", "--archive", tmp_path / "a", "-", given=lines(1))
+    os.mkfifo(tmp_path / "pipe")
+    found = []
+    reader = threading.Thread(
+        target=lambda: found.append((tmp_path / "pipe").read_text()), daemon=True
+    )
+    reader.start()
+    assert command("export", "--archive", tmp_path / "a", tmp_path / "pipe").exit_code == 0
+    reader.join(60)
+    assert found == [lines(1)]
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to("old")
+    for _ in range(2):
+        assert command("export", "--archive", tmp_path / "a", tmp_path / "link").exit_code == 0
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "old").read_text() == lines(1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_is_one_line(tmp_path):
+    """Where the printed runs find no room, that is said, with exit code 2."""
+    command("import", "--archive", tmp_path / "a", "-", given=lines(1))
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "sessionproof", "bench", "export", "--archive", tmp_path / "a"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr == "sessionproof: the runs cannot be printed: No space left on device\n"
+
+
 def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
     """It is not read into memory whole."""
     monkeypatch.setattr("sessionproof.cli.benchmarks.exchange.LINE_BYTES_MOST", 1_000)
@@ -116,6 +179,8 @@ def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
         (("export", "--archive", "missing"), "there is no archive missing"),
         (("export", "--archive", "text"), "text is no archive of benchmark runs"),
         (("export", "--archive", "b", "no/out"), "cannot write no/out: No such file"),
+        (("export", "--archive", "b", "text/out"), "cannot write text/out: Not a directory"),
+        (("export", "--archive", "b", "o" * 250), "File name too long"),
         (("export", "--archive", "b", "b"), "b is the archive itself"),
         (("merge", "--archive", "b", "missing"), "there is no archive missing"),
         (("merge", "--archive", "b", "text"), "text is no archive"),
@@ -132,7 +197,7 @@ def test_bad_usage_is_one_line(tmp_path, monkeypatch, words, said):
     assert ended.exit_code == 2, ended.output
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
-    assert before.items() <= {path.name: path.read_bytes() for path in tmp_path.iterdir()}.items()
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
 def test_a_report_is_imported(tmp_path):

@@ -72,7 +72,7 @@ def carried_out(
     except BrokenPipeError:
         raise  # who reads has enough
     except OSError as error:
-        _give_up_stdout()
+        give_up_stdout()
         say(errors, f"sessionproof: done, but the answer cannot be written: {error.strerror}")
         return EXIT_USAGE
     return code(answer)
@@ -82,7 +82,7 @@ def _place(error: OSError) -> str:
     return "a file" if error.filename is None else os.fsdecode(error.filename)
 
 
-def _give_up_stdout() -> None:
+def give_up_stdout() -> None:
     """Let what is left in its buffer go nowhere, or Python would fail again at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

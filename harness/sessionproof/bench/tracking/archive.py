@@ -9,7 +9,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +43,19 @@ class Archive:
         """Open the archive, for one thread. Raises ArchiveRefused, and then nothing was changed.
 
         With ``create`` a file that is missing or empty becomes an archive; without, the archive is
-        only read. What SQLite refuses within the block is ArchiveRefused, too.
+        only read, but for what a writer that was killed left half done: that is taken back. What
+        SQLite refuses within the block is ArchiveRefused, too.
         """
         _check_header(path, create=create)
         with _told(path):
-            uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'ro'}"
+            uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
             connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None)
             with closing(connection):
                 connection.execute("PRAGMA foreign_keys = ON")
                 if create:
                     _make(connection)
+                else:
+                    connection.execute("PRAGMA query_only = ON")
                 _check_tables(path, connection)
                 yield cls(path, connection)
 
@@ -73,7 +76,7 @@ class Archive:
         Each is held against its id. Without ``samples`` they come without raw samples, several
         times as fast: their ids are others then, and nothing is held against them.
         """
-        with _transaction(self._connection, "DEFERRED"):
+        with _told(self.path), _transaction(self._connection, "DEFERRED"):
             asked = [
                 (where, value)
                 for where, value in (("store = ?", store), ("line = ?", line))
@@ -164,6 +167,8 @@ def _text(value: Any) -> str:
 
 def _check_header(path: Path, *, create: bool) -> None:
     """Refuse what is no archive by its first bytes, before SQLite could change a thing about it."""
+    if path.is_fifo():  # opening it would wait for somebody who writes
+        raise ArchiveRefused(f"{path} is a pipe, and no archive: name another file")
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
@@ -207,9 +212,14 @@ def _make(connection: sqlite3.Connection) -> None:
 
 def _check_tables(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse an archive with tables or triggers that are not ours: queries would run their SQL."""
-    found = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
-    if sorted(sql for (sql,) in found) != sorted(_statements()):
-        raise ArchiveRefused(f"{path} has other tables than an archive: export it, and begin anew")
+    found = connection.execute("SELECT sql, name FROM sqlite_schema WHERE sql IS NOT NULL")
+    names, ours = dict(found.fetchall()), _statements()
+    if not set(ours) <= set(names):
+        raise ArchiveRefused(f"{path} has other tables than an archive: restore it")
+    if others := [name for sql, name in names.items() if sql not in ours]:
+        raise ArchiveRefused(
+            f"{path} has other tables than an archive: drop {others[0]!a}, which is not ours"
+        )
 
 
 def _statements() -> Sequence[str]:
@@ -224,7 +234,7 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if connection.in_transaction:
+        with suppress(sqlite3.Error):  # a full disk has ended it already, or the file is closed
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

@@ -145,5 +145,5 @@ def _brief(name: str, fact: str) -> str:
     """The part of a fact that counts: of Python not the last number, of SQLite the version."""
     words = fact.split()
     if name == "python" and len(words) > 1:
-        return ".".join(words[1].split(".")[:2])
+        return f"{words[0]} {'.'.join(words[1].split('.')[:2])}"
     return words[0] if name == "sqlite" and words else fact

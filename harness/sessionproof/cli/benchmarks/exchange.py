@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import BinaryIO, TypeAlias
 
 from rich.console import Console
 
 from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
 from sessionproof.bench.tracking.archived import ArchivedRun, from_line, to_line
-from sessionproof.cli.upkeep import say
+from sessionproof.cli.upkeep import give_up_stdout, say
 from sessionproof.engine.commits import commit_of
 from sessionproof.engine.plan import BadUsage
 from sessionproof.report.archiving import Origin, archived
@@ -32,13 +35,11 @@ def exported(archive: Path, out: Path) -> None:
     with Archive.opened(archive, create=False) as opened:
         lines = (f"{to_line(run)}\n".encode("ascii") for run in opened.runs())
         if out == STDIN:
-            for line in lines:
-                sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
+            _print(lines)
             return
         if out.exists() and out.samefile(archive):
             raise BadUsage(f"{out} is the archive itself: name another file")
-        number = _write_whole(out, lines)
+        number = _written(out, lines)
     say(Console(stderr=True), f"{number:,} runs of {archive} written to {out}")
 
 
@@ -48,7 +49,8 @@ def imported(archive: Path, inputs: Sequence[Path], *, commit: str | None) -> No
         raise BadUsage("- is standard input, which can be read once")
     origin = Origin(commit=commit_of(Path.cwd(), commit)) if commit else Origin()
     for one in inputs:
-        _add(archive, one, lambda one=one: _runs_of(one, origin))  # type: ignore[misc]
+        with _readable_again(one) as file:
+            _add(archive, one, partial(_runs_of, file, one, origin))
 
 
 def merged(archive: Path, others: Sequence[Path]) -> None:
@@ -91,28 +93,44 @@ def _add(archive: Path, source: Path, runs: Runs) -> None:
             read += 1
             yield run
 
+    if not archive.exists():  # what is refused is to leave no empty archive behind
+        for _ in runs():
+            pass
     with Archive.opened(archive) as opened:
         new = opened.add(counted())
         say(Console(stderr=True), f"{new:,} new of {read:,} runs in {source}; "
                                   f"{archive} has {opened.count():,}")  # fmt: skip
 
 
-def _runs_of(path: Path, origin: Origin) -> Iterator[ArchivedRun]:
-    """The runs of an input, whichever form it has."""
-    if path != STDIN and _is_result(path):
-        try:
-            yield archived(read_result(path), origin)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+@contextmanager
+def _readable_again(path: Path) -> Iterator[Path]:
+    """The input; of what can be read once, as standard input and pipes, a copy.
+
+    So the archive is not kept from others while somebody still writes into the pipe.
+    """
+    if path != STDIN and not path.is_fifo():
+        yield path
         return
-    with _opened(path) as lines:
-        yield from runs_of_lines("standard input" if path == STDIN else str(path), lines)
+    with NamedTemporaryFile(prefix="sessionproof-") as copy:
+        with _opened(path) as source:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+        yield Path(copy.name)
 
 
-def _is_result(path: Path) -> bool:
-    """Whether it is a ``result.json``: JSON over many lines, as no line of an export is."""
-    with _opened(path) as file:
-        return file.readline(16).strip() == b"{"
+def _runs_of(file: Path, given: Path, origin: Origin) -> Iterator[ArchivedRun]:
+    """The runs of an input, whichever form it has; errors name it as it was given."""
+    name = "standard input" if given == STDIN else str(given)
+    with _opened(file) as lines:
+        is_result = lines.readline(16).strip() == b"{"  # over many lines, as no run of an export is
+        lines.seek(0)
+        if not is_result:
+            yield from runs_of_lines(name, lines)
+            return
+    try:
+        yield archived(read_result(file), origin)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 @contextmanager
@@ -128,17 +146,34 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             raise BadUsage(f"cannot read {path}: {error.strerror}") from None
 
 
-def _write_whole(out: Path, lines: Iterator[bytes]) -> int:
-    """Put the lines in the place of the file in one step; how many there are."""
-    draft = out.with_name(f".{out.name}.{os.getpid()}.draft")
+def _print(lines: Iterator[bytes]) -> None:
+    try:
+        for line in lines:
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # who reads has enough
+    except OSError as error:
+        give_up_stdout()
+        raise BadUsage(f"the runs cannot be printed: {error.strerror}") from None
+
+
+def _written(out: Path, lines: Iterator[bytes]) -> int:
+    """Write the lines, and answer how many; a file gives way to the new one in one step."""
+    real = out.resolve()  # where it is a link, the link stays
+    is_file = real.is_file() or not real.exists()  # no pipe and no device
+    draft = real.with_name(f".{real.name}.{os.getpid()}.draft") if is_file else real
     try:
         with draft.open("wb") as file:
             number = sum(1 for line in lines if file.write(line))
             file.flush()
-            os.fsync(file.fileno())
-        draft.replace(out)
+            if is_file:
+                os.fsync(file.fileno())
+                draft.replace(real)
     except OSError as error:
         raise BadUsage(f"cannot write {out}: {error.strerror}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        if is_file:
+            with suppress(OSError):  # a name that could not be made cannot be removed
+                draft.unlink(missing_ok=True)
     return number
