@@ -1,5 +1,6 @@
 """A run against the runs before it: what is slower is found, and noise is not taken for it."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -132,3 +133,19 @@ def test_noise_is_no_regression():
 def test_a_slowdown_beyond_the_noise_is_found(factor, spread):
     """What is eight times the standard deviation is found in 19 of 20, a doubled cost by far."""
     assert slower(factor, (spread, spread), 500, seed=2) >= 475
+
+
+def test_what_is_measured_no_more_is_told():
+    """An operation of the run before that this one lacks is named: no row shows it."""
+    both = [night(number, speeds=(speed(), speed(operation="read"))) for number in range(6)]
+    assert judged(night(6), both).notes == (
+        "read was measured in the run before, and is not in this one",
+    )
+    assert judged(both[5], both[:5]).notes == ()
+
+
+def test_nonsense_of_a_file_is_no_error():
+    """Ratios beyond all measure leave a limit that is a number."""
+    row = judged(night(6), [night(n, 1e-300 if n % 2 else 1e300) for n in range(6)]).rows[0]
+    assert row.limit is not None
+    assert math.isfinite(row.limit)

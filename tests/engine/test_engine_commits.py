@@ -53,6 +53,17 @@ def test_the_commit_of_a_folder(project):
 
 
 @needs_git
+@pytest.mark.parametrize("seconds", [99_999_999_999_999, 253_402_300_800, -99_999_999_999])
+def test_a_time_beyond_all_years_is_not_known(project, seconds):
+    """A commit that a broken clock or tool dated keeps its id and its subject, without a time."""
+    who = f"A <a@example.org> {seconds} +0000"
+    tree = git(project, "write-tree")
+    (project / "made").write_text(f"tree {tree}\nauthor {who}\ncommitter {who}\n\nodd\n")
+    made = git(project, "hash-object", "--literally", "-w", "-t", "commit", "made")
+    assert commit_of(project, made) == Commit(id=made, subject="odd")
+
+
+@needs_git
 def test_the_commits_between_two(project):
     """Oldest first, the first left out; none where one is unknown, or does not come after."""
     ids = git(project, "rev-list", "--reverse", "HEAD").split()
@@ -102,7 +113,7 @@ def test_without_git_nothing_is_known(tmp_path, monkeypatch):
     assert not has_changes(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["", "-x", "--all", "a b", "a\nb", "x" * 101, "é"])
+@pytest.mark.parametrize("name", ["", "-x", "--all", "a b", "a\nb", "x" * 101, "é", "a..b"])
 def test_what_is_no_name_of_a_commit_is_refused(tmp_path, name):
     """An option for git, or a text that would spoil a line, is named and not used."""
     with pytest.raises(BadUsage, match="is no commit: give the id"):

@@ -33,7 +33,7 @@ def commit_of(folder: Path, name: str | None = None) -> Commit | None:
     A name that Git does not know stays as it is, without a time. Raises BadUsage for a name that
     can be none of a commit.
     """
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and (".." in name or not _NAME.fullmatch(name)):
         raise BadUsage(f"--commit {name!a} is no commit: give the id that git rev-parse prints")
     found = _commits(folder, "-1", f"{name or 'HEAD'}^{{commit}}")
     if found:
@@ -63,7 +63,7 @@ def _commits(folder: Path, *asked: str) -> Sequence[Commit]:
     said = _said(folder, "log", _FORM, *asked, "--")
     lines = (line.split("\0") for line in (said or "").split("\n") if line.count("\0") == 2)
     return [
-        Commit(id=name, subject=subject[:_SUBJECT_CHARACTERS_MOST], at=_utc(int(at)))
+        Commit(id=name, subject=subject[:_SUBJECT_CHARACTERS_MOST], at=_utc(at))
         for name, at, subject in lines
     ]
 
@@ -73,12 +73,17 @@ def _said(folder: Path, *words: str) -> str | None:
     try:
         ended = subprocess.run(
             [*_GIT, *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-            timeout=_DEADLINE_S, env={**os.environ, "LC_ALL": "C"},
+            timeout=_DEADLINE_S, env={**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     return ended.stdout.decode("utf-8", "replace") if ended.returncode == 0 else None
 
 
-def _utc(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _utc(seconds: str) -> str:
+    """The time of a commit; empty for one that a broken clock or tool made, beyond all years."""
+    try:
+        at = datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

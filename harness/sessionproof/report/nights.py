@@ -38,7 +38,7 @@ def exit_code(every: Sequence[Nights]) -> int:
 def headline(one: Nights) -> str:
     """The night in a sentence: what is slower, what is faster, what could not be told."""
     gated = [row for row in one.rows if row.gated]
-    if gated and all(row.limit is None for row in gated):
+    if gated and len(one.before) < LEAST:
         return (
             f"{COULD_NOT_TELL}: {_runs(len(one.before))} before this one on such a machine, "
             f"and {LEAST} are needed"

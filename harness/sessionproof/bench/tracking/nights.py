@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -22,6 +22,7 @@ LAST, LEAST = 15, 5
 """So many runs before a run are what is usual; of fewer than the least nothing can be said."""
 MARGIN = 1.03
 _NOISE = 4 * 1.4826  # four standard deviations, told by the median absolute deviation
+_NOISE_MOST = 100.0  # a factor of 10^43: what a file says may be nonsense, and is to be a number
 ONE_CLIENT = "one client"
 
 _Row: TypeAlias = tuple[str, str, str | None]
@@ -112,7 +113,7 @@ def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[s
         machine=run.machine.get("cpu", ""),
         before=tuple(one.started_at for one in last),
         rows=tuple(_explained(row, run, last) for row in rows),
-        notes=tuple(notes),
+        notes=(*notes, *_gone(run, last)),
     )
 
 
@@ -135,6 +136,14 @@ def _earlier(runs: Iterable[ArchivedRun]) -> Mapping[_Row, tuple[float, ...]]:
             if one.ratio is not None and one.ratio.value > 0:  # a logarithm is taken of it
                 found[_row(one)] = (*found.get(_row(one), ()), one.ratio.value)
     return found
+
+
+def _gone(run: ArchivedRun, before: Sequence[ArchivedRun]) -> Iterator[str]:
+    """A sentence for each row of one client that the last run had, and this one has not."""
+    has = {(one.operation, one.clients) for one in run.speeds}
+    for one in before[-1].speeds if before else ():
+        if one.clients == ONE_CLIENT and (one.operation, one.clients) not in has:
+            yield f"{one.operation} was measured in the run before, and is not in this one"
 
 
 def _explained(row: Night, run: ArchivedRun, before: Sequence[ArchivedRun]) -> Night:
@@ -160,7 +169,8 @@ def _night(speed: Speed, earlier: tuple[float, ...]) -> Night:
         return replace(row, reason=speed.note or "it has no floor to be held against")
     if len(row.earlier) < LEAST:
         known = len(row.earlier)
-        return replace(row, reason=f"{known} runs before, and {LEAST} are needed")
+        runs = "1 run" if known == 1 else f"{known} runs"
+        return replace(row, reason=f"{runs} before, and {LEAST} are needed")
     usual, limit = _usual(row.earlier)
     row = replace(row, usual=usual, limit=limit)
     if not gated:
@@ -184,7 +194,7 @@ def _usual(earlier: Sequence[float]) -> tuple[float, float]:
     logs = [math.log(one) for one in earlier]
     middle = statistics.median(logs)
     spread = statistics.median(abs(one - middle) for one in logs)
-    return math.exp(middle), max(MARGIN, math.exp(_NOISE * spread))
+    return math.exp(middle), max(MARGIN, math.exp(min(_NOISE * spread, _NOISE_MOST)))
 
 
 def _over(ratio: Ratio, row: Night) -> bool:
