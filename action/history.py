@@ -18,6 +18,7 @@ from pathlib import Path
 from repository import GitError, fetch, git, line
 
 PUSHES_MOST = 3
+NAME_MOST = 60  # characters; a name of ours has 45
 KEPT = "refs/sessionproof/history"
 README = """\
 # Benchmark runs
@@ -48,19 +49,20 @@ def tip_of(branch: str) -> str | None:
 
 
 def runs_into(folder: Path, branch: str) -> list[Path]:
-    """Write the branch's runs below the folder, by their names; their paths, in order."""
+    """Write the branch's runs below the folder; their paths, each ends with its name there."""
     tip = tip_of(branch)
     if tip is None:
         return []
     written = []
     top = line("rev-parse", "--show-toplevel")  # from a folder below, git archives that folder
     with tarfile.open(fileobj=io.BytesIO(git("-C", top, "archive", "--format=tar", tip))) as packed:
-        for member in packed:
+        for number, member in enumerate(packed):
             if member.isfile() and member.name.endswith(".jsonl"):
-                path = folder / re.sub(r"[^\w.-]", "-", member.name)
+                path = folder / str(number) / re.sub(r"[^\w.-]", "-", member.name)[-NAME_MOST:]
+                path.parent.mkdir()  # of its own: two names may look alike now
                 path.write_bytes(packed.extractfile(member).read())  # type: ignore[union-attr]
                 written.append(path)
-    return sorted(written)
+    return written
 
 
 def append(branch: str, lines: Iterable[str], said: str) -> None:

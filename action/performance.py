@@ -13,8 +13,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ HOLDS, USAGE, REGRESSION = 0, 2, 3  # exit codes of sessionproof
 JUDGED = ("0", "1", "4")
 TRUSTED_EVENTS = ("push", "schedule", "workflow_dispatch")  # what they check out was accepted
 PAGES = ("comparison.md", "nights.md", "trend/trend.md")
+DAMAGED_MOST = 10  # files of the history that are looked for one by one
 RESULTS = ("comparison.json", "nights.json", "run.jsonl")
 
 
@@ -95,7 +97,7 @@ def measured(wanted: Wanted, folder: Path) -> Said:
     known = read_history(wanted, folder, archive)
     if wanted.on_default_branch and wanted.branch:
         said = a_night(wanted, archive, readable=known)
-    elif wanted.base:
+    elif wanted.base and wanted.event != "pull_request_target":  # it has checked out the base
         said = a_change(wanted)
     else:
         said = Said(verdict="Speed was not measured: there is no base-ref here, and no history.")
@@ -161,28 +163,34 @@ def read_history(wanted: Wanted, folder: Path, archive: Path) -> bool:
     except GitError as error:
         annotate("warning", f"history branch {wanted.branch} cannot be read: {error}")
         return False
-    for name in refused(runs, archive, folder / "joined.jsonl"):
+    damaged = refused(runs, archive, folder / "joined.jsonl")
+    for name in islice(damaged, DAMAGED_MOST):
         annotate("warning", f"history branch {wanted.branch}: {name} is passed over, see above")
+    if next(damaged, None):
+        annotate("warning", f"history branch {wanted.branch}: more are none, the rest is not read")
     return True
 
 
-def refused(runs: Sequence[Path], archive: Path, joined: Path) -> list[str]:
-    """Import the runs, as many at once as can be; the names of those that are none."""
+def refused(runs: Sequence[Path], archive: Path, joined: Path) -> Iterator[str]:
+    """Import the runs, as many at once as can be; the names of those that are none, as found."""
     if not runs:
-        return []
+        return
     joined.write_bytes(b"".join(one.read_bytes().rstrip(b"\n") + b"\n" for one in runs))
     if bench("import", "--archive", str(archive), str(joined if runs[1:] else runs[0])) == HOLDS:
-        return []
+        return
     if len(runs) == 1:
-        return [runs[0].name]
+        yield runs[0].name
+        return
     half = len(runs) // 2
-    return refused(runs[:half], archive, joined) + refused(runs[half:], archive, joined)
+    yield from refused(runs[:half], archive, joined)
+    yield from refused(runs[half:], archive, joined)
 
 
 def keep(wanted: Wanted, new: Sequence[str]) -> None:
     """Push the runs; a job that may not is as green as one that may."""
     try:
-        said = f"{wanted.store} at {line('rev-parse', '--short=12', 'HEAD')}"
+        store = json.loads(new[0])["store"]  # as it was kept: an address without its password
+        said = f"{store} at {line('rev-parse', '--short=12', 'HEAD')}"
         append(wanted.branch, new, said)
     except GitError as error:
         what = f"the run was not kept on {wanted.branch}, and is in the artifact"

@@ -37,7 +37,7 @@ if words[1] == "compare":
     sys.exit(code)
 if words[1] == "run":
     at = {"started_at": "2026-01-0%dT00:00:00Z" % (len(archive.read_text().splitlines()) + 1
-          if archive.exists() else 1), "by": str(Path.cwd())}
+          if archive.exists() else 1), "store": "a store", "by": str(Path.cwd())}
     rows["rows"][0]["limit"], rows["rows"][1]["limit"] = 1.03 if archive.exists() else None, None
     archive.open("a").write(json.dumps(at) + "\n")
     report.joinpath("nights.json").write_text(json.dumps({"stores": [rows]}))
@@ -228,7 +228,7 @@ def test_a_base_that_is_none_is_told(name, project):
     [
         ({"GITHUB_REF": "refs/heads/change"}, {}),
         ({}, {"history-branch": ""}),
-        ({"GITHUB_EVENT_NAME": "pull_request_target"}, {}),
+        ({"GITHUB_EVENT_NAME": "pull_request_target", "github.base_ref": "main"}, {}),
         ({"GITHUB_EVENT_NAME": "workflow_run"}, {}),
         ({"github.event.repository.default_branch": ""}, {}),
     ],
@@ -283,6 +283,34 @@ def test_a_damaged_file_of_the_branch_is_passed_over(project):
     assert "history branch sessionproof-history: 3.jsonl is passed over" in ran.printed
     assert '"2026-01-05T' in "".join(project.kept()), "four others were there before the new one"
     assert len(project.kept()) == 6
+
+
+def test_a_branch_that_is_all_damaged_ends_nothing(project):
+    """Of many files that are no runs, of strange names too, some are named; the run is kept."""
+    place = project.folder / "runs"
+    git(project.folder, "init", "-q", place)
+    for number in range(30):
+        folder = place / ("x" * 200) / ("y" * 100)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}\n::error::.jsonl").write_text("damaged")
+    commit(place, "README.md")
+    git(place, "push", "-q", project.origin, "HEAD:refs/heads/sessionproof-history")
+    ran = project.run(project.checkout("job"))
+    assert ran.code == 0, ran.printed
+    assert ran.printed.count("::warning") == 11
+    assert "\n::error" not in ran.printed
+    assert "more are none, the rest is not read" in ran.printed
+    assert len(project.called("import")) < 60
+    assert "2026-01/" in git(project.origin, "ls-tree", "-r", "--name-only", "sessionproof-history")
+
+
+def test_a_password_stays_out_of_the_history(project):
+    """What is pushed names the store as it is kept, without what its address holds."""
+    ran = project.run(project.checkout("job"), store="postgresql://me:secret@localhost/db")
+    assert ran.code == 0, ran.printed
+    said = git(project.origin, "log", "-p", "--format=%B", "sessionproof-history")
+    assert "a store at " in said
+    assert "secret" not in said
 
 
 def test_a_long_page_is_cut(project, monkeypatch):
