@@ -76,7 +76,9 @@ def test_since_leaves_out_older_runs(tmp_path, archive):
     ("words", "said"),
     [
         (["nope"], "has no runs of 'nope': it has those of shop.chat:Store"),
+        (["postgresql://me:secret@host/db"], "has no runs of 'postgresql://me@host/db'"),
         (["--since", "2030-01-01"], "has no runs since 2030-01-01"),
+        (["--since", "2026-02-30"], "--since 2026-02-30 is no day: write it as 2026-01-31"),
         (["--since", "yesterday"], "--since yesterday is no day: write it as 2026-01-31"),
     ],
 )
@@ -86,6 +88,16 @@ def test_what_cannot_be_shown_is_one_line(tmp_path, archive, words, said):
     assert ended.exit_code == 2
     assert said in ended.output
     assert "Traceback" not in ended.output
+
+
+def test_a_day_after_the_last_run_names_the_last_of_that_store(tmp_path, archive):
+    """What other stores have is not taken for this store's."""
+    with Archive.opened(archive) as opened:
+        opened.add([replace(one, store="old:Store", commit=None, started_at="2025-12-24T03:00:00Z")
+                    for one in nights({"append": [2.0]})])  # fmt: skip
+    ended = trend(tmp_path, "--archive", archive, "old:Store", "--since", "2026-01-01")
+    assert ended.exit_code == 2
+    assert "has no runs since 2026-01-01: the last is of 2025-12-24T03:00:00Z" in ended.output
 
 
 def test_an_archive_that_is_none_is_one_line(tmp_path):

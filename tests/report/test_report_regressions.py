@@ -13,7 +13,8 @@ from fixtures.regressions.gates import COMPARISON, night
 from fixtures.regressions.runs import COUNT, INSERT, MACHINE, causes, commit, nights, stepped
 from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.compared import Comparison
-from sessionproof.bench.tracking.trend import Unavailable, trends
+from sessionproof.bench.tracking.trend import Unavailable, newest, trends
+from sessionproof.report.courses import course_of
 from sessionproof.report.regressions import (
     counted,
     render_comparison,
@@ -136,7 +137,80 @@ def test_no_runs_are_a_trend_too(tmp_path):
     """An archive without runs gives all forms."""
     page = write_trends((), tmp_path)
     assert "no runs" in page.read_text("utf-8")
-    assert summary(()) == "no slowdowns and no speed-ups in no rows of no runs."
+    assert summary(()) == "Could not tell: there are no rows of no runs with a ratio to a floor."
+
+
+def test_too_few_runs_are_not_called_level():
+    """Where no change could be seen yet, on a new machine too, the summary says so."""
+    few = trends(nights({"append": [2.0] * 4, "get": [3.0] * 4}), find=at_steps)
+    assert "Could not tell yet of 2 rows: fewer than 5 runs" in summary(few)
+    moved = [
+        replace(one, machine={**MACHINE, "cpu": "Intel Xeon"}) if at > 27 else one
+        for at, one in enumerate(watched())
+    ]
+    assert "Could not tell yet of 3 rows" in summary(trends(moved, find=at_steps))
+    assert "ould not tell" not in summary(EVERY)
+    for every in (few, trends([replace(one, speeds=()) for one in watched()], find=at_steps)):
+        assert "ould not tell" in summary(every)
+        assert '<header class="could-not-tell">' in render_trends(every)
+
+
+def test_no_commit_between_is_a_sentence():
+    """Two runs of one commit that differ: page and Markdown say it in the same words."""
+    runs = [replace(one, commit=commit(1), between=()) for one in watched()]
+    said = f"no commit came between: both runs are of {commit(1).id[:10]}"
+    every = trends(runs, find=at_steps)
+    assert f"Where: {said}." in render_trends(every)
+    assert f"{said}." in render_markdown(every)
+
+
+def test_equal_counts_are_said_to_be_equal():
+    """A change whose counts are the same on both sides says so; without counts nothing is said."""
+    counted_twice = [replace(one, causes=(causes(INSERT),)) for one in watched()]
+    every = trends(counted_twice, find=at_steps)
+    assert "Nothing that was counted of a call differs." in render_trends(every)
+    assert "nothing that was counted differs" in render_markdown(every)
+    (change, _) = changes(every)
+    assert why(change.change) == ()
+    without = trends([replace(one, causes=()) for one in watched()], find=at_steps)
+    assert "that was counted" not in render_markdown(without) + render_trends(without)
+
+
+def test_of_several_stores_each_change_names_its_own():
+    """A heading of Markdown says which store became slower."""
+    other = [replace(one, store="inn.chat:Store") for one in watched()]
+    text = render_markdown(trends([*watched(), *other], find=at_steps))
+    for store in ("shop.chat:Store", "inn.chat:Store"):
+        assert f"## {store}: append became 20" in text
+    assert "## append became 20" in render_markdown(EVERY)
+
+
+def test_a_page_of_many_runs_shows_the_newest():
+    """Pictures and table have the last 400 runs and their changes; the page says where all are."""
+    levels = {"gone": [1.0] * 500, "early": stepped(500, 50, 0.5), "late": stepped(500, 300, 0.2)}
+    runs = [
+        replace(one, commit=None, between=(), speeds=one.speeds[at >= 100 :],
+                started_at=f"{2000 + at // 28}-01-{1 + at % 28:02}T03:00:00Z")
+        for at, one in enumerate(nights(levels))
+    ]  # fmt: skip
+    every = trends(runs, find=at_steps)
+    page, text = render_trends(every), render_markdown(every)
+    assert "These are the newest 400 runs" in page
+    assert "100 older ones are in trend.json" in page
+    assert ("late became" in page, "late became" in text) == (True, True)
+    assert ("early became" in page, "early became" in text) == (False, True)
+    shown = newest(every[0], 400)
+    early, late = shown.rows
+    assert (early.operation, early.lines[0].changes) == ("early", ())
+    (line,) = late.lines
+    (change,) = line.changes
+    assert (change.at, line.points[change.at].place) == (200, 200)
+    assert shown.runs[200] is every[0].runs[300]
+    saw = nightly(every[0])
+    picture = course_of(shown, late, saw)
+    above = [at for at in range(100, 500) if saw[at, "late", "one client"] == "above"]
+    assert picture.count("night broken") == len(above) > 0
+    assert "night not-run" not in picture  # which only the first runs of all were
 
 
 def test_a_page_of_two_hundred_runs_is_small():

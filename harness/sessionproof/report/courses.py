@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 from statistics import median
@@ -50,7 +50,7 @@ def course_of(one: Trends, trend: Trend, nightly: Nightly) -> Markup:
     """The picture of one row of a store over all its runs."""
     told = told_of(one.store, trend)
     stretches = [
-        _stretch(trend, line, class_of(one, line.points[0].place), told, nightly)
+        _stretch(line, class_of(one, line.points[0].place), told, _nights(one, trend, nightly))
         for line in trend.lines
     ]
     said = "; ".join(sentence(each) for each in told) or "no change that two nights show"
@@ -94,14 +94,12 @@ def at(run: ArchivedRun) -> str:
     return f"{date(run)} {short(run.commit)}" if run.commit else date(run)
 
 
-def _stretch(
-    trend: Trend, line: Line, class_: str, told: Sequence[Told], nightly: Nightly
-) -> Stretch:
+def _stretch(line: Line, class_: str, told: Sequence[Told], said: Callable[[int], str]) -> Stretch:
     moments = tuple(
         Moment(
             place=point.place, value=point.ratio.value, low=point.ratio.low,
             high=point.ratio.high, words=shown(f"{at(point.run)}: {interval(point.ratio)}"),
-            strip=NIGHTS.get(nightly.get((point.place, trend.operation, trend.clients), ""), ""),
+            strip=NIGHTS.get(said(point.place), ""),
         )
         for point in line.points
     )  # fmt: skip
@@ -117,6 +115,11 @@ def _stretch(
         for each, start, end in zip(_of(told, line), ends, ends[2:], strict=False)
     )  # fmt: skip
     return Stretch(moments=moments, class_=class_, steps=steps, reason=shown(line.reason))
+
+
+def _nights(one: Trends, trend: Trend, nightly: Nightly) -> Callable[[int], str]:
+    """What the run at a place said of a row; ``nightly`` counts the runs left out, too."""
+    return lambda place: nightly.get((place + one.left_out, trend.operation, trend.clients), "")
 
 
 def _of(told: Sequence[Told], line: Line) -> list[Told]:

@@ -13,7 +13,7 @@ import sessionproof
 from sessionproof.bench.tracking.compared import Compared, Comparison
 from sessionproof.bench.tracking.differences import differences
 from sessionproof.bench.tracking.nights import LAST, Night, Nights
-from sessionproof.bench.tracking.trend import Trends
+from sessionproof.bench.tracking.trend import Trends, newest
 from sessionproof.contract.causes import Causes
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.report import compared, courses, intervals, trends
@@ -23,22 +23,23 @@ from sessionproof.report.write import write_whole
 from sessionproof.svg import small
 
 COMPARISON_PAGE, NIGHTS_PAGE = "comparison.html", "nights.html"
-ROWS_MAX = 400  # runs of the table; trend.json has all
+RUNS_MAX = 400  # of all stores of a page of trends; the other forms have all
+_RUNS_LEAST = 40  # of one store, however many there are
 
 
 def render_trends(every: Sequence[Trends]) -> str:
-    """The page of the trend of each store, what became slowest first."""
-    untold = trends.untold(every)
+    """The page of the trend of each store's newest runs, what became slowest first."""
+    nights = [trends.nightly(one) for one in every]
+    every = [newest(one, max(_RUNS_LEAST, RUNS_MAX // max(len(every), 1))) for one in every]
     slower = any(one.change.share > 0 for one in trends.changes(every))
     return _rendered(
         "trend.html.j2",
-        tone=_tone(slower=slower, untold=bool(untold)),
+        tone=_tone(slower=slower, untold=trends.is_untold(every)),
         every=every,
-        nights=[trends.nightly(one) for one in every],
+        nights=nights,
         summary=trends.summary(every),
-        untold=untold,
+        untold=trends.untold(every),
         courses=courses,
-        rows_max=ROWS_MAX,
     )
 
 

@@ -10,14 +10,17 @@ import sessionproof
 from sessionproof.bench.tracking.archived import ArchivedRun, Commit
 from sessionproof.bench.tracking.differences import differences
 from sessionproof.bench.tracking.nights import LAST, judged
-from sessionproof.bench.tracking.trend import Change, Line, Trend, Trends
+from sessionproof.bench.tracking.trend import RUNS_LEAST, Change, Line, Trend, Trends
 from sessionproof.report.amounts import digits
+from sessionproof.report.compared import NO_CAUSE
 from sessionproof.report.markdown import code, plain
+from sessionproof.report.plain import cut
 
 SCHEMA_VERSION = 1
 MARKDOWN, JSON, PAGE = "trend.md", "trend.json", "trend.html"
 COMMITS_MAX = 20  # that are listed; the others are counted
 _ID_CHARACTERS = 10
+_STORE_CHARACTERS = 80
 
 Nightly: TypeAlias = Mapping[tuple[int, str, str], str]
 """What a night said, by the run's place in its store, the operation and the clients."""
@@ -78,6 +81,12 @@ def sentence(one: Told) -> str:
     )
 
 
+def headed(one: Told, every: Sequence[Trends]) -> str:
+    """The sentence, with the store before it where there are several."""
+    several = len(every) > 1
+    return f"{cut(one.store, _STORE_CHARACTERS)}: {sentence(one)}" if several else sentence(one)
+
+
 def between(one: Told) -> str:
     """Where the change came in, in a sentence."""
     change = one.change
@@ -102,6 +111,11 @@ def why(change: Change) -> tuple[str, ...]:
     return differences(*change.causes) if change.causes else ()
 
 
+def explained(change: Change) -> tuple[str, ...]:
+    """``why`` for people: that nothing differs is said, too, where both sides were counted."""
+    return why(change) or ((NO_CAUSE,) if change.causes else ())
+
+
 def short(commit: Commit | None) -> str:
     """The beginning of a commit's id."""
     return commit.id[:_ID_CHARACTERS] if commit else "a commit that is not known"
@@ -124,10 +138,21 @@ def summary(every: Sequence[Trends]) -> str:
     seen = f"{_number(rows, 'row')} of {_number(runs, 'run')}"
     if untold(every):
         return f"What changed: {untold(every)}. There are {seen}."
+    if not any(one.rows for one in every):
+        return f"Could not tell: there are {seen} with a ratio to a floor."
     found = changes(every)
     slower = sum(one.change.share > 0 for one in found)
     faster = len(found) - slower
-    return f"{_number(slower, 'slowdown')} and {_number(faster, 'speed-up')} in {seen}."
+    said = f"{_number(slower, 'slowdown')} and {_number(faster, 'speed-up')} in {seen}."
+    if few := sum(row.is_short for one in every for row in one.rows):
+        said += f" Could not tell yet of {_number(few, 'row')}: fewer than {RUNS_LEAST} runs"
+        said += " that may be compared with the last one."
+    return said
+
+
+def is_untold(every: Sequence[Trends]) -> bool:
+    """Whether of no row it is known if it changed."""
+    return all(row.untold or row.is_short for one in every for row in one.rows)
 
 
 def nightly(one: Trends) -> Nightly:
@@ -170,10 +195,10 @@ def render_markdown(every: Sequence[Trends]) -> str:
         lines += [f"| {' | '.join(plain(cell, 120) for cell in _cells(one))} |" for one in found]
         parts.append("\n".join(lines))
     for one in found:
-        parts.append(f"## {plain(sentence(one), 200)}")
+        parts.append(f"## {plain(headed(one, every), 300)}")
         parts.append(f"{plain(between(one), 300)}.")
         said = [code(named(commit), 120) for commit in one.change.commits[:COMMITS_MAX]]
-        said += [plain(fact, 200) for fact in (*why(one.change), *one.change.facts)]
+        said += [plain(fact, 200) for fact in (*explained(one.change), *one.change.facts)]
         if said:
             parts.append("\n".join(f"- {line}" for line in said))
     return "\n\n".join(parts) + "\n"

@@ -18,6 +18,7 @@ from sessionproof.contract.measurements import Ratio
 WINDOW = 30
 P_MOST = 0.001
 LEAST = 0.03  # a change of less is not looked for
+RUNS_LEAST = 5  # of a line: in fewer no change reaches that p, seen twice
 NEAR = 1  # runs by which two nights may differ in where a change is
 _FLEETING = ("load",)  # facts that differ from hour to hour
 NEEDED = "could not tell: pip install 'sessionproof[trend]'"
@@ -82,6 +83,12 @@ class Trend:
     untold: str = ""
 
     @property
+    def is_short(self) -> bool:
+        """Whether its newest line has too few runs for any change to be seen in them."""
+        newest = max(self.lines, key=lambda line: line.points[-1].place)
+        return len(newest.points) < RUNS_LEAST
+
+    @property
     def worst(self) -> float:
         """The largest share by which it became slower at once; 0 where it never did."""
         return max((change.share for line in self.lines for change in line.changes), default=0.0)
@@ -91,13 +98,15 @@ class Trend:
 class Trends:
     """One store: its runs in their order, the line of each, and the trend of each row.
 
-    Rows without a ratio to a floor have none.
+    Rows without a ratio to a floor have none. ``left_out`` is the number of older runs that are
+    not among these.
     """
 
     store: str
     runs: tuple[ArchivedRun, ...]
     lines: tuple[str, ...]
     rows: tuple[Trend, ...]
+    left_out: int = 0
 
 
 def found_by_otava(values: Sequence[float]) -> tuple[int, ...]:
@@ -138,6 +147,27 @@ def trends(runs: Iterable[ArchivedRun], *, find: Find = found_by_otava) -> tuple
     for run in sorted(runs, key=lambda one: one.when):
         stores.setdefault(run.store, []).append(run)
     return tuple(_of_store(store, own, find) for store, own in stores.items())
+
+
+def newest(one: Trends, most: int) -> Trends:
+    """The last runs of a store with what was found in all: the changes between two of these."""
+    gone = max(0, len(one.runs) - most)
+    rows = (
+        replace(row, lines=tuple(line for each in row.lines if (line := _since(each, gone)).points))
+        for row in one.rows
+    )
+    return Trends(
+        store=one.store, runs=one.runs[gone:], lines=one.lines[gone:],
+        rows=tuple(row for row in rows if row.lines), left_out=gone,
+    )  # fmt: skip
+
+
+def _since(line: Line, gone: int) -> Line:
+    """The line without its points in the first runs, which are ``gone``."""
+    kept = tuple(replace(one, place=one.place - gone) for one in line.points if one.place >= gone)
+    less = len(line.points) - len(kept)
+    changes = tuple(replace(one, at=one.at - less) for one in line.changes if one.at > less)
+    return replace(line, points=kept, changes=changes)
 
 
 def _of_store(store: str, runs: Sequence[ArchivedRun], find: Find) -> Trends:

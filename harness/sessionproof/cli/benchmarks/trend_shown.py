@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from rich import box
@@ -15,6 +15,7 @@ from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
 from sessionproof.bench.tracking.archived import ArchivedRun
 from sessionproof.bench.tracking.trend import Trends, trends
 from sessionproof.cli.run import say
+from sessionproof.engine import addresses
 from sessionproof.engine.machine import make_report_folder
 from sessionproof.engine.plan import BadUsage
 from sessionproof.report.amounts import digits
@@ -26,15 +27,14 @@ from sessionproof.report.trends import (
     Told,
     between,
     changes,
+    explained,
+    headed,
     named,
     percent,
     row_of,
-    sentence,
     summary,
-    why,
 )
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _CHARACTERS_MAX = 400
 
 
@@ -57,8 +57,12 @@ def show(store: str | None, *, archive: Path, since: str | None, report: Path) -
 
 
 def _runs(path: Path, store: str | None, since: str | None) -> list[ArchivedRun]:
-    """The runs that were asked for. Raises BadUsage where there are none."""
-    if since is not None and not _DATE.fullmatch(since):
+    """The runs that were asked for. Raises BadUsage where there are none.
+
+    An address is looked for as it is kept and shown, without its password.
+    """
+    store = None if store is None else addresses.named(store)
+    if since is not None and not _is_day(since):
         raise BadUsage(f"--since {since} is no day: write it as 2026-01-31")
     with Archive.opened(path, create=False) as archive:
         runs = list(archive.runs(samples=False))
@@ -66,10 +70,19 @@ def _runs(path: Path, store: str | None, since: str | None) -> list[ArchivedRun]
     if store is not None and store not in stores:
         known = ", ".join(stores) or "none"
         raise BadUsage(f"{path} has no runs of {store!r}: it has those of {known}")
-    chosen = [run for run in runs if store in (None, run.store) and run.when[0] >= (since or "")]
-    if runs and not chosen:
-        raise BadUsage(f"{path} has no runs since {since}: the last is of {runs[-1].when[0]}")
+    own = [run for run in runs if store in (None, run.store)]
+    chosen = [run for run in own if run.when[0] >= (since or "")]
+    if own and not chosen:
+        raise BadUsage(f"{path} has no runs since {since}: the last is of {own[-1].when[0]}")
     return chosen
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day of the calendar in the form in which times are kept."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def print_trends(every: Sequence[Trends], console: Console) -> None:
@@ -83,9 +96,9 @@ def print_trends(every: Sequence[Trends], console: Console) -> None:
             table.add_row(*(_text(cell, console) for cell in _cells(one)))
         console.print(table)
     for one in found:
-        _print(f"| {sentence(one)}", console)
+        _print(f"| {headed(one, every)}", console)
         lines = [between(one), *(named(commit) for commit in one.change.commits[:COMMITS_MAX])]
-        for line in (*lines, *why(one.change), *one.change.facts):
+        for line in (*lines, *explained(one.change), *one.change.facts):
             _print(f"|   {line}", console)
     _print(f"| {summary(every)}", console)
 
