@@ -10,10 +10,11 @@ from report_page import Page
 from report_samples import HOSTILE
 
 from fixtures.regressions.gates import COMPARISON, night
-from fixtures.regressions.runs import COUNT, INSERT, MACHINE, causes, commit, nights, stepped
+from fixtures.regressions.runs import COUNT, INSERT, MACHINE, causes, commit, nights, speed, stepped
 from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.compared import Comparison
 from sessionproof.bench.tracking.trend import Unavailable, newest, trends
+from sessionproof.contract.measurements import Ratio
 from sessionproof.report.courses import course_of
 from sessionproof.report.regressions import (
     counted,
@@ -153,6 +154,17 @@ def test_too_few_runs_are_not_called_level():
     for every in (few, trends([replace(one, speeds=()) for one in watched()], find=at_steps)):
         assert "ould not tell" in summary(every)
         assert '<header class="could-not-tell">' in render_trends(every)
+
+
+def test_a_ratio_of_nothing_is_no_point():
+    """What a file says may be nonsense: a ratio of 0 or less is drawn nowhere, and ends nothing."""
+    nothing = [replace(one, speeds=(speed("append", 2.0), replace(speed("get", 2.0), ratio=Ratio(
+        value=value, low=value, high=value, rounds=9, of=9)))) for value in (0.0, -1.0)
+        for one in nights({"append": [2.0] * 9})]  # fmt: skip
+    every = trends(nothing, find=at_steps)
+    assert [row.operation for row in every[0].rows] == ["append"]
+    assert "get" not in [row["operation"] for row in to_json(every)["stores"][0]["trends"]]
+    assert render_trends(every).count('role="img"') == 1
 
 
 def test_no_commit_between_is_a_sentence():

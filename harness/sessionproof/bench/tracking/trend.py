@@ -182,7 +182,7 @@ def _rows(runs: Sequence[ArchivedRun], lines: Sequence[str], find: Find) -> tupl
     for place, (run, line) in enumerate(zip(runs, lines, strict=True)):
         of_lines.setdefault(line, {})[place] = run
         for one in run.speeds:
-            if one.ratio is not None:
+            if one.ratio is not None and one.ratio.value > 0:  # shares are made of it
                 own = rows.setdefault((one.operation, one.clients), {})
                 points = own.setdefault((line, one.floor or ""), [])
                 points.append(Point(place=place, run=run, ratio=one.ratio))
