@@ -151,6 +151,12 @@ class CountsSlowly(Counts):
         return super().count(session_id)
 
 
+class Durable(Counts):
+    """Says that it survives more than it does; it can count, too."""
+
+    claims = Claims(durability="power")
+
+
 class Sets(Plain):
     """Keeps a state."""
 

@@ -78,8 +78,11 @@ def test_an_operation_that_fails_is_not_told(head, words):
 
 
 def test_an_operation_of_one_side_is_left_out():
-    """It is named with the side that has it; where nothing else is left, that is a mistake."""
-    assert told("Plain", "Counts", "append", "count").left_out == {"count": "head alone has it"}
+    """It is named with the side that has it, and so are other claims; alone it is a mistake."""
+    found = told("Plain", "Durable", "append", "count", "page")
+    assert found.left_out == {"count": "head alone has it", "page": "neither has it"}
+    words = "head claims durability power instead of none: what differs may be the price"
+    assert found.warning.endswith(words)
     with pytest.raises(BadUsage, match="base and head do not both have count"):
         told("Counts", "Plain", "count")
 

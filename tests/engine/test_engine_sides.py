@@ -101,7 +101,7 @@ def says(side, module="shopchat", cwd=None):
     return ended.stdout.strip() or ended.stderr
 
 
-@pytest.mark.parametrize("asked", ["v1", "git:v1", "HEAD~1", "git:HEAD^"])
+@pytest.mark.parametrize("asked", ["v1", "git:v1", "HEAD~1", "git:HEAD^", "main@{1}"])
 def test_a_reference_is_laid(asked, repository, tmp_path):
     """Its package and its adapter are its own, though it is started in the folder of another."""
     side = laid(asked, "shopchat:Store", "base", laying(tmp_path, repository))
@@ -170,8 +170,45 @@ def test_a_wheel_and_a_release_are_laid(tmp_path):
 def test_what_is_installed_needs_nothing(tmp_path):
     """Nothing is laid over this environment."""
     side = laid("installed", "reference", "base", laying(tmp_path, tmp_path))
-    assert (side.path, side.commit) == ((), None)
+    assert side.commit is None
     assert list((tmp_path / "sides").iterdir()) == []
+
+
+def test_what_is_installed_is_not_what_lies_in_the_current_folder(monkeypatch, tmp_path):
+    """A project whose module lies in the folder that one is in hides the installed one nowhere."""
+    for name in ("project", "site"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "shopchat.py").write_text(f"SAYS = 'of the {name}'\n")
+    (tmp_path / "project" / "adapter.py").write_text("SAYS = 'nobody installed it'\n")
+    here, site = str(tmp_path / "project"), str(tmp_path / "site")
+    monkeypatch.setattr(sys, "path", [here, *sys.path, site])
+    side = laid("installed", "shopchat:Store", "base", laying(tmp_path, tmp_path / "project"))
+    assert says(side, cwd=here) == "of the site"
+    assert says(side, "adapter", cwd=here) == "nobody installed it"
+
+
+def test_a_folder_outside_a_repository_is_not_written_into(tmp_path):
+    """Its copy is built, without what earlier builds and environments left there."""
+    project = tmp_path / "project"
+    write(project, "5.0")
+    (project / "environment" / "lib").mkdir(parents=True)
+    (project / "environment" / "pyvenv.cfg").touch()
+    (project / "build").mkdir()
+    before = sorted(project.rglob("*"))
+    place = laying(tmp_path, project)
+    assert says(laid(".", "shopchat:Store", "base", place)) == "version 5.0"
+    assert sorted(project.rglob("*")) == before
+    copy = {one.name for one in (place.folder / "base-copy").iterdir()}
+    assert not copy & {"environment", "build"}
+
+
+def test_a_linked_folder_is_laid(repository, tmp_path):
+    """A link to a folder of the project is part of it."""
+    (repository / "src").rename(repository / "code")
+    (repository / "src").symlink_to("code")
+    git(repository, "add", ".")
+    side = laid(".", "shopchat:Store", "head", laying(tmp_path, repository))
+    assert says(side) == "version 2.0"
 
 
 @pytest.mark.parametrize(

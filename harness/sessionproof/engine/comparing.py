@@ -5,6 +5,7 @@ No store runs in this process.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -32,9 +33,11 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import derive
 from sessionproof.engine.machine import facts, fast_folder
 from sessionproof.engine.plan import BadUsage, child_environment, described
+from sessionproof.engine.sides import INSTALLED
 from sessionproof.workload.conversation import ascii_words
 from sessionproof.workload.profiles import PROFILES
 
+_NO_PROMISES = {"sources", "costs", "limits"}  # claims that change nothing of what a call does
 INTERRUPTED = "the comparison was interrupted"
 
 Follow: TypeAlias = Callable[[int, int, str], None]
@@ -108,7 +111,7 @@ def compared(
         prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
     ) as folder:
         wanted = _wanted({BASE: base, HEAD: head}, profile, seed, Path(folder))
-        operations, left_out = _operations(wanted, asked)
+        operations, left_out = _operations(wanted, asked, only)
         starts = {
             name: partial(RemoteArm, side, wanted[name], environment=child_environment())
             for name, side in ((BASE, base), (HEAD, head))
@@ -129,7 +132,7 @@ def compared(
         left_out=left_out,
         problem=problem,
         interrupted=problem == INTERRUPTED,
-        warning=_one_file(base, head, found.facts),
+        warning="; ".join(filter(None, [_one_file(base, head, found.facts), _promises(wanted)])),
     )
 
 
@@ -226,7 +229,7 @@ def _asked(only: Sequence[str]) -> list[str]:
 
 
 def _operations(
-    wanted: Mapping[str, Wanted], asked: Sequence[str]
+    wanted: Mapping[str, Wanted], asked: Sequence[str], only: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
     """Those of the operations that both have, and why others are left out. Raises BadUsage."""
     base, head = (
@@ -238,7 +241,7 @@ def _operations(
         name: f"{BASE if name in base else HEAD} alone has it"
         for name in asked
         if name in base ^ head
-    }
+    } | {name: "neither has it" for name in only if name not in base | head}
     if not both:
         raise BadUsage(f"base and head do not both have {' or '.join(asked)}: nothing to compare")
     return both, left_out
@@ -253,12 +256,27 @@ def _plan(wanted: Mapping[str, Wanted], effort: Effort) -> PairPlan:
 def _one_file(base: Side, head: Side, said: Mapping[str, Mapping[str, str | None]]) -> str:
     """A sentence where two versions that were laid are found in one file: one may be missing."""
     files = {one.get("file") for one in said.values()}
-    if len(files) != 1 or None in files or not (base.path or head.path):
+    if len(files) != 1 or None in files or base.asked == head.asked == INSTALLED:
         return ""
     return (
         f"both sides found {base.store} in {files.pop()}, "
         "so that only what it imports can differ: is it part of what was laid?"
     )
+
+
+def _promises(wanted: Mapping[str, Wanted]) -> str:
+    """A sentence where head claims to do more or less than base, which has its price."""
+    base, head = (wanted[name].claims for name in (BASE, HEAD))
+    other = [
+        f"{name} {_shown(head[name])} instead of {_shown(base[name])}"
+        for name in sorted(base.keys() & head.keys() - _NO_PROMISES)
+        if base[name] != head[name]
+    ]
+    return f"head claims {', '.join(other)}: what differs may be the price" if other else ""
+
+
+def _shown(claim: object) -> str:
+    return claim if isinstance(claim, str) else json.dumps(claim)
 
 
 def _version(side: Side, said: Mapping[str, str | None]) -> Version:

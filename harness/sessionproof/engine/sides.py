@@ -19,11 +19,13 @@ from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.compared import Side
 from sessionproof.engine.commits import commit_of, has_changes
 from sessionproof.engine.plan import BadUsage
-from sessionproof.engine.trees import GitFailed, copied, exported, resolved
+from sessionproof.engine.trees import GitFailed, copied, copied_plainly, exported, resolved
 
 INSTALLED = "installed"
 _GIT = "git:"
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[\w,\s.-]*\])?\s*(===?|~=|>=|<=|!=|<|>|@).+")
+_REQUIREMENT = re.compile(
+    r"[A-Za-z0-9][\w.-]*\s*(\[[\w,\s.-]*\])?\s*(===?|~=|>=|<=|!=|<|>|@(?!\{)).+"
+)
 _PROJECT_FILES = ("pyproject.toml", "setup.py")
 _INSTALL_S = 900.0
 _SHOWN = 300
@@ -49,7 +51,7 @@ def laid(asked: str, store: str, name: str, laying: Laying) -> Side:
     Raises BadUsage, in one line that says what the side could be.
     """
     if asked == INSTALLED:
-        return Side(asked=asked, store=store)
+        return Side(asked=asked, store=store, path=_environments(laying.project))
     try:
         if asked.startswith(_GIT):
             return _of_commit(asked, asked.removeprefix(_GIT), store, name, laying)
@@ -71,6 +73,15 @@ def laid(asked: str, store: str, name: str, laying: Laying) -> Side:
         f"{name} {asked!r} is no git reference, folder, wheel or requirement here: "
         f"use git:REF, ., dist/NAME.whl, NAME==1.2 or {INSTALLED}"
     )
+
+
+def _environments(project: Path) -> tuple[str, ...]:
+    """The import path without the current folder, which may hold another version than this one.
+
+    That comes behind, for adapters that nobody installed.
+    """
+    here = project.resolve()
+    return tuple(path for path in sys.path if path and Path(path).resolve() != here)
 
 
 def _of_commit(asked: str, reference: str, store: str, name: str, laying: Laying) -> Side:
@@ -113,12 +124,12 @@ def _path_of(
 
 
 def _copy(tree: Path, name: str, laying: Laying) -> Path:
-    """The tree once more, as some build tools write into what they build; itself without git."""
+    """The tree once more: some build tools write into what they build, or know it by its path."""
     copy = laying.folder / f"{name}-copy"
     try:
         copied(tree, copy)
     except GitFailed:
-        return tree
+        copied_plainly(tree, copy)
     return copy
 
 

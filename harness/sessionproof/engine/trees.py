@@ -9,6 +9,8 @@ import tarfile
 from pathlib import Path
 
 _GIT_S = 120.0
+_MADE = {".git", "__pycache__", "node_modules", ".tox", ".nox"}
+_BUILT = {"build", "dist"}  # beside pyproject.toml
 
 
 class GitFailed(Exception):
@@ -78,3 +80,18 @@ def copied(folder: Path, into: Path) -> None:
         if source.is_file():  # not deleted, and no folder of a submodule
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+        elif source.is_symlink() and source.is_dir():
+            shutil.copytree(source, target)
+
+
+def copied_plainly(folder: Path, into: Path) -> None:
+    """Put the files of a folder that is in no repository into another, without what was made.
+
+    That is what builds leave, and environments. Raises OSError.
+    """
+
+    def left_out(place: str, names: list[str]) -> set[str]:
+        made = _MADE | (_BUILT if Path(place) == folder else set())
+        return {name for name in names if name in made or Path(place, name, "pyvenv.cfg").is_file()}
+
+    shutil.copytree(folder, into, ignore=left_out, ignore_dangling_symlinks=True)
