@@ -2,7 +2,8 @@
 
 ``python benchmarks/regressions.py compare`` has Gate A compare ``slowed_store`` with itself, and
 with itself made slower by 2, 5, 10, 20 and 100 %, as ``bench compare`` does, in turns; every
-second comparison beside a process that keeps a core busy. ``nights`` records runs of the same
+second comparison beside a process that keeps a core busy (``--machine`` has one kind alone).
+``nights`` records runs of the same
 store, half of them beside such a process, each in a fresh process, and draws histories from them
 with replacement: a night, its confirmation and the fifteen nights before. Both print, for each
 slowdown, how often something was called slower. ``trend_delay.py`` does the same for the trend.
@@ -43,7 +44,7 @@ from sessionproof.reference import ReferenceStore
 
 SPAWN = multiprocessing.get_context("spawn")
 SLOWER = (2, 5, 10, 20, 100)
-OPERATIONS = ("append", "get", "read_last")
+OPERATIONS = ("append", "read_last")
 STORE = "slowed_store:Store"
 EARLIER = 15
 ROUNDS = 200
@@ -64,19 +65,18 @@ def versions() -> Iterator[dict[int, Side]]:
         yield sides
 
 
-def neighbours() -> Iterator[tuple[str, Any]]:
-    """A quiet machine and a busy one, in turns; what to work within."""
-    for noisy in cycle((False, True)):
-        yield ("busy", burning()) if noisy else ("quiet", nullcontext())
+def neighbours(machine: str) -> Iterator[tuple[str, Any]]:
+    """A quiet machine and a busy one, in turns, or one of them; what to work within."""
+    for kind in cycle(("quiet", "busy") if machine == "both" else (machine,)):
+        yield kind, burning() if kind == "busy" else nullcontext()
 
 
 def compare(given: argparse.Namespace) -> None:
     """Gate A: so many null comparisons, and some for each slowdown."""
     from sessionproof.engine.comparing import compared
 
-    jobs = [0] * given.null + [one for one in SLOWER for _ in range(given.slow)]
-    generator(given.seed, "order").shuffle(jobs)
-    kinds = {percent: neighbours() for percent in (0, *SLOWER)}
+    jobs = _jobs(given)
+    kinds = {percent: neighbours(given.machine) for percent in (0, *SLOWER)}
     found: dict[tuple[int, str], list[Comparison]] = defaultdict(list)
     began = monotonic_s()
     with versions() as sides:
@@ -96,6 +96,14 @@ def compare(given: argparse.Namespace) -> None:
     say("|---" * 11 + "|")
     for (percent, machine), some in sorted(found.items()):
         say(_compared_line(percent, machine, some))
+
+
+def _jobs(given: argparse.Namespace) -> list[int]:
+    """By how many percent each run is slower, in an order that is drawn."""
+    slow = [one for one in SLOWER for _ in range(given.five if one == 5 else given.slow)]
+    jobs = [0] * given.null + slow
+    generator(given.seed, "order").shuffle(jobs)
+    return jobs
 
 
 def _compared_line(percent: int, machine: str, some: Sequence[Comparison]) -> str:
@@ -154,11 +162,11 @@ def nights(given: argparse.Namespace) -> None:
         text = json.dumps({f"{percent} {how}": runs for (percent, how), runs in recorded.items()})
         given.out.write_text(text + "\n", "utf-8")
     draw = np.random.default_rng(given.seed)
-    null = [run for how in ("quiet", "busy") for run in recorded[0, how]]
+    null = [run for how in ("quiet", "busy") for run in recorded.get((0, how), [])]
     say("| slower by | runs recorded | draws | slower in one run | slower in both |")
     say("|---|---|---|---|---|")
     for percent in (0, *SLOWER):
-        runs = [run for how in ("quiet", "busy") for run in recorded[percent, how]]
+        runs = [run for how in ("quiet", "busy") for run in recorded.get((percent, how), [])]
         once, twice = _drawn(runs, null, given.draws, draw)
         say(f"| {percent} % | {len(runs)} | {given.draws} | {100 * once / given.draws:.2f} % "
             f"| {100 * twice / given.draws:.2f} % |")  # fmt: skip
@@ -166,9 +174,8 @@ def nights(given: argparse.Namespace) -> None:
 
 def _recorded(given: argparse.Namespace) -> dict[tuple[int, str], list[dict[str, float]]]:
     recorded: dict[tuple[int, str], list[dict[str, float]]] = defaultdict(list)
-    jobs = [0] * given.null + [one for one in SLOWER for _ in range(given.slow)]
-    generator(given.seed, "order").shuffle(jobs)
-    kinds = {percent: neighbours() for percent in (0, *SLOWER)}
+    jobs = _jobs(given)
+    kinds = {percent: neighbours(given.machine) for percent in (0, *SLOWER)}
     with versions() as sides:
         for number, percent in enumerate(jobs, start=1):
             how, beside = next(kinds[percent])
@@ -233,13 +240,15 @@ def main() -> None:
     parser.add_argument("what", choices=["compare", "nights"])
     parser.add_argument("--null", type=int, default=100, help="runs without a slowdown")
     parser.add_argument("--slow", type=int, default=20, help="runs of each slowdown")
+    parser.add_argument("--five", type=int, default=20, help="runs that are slower by 5 %%")
+    parser.add_argument("--machine", choices=["quiet", "busy", "both"], default="both")
     parser.add_argument("--draws", type=int, default=5_000, help="histories, for nights")
     parser.add_argument("--profile", default="gate", help="of the comparisons")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="a file for the recorded ratios, for nights")
     given = parser.parse_args()
-    if min(given.null, given.slow, given.draws) < 1:
-        parser.error("--null, --slow and --draws must be at least 1")
+    if min(given.null, given.slow, given.five, given.draws) < 1:
+        parser.error("--null, --slow, --five and --draws must be at least 1")
     (compare if given.what == "compare" else nights)(given)
 
 

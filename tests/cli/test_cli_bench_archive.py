@@ -209,6 +209,18 @@ def test_a_report_is_imported(tmp_path):
         assert list(archive.runs()) == [archived(result(), Origin(commit=Commit(id="v9")))]
 
 
+def test_a_report_of_a_run_that_is_kept_is_no_second_run(tmp_path):
+    """One night counts once: what is kept with its causes is not taken from its report."""
+    path, file = tmp_path / "speed.db", tmp_path / RESULT
+    write_result(result(), tmp_path)
+    origin = Origin(commit=Commit(id="c" * 40), causes=(counted(1),))
+    with Archive.opened(path) as archive:
+        archive.add([archived(result(), origin)])
+    assert "0 new of 1 runs" in command("import", "--archive", path, file).stderr
+    write_result(result(number=21), tmp_path)
+    assert "1 new of 1 runs" in command("import", "--archive", path, file).stderr
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [

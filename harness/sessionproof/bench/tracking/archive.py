@@ -113,6 +113,20 @@ class Archive:
         ).fetchone()
         return None if row is None else self._read(row[0], row[1], samples=False)
 
+    def holds_measurement(self, run: ArchivedRun) -> bool:
+        """Whether a bare run, of which causes and commits are not known, is kept with them.
+
+        So a run that was archived when it was measured is not taken from its report once more.
+        """
+        if run.causes or run.between:
+            return False
+        rows = self._connection.execute(
+            "SELECT 1 FROM run WHERE line = ? AND started_at = ? "
+            "AND json_extract(said, '$.seed') = ?",
+            (run.line, run.started_at, run.seed),
+        )
+        return rows.fetchone() is not None
+
     def count(self) -> int:
         """How many runs are kept."""
         (number,) = self._connection.execute("SELECT count(*) FROM run").fetchone()

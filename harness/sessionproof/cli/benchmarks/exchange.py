@@ -91,7 +91,8 @@ def _add(archive: Path, source: Path, runs: Runs) -> None:
         nonlocal read
         for run in runs():
             read += 1
-            yield run
+            if not opened.holds_measurement(run):
+                yield run
 
     if not archive.exists():  # what is refused is to leave no empty archive behind
         for _ in runs():
