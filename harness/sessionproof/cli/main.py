@@ -46,12 +46,20 @@ def entry() -> None:
         code = 2
     except click.UsageError as error:
         hint = f"{error.ctx.command_path} --help" if error.ctx else "sessionproof --help"
-        click.echo(f"sessionproof: {error.format_message()} (see {hint})", err=True)
+        click.echo(f"sessionproof: {_mistake(error)} (see {hint})", err=True)
         code = 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("sessionproof: interrupted", err=True)
         code = 130
     sys.exit(code)
+
+
+def _mistake(error: click.UsageError) -> str:
+    """What was wrong; an address in a command's place is not shown, as it may hold a password."""
+    said = error.format_message()
+    if said.startswith("No such command") and "://" in said:
+        return "a command is missing before the store's address"
+    return said
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
