@@ -58,6 +58,10 @@ LATE = (
     *("SerializesTheHistory", "CachesEachCursor", "LooksThroughAllSessions", "LeavesItToTheLeader"),
     *("TurnsABitUnlocked", "ReadsUpToThePage", "CountsAtEachInsert", "GivesWay", "TimerLivesOn"),
     *("RecountsAtEachAppend", "LeavesConnectionsOpen", "SetsStateAfterwards"),
+    *("ReadsAllForTheLast", "RewritesTheList", "NoIndexOnTheSession", "LogNeverSynced"),
+    *("RaisesWithoutACall", "LoadsTheNewest", "RemembersThePlace", "TotalsWrap", "HundredPages"),
+    *("ClosesItsOwnConnection", "CreatesInTwoSteps", "UpgradesAtFirst", "LogsAndGoesOn"),
+    *("LeavesItsThread", "RemovesBeforeItRenames"),
 )
 AT_LEAST = 2
 

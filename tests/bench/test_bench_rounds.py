@@ -100,7 +100,7 @@ def test_one_round_of_one_call_is_enough():
     assert (found.costs["a"].tolist(), found.calls["a"].tolist()) == ([0.0], [0])
 
 
-@pytest.mark.parametrize("each_s", [0.0001, 0.3, 7.0])
+@pytest.mark.parametrize("each_s", [0.0001, 0.3, pytest.param(7.0, marks=pytest.mark.night)])
 def test_turns_are_short(clock, each_s):
     """An action that is lent takes about a second, or one round where that takes longer."""
     spend, lent = clock.spending(round(each_s * 1e9)), []

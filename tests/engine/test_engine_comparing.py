@@ -45,6 +45,7 @@ def test_versions_of_one_name_are_told_apart(tmp_path):
     assert [one.name for one in tmp_path.iterdir() if one.is_dir()] in ([], ["__pycache__"])
 
 
+@pytest.mark.night  # a comparison that is quick is what others here make, too
 def test_one_file_on_both_sides_is_said():
     """Where a side has not what was to be compared, both find the same module elsewhere."""
     found = told("Plain", "Plain", "append")
@@ -54,6 +55,7 @@ def test_one_file_on_both_sides_is_said():
     assert compared(*alike, seed=1, only=("append",), effort=QUICK).warning == ""
 
 
+@pytest.mark.night
 def test_what_is_slow_is_slower_and_the_other_way_faster():
     """An operation that takes many times as long, seen from both sides."""
     assert told("Plain", "Slow", "append", effort=SURE).named("slower") == ("append",)
@@ -77,6 +79,7 @@ def test_an_operation_that_fails_is_not_told(head, words):
     assert all(len(one.head) >= 8 for one in append.pairs)
 
 
+@pytest.mark.night
 def test_an_operation_of_one_side_is_left_out():
     """It is named with the side that has it, and so are other claims; alone it is a mistake."""
     found = told("Plain", "Durable", "append", "count", "page")

@@ -13,10 +13,10 @@ SHORT = ("--operation-deadline", 1, "--test-deadline", 5)
         ("HangsInC", "hang"),
         pytest.param("Hangs", "hang", marks=pytest.mark.night),
         pytest.param("EndlessAnswer", "hang", marks=pytest.mark.night),
-        ("ReturnsHostileObjects", "malformed-answer"),
+        pytest.param("ReturnsHostileObjects", "malformed-answer", marks=pytest.mark.night),
         ("ReturnsHostileTexts", "changed-content"),
         ("RaisesHostileErrors", "unexpected-refusal"),
-        ("RaisesSystemExit", "unexpected-refusal"),
+        pytest.param("RaisesSystemExit", "unexpected-refusal", marks=pytest.mark.night),
         pytest.param("RaisesKeyboardInterrupt", "unexpected-refusal", marks=pytest.mark.night),
     ],
 )

@@ -17,13 +17,13 @@ def trial_of(tmp_path):
     """Make the trial of a guarantee, against a store or a memory store with other methods."""
     stores = []
 
-    def make(guarantee, factory=None, *, claims=None, profile=FAST, **methods):
+    def make(guarantee, factory=None, *, claims=None, profile=FAST, operation_s=1.0, **methods):
         store = factory or type("Odd", (MemoryStore,), methods)
         spec = spec_of("odd", store)
         stores.append(
             StoreUnderTest(
                 spec, claims or spec.claims, parent=tmp_path,
-                deadlines=Deadlines(operation_s=1.0, open_s=5.0),
+                deadlines=Deadlines(operation_s=operation_s, open_s=5.0),
             )
         )  # fmt: skip
         return Trial(

@@ -71,8 +71,9 @@ def test_readers_that_wait_are_told(trial_of, store):
     """For the lock of another process, for a lock of the handle, for a transaction."""
     claims = replace(store.claims, handles="threads")
     with pytest.raises(Broken) as caught:  # noqa: PT012
-        for _ in range(3):  # a busy machine may hide it once
-            blocking.readers_go_on(trial_of("CONC-12", store, claims=claims))
+        for _ in range(3):  # a busy machine may hide it once, and a wait is not to be a hang
+            trial = trial_of("CONC-12", store, claims=claims, operation_s=10.0)
+            blocking.readers_go_on(trial)
     finding = caught.value.finding
     assert finding.anomaly is Anomaly.BLOCKED_READER
     assert finding.script

@@ -119,6 +119,7 @@ def test_what_a_worse_store_does_more_is_said_first(look, plain, untraced, name,
         ("CommitsAllAlong", "60 statements more a call, "),
     ],
 )
+@pytest.mark.night  # differences are told from made counts on each change
 def test_what_slow_mutants_do_is_said_first(look, unsynced, untraced, name, said):
     """Stores that PERF-01 breaks, beside what they are made of."""
     told = differences(unsynced, look(f"fixtures.mutants.speed:{name}"))
@@ -164,6 +165,7 @@ def test_a_store_without_sqlite_and_files_has_reasons_instead_of_numbers(look):
 
 
 @traces
+@pytest.mark.night
 def test_a_store_behind_a_command_shows_what_it_writes_and_no_more(look, plain):
     """Its bytes are seen from outside, its statements cannot be."""
     command = [sys.executable, "-P", "-m", "sessionproof.host", "counted_stores:Plain"]
