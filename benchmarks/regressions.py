@@ -19,7 +19,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -79,18 +79,19 @@ def compare(given: argparse.Namespace) -> None:
     kinds = {percent: neighbours(given.machine) for percent in (0, *SLOWER)}
     found: dict[tuple[int, str], list[Comparison]] = defaultdict(list)
     began = monotonic_s()
-    with versions() as sides:
+    with suppress(KeyboardInterrupt), versions() as sides:  # what is known then is told
         for number, percent in enumerate(jobs, start=1):
             machine, beside = next(kinds[percent])
             with beside:
-                found[percent, machine].append(
-                    compared(
-                        sides[0], sides[percent], profile=given.profile, only=OPERATIONS,
-                        seed=derive(given.seed, "comparison", number),
-                    )
+                one = compared(
+                    sides[0], sides[percent], profile=given.profile, only=OPERATIONS,
+                    seed=derive(given.seed, "comparison", number),
                 )  # fmt: skip
-            if number % 10 == 0:
-                note(f"{number} of {len(jobs)} comparisons, {monotonic_s() - began:.0f} s")
+            if one.interrupted:
+                break
+            found[percent, machine].append(one)
+            rows = ", ".join(f"{row.operation} {row.verdict}" for row in one.rows)
+            note(f"{number} of {len(jobs)}, {monotonic_s() - began:.0f} s: +{percent} %, {rows}")
     say("| slower by | machine | comparisons | operations | slower | undecided | same | faster "
         "| estimate | widths | seconds |")  # fmt: skip
     say("|---" * 11 + "|")
