@@ -73,19 +73,22 @@ def test_a_regression_of_ten_commits_ago_is_found_from_the_archive(tmp_path, ses
     """Every commit is measured for the archive, and one report names the commit and the cause."""
     pytest.importorskip("otava")
     project = planted(tmp_path / "project")
-    archive, nightly = tmp_path / "archive.db", tmp_path / "nightly"
+    archive, nightly, slower = tmp_path / "archive.db", tmp_path / "nightly", []
     for commit in project.commits:
         project.check_out(commit)
         ran = sessionproof(
             project.folder, "run", STORE, "--profile", "smoke",
             "--archive", str(archive), "--report", str(nightly),
         )  # fmt: skip
-        assert ran.returncode in (0, 3), ran.stderr
-        if commit == project.slow:
-            (night,) = json.loads((nightly / "nights.json").read_text("utf-8"))["stores"]
-            verdicts = {row["operation"]: row["verdict"] for row in night["rows"]}
-            assert verdicts["append"] == "slower"
+        assert ran.returncode in (0, 3, 4), ran.stderr  # 4: a busy machine hid the second run
+        (night,) = json.loads((nightly / "nights.json").read_text("utf-8"))["stores"]
+        verdicts = {row["operation"]: row["verdict"] for row in night["rows"]}
+        if verdicts["append"] == "slower":
             assert ran.returncode == 3
+            slower.append(commit)
+    since = project.commits[project.commits.index(project.slow) :]
+    assert slower[0] in since[:3]  # that night, or soon after a night that could not tell
+    assert {*slower} <= {*since}
 
     report = tmp_path / "trend"
     ran = sessionproof(
