@@ -80,7 +80,7 @@ def test_a_connection_that_the_server_ends_leaves_a_write_open(server, writes):
     ("sql", "before"),
     [
         ("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40003'; END $$", ()),
-        ("COMMIT", ("SET idle_in_transaction_session_timeout = 1", "BEGIN", "SELECT 1")),
+        ("COMMIT", ("BEGIN", "SET LOCAL idle_in_transaction_session_timeout = 1")),
     ],
 )
 def test_what_ends_more_than_a_statement_leaves_a_write_open(server, sql, before):
