@@ -34,6 +34,8 @@ from sessionproof.bench.statistics import ratio
 from sessionproof.bench.tracking.archived import ArchivedRun
 from sessionproof.bench.tracking.compared import Comparison, Side
 from sessionproof.bench.tracking.nights import ONE_CLIENT, confirmed, judged
+from sessionproof.bench.tracking.pairs import is_open
+from sessionproof.bench.tracking.pairs import judged as judge_pairs
 from sessionproof.contract.claims import claims_to_json
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Latency, Ratio, Speed
@@ -47,6 +49,7 @@ SLOWER = (2, 5, 10, 20, 100)
 OPERATIONS = ("append", "read_last")
 STORE = "slowed_store:Store"
 EARLIER = 15
+PAIRS = 8  # of a comparison with profile gate
 ROUNDS = 200
 MESSAGES = 1_000
 
@@ -97,6 +100,38 @@ def compare(given: argparse.Namespace) -> None:
     say("|---" * 11 + "|")
     for (percent, machine), some in sorted(found.items()):
         say(_compared_line(percent, machine, some))
+    say("")
+    say("| slower by | pairs of processes | drawn anew | slower | undecided | same | faster |")
+    say("|---" * 7 + "|")
+    for percent in (0, *SLOWER):
+        every = [one for kind in ("quiet", "busy") for one in found.get((percent, kind), [])]
+        if every:
+            say(_redrawn_line(percent, every, given.draws, np.random.default_rng(given.seed)))
+
+
+def _redrawn_line(
+    percent: int, every: Sequence[Comparison], draws: int, draw: np.random.Generator
+) -> str:
+    """Comparisons made of pairs that are drawn from all of them, with replacement.
+
+    Each pair is of processes of its own, so any of them might have met; open ones are doubled.
+    """
+    pools = [
+        [pair for one in every for row in one.rows if row.operation == name for pair in row.pairs]
+        for name in OPERATIONS
+    ]
+    verdicts: Counter[str] = Counter()
+    for number in range(draws):
+        pool = pools[number % len(pools)]
+        pairs = [pool[at] for at in draw.integers(len(pool), size=PAIRS)]
+        row = judge_pairs("", pairs)
+        if is_open(row):
+            more = [pool[at] for at in draw.integers(len(pool), size=PAIRS)]
+            row = judge_pairs("", [*pairs, *more])
+        verdicts[row.verdict] += 1
+    counts = (verdicts[one] for one in ("slower", "undecided", "same", "faster"))
+    cells = (f"{percent} %", sum(map(len, pools)), draws, *counts)
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def _jobs(given: argparse.Namespace) -> list[int]:
@@ -243,7 +278,9 @@ def main() -> None:
     parser.add_argument("--slow", type=int, default=20, help="runs of each slowdown")
     parser.add_argument("--five", type=int, default=20, help="runs that are slower by 5 %%")
     parser.add_argument("--machine", choices=["quiet", "busy", "both"], default="both")
-    parser.add_argument("--draws", type=int, default=5_000, help="histories, for nights")
+    parser.add_argument(
+        "--draws", type=int, default=5_000, help="histories, and comparisons drawn anew"
+    )
     parser.add_argument("--profile", default="gate", help="of the comparisons")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="a file for the recorded ratios, for nights")

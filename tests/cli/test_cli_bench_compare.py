@@ -103,6 +103,7 @@ def test_a_doubled_append_is_named(project):
     assert "--seed 7" in shown
 
 
+@pytest.mark.night
 def test_equal_versions_are_not_slower(project):
     """The very same code on both sides, one of them laid, one where it lies: never exit code 3."""
     ended = compare(project, "HEAD", "--only", "append", "--only", "count", "--accept-unknown")
@@ -111,6 +112,7 @@ def test_equal_versions_are_not_slower(project):
     assert {row.operation for row in written(project).rows} == {"append", "count"}
 
 
+@pytest.mark.night
 def test_what_one_side_lacks_is_said(project):
     """It is not compared, and does not count as untold."""
     ended = compare(project, "HEAD~1", "HEAD", "--only", "append", "--only", "count")

@@ -130,6 +130,7 @@ def test_a_broken_store_does_not_tell_its_password(way, guarded, run, monkeypatc
     assert not guarded.schemas("spoilt")
 
 
+@pytest.mark.night
 def test_another_kind_of_store_tells_no_password_either(guarded, run, tmp_path):
     """A portal at an address is judged, its schemas are dropped, and the password is nowhere."""
     pytest.importorskip("sqlalchemy", reason="the extra portal is not installed")
@@ -184,6 +185,7 @@ def test_a_load_does_not_tell_it_either(guarded, run, tmp_path):
     assert not guarded.schemas()
 
 
+@pytest.mark.night
 def test_an_interrupted_run_leaves_no_schemas(guarded, tmp_path):
     """After Ctrl-C the schemas of the run are dropped, and those of others stay."""
     guarded.execute(["CREATE SCHEMA sp_others"], "chats")

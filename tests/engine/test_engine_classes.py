@@ -169,6 +169,7 @@ def test_a_known_break_is_an_expected_failure(project):
     assert lines(printed, "FAILED") == {"test_repetition_is_data"}
 
 
+@pytest.mark.night
 def test_what_no_test_explains_still_fails(project):
     """A stale entry of the baseline fails the session although no test failed."""
     (project / "known.toml").write_text("[broken]\nCORE-04 = 'ticket 1'\n", "utf-8")

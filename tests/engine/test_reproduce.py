@@ -220,6 +220,7 @@ def test_a_person_runs_it_from_the_same_folder(tmp_path, way):
     assert (mended.returncode, mended.stdout) == (0, "holds now\n"), mended
 
 
+@pytest.mark.night
 def test_a_command_is_reproduced(tmp_path):
     """A store behind a command is opened as the command was given."""
     root = Path(__file__).parents[2]

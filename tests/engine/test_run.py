@@ -35,6 +35,7 @@ def test_the_reference_holds_all(tmp_path):
         assert (tmp_path / "report" / name).stat().st_size > 500
 
 
+@pytest.mark.night
 def test_only_some_are_run(tmp_path):
     """What was not asked for was not run, and is not shown as holding."""
     ran = quick(tmp_path, MEMORY, only="SEQ")
@@ -86,6 +87,7 @@ def test_a_store_without_claims_is_probed(tmp_path):
     assert validates["findings"]
 
 
+@pytest.mark.night
 def test_a_claim_can_be_required(tmp_path):
     """--require judges by a claim that the store does not make."""
     ran = quick(tmp_path, MEMORY, "--require", "durability=process", only="CORE-08")

@@ -137,6 +137,7 @@ def test_a_store_that_does_not_open_after_a_kill_is_found(trial_of: TrialOf):
     assert "somebody has it open, or died" in caught.value.finding.seen
 
 
+@pytest.mark.night
 def test_who_waits_for_the_dead_is_found(trial_of: TrialOf):
     """A call that never ends since somebody died is a finding with its stack."""
     claims = replace(find_store("killable_stores:WaitsForTheDead").claims, handles="one")
