@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sessionproof.bench.arms.remote import ArmFailed, RemoteArm
+from sessionproof.bench.arms.remote import ArmFailed, RemoteArm, usable_cores
 from sessionproof.bench.rounds import Arm, in_rounds, undisturbed
 from sessionproof.bench.tracking.compared import PairOfCosts
 from sessionproof.contract.clock import monotonic_s
@@ -71,6 +71,10 @@ def measured_pair(
     draw = generator(seed, "pair")
     found = Measured()
     with started_pair(start, draw.sample([BASE, HEAD], 2), parent, plan, found) as arms:
+        # Cores of a shared machine may differ by half for minutes: both sides get the same one.
+        core = draw.choice(sorted(usable_cores()))
+        for arm in arms.values():
+            arm.stay_on(core)
         for operation in draw.sample(operations, len(operations)):
             try:
                 found.costs[operation] = _in_turns(arms, operation, plan, seed, found)

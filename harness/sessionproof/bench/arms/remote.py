@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -114,6 +115,15 @@ class RemoteArm:
         deadline_s = self._wanted.operation_s + within_s
         return self._asked({"call": name, "given": given}, words, deadline_s)
 
+    def stay_on(self, core: int) -> None:
+        """Let the thread that calls the store stay on one core; elsewhere than on Linux, nothing.
+
+        The store's own threads, where it has some by now, stay where they are.
+        """
+        if hasattr(os, "sched_setaffinity"):
+            with suppress(OSError):  # it has ended, or the system does not allow it
+                os.sched_setaffinity(self._process.pid, {core})
+
     def end(self) -> None:
         """Let the process close its store and end; one that does not is killed."""
         self._process.finish(_GRACE_S)
@@ -150,6 +160,11 @@ def _steadily(command: Sequence[str], environment: Mapping[str, str]) -> Started
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             bufsize=0, start_new_session=True, env=environment,
         )  # fmt: skip
+
+
+def usable_cores() -> set[int]:
+    """The cores that this process may use; some one where the system does not say."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
 
 
 def environment_of(side: Side, environment: Mapping[str, str]) -> dict[str, str]:
