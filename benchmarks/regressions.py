@@ -41,6 +41,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.measurements import Latency, Ratio, Speed
 from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.seed import derive, generator
+from sessionproof.engine.comparing import EFFORTS, compared
 from sessionproof.engine.machine import fast_folder
 from sessionproof.reference import ReferenceStore
 
@@ -49,7 +50,7 @@ SLOWER = (2, 5, 10, 20, 100)
 OPERATIONS = ("append", "read_last")
 STORE = "slowed_store:Store"
 EARLIER = 15
-PAIRS = 8  # of a comparison with profile gate
+PAIRS = EFFORTS["gate"].pairs
 ROUNDS = 200
 MESSAGES = 1_000
 
@@ -76,8 +77,6 @@ def neighbours(machine: str) -> Iterator[tuple[str, Any]]:
 
 def compare(given: argparse.Namespace) -> None:
     """Gate A: so many null comparisons, and some for each slowdown."""
-    from sessionproof.engine.comparing import compared
-
     jobs = _jobs(given)
     kinds = {percent: neighbours(given.machine) for percent in (0, *SLOWER)}
     found: dict[tuple[int, str], list[Comparison]] = defaultdict(list)

@@ -163,11 +163,16 @@ def _command(
     return shlex.join(words)
 
 
+def check_profile(name: str) -> None:
+    """Raise BadUsage unless there is a profile of this name."""
+    if name not in PROFILES:
+        raise BadUsage(f"there is no profile {name!r}: use {', '.join(PROFILES)}")
+
+
 def _profile(
     name: str, operation_s: float | None, test_s: float | None, size: int | None
 ) -> Profile:
-    if name not in PROFILES:
-        raise BadUsage(f"there is no profile {name!r}: use {', '.join(PROFILES)}")
+    check_profile(name)
     chosen = PROFILES[name]
     deadlines = chosen.deadlines
     if size is not None:

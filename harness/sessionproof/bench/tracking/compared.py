@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from sessionproof.bench.tracking.archived import Commit
-from sessionproof.contract.causes import Causes, causes_from_json
+from sessionproof.contract.causes import Causes
+from sessionproof.contract.decoding import decoded
 from sessionproof.contract.measurements import Ratio
 
 SCHEMA = 1
@@ -120,27 +121,4 @@ def comparison_from_json(value: Mapping[str, Any]) -> Comparison:
     """The inverse of ``comparison_to_json`` after a way through JSON; ValueError if it is not."""
     if value.get("schema") != SCHEMA:
         raise ValueError(f"schema {value.get('schema')!r}, and this version reads {SCHEMA}")
-    given = {name: part for name, part in value.items() if name != "schema"}
-    sides = {name: _version(value[name]) for name in ("base", "head")}
-    return Comparison(**{**given, **sides, "rows": tuple(map(_row, value["rows"]))})
-
-
-def _version(value: Mapping[str, Any]) -> Version:
-    commit = value["commit"]
-    return Version(**{**value, "commit": None if commit is None else Commit(**commit)})
-
-
-def _row(value: Mapping[str, Any]) -> Compared:
-    ratio, causes = value["ratio"], value["causes"]
-    return Compared(
-        **{
-            **value,
-            "ratio": None if ratio is None else Ratio(**ratio),
-            "pairs": tuple(map(_pair, value["pairs"])),
-            "causes": None if causes is None else tuple(map(causes_from_json, causes)),
-        }
-    )
-
-
-def _pair(value: Mapping[str, Any]) -> PairOfCosts:
-    return PairOfCosts(batch=value["batch"], base=tuple(value["base"]), head=tuple(value["head"]))
+    return decoded(Comparison, dict(value))

@@ -64,23 +64,17 @@ def _carried_out(given: dict[str, Any]) -> int:
     """Compare, print and write what came of it; the exit code."""
     from rich.console import Console
 
+    from sessionproof.cli.benchmarks.asked import check_asked
     from sessionproof.cli.run import say
-    from sessionproof.engine.machine import check_location, make_report_folder
     from sessionproof.engine.plan import BadUsage
     from sessionproof.report.compared import exit_code
     from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
-    from sessionproof.workload.profiles import PROFILES
 
     console, report = Console(stderr=True), given["report"]
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if given["profile"] not in PROFILES:
-            known = ", ".join(PROFILES)
-            raise BadUsage(f"there is no profile {given['profile']!r}: use {known}")
-        if given["location"] is not None:
-            check_location(given["location"])
-        make_report_folder(report)
+        check_asked(profile=given["profile"], location=given["location"], report=report)
         comparison = _compared(given, console)
     except BadUsage as error:
         say(console, f"sessionproof: {error}")

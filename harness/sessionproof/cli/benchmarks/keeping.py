@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich import box
@@ -108,12 +108,7 @@ def _kept(one: Measured, keeping: Keeping, commit: Commit | None) -> ArchivedRun
         before = archive.last(run.line, before=run.when, number=1)
         since = before[0].commit if before else None
         if since is not None and commit is not None:
-            origin = Origin(
-                commit=commit,
-                between=commits_between(Path.cwd(), since.id, commit.id),
-                causes=one.causes,
-            )
-            run = archived(one.result, origin, store=one.called)
+            run = replace(run, between=commits_between(Path.cwd(), since.id, commit.id))
         archive.add([run])
     return run
 

@@ -12,18 +12,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sessionproof.cli.benchmarks.run import TABLE, Wanted, is_interrupted, measured_columns
+from sessionproof.cli.benchmarks.asked import check_asked
+from sessionproof.cli.benchmarks.run import (
+    TABLE,
+    Wanted,
+    is_interrupted,
+    measured_columns,
+    say_problems,
+)
 from sessionproof.cli.run import say
 from sessionproof.cli.servers import Servers
 from sessionproof.contract.lookup import STORES
 from sessionproof.contract.seed import fresh_seed
-from sessionproof.engine.machine import check_location, make_report_folder
 from sessionproof.engine.plan import BadUsage
 from sessionproof.report.comparison import Column, write_comparison
 from sessionproof.report.peers import Row, cell, rows_of, summary, told, write_peers
 from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
-from sessionproof.workload.profiles import PROFILES
 
 REFERENCE = "reference"
 _OURS, _ADAPTERS = "sessionproof.", "sessionproof.adapters."
@@ -46,11 +51,7 @@ def measure_peers(*, profile: str, report: Path, seed: int | None, location: Pat
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if profile not in PROFILES:
-            raise BadUsage(f"there is no profile {profile!r}: use {', '.join(PROFILES)}")
-        if location is not None:
-            check_location(location)
-        make_report_folder(report)
+        check_asked(profile=profile, location=location, report=report)
     except BadUsage as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
@@ -71,9 +72,7 @@ def measure_peers(*, profile: str, report: Path, seed: int | None, location: Pat
         return EXIT_USAGE
     print_peers(rows_of(reference, others), Console())
     say(Console(), f"report: {page}")
-    for one in (reference, *others):
-        if one.problem:
-            say(console, f"sessionproof: {one.store} was not measured: {one.problem}")
+    say_problems([reference, *others], console)
     return _exit_code(reference, others)
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.nights import ONE_CLIENT
+from sessionproof.cli.benchmarks.asked import check_asked
 from sessionproof.cli.benchmarks.keeping import Keeping, Measured, checked, kept, print_nights
 from sessionproof.cli.run import Watch, say
 from sessionproof.cli.servers import Servers, opened
@@ -26,7 +27,7 @@ from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.engine import addresses
 from sessionproof.engine.judge import LOG
 from sessionproof.engine.judge import judge as run_plan
-from sessionproof.engine.machine import check_location, fast_folder, make_report_folder
+from sessionproof.engine.machine import fast_folder, make_report_folder
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.report import nights
 from sessionproof.report.archiving import TABLE as TABLE_ID
@@ -35,7 +36,6 @@ from sessionproof.report.comparison import Column, Rows, facts, named, tables, w
 from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE, RunResult
 from sessionproof.trials.causes.counting import causes_of
-from sessionproof.workload.profiles import PROFILES
 
 TABLE = (TABLE_ID,)
 GROWTH = ("SCALE-01", "SCALE-02")
@@ -79,11 +79,7 @@ def measure(
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if profile not in PROFILES:
-            raise BadUsage(f"there is no profile {profile!r}: use {', '.join(PROFILES)}")
-        if location is not None:
-            check_location(location)
-        make_report_folder(report)
+        check_asked(profile=profile, location=location, report=report)
         shown = [addresses.named(store) for store in stores]
         commit = None if keeping is None else checked(keeping, console)
     except BadUsage as error:
@@ -120,14 +116,19 @@ def _shown(columns: Sequence[Column], report: Path, console: Console) -> int:
     print_comparison(columns, Console())
     if page is not None:
         say(Console(), f"report: {page}")
-    for one in columns:
-        if one.problem:
-            say(console, f"sessionproof: {one.store} was not measured: {one.problem}")
+    say_problems(columns, console)
     if unwritten:
         say(console, f"sessionproof: {unwritten}")
     if any(map(is_interrupted, columns)):
         return EXIT_INTERRUPTED
     return EXIT_USAGE if unwritten or any(one.problem for one in columns) else EXIT_HOLDS
+
+
+def say_problems(columns: Iterable[Column], console: Console) -> None:
+    """Which stores were not measured, and why."""
+    for one in columns:
+        if one.problem:
+            say(console, f"sessionproof: {one.store} was not measured: {one.problem}")
 
 
 def _of_again(
