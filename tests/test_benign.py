@@ -91,7 +91,7 @@ def is_often(store, guarantee):
     drawn = crc32(f"{store} {guarantee}".encode())
     if guarantee in MANY:
         scheduled = guarantee == "CONC-14" and store in SCHEDULED
-        return scheduled or (store in FOR_MANY and drawn % 4 == 0)
+        return scheduled or (store in FOR_MANY and drawn % 8 == 0)
     if guarantee in OF_CRASHES:  # one recording serves all rows of a store
         return store in OFTEN or (store.startswith(CRASHED) and crc32(store.encode()) % 2 == 0)
     if store in OFTEN:
@@ -102,7 +102,7 @@ def is_often(store, guarantee):
         return drawn % 3 == 0
     if store.startswith(LIVING) and guarantee in OF_LIFE:
         return drawn % 8 == 0
-    return guarantee not in LONG and drawn % 96 == 0
+    return guarantee not in LONG and drawn % 192 == 0
 
 
 PAIRS = [

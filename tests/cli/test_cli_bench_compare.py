@@ -193,6 +193,7 @@ def test_a_side_that_does_not_open_is_one_line(project):
     assert "head .: importing chats failed: OSError: no room" in ended.stderr
 
 
+@pytest.mark.night
 def test_a_report_that_cannot_be_written_is_one_line(project):
     """What was found is printed all the same, and the code is 2."""
     (project / "out" / "comparison.json").mkdir(parents=True)  # holds for root, too

@@ -29,6 +29,7 @@ def bench(folder, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.night
 def test_stores_are_measured_side_by_side(tmp_path):
     """One that cannot be opened has its reason; the others have their figures and their report.
 

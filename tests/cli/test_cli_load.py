@@ -44,6 +44,7 @@ def test_a_load_that_holds_is_told_and_written(executor, load, run, tmp_path):
     assert "nothing contradicts itself" in out
 
 
+@pytest.mark.night
 def test_a_broken_store_is_told(load, tmp_path):
     """A lost message is exit code 1, with the sentence that says which."""
     code, out, _ = load(BROKEN, *SMALL, "--report", "out")
@@ -112,6 +113,7 @@ def test_bad_usage_is_one_line(words, said, tmp_path, monkeypatch, capsys):
     assert (report / "load.json").read_text("ascii") == "{}"
 
 
+@pytest.mark.night
 def test_rates_that_are_offered_are_told_and_drawn(load, tmp_path):
     """A row for each rate, rising, whatever their order; the page is gone with the next load."""
     words = ("reference", "--clients", "2", "--mix", "hot", "--executor", "threads")

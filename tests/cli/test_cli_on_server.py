@@ -58,6 +58,7 @@ def test_what_is_wrong_is_the_exit_code(run, url, schema, server):
     assert run("health", url, "--schema", schema)[0] == 1
 
 
+@pytest.mark.night
 def test_a_backup_there_and_back(run, url, schema, server, tmp_path):
     """A backup is made, tried and restored into another schema, and what was there is kept."""
     (tmp_path / "backups").mkdir()

@@ -226,6 +226,7 @@ def test_pyproject_names_the_baseline_of_its_store(tmp_path):
     assert result["baseline"] is None
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("settings", "arguments", "told"),
     [

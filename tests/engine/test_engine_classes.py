@@ -180,6 +180,7 @@ def test_what_no_test_explains_still_fails(project):
     assert "known.toml lists CORE-04, which the store does not claim" in printed
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("body", "told"),
     [

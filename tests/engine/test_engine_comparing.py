@@ -62,6 +62,7 @@ def test_what_is_slow_is_slower_and_the_other_way_faster():
     assert told("Slow", "Plain", "append", effort=SURE).named("faster") == ("append",)
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("head", "words"),
     [

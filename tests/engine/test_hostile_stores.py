@@ -14,7 +14,7 @@ SHORT = ("--operation-deadline", 1, "--test-deadline", 5)
         pytest.param("Hangs", "hang", marks=pytest.mark.night),
         pytest.param("EndlessAnswer", "hang", marks=pytest.mark.night),
         pytest.param("ReturnsHostileObjects", "malformed-answer", marks=pytest.mark.night),
-        ("ReturnsHostileTexts", "changed-content"),
+        pytest.param("ReturnsHostileTexts", "changed-content", marks=pytest.mark.night),
         pytest.param("RaisesHostileErrors", "unexpected-refusal", marks=pytest.mark.night),
         pytest.param("RaisesSystemExit", "unexpected-refusal", marks=pytest.mark.night),
         pytest.param("RaisesKeyboardInterrupt", "unexpected-refusal", marks=pytest.mark.night),

@@ -66,6 +66,7 @@ def test_timed_tests_run_alone_afterwards(tmp_path):
     assert judged == ["test_plain", "test_timed"]
 
 
+@pytest.mark.night
 def test_a_store_that_ends_the_process_of_timed_tests_is_found(tmp_path):
     """The test that it ended is broken, and the others are judged in a new process."""
     suite = tmp_path / "test_suite.py"

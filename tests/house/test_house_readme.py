@@ -86,6 +86,7 @@ def test_the_reference_is_judged_as_shown(folder):
     assert_shown("reference table", printed)
 
 
+@pytest.mark.night
 def test_the_example_is_broken_as_shown_and_mended_as_said(folder):
     """The example loses a session in the way that is shown, and holds once it is mended."""
     store = folder / "mystore.py"

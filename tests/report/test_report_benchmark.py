@@ -91,6 +91,7 @@ def test_each_arm_is_a_benchmark():
     assert (extra["ratio"], extra["interval"], extra["floor"]) == (1.25, [1.2, 1.3], "raw SQLite")
 
 
+@pytest.mark.night
 def test_the_shape_is_that_of_pytest_benchmark(project):
     """Every field that pytest-benchmark writes is there, with a value of its kind."""
     ran = own_pytest(project, "-k", "mine", "--benchmark-json", "theirs.json")

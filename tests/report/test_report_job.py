@@ -37,6 +37,7 @@ def test_a_job_gets_the_summary_of_a_run(form, tmp_path):
     assert "one guarantee that was judged holds" in written
 
 
+@pytest.mark.night
 def test_a_job_without_room_does_not_fail_the_run(tmp_path):
     """A summary that cannot be written is told in one line, and the exit code stays."""
     ended = subprocess.run(

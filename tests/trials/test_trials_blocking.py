@@ -121,7 +121,7 @@ class Fair:
 
 
 def test_one_lock_for_all_locations_is_no_proof(trial_of):
-    """Reads elsewhere wait too, so it may be the machine: that is doubt, not a break."""
+    """Reads elsewhere wait too, so it may be the machine: that is doubt, never a break."""
     lock = Fair()
 
     class OneLockForAll(LinesUnderLock):
@@ -134,5 +134,6 @@ def test_one_lock_for_all_locations_is_no_proof(trial_of):
                 return super().read(session_id)
 
     claims = replace(LinesUnderLock.claims, handles="threads", concurrent_readers=True)
-    with pytest.raises(CouldNotTell, match="elsewhere"):
-        blocking.readers_go_on(trial_of("CONC-12", OneLockForAll, claims=claims))
+    with pytest.raises(CouldNotTell, match="elsewhere"):  # noqa: PT012
+        for _ in range(3):  # a busy machine may let enough reads end beside an append that waits
+            blocking.readers_go_on(trial_of("CONC-12", OneLockForAll, claims=claims))

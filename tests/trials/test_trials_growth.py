@@ -184,6 +184,7 @@ def test_a_count_that_grows_is_told_and_not_judged(trial):
     assert made.notes == ["count takes 31 ms at 3,000: it is not judged"]
 
 
+@pytest.mark.night
 def test_what_is_not_sure_is_not_told(trial):
     """An exponent about 0.2 is neither flat nor growing, however many rounds there are."""
 
@@ -355,6 +356,7 @@ def test_steps_are_told():
     assert grow == "; SQLite's steps grow: 60, 600, 6,000, 60,000"
 
 
+@pytest.mark.night
 def test_sizes_that_were_asked_for_are_reached(trial):
     """A dear one too, while the test's deadline allows it; what is left out is said."""
     made = trial("SCALE-01", append=times(lambda messages: 20.0 * messages))

@@ -87,6 +87,7 @@ def trial_of(tmp_path):
         store.close()
 
 
+@pytest.mark.night
 def test_a_sweep_may_end_one_after_the_other(trial_of):
     """After a crash each session is as before the sweep or as after it, and the next ends it."""
     trial = trial_of("EndsOneByOne")
@@ -111,6 +112,7 @@ def test_a_session_that_ends_keeps_its_messages(trial_of):
     assert finding.program[-1] == "store.sweep()  # in flight"
 
 
+@pytest.mark.night
 def test_upkeep_leaves_messages_alone(trial_of):
     """A crash in the middle of maintain leaves every message that was there."""
     finding = broken(trial_of("Tidies"))
