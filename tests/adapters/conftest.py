@@ -2,13 +2,18 @@
 
 import asyncio
 import inspect
+from importlib.metadata import entry_points
 
 import pytest
 
 from sessionproof.contract.location import Location
-from sessionproof.contract.lookup import MissingExtra, find_store
+from sessionproof.contract.lookup import STORES, MissingExtra, find_store
 
-NAMES = ("openai-agents", "langchain", "google-adk", "llm", "langgraph", "llama-index")
+NAMES = sorted(
+    point.name
+    for point in entry_points(group=STORES)
+    if point.module.startswith("sessionproof.adapters.")
+)
 
 
 def installed(name):

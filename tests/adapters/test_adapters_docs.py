@@ -1,6 +1,7 @@
 """The page on adapters: its example works as it stands."""
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.store import shape_problems
 
 PAGE = Path(__file__).parents[2] / "docs" / "adapters.md"
+STORES = PAGE.parent / "stores"
+NAMES = sorted(
+    point.name
+    for point in entry_points(group="sessionproof.stores")
+    if point.module.startswith("sessionproof.adapters.")
+)
 HELLO = [Message("user", "hello"), Message("assistant", "a\0b 𝄞 \n")]
 
 
@@ -44,9 +51,10 @@ def test_example_claims_are_read(example):
     assert spec_of("again", example.open).claims == example.claims
 
 
-@pytest.mark.parametrize(
-    "name", ["openai-agents", "langchain", "google-adk", "llm", "langgraph", "llama-index"]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_shipped_adapter_has_a_section(name):
-    """Every adapter is described under its own name."""
-    assert f"\n### {name}: `" in PAGE.read_text(encoding="utf-8")
+    """Every adapter is described under its own name, on a page that the guide links."""
+    pages = [page for page in STORES.glob("*.md") if f"\n## {name}: `" in page.read_text("utf-8")]
+    assert len(pages) == 1
+    assert f"| `{name}` | " in PAGE.read_text("utf-8")
+    assert f"(stores/{pages[0].name})" in PAGE.read_text("utf-8")

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.engine.imports import user_modules_first
