@@ -103,36 +103,6 @@ def test_close_gives_everything_back(spec, drive, tmp_path):
     assert set(threading.enumerate()) <= threads
 
 
-def test_openai_agents_capabilities(openai_agents, drive):
-    """The newest n, taking back, and clearing do what the contract says."""
-
-    async def body(store):
-        await store.append("s", HELLO)
-        assert [len(await store.read_last("s", n)) for n in (0, 1, 3, 4)] == [0, 1, 3, 3]
-        assert await store.read_last("s", 2) == HELLO[1:]
-        assert await store.pop_last("s") == HELLO[2]
-        assert await store.pop_last("unknown") is None
-        await store.clear("s")
-        return await store.read("s")
-
-    assert drive(openai_agents, body) == []
-
-
-def test_openai_agents_bounds_what_is_open(openai_agents, drive):
-    """Sessions beyond the bound are closed, but none while a task is using it."""
-    from sessionproof.adapters.openai_agents import KEPT
-
-    count = KEPT * 2
-
-    async def body(store):
-        await asyncio.gather(*(store.append(f"s{k}", HELLO[:1]) for k in range(count)))
-        assert len(store.handle._open) == KEPT
-        assert len(store.handle._users) == KEPT
-        return [await store.read(f"s{k}") for k in range(count)]
-
-    assert drive(openai_agents, body) == [HELLO[:1]] * count
-
-
 def test_langchain_clear(langchain, drive):
     """A cleared session is empty, and its neighbour is not."""
 
