@@ -30,23 +30,14 @@ def spec(request):
 
 
 @pytest.fixture
+def found():
+    """What finds a store by its name, or skips the test: for tests of one family."""
+    return installed
+
+
+@pytest.fixture
 def openai_agents():
     return installed("openai-agents")
-
-
-@pytest.fixture
-def langchain():
-    return installed("langchain")
-
-
-@pytest.fixture
-def llama_index():
-    return installed("llama-index")
-
-
-@pytest.fixture
-def google_adk():
-    return installed("google-adk")
 
 
 class Driven:

@@ -96,7 +96,7 @@ def test_claimed_messages_are_representable(spec, data):
 def test_claimed_messages_come_back_from_the_store(spec, drive, data):
     """What the claims name comes back equal, in append order, through the library and its file."""
     kept = representable(spec.claims)
-    if spec.name in LIMITED:
+    if spec.name.startswith(LIMITED):
         roles = st.sampled_from(sorted(spec.claims.roles - {"tool"}))
         kept = st.builds(Message, roles, st.text(max_size=20))
     batch = [untimed(item) for item in data.draw(st.lists(kept, min_size=1))]
@@ -177,9 +177,14 @@ OWN = {
 }
 
 
+def own(name):
+    """What the stores of the family refuse; the names of a family begin with that of its first."""
+    return next((OWN[family] for family in OWN if f"{name}-".startswith(f"{family}-")), {})
+
+
 def test_not_representable(spec):
     """Each message for which the library has no place is refused by encode."""
-    for why, message in {**COMMON, **OWN[spec.name]}.items():
+    for why, message in {**COMMON, **own(spec.name)}.items():
         try:
             spec.encode(message)
         except NotRepresentable:

@@ -18,7 +18,7 @@ try:
 except ImportError as error:
     raise MissingExtra("langchain", "langchain", "langchain-community") from error
 
-from sessionproof.adapters.langchain_messages import TEXTS, decode, encode
+from sessionproof.adapters.langchain.messages import KEPT, KINDS, TEXTS, decode, encode
 
 REFERENCE = (
     "https://reference.langchain.com/python/langchain-community/"
@@ -35,17 +35,17 @@ class Store:
 
     version = importlib.metadata.version("langchain-community")
     claims = Claims(
-        keeps={"role", "content", "kind", "name", "call_id", "arguments", "id", "metadata"},
+        keeps=KEPT,
         roles={*TEXTS, "tool"},
-        kinds={"text", "tool_call", "tool_result"},
+        kinds=KINDS,
         atomic_batches=True,
         handles="processes",
         durability="process",
         sources={
-            "keeps": SOURCE, "kinds": SOURCE, "atomic_batches": SOURCE, "order": SOURCE,
-            "handles": REFERENCE, "durability": REFERENCE,
+            **dict.fromkeys(("keeps", "roles", "kinds", "atomic_batches", "order"), SOURCE),
+            **dict.fromkeys(("handles", "durability"), REFERENCE),
         },
-    )  # fmt: skip
+    )
     encode = staticmethod(encode)
     decode = staticmethod(decode)
 

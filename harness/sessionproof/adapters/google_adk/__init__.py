@@ -1,0 +1,1 @@
+"""Google ADK's session services: by SQLAlchemy, and straight on an SQLite file."""

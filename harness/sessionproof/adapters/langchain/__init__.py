@@ -1,0 +1,1 @@
+"""LangChain's chat message histories: on an SQLite file, and as JSON files."""

@@ -1,0 +1,1 @@
+"""LlamaIndex's chat stores: in one JSON file, and in tables of SQLite."""
