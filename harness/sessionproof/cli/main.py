@@ -31,6 +31,7 @@ from sessionproof.cli.sessions import sessions
 from sessionproof.cli.shards import shards
 from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.spans import Span
+from sessionproof.cli.stores import stores
 from sessionproof.cli.verify import verify
 
 _ONLY_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -209,3 +210,4 @@ main.add_command(import_sessions)
 main.add_command(browse)
 main.add_command(snapshots)
 main.add_command(shards)
+main.add_command(stores)

@@ -1,0 +1,29 @@
+"""Our messages as Chainlit's steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sessionproof.adapters.codec import exact, no_place
+from sessionproof.contract.message import Message
+
+TYPES = {"user": "user_message", "assistant": "assistant_message", "system": "system_message"}
+ROLES = {kind: role for role, kind in TYPES.items()}
+AUTHORS = {"user": "User", "assistant": "Assistant", "system": "System"}  # where none is named
+
+
+def encode(message: Message) -> dict[str, str]:
+    """The message's own part of a step; raises NotRepresentable."""
+    match message:
+        case Message(kind="text", role=str(role), content=str(text)) if role in TYPES:
+            name = message.name or AUTHORS[role]  # Chainlit, too, takes no empty one
+            return exact(message, {"type": TYPES[role], "name": name, "output": text}, decode)
+        case _:
+            raise no_place(message)
+
+
+def decode(step: dict[str, Any]) -> Message:
+    """The inverse of ``encode``; a step that was read has its id, too."""
+    role, name = ROLES.get(step["type"], step["type"]), step["name"]
+    named = None if name == AUTHORS.get(role) else name
+    return Message(role, step["output"], name=named, id=step.get("id"))
