@@ -9,29 +9,10 @@ import sys
 from pathlib import Path
 
 from fixtures.registry import Mutant, mutants
+from sessionproof.contract.groups import TITLES
 from sessionproof.contract.guarantees import GUARANTEES, Guarantee
 
 PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
-
-TITLES = {
-    "CORE": "what every store owes",
-    "FK": "references",
-    "CNT": "counters and totals",
-    "SEQ": "order within a session",
-    "CONC": "many clients at once",
-    "DUR": "crashes, loss of power, failing files, servers that are killed",
-    "COR": "damaged files, recovery, repair",
-    "BAK": "backups and restores",
-    "MIG": "migration",
-    "TMO": "timeouts, and what a session's status is",
-    "MGR": "session managers",
-    "SNAP": "snapshots of sessions",
-    "SRCH": "search",
-    "STATE": "state beside the messages",
-    "SEC": "hostile input and isolation",
-    "SCALE": "long sessions, and many",
-    "PERF": "speed",
-}
 
 _HEAD = """\
 # Guarantees
