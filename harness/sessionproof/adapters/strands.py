@@ -1,0 +1,109 @@
+"""Strands Agents: ``FileSessionManager``, a file for each message of an agent's session."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from typing import Any
+
+from sessionproof.adapters import strands_messages as messages_of
+from sessionproof.contract.claims import Claims
+from sessionproof.contract.errors import Indefinite, NotFound, Refused
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import MissingExtra
+from sessionproof.contract.message import Json, Message, Page
+
+try:
+    from strands.session.file_session_manager import FileSessionManager
+except ImportError as error:
+    raise MissingExtra("strands", "strands", "strands-agents") from error
+
+from sessionproof.adapters.strands_agents import AGENT, Sessions, names_refused
+
+GUIDE = "https://strandsagents.com/docs/user-guide/sdk/agents/session-management/"
+REFERENCE = "https://strandsagents.com/docs/api/python/strands.session.file_session_manager/"
+TYPES = "https://strandsagents.com/docs/api/python/strands.types.content/"
+READER = "sessionproof-reader"  # the session that every manager has; this one only reads others
+
+
+class Store:
+    """One folder of sessions, each with one agent, which stays alive while it is in use."""
+
+    version = importlib.metadata.version("strands-agents")
+    claims = Claims(
+        keeps={"role", "content", "kind", "name", "call_id", "arguments", "id", "metadata"},
+        roles={"user", "assistant", "tool"},
+        kinds={"text", "tool_call", "tool_result"},
+        durability="process",
+        sources={
+            "keeps": TYPES, "kinds": TYPES, "order": REFERENCE,
+            "handles": GUIDE, "durability": GUIDE,
+        },
+    )  # fmt: skip
+    encode = staticmethod(messages_of.encode)
+    decode = staticmethod(messages_of.decode)
+
+    def __init__(self, location: Location) -> None:
+        folder = str(location.path("sessions"))
+        self._files: Any = FileSessionManager(READER, storage_dir=folder)
+        self._sessions = Sessions(folder)
+
+    def append(self, session_id: str, messages: Sequence[Message]) -> None:
+        """``append_message`` for each, as an agent calls it for each that it adds."""
+        for sent, item in enumerate([messages_of.encode(message) for message in messages]):
+            live = self._sessions.use(session_id)
+            try:
+                live.manager.append_message(item, live.agent)
+            except Exception as error:
+                if sent:
+                    raise Indefinite(f"a part of the batch is in: {error}") from error
+                raise
+
+    def read(self, session_id: str) -> list[Message]:
+        """``list_messages``."""
+        return self._listed(session_id)
+
+    def page(
+        self, session_id: str, *, cursor: str | int | None = None, limit: int = 50
+    ) -> Page:
+        """``list_messages`` with a limit and an offset."""
+        start = int(cursor or 0)
+        found = self._listed(session_id, limit=limit, offset=start)
+        return Page(found, start + limit if len(found) == limit else None)
+
+    def delete(self, session_id: str) -> None:
+        """``delete_session``; its agent is gone with it."""
+        with names_refused():
+            if self._files.read_session(session_id) is None:
+                raise NotFound(f"there is no session {session_id!r}")
+        self._sessions.leave(session_id)
+        self._files.delete_session(session_id)
+
+    def get_state(self, session_id: str, key: str) -> Json:
+        """The key in the state of the agent, as it is in its file."""
+        value: Json = self._agent(session_id).state.get(key)
+        return value
+
+    def set_state(self, session_id: str, key: str, value: Json) -> None:
+        """``set`` on the agent's state, and ``sync_agent``, as after each invocation."""
+        live = self._sessions.use(session_id)
+        try:
+            live.agent.state.set(key, value)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        live.manager.sync_agent(live.agent)
+
+    def close(self) -> None:
+        """Nothing is open between calls."""
+
+    def _listed(self, session_id: str, **window: int) -> list[Message]:
+        self._agent(session_id)
+        items = self._files.list_messages(session_id, AGENT, **window)
+        return [messages_of.decode(item.to_message()) for item in items]
+
+    def _agent(self, session_id: str) -> Any:
+        with names_refused():
+            agent = self._files.read_agent(session_id, AGENT)
+        if agent is None:
+            raise NotFound(f"there is no session {session_id!r}")
+        return agent
