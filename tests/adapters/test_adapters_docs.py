@@ -1,11 +1,13 @@
 """The page on adapters: its example works as it stands."""
 
 import re
+from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store, spec_of
 from sessionproof.contract.message import Message
@@ -58,3 +60,13 @@ def test_each_shipped_adapter_has_a_section(name):
     assert len(pages) == 1
     assert f"| `{name}` | " in PAGE.read_text("utf-8")
     assert f"(stores/{pages[0].name})" in PAGE.read_text("utf-8")
+
+
+def test_each_claim_has_its_source(spec):
+    """What a shipped adapter claims beyond the weakest, a sentence of others makes: its address."""
+    made = {
+        item.name
+        for item in fields(Claims)
+        if item.name != "sources" and getattr(spec.claims, item.name) != getattr(Claims(), item.name)
+    }
+    assert made - spec.claims.sources.keys() == set()
