@@ -11,13 +11,17 @@ from sessionproof.contract.errors import NotRepresentable
 from sessionproof.contract.message import Message
 from sessionproof.oracle.model import same_messages
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*is experimental:FutureWarning"),
+]
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=()), max_size=20)
 # langgraph replaces them in every text, and refuses integers beyond 64 bits; the others cannot
 # write them. Both are the harness's to find, too.
 LIMITED = (
     "langgraph", "llama-index", "openai-agents-encrypted", "chainlit", "mem0", "sqlite-utils",
+    "strands", "agent-framework",
 )  # fmt: skip
 TAKES_ALL = ("tinydb", "sqlite-utils")  # plain stores: a place for each field
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS

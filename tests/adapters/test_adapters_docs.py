@@ -62,6 +62,8 @@ def test_each_shipped_adapter_has_a_section(name):
     assert f"(stores/{pages[0].name})" in PAGE.read_text("utf-8")
 
 
+@pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*is experimental:FutureWarning")
 def test_each_claim_has_its_source(spec):
     """What a shipped adapter claims beyond the weakest, a sentence of others makes: its address."""
     made = {

@@ -16,7 +16,10 @@ from sessionproof.contract.registered import package_of
 from sessionproof.contract.store import shape_problems
 from sessionproof.oracle.model import same_messages
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*being sunset:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*is experimental:FutureWarning"),
+]
 
 HELLO = [Message("user", "hello"), Message("assistant", "hi"), Message("user", "and?")]
 MODULES = {point.name: point.module for point in entry_points(group=STORES)}

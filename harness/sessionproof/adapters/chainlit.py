@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sessionproof.adapters.surroundings import elsewhere
 from sessionproof.contract.claims import Claims
@@ -24,20 +23,8 @@ try:
 except ImportError as error:
     raise MissingExtra("chainlit", "chainlit", "chainlit") from error
 
-from sessionproof.adapters.chainlit_messages import TYPES, decode, encode
+from sessionproof.adapters.chainlit_messages import SOURCES, TYPES, decode, encode, now
 from sessionproof.adapters.chainlit_schema import make_tables
-
-GUIDE = "https://docs.chainlit.io/data-layers/sqlalchemy"
-OVERVIEW = "https://docs.chainlit.io/data-persistence/overview"
-DEPLOYED = "https://docs.chainlit.io/deploy/overview"
-SOURCE = (
-    "https://github.com/Chainlit/chainlit/blob/2.12.0/backend/chainlit/data/sql_alchemy.py"
-)
-
-
-def now() -> str:
-    """The time as Chainlit writes it, with all six digits of its fraction, so that texts sort."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Store:
@@ -51,11 +38,8 @@ class Store:
         order="timestamp",
         handles="processes",
         durability="process",
-        sources={
-            "keeps": GUIDE, "roles": GUIDE, "session_ids": GUIDE, "durability": OVERVIEW,
-            "handles": DEPLOYED, "order": SOURCE, "missing_session": SOURCE,
-        },
-    )  # fmt: skip
+        sources=SOURCES,
+    )
     encode = staticmethod(encode)
     decode = staticmethod(decode)
 

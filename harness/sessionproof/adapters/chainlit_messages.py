@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sessionproof.adapters.codec import exact, no_place
+from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.message import Message
 
 TYPES = {"user": "user_message", "assistant": "assistant_message", "system": "system_message"}
 ROLES = {kind: role for role, kind in TYPES.items()}
 AUTHORS = {"user": "User", "assistant": "Assistant", "system": "System"}  # where none is named
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+GUIDE = "https://docs.chainlit.io/data-layers/sqlalchemy"
+SOURCE = "https://github.com/Chainlit/chainlit/blob/2.12.0/backend/chainlit/data/sql_alchemy.py"
+SOURCES = {
+    **dict.fromkeys(("keeps", "roles", "session_ids"), GUIDE),
+    **dict.fromkeys(("order", "missing_session"), SOURCE),
+    "durability": "https://docs.chainlit.io/data-persistence/overview",
+    "handles": "https://docs.chainlit.io/deploy/overview",
+}
+
+
+def now() -> str:
+    """The time as Chainlit writes it, with all six digits of its fraction, so that texts sort."""
+    at = _EPOCH + timedelta(microseconds=SystemClock().now_us())
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def encode(message: Message) -> dict[str, str]:

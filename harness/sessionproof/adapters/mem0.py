@@ -21,7 +21,7 @@ except ImportError as error:
     raise MissingExtra("mem0", "mem0", "mem0ai") from error
 
 ROLES = ("user", "assistant", "system")
-REPOSITORY = "https://github.com/mem0ai/mem0/blob/dafd264f9cf602f4d23d24cb12ead3bae6522a95/mem0"
+REPOSITORY = "https://github.com/mem0ai/mem0/blob/v2.2.1/mem0"
 SOURCE = f"{REPOSITORY}/memory/storage.py"
 SETTINGS = f"{REPOSITORY}/configs/base.py"
 
