@@ -9,6 +9,7 @@ from sessionproof.trials import (
     first_open,
     handling,
     pressure,
+    taking,
     together,
     transactions,
 )
@@ -147,3 +148,9 @@ def test_a_fresh_location_is_opened_by_many(trial: Trial) -> None:
 def test_no_schedule_breaks_it(trial: Trial) -> None:
     """No schedule of two clients that was tried breaks any promise to concurrent clients."""
     controlled.no_schedule_breaks(trial)
+
+
+@guarantee("CONC-15")
+def test_what_is_taken_back_is_given_once(trial: Trial) -> None:
+    """A message that several take back at once is given to one of them, and no other is lost."""
+    taking.back_at_once(trial)

@@ -611,6 +611,17 @@ _ROWS = (
         weight=7.0,
     ),
     Guarantee(
+        id="CONC-15",
+        promise="A message that is taken back is given to one caller alone and is gone, and no "
+        "other is lost, however many take back and append at once.",
+        damage="Two workers take the newest message back to answer it anew: both are given the "
+        "same one, and the user gets two answers.",
+        unit="takings",
+        least=30,
+        needs=("pop_last",),
+        claim=CONCURRENT,
+    ),
+    Guarantee(
         id="DUR-01",
         promise="After kill -9 at any moment, every acknowledged message is there when the store "
         "is opened again.",

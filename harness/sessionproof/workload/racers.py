@@ -30,7 +30,9 @@ from sessionproof.workload.seats import frequent_switches, raw
 from sessionproof.workload.threads import Stopped, Threads
 from sessionproof.workload.upkeep import answered
 
-_TOLD = frozenset({"get", "read", "search", "snapshot", "snapshots", "sweep", "transact"})
+_TOLD = frozenset(
+    {"get", "pop_last", "read", "search", "snapshot", "snapshots", "sweep", "transact"}
+)
 """Methods whose answers are looked at; of the others nothing is asked but that they return."""
 
 _ATTEMPTS = 40  # of a call that is refused with Conflict, as a client would
