@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from typing import Any
 
-from sessionproof.adapters.codec import exact, no_place
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import MissingExtra
@@ -15,10 +13,10 @@ from sessionproof.contract.upkeep import Verified
 
 try:
     import sqlite_utils
-    from llm import Message as Item
     from llm.logs import LogStore
     from llm.migrations import migrate
-    from llm.parts import TextPart
+
+    from sessionproof.adapters.llm_messages import KEPT, KINDS, ROLES, decode, encode
 except ImportError as error:
     raise MissingExtra("llm", "llm", "llm") from error
 
@@ -26,35 +24,20 @@ GUIDE = "https://llm.datasette.io/en/stable/logging.html"
 SOURCE = "https://github.com/simonw/llm/blob/0.36/llm/logs.py"
 
 
-def encode(message: Message) -> Any:
-    """The message as an ``llm.Message`` of one text; raises NotRepresentable."""
-    match message:
-        case Message(
-            kind="text", role=("user" | "assistant" | "system") as role, content=str(text)
-        ):
-            return exact(message, Item(role=role, parts=[TextPart(text=text)]), decode)
-        case _:
-            raise no_place(message)
-
-
-def decode(item: Any) -> Message:
-    """The inverse of ``encode``."""
-    return Message(item.role, "".join(part.text for part in item.parts))
-
-
 class Store:
     """A thread for each session; several commands use one file at the same time."""
 
     version = importlib.metadata.version("llm")
     claims = Claims(
-        keeps={"role", "content"},
-        roles={"user", "assistant", "system"},
+        keeps=KEPT,
+        roles=ROLES,
+        kinds=KINDS,
         handles="processes",
         durability="process",
         checksums=True,
         sources={
             **dict.fromkeys(("roles", "handles", "durability"), GUIDE),
-            **dict.fromkeys(("keeps", "checksums"), SOURCE),
+            **dict.fromkeys(("keeps", "kinds", "checksums"), SOURCE),
         },
     )
     encode = staticmethod(encode)

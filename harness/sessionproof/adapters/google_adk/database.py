@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import MissingExtra
 
 try:
     import sqlalchemy.ext.asyncio  # noqa: F401  # the service finds out too late that it is absent
-    from google.adk.sessions import DatabaseSessionService
+    from google.adk.sessions import DatabaseSessionService, database_session_service
 
     from sessionproof.adapters.google_adk import events, sessions
 except ImportError as error:
@@ -19,6 +20,8 @@ SOURCE = (
     f"{sessions.CODE}/0012809b7dbd9d5d06d6e4f549e649ca111639c5/"
     "src/google/adk/sessions/database_session_service.py"
 )
+WAITS = hasattr(database_session_service, "create_async_engine")  # older ones have another engine
+DRIVER = "sqlite+aiosqlite" if WAITS else "sqlite"
 
 
 class Store:
@@ -36,8 +39,10 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self.path = location.path("chat.db")
-        self.service = DatabaseSessionService(f"sqlite+aiosqlite:///{self.path}")
+        self.service = DatabaseSessionService(f"{DRIVER}:///{self.path}")
 
     async def close(self) -> None:
         """Dispose of the engine and its connections."""
-        await self.service.close()
+        disposed = self.service.db_engine.dispose()
+        if inspect.isawaitable(disposed):
+            await disposed

@@ -36,9 +36,9 @@ def encode(message: Message) -> Any:
     event = Event(
         author=author or role,
         content=Content(role=role, parts=[part]),
-        custom_metadata=message.metadata,
         invocation_id=UNTIMED if given_us is None else TIMED,
         **({} if given_us is None else {"timestamp": given_us / 1e6}),
+        **({} if message.metadata is None else {"custom_metadata": message.metadata}),
     )
     return exact(message, event, decode)
 
@@ -47,7 +47,7 @@ def decode(event: Any) -> Message:
     """The inverse of ``encode``; of several parts in one event the first is shown."""
     part, author, role = event.content.parts[0], event.author, event.content.role
     given_us = round(event.timestamp * 1e6) if event.invocation_id == TIMED else None
-    fields = {"created_at_us": given_us, "metadata": event.custom_metadata}
+    fields = {"created_at_us": given_us, "metadata": getattr(event, "custom_metadata", None)}
     if call := part.function_call:
         fields |= {"name": call.name, "call_id": call.id, "arguments": call.args}
         return Message("assistant", None, kind="tool_call", **fields)
