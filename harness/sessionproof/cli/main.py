@@ -26,6 +26,7 @@ from sessionproof.cli.places import StoredFiles
 from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
 from sessionproof.cli.restore import restore
+from sessionproof.cli.scoreboard import scoreboard
 from sessionproof.cli.servers import Servers, server_options
 from sessionproof.cli.sessions import sessions
 from sessionproof.cli.shards import shards
@@ -192,6 +193,7 @@ def audit(file: Path, *, as_json: bool) -> None:
 main.add_command(bench)
 main.add_command(history)
 main.add_command(load)
+main.add_command(scoreboard)
 main.add_command(crash)
 main.add_command(backup)
 main.add_command(restore)

@@ -6,20 +6,17 @@ nothing else runs, whatever a chat holds.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 
 from sessionproof.contract.message import Json, Message
 from sessionproof.report.html import environment
+from sessionproof.report.inline import digest, part
 from sessionproof.report.plain import shown
 
 # What cannot be seen, or turns around what stands beside it: control characters, bidi overrides,
@@ -46,7 +43,7 @@ class Browsed:
 
 def render_page(title: str, sessions: Sequence[Browsed], *, made: str, left_out: int = 0) -> str:
     """The page, in UTF-8; ``left_out`` sessions are not on it, and it says so."""
-    script, style = _part("browse.js"), _part("browse.css")
+    script, style = part("browse.js"), part("browse.css")
     return (
         environment()
         .get_template("browse.html.j2")
@@ -60,8 +57,8 @@ def render_page(title: str, sessions: Sequence[Browsed], *, made: str, left_out:
             data=_data(sessions),
             script=Markup(script),  # noqa: S704 - our own file
             style=Markup(style),  # noqa: S704 - our own file
-            script_digest=_digest(script),
-            style_digest=_digest(style),
+            script_digest=digest(script),
+            style_digest=digest(style),
         )
     )
 
@@ -105,13 +102,3 @@ def _message(number: int, time: str, message: Message) -> list[Any]:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-@cache
-def _part(name: str) -> str:
-    return (resources.files(__package__) / "templates" / name).read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    """As a policy names what is between the tags of an element."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

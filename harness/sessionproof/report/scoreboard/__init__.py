@@ -1,0 +1,1 @@
+"""Many stores side by side: the data, what it says in words, its pages and badges."""
