@@ -32,6 +32,7 @@ from sessionproof.trials import (
     copies,
     crash,
     faults,
+    first_calls,
     inputs,
     io_errors,
     reopening,
@@ -200,6 +201,12 @@ def test_each_change_has_its_effect_alone(trial: Trial) -> None:
     unknown = programs.observations(["unknown"], kinds)
     for change in programs.one_of_each(trial.words, changes, "unknown", trial.text_seed):
         trial.run(trial.program(change, *unknown))
+
+
+@guarantee("CORE-11")
+def test_the_first_call_is_answered_as_any_later_one(trial: Trial) -> None:
+    """Whatever is called first on an empty location goes as it goes later."""
+    first_calls.answered_alike(trial)
 
 
 @guarantee("CORE-12")

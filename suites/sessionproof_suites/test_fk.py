@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessionproof.trials import connections, models, races, references
+from sessionproof.trials import connections, leftovers, models, races, references
 from sessionproof.trials.single import Trial
 from sessionproof.trials.users import removed, renamed
 
@@ -67,3 +67,9 @@ def test_a_user_in_use(trial: Trial) -> None:
 def test_a_user_is_renamed(trial: Trial) -> None:
     """What is a user's stays his when his name changes, and the old name opens nothing."""
     renamed.keeps_what_is_his(trial)
+
+
+@guarantee("FK-09")
+def test_no_row_outlives_its_message(trial: Trial) -> None:
+    """After any sequence of operations, the table of messages has no row that no read answers."""
+    leftovers.none_is_left(trial)

@@ -127,6 +127,19 @@ def orphan_problems(tables: SqliteTables) -> list[str]:
     return problems
 
 
+def unread_problems(tables: SqliteTables, readable: int) -> list[str]:
+    """Whether the table of messages has more rows than messages can be read: a sentence, or none.
+
+    ``readable`` is what reads of all sessions of the file answer together.
+    """
+    with closing(opened(tables.path)) as connection:
+        query = f"SELECT COUNT(*) FROM {quoted(tables.messages)}"
+        (rows,) = connection.execute(query).fetchone()
+    if rows <= readable:
+        return []
+    return [f"{tables.messages} has {rows} rows, and {readable} messages can be read"]
+
+
 def kept_counters(tables: SqliteTables, facts: Collection[str]) -> list[str]:
     """Those of these facts for which the store names a column, and what it is counted from."""
     if tables.sessions is None or tables.session_key is None:

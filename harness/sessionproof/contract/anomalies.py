@@ -21,6 +21,7 @@ class Anomaly(StrEnum):
     PHANTOM_SESSION = "phantom-session"
     LOST_SESSION = "lost-session"
     ORPHAN = "orphan"
+    UNREACHABLE = "unreachable-row"
     UNENFORCED = "unenforced-reference"
     COUNTER_DRIFT = "counter-drift"
     SEQUENCE_GAP = "sequence-gap"
@@ -95,6 +96,7 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.PHANTOM_SESSION: "a session exists that nobody created",
     Anomaly.LOST_SESSION: "a session that was created is not there",
     Anomaly.ORPHAN: "a row is there whose session, or whatever else it refers to, is gone",
+    Anomaly.UNREACHABLE: "a row of a message is there that no read answers",
     Anomaly.UNENFORCED: "a connection writes without the foreign keys that the tables declare",
     Anomaly.COUNTER_DRIFT: "a counter disagrees with the messages that it counts",
     Anomaly.SEQUENCE_GAP: "a sequence number is missing although nothing was deleted",

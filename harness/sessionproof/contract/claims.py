@@ -72,7 +72,8 @@ class Claims:
     a user does while sessions are his: it is refused, or they are deleted with him.
     ``private_files``: files that the store makes are readable by their owner alone.
     ``checksums``: content that changed by itself, by a fault of the disk, is found by ``verify`` or
-    by reading it.
+    by reading it. ``erases``: a message that is removed leaves the table of messages: no row stays
+    there that no read answers.
     ``activity``: the methods that move a session's last activity, and with it the end of its idle
     limit. ``warns``: a sweep tells of sessions before they expire. ``expires``: whether a session
     past its limit refuses messages at once, or from the next sweep on. ``after_expiry``: whether
@@ -114,6 +115,7 @@ class Claims:
     on_delete_user: Literal["refuses", "cascades"] | None = None
     private_files: bool = False
     checksums: bool = False
+    erases: bool = False
     activity: Set[str] = frozenset({"append"})
     warns: bool = False
     expires: Literal["at_once", "by_sweep"] = "by_sweep"

@@ -59,6 +59,7 @@ RETENTION = Claim(words="limits.retention", made=lambda claims: claims.limits.re
 NUMBERED = Claim(words="seq_start", made=lambda claims: claims.seq_start is not None)
 CHECKSUMS = Claim(words="checksums", made=lambda claims: claims.checksums)
 OWN_IDS = Claim(words="ids_from_content=false", made=lambda claims: not claims.ids_from_content)
+ERASES = Claim(words="erases", made=lambda claims: claims.erases)
 PRIVATE = Claim(words="private_files", made=lambda claims: claims.private_files)
 TOKENS = Claim(words="keeps tokens", made=lambda claims: "tokens" in claims.keeps)
 DURATIONS = Claim(words="keeps duration_us", made=lambda claims: "duration_us" in claims.keeps)
@@ -342,6 +343,17 @@ _ROWS = (
         unit="renames",
         least=5,
         needs=("add_user", "sign_in", "rename_user"),
+    ),
+    Guarantee(
+        id="FK-09",
+        promise="Every row of the table of messages is a message that a read answers: what was "
+        "removed, or never acknowledged, has left it.",
+        damage="A user deletes what she wrote; no screen shows it any more, and it stays in the "
+        "file, and in each of its copies, for good.",
+        unit="removed messages",
+        least=20,
+        needs=("tables", "pop_last|clear|delete|delete_message|replace"),
+        claim=ERASES,
     ),
     Guarantee(
         id="CNT-01",

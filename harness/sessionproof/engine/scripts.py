@@ -24,6 +24,7 @@ _TOLD_MOST = 300
 _AUDITS = {
     "counter_problems": "sessionproof.audit.tables",
     "orphan_problems": "sessionproof.audit.tables",
+    "unread_problems": "sessionproof.audit.tables",
     "sequence_problems": "sessionproof.audit.sequence",
 }  # SQL that reads the store's own tables
 _FROM = {"Path": "pathlib", "Sequence": "collections.abc", "closing": "contextlib",

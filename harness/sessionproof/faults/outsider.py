@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -69,8 +70,20 @@ class Outsider:
         made = self._ask("poison", path=str(path), token=token, text=text, manner=manner)
         return [str(sql) for sql in made]
 
+    def refuse_beside(self, path: Path, *, token: str) -> list[list[str]]:
+        """Statements that let no new row into a table, for each that has rows and not ``token``.
+
+        They are carried out by ``run``.
+        """
+        made = self._ask("refuse_beside", path=str(path), token=token)
+        return [[str(sql) for sql in statements] for statements in made]
+
+    def run(self, path: Path, statements: Sequence[str]) -> None:
+        """Carry these statements out."""
+        self._ask("run", path=str(path), statements=[*statements])
+
     def mend(self, path: Path) -> None:
-        """Undo ``poison``."""
+        """Undo ``poison``, and what ``refuse_beside`` answered."""
         self._ask("mend", path=str(path))
 
     def hold(self, paths: list[Path], how: Hold, *, for_s: float) -> int:

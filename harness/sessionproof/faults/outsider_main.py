@@ -20,6 +20,7 @@ from typing import Any
 _MAGIC = b"SQLite format 3\0"
 _WAIT_S = 0.3  # a store that keeps its file locked does so for longer
 _TRIGGER = "sessionproof_fault"
+_VIRTUAL = "CREATE VIRTUAL"
 _BEGIN = {
     "write": ("BEGIN IMMEDIATE",),
     "writing": ("BEGIN IMMEDIATE", "PRAGMA user_version = 7"),
@@ -85,6 +86,40 @@ def poison(path: str, token: str, text: str, manner: str) -> list[str]:
     return made
 
 
+def refuse_beside(path: str, token: str) -> list[list[str]]:
+    """The SQL that lets no new row into a table, for each table that has rows and no such token.
+
+    Nothing is done yet: ``run`` does it. Virtual tables and what lies behind them are left alone.
+    """
+    holding = {*holders(path, token)}
+    with closing(sqlite3.connect(path, timeout=_WAIT_S)) as db:
+        found = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
+        virtual = tuple(f"{name}_" for name, sql in found if sql and sql.startswith(_VIRTUAL))
+        names = [
+            name
+            for name, sql in found
+            if name not in holding
+            and not (sql or "").startswith(_VIRTUAL)
+            and not name.startswith(("sqlite_", *virtual))
+            and db.execute(f"SELECT 1 FROM {_quoted(name)} LIMIT 1").fetchone()
+        ]
+    return [
+        [
+            f"CREATE TRIGGER {_TRIGGER}_{number} BEFORE INSERT ON {_quoted(name)} "
+            "BEGIN SELECT RAISE(ABORT, 'refused by sessionproof'); END"
+        ]
+        for number, name in enumerate(names)
+    ]
+
+
+def run(path: str, statements: list[str]) -> int:
+    """Carry these out; answers how many they are."""
+    with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
+        for sql in statements:
+            db.execute(sql)
+    return len(statements)
+
+
 def mend(path: str) -> int:
     """Take all triggers of ``poison`` away."""
     with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
@@ -131,7 +166,8 @@ def _quoted(name: str) -> str:
 
 
 _DOES: dict[str, Callable[..., Any]] = {
-    "databases": databases, "poison": poison, "mend": mend, "hold": hold, "release": release,
+    "databases": databases, "poison": poison, "refuse_beside": refuse_beside, "run": run,
+    "mend": mend, "hold": hold, "release": release,
 }  # fmt: skip
 
 

@@ -47,6 +47,7 @@ CLAIMS = Claims(
     seq_after_delete="never",
     private_files=True,
     checksums=True,
+    erases=True,
     on_delete_in_use="refuses",
     activity={"append", "touch", "replace"},
     warns=True,

@@ -34,6 +34,7 @@ from sessionproof.workload.execute import Transcript, execute
 _BEFORE, _DISTURBED, _AFTER = "before-93ab", "disturbed-93ab", "after-93ab"
 _LONGEST_HOLD_S = 8.0  # longer than the five seconds that most stores wait
 _HOLD_SHARES = 2.5
+_TABLES_MOST = 4  # beside that of the messages
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ def _faults() -> Iterator[_Fault]:
         ("ROLLBACK", "the database refused the row, and rolled the transaction back"),
     ):
         yield _Fault("refused rows", words, _poisoned(manner))  # type: ignore[arg-type]
-    for session in ("s0", "s1"):  # one with messages, a new one
+    for place in range(_TABLES_MOST):
+        for session in ("s0", "s1"):  # one with messages, a new one
+            words = "the database refused new rows of another table than that of the messages"
+            yield _Fault("refused rows beside", words, _refused_beside(place), session)
+    for session in ("s0", "s1"):
         words = "no file could grow or change, as on a full disk"
         yield _Fault("full disk", words, _on_a_full_disk, session)
     yield _Fault("write lock", "another process held the write lock", _locked("write"))
@@ -137,6 +142,31 @@ def _poisoned(manner: Manner) -> Meets:
         begin: list[str] = []
         for path in paths:
             begin += sql_lines(path, [sql for where, sql in statements if where == path])
+        return _Met(outcome, outcome.type != "ok", (tuple(begin), ()))
+
+    return meet
+
+
+def _refused_beside(place: int) -> Meets:
+    """No new row into a table in which the text of messages does not lie: places, counters, names.
+
+    An append needs such a table, and raises; or it does not, and is kept.
+    """
+
+    def meet(trial: Trial, outsider: Outsider, append: Append, session: str) -> _Met | None:
+        root = trial.store.location.root
+        tables = [
+            (found.path, statements)
+            for found in outsider.databases(root)
+            for statements in outsider.refuse_beside(found.path, token=_BEFORE)
+        ]
+        if place >= len(tables):
+            return None
+        path, statements = tables[place]
+        outsider.run(path, statements)
+        outcome = trial.handle().invoke(append, session)
+        outsider.mend(path)
+        begin = sql_lines(path.relative_to(root), statements)
         return _Met(outcome, outcome.type != "ok", (tuple(begin), ()))
 
     return meet
