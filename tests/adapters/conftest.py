@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import warnings
 from importlib.metadata import entry_points
 
 import pytest
@@ -19,7 +20,9 @@ NAMES = sorted(
 def installed(name):
     """The spec of the adapter, or a skip that says what to install."""
     try:
-        return find_store(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a library says of itself when it is imported
+            return find_store(name)
     except MissingExtra as error:
         pytest.skip(str(error))
 

@@ -69,6 +69,18 @@ def test_each_claim_has_its_source(spec):
     made = {
         item.name
         for item in fields(Claims)
-        if item.name != "sources" and getattr(spec.claims, item.name) != getattr(Claims(), item.name)
+        if item.name != "sources"
+        and getattr(spec.claims, item.name) != getattr(Claims(), item.name)
     }
     assert made - spec.claims.sources.keys() == set()
+
+
+def test_no_page_has_a_store_that_is_none():
+    """Each section of the stores' pages, and each row of the table, is of a registered adapter."""
+    sections = [
+        name
+        for page in STORES.glob("*.md")
+        for name in re.findall(r"^## ([\w-]+): `", page.read_text("utf-8"), re.MULTILINE)
+    ]
+    rows = re.findall(r"^\| `([\w-]+)` \| .*\]\(stores/", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert sorted(sections) == sorted(rows) == NAMES

@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtra("mem0", "mem0", "mem0ai") from error
 
-ROLES = ("user", "assistant", "system")
+ROLES = frozenset({"user", "assistant", "system"})
 REPOSITORY = "https://github.com/mem0ai/mem0/blob/v2.2.1/mem0"
 SOURCE = f"{REPOSITORY}/memory/storage.py"
 SETTINGS = f"{REPOSITORY}/configs/base.py"

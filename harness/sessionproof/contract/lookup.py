@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 
@@ -71,9 +72,11 @@ def find_store(name: str) -> StoreSpec:
         return spec_of(name, _load(name, registered[name].module, registered[name].attr))
     if colon:
         return spec_of(name, _load(name, scheme, rest))
-    known = ", ".join(sorted(registered)) or "none"
+    near = get_close_matches(name, registered, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise StoreNotFound(
-        f"no store is called {name!r}: use module:attr, cmd:COMMAND, or a known name ({known})"
+        f"no store is called {name!r}: use module:attr, cmd:COMMAND, or a name that "
+        f"'sessionproof stores' lists{hint}"
     )
 
 
