@@ -14,16 +14,15 @@ from sessionproof.contract.lookup import MissingExtra
 from sessionproof.contract.message import Json, Message, Page
 
 try:
-    from strands.session.file_session_manager import FileSessionManager
+    import strands.session.file_session_manager  # noqa: F401  # what the sessions are made of
 except ImportError as error:
     raise MissingExtra("strands", "strands", "strands-agents") from error
 
-from sessionproof.adapters.strands_agents import AGENT, Sessions, names_refused
+from sessionproof.adapters.strands_agents import AGENT, Sessions
 
 GUIDE = "https://strandsagents.com/docs/user-guide/sdk/agents/session-management/"
 REFERENCE = "https://strandsagents.com/docs/api/python/strands.session.file_session_manager/"
 TYPES = "https://strandsagents.com/docs/api/python/strands.types.content/"
-READER = "sessionproof-reader"  # the session that every manager has; this one only reads others
 
 
 class Store:
@@ -36,7 +35,7 @@ class Store:
         kinds={"text", "tool_call", "tool_result"},
         durability="process",
         sources={
-            "keeps": TYPES, "kinds": TYPES, "order": REFERENCE,
+            "keeps": TYPES, "roles": TYPES, "kinds": TYPES, "order": REFERENCE,
             "handles": GUIDE, "durability": GUIDE,
         },
     )  # fmt: skip
@@ -44,9 +43,7 @@ class Store:
     decode = staticmethod(messages_of.decode)
 
     def __init__(self, location: Location) -> None:
-        folder = str(location.path("sessions"))
-        self._files: Any = FileSessionManager(READER, storage_dir=folder)
-        self._sessions = Sessions(folder)
+        self._sessions = Sessions(location.path("sessions"))
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
         """``append_message`` for each, as an agent calls it for each that it adds."""
@@ -59,30 +56,30 @@ class Store:
                     raise Indefinite(f"a part of the batch is in: {error}") from error
                 raise
 
-    def read(self, session_id: str) -> list[Message]:
-        """``list_messages``."""
-        return self._listed(session_id)
+    def read(self, session_id: str, **window: int) -> list[Message]:
+        """``list_messages``; an unknown session is empty."""
+        live = self._sessions.find(session_id)
+        items = live.manager.list_messages(session_id, AGENT, **window) if live else []
+        return [messages_of.decode(item.to_message()) for item in items]
 
-    def page(
-        self, session_id: str, *, cursor: str | int | None = None, limit: int = 50
-    ) -> Page:
+    def page(self, session_id: str, *, cursor: str | int | None = None, limit: int = 50) -> Page:
         """``list_messages`` with a limit and an offset."""
         start = int(cursor or 0)
-        found = self._listed(session_id, limit=limit, offset=start)
+        found = self.read(session_id, limit=limit, offset=start)
         return Page(found, start + limit if len(found) == limit else None)
 
     def delete(self, session_id: str) -> None:
         """``delete_session``; its agent is gone with it."""
-        with names_refused():
-            if self._files.read_session(session_id) is None:
-                raise NotFound(f"there is no session {session_id!r}")
+        live = self._sessions.find(session_id)
+        if live is None:
+            raise NotFound(f"there is no session {session_id!r}")
         self._sessions.leave(session_id)
-        self._files.delete_session(session_id)
+        live.manager.delete_session(session_id)
 
-    def get_state(self, session_id: str, key: str) -> Json:
+    def get_state(self, session_id: str, key: str) -> Any:
         """The key in the state of the agent, as it is in its file."""
-        value: Json = self._agent(session_id).state.get(key)
-        return value
+        live = self._sessions.find(session_id)
+        return live and live.manager.read_agent(session_id, AGENT).state.get(key)
 
     def set_state(self, session_id: str, key: str, value: Json) -> None:
         """``set`` on the agent's state, and ``sync_agent``, as after each invocation."""
@@ -95,15 +92,3 @@ class Store:
 
     def close(self) -> None:
         """Nothing is open between calls."""
-
-    def _listed(self, session_id: str, **window: int) -> list[Message]:
-        self._agent(session_id)
-        items = self._files.list_messages(session_id, AGENT, **window)
-        return [messages_of.decode(item.to_message()) for item in items]
-
-    def _agent(self, session_id: str) -> Any:
-        with names_refused():
-            agent = self._files.read_agent(session_id, AGENT)
-        if agent is None:
-            raise NotFound(f"there is no session {session_id!r}")
-        return agent

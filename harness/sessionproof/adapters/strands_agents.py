@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from strands import Agent
@@ -43,7 +42,7 @@ class Live(NamedTuple):
 class Sessions:
     """The sessions of a folder that are in use; the longest unused give way."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._live: dict[str, Live] = {}  # the longest unused first
 
@@ -55,25 +54,23 @@ class Sessions:
             self.leave(key)
         return live
 
+    def find(self, session_id: str) -> Live | None:
+        """The session with its agent; None where its folder is not there: to open one makes it."""
+        known = session_id in self._live or (self._folder / f"session_{session_id}").exists()
+        return self.use(session_id) if known else None
+
     def leave(self, session_id: str) -> None:
         """Forget the session's agent; what it saved stays."""
         self._live.pop(session_id, None)
 
     def _opened(self, session_id: str) -> Live:
-        with names_refused():
-            manager = FileSessionManager(session_id, storage_dir=self._folder)
+        try:
+            manager = FileSessionManager(session_id, storage_dir=str(self._folder))
+        except UnicodeDecodeError:  # a damaged file
+            raise
+        except ValueError as error:
+            raise Refused(f"no session can have the id {session_id!r}: {error}") from error
         agent = Agent(
             Silent(), agent_id=AGENT, session_manager=manager, callback_handler=None, tools=[]
         )
         return Live(manager, agent)
-
-
-@contextmanager
-def names_refused() -> Iterator[None]:
-    """An id that cannot be the name of a folder is refused before anything is written."""
-    try:
-        yield
-    except UnicodeDecodeError:  # a damaged file
-        raise
-    except ValueError as error:
-        raise Refused(f"no session can have this id: {error}") from error

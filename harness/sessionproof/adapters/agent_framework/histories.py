@@ -19,7 +19,7 @@ CLAIMS = Claims(
     kinds={"text", "tool_call", "tool_result"},
     handles="threads",
     durability="process",
-    sources=dict.fromkeys(("keeps", "kinds", "order", "handles", "durability"), SOURCE),
+    sources=dict.fromkeys(("keeps", "roles", "kinds", "order", "handles", "durability"), SOURCE),
 )
 
 

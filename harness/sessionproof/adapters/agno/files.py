@@ -30,7 +30,7 @@ class Store:
         atomic_batches=True,
         durability="process",
         sources={
-            "keeps": GUIDE, "kinds": GUIDE, "durability": GUIDE, "handles": GUIDE,
+            "keeps": GUIDE, "roles": GUIDE, "kinds": GUIDE, "durability": GUIDE, "handles": GUIDE,
             "atomic_batches": SOURCE, "order": SOURCE,
         },
     )  # fmt: skip

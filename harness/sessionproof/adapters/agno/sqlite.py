@@ -32,7 +32,7 @@ class Store:
         shared_handle=True,
         durability="process",
         sources={
-            "keeps": GUIDE, "kinds": GUIDE, "durability": GUIDE,
+            "keeps": GUIDE, "roles": GUIDE, "kinds": GUIDE, "durability": GUIDE,
             "atomic_batches": SQLITE, "order": SQLITE,
             "handles": f"{runs.SOURCE}/utils.py", "shared_handle": f"{runs.SOURCE}/base.py",
         },
