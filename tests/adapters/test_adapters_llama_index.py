@@ -4,6 +4,9 @@ import pytest
 
 from sessionproof.contract.message import Message
 
+# SQLAlchemy's advice to the library, about its get_keys.
+pytestmark = pytest.mark.filterwarnings("ignore:Column-expression-level unary distinct")
+
 HELLO = [Message("user", "hello"), Message("assistant", "hi"), Message("user", "and?")]
 
 
