@@ -157,10 +157,19 @@ def _with_texts(trial: Trial, canary: Path) -> Iterator[_Tried]:
     for words, place in sorted(places.items()):
         payloads = PAYLOADS if words == "the text" else _OTHER_PLACES
         made = [place(armed(payload, str(canary))) for payload in payloads]
+        if words != "the text":
+            made = [_told_apart(message, number) for number, message in enumerate(made)]
         sent = [message for message in made if trial.words.representable(message)]
         for turn, part in enumerate(_parts(sent, _TEXTS_A_PROGRAM)):
             alone = partial(map, lambda one: _of_texts(trial, 0, [one]), part)
             yield replace(_of_texts(trial, turn, part), alone=alone)
+
+
+def _told_apart(message: Message, number: int) -> Message:
+    """The message with a text that no other has: what becomes of equal ones is asked elsewhere."""
+    if message.kind != "text" or not isinstance(message.content, str):
+        return message
+    return replace(message, content=f"{message.content} {number}")
 
 
 def _of_texts(trial: Trial, turn: int, part: Sequence[Message]) -> _Tried:
