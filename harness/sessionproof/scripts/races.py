@@ -18,6 +18,7 @@ from sessionproof.scripts.clients import ENDED, START, WITH_PARENT, started
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, message, values
 from sessionproof.scripts.race_rules import TOKENS, needs_numbers, rule_of
 from sessionproof.workload.rounds import Call
+from sessionproof.workload.vocabulary import takes_times
 
 _METHODS = {
     F.APPEND: "append", F.READ: "read", F.READ_LAST: "read_last", F.PAGES: "page",
@@ -367,7 +368,7 @@ def _message(race: Race, content: str) -> str:
     """The call that makes a message with this text."""
     made = message(race.sample, content=content)
     also = {}
-    if race.claims.order == "timestamp":
+    if takes_times(race.claims):
         also["created_at_us"] = "1_767_225_600_000_000"  # one for all: ties stay as appended
     if race.anomaly is Anomaly.COUNTER_DRIFT and "tokens" in race.claims.keeps:
         also["tokens"] = str(TOKENS)

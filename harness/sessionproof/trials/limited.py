@@ -32,6 +32,7 @@ from sessionproof.workload.racers import Racers, racers
 from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.texts import said
 from sessionproof.workload.threads import Stopped
+from sessionproof.workload.vocabulary import takes_times
 
 START_US = 1_893_456_000_000_000  # 2030: no message of ours has a later time of its own
 LIMIT_US = 3_600_000_000
@@ -76,7 +77,7 @@ class Sessions:
     def message(self) -> Message:
         """One more message, of a text that no other has."""
         self.messages += 1
-        at_us = _MESSAGE_US + self.messages if self.trial.claims.order == "timestamp" else None
+        at_us = _MESSAGE_US + self.messages if takes_times(self.trial.claims) else None
         return said(self.trial.words.samples[0], f"message {self.messages} in time", at_us=at_us)
 
     def made(self, number: int, *, idle_us: int) -> list[str]:

@@ -33,6 +33,7 @@ from sessionproof.trials.whole import (
 )
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.shapes import checked_answer
+from sessionproof.workload.vocabulary import takes_times
 
 _MOST = 100_000  # messages
 _ASKED_MOST = 1_000_000  # where more were asked for: all of them are compared in memory
@@ -95,7 +96,7 @@ def _numbered(trial: Trial) -> tuple[Callable[[int], Message], str]:
         for name, factor in (("tokens", 3), ("duration_us", 1_001))
         if name in trial.claims.keeps and trial.words.representable(heavy)
     }
-    timed = trial.claims.order == "timestamp" and "created_at_us" in trial.claims.keeps
+    timed = takes_times(trial.claims)
 
     def message(number: int) -> Message:
         more = {name: factor * (number % 997) for name, factor in weighed.items()}

@@ -35,6 +35,7 @@ from sessionproof.workload import lifetime
 from sessionproof.workload.execute import insisted
 from sessionproof.workload.lookups import Bound, Find
 from sessionproof.workload.sessions import begin
+from sessionproof.workload.vocabulary import takes_times
 
 ALL = 10_000
 """More hits than a trial can have."""
@@ -185,7 +186,7 @@ def says(trial: Trial, texts: Sequence[str], *, first: int = 0) -> tuple[Message
     if all(sample.kind != "text" for sample in trial.words.samples):
         raise CouldNotTell("the store takes no plain texts")
     messages = (good_message(trial, text) for text in texts)
-    if trial.claims.order != "timestamp":
+    if not takes_times(trial.claims):
         return tuple(messages)
     return tuple(
         replace(one, created_at_us=_START_US + (first + at) * _STEP_US)

@@ -11,6 +11,7 @@ from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.message import Message
 from sessionproof.history.tokens import text_of, tokens_of
 from sessionproof.workload.texts import said
+from sessionproof.workload.vocabulary import takes_times
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def speech(samples: Sequence[Message], claims: Claims) -> Speech:
     return Speech(
         sample,
         counted="tokens" in claims.keeps and sample.kind != "tool_call",
-        timed=claims.order == "timestamp" and "created_at_us" in claims.keeps,
+        timed=takes_times(claims),
     )
 
 

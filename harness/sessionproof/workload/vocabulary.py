@@ -82,10 +82,14 @@ def _filled(sample: Message, text: str, claims: Claims, random: Random) -> Messa
     return timed(replace(sample, content=text, **kept), claims)
 
 
+def takes_times(claims: Claims) -> bool:
+    """Whether the store orders by times that its clients give; others give times of their own."""
+    return claims.order == "timestamp" and "created_at_us" in claims.keeps
+
+
 def timed(message: Message, claims: Claims) -> Message:
     """With a time in stores ordered by it: without one, it would have that of its append."""
-    needed = claims.order == "timestamp" and "created_at_us" in claims.keeps
-    return replace(message, created_at_us=MARK_US) if needed else message
+    return replace(message, created_at_us=MARK_US) if takes_times(claims) else message
 
 
 def _within_limits(message: Message, claims: Claims) -> bool:

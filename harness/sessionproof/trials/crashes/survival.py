@@ -54,6 +54,7 @@ from sessionproof.trials.crashes.survival_tables import table_flaws
 from sessionproof.workload.guard import CannotOpen, FlightRecorder, Handle
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.texts import said, text_bytes
+from sessionproof.workload.vocabulary import takes_times
 
 _SLOW_S, _SLOWER = 5.0, 10.0  # opening may take so long, or so many times the usual
 _TRIES = 3  # of opening, before it is called slow
@@ -268,7 +269,7 @@ class Survival:
             for act in self._recording.acts
             for one in messages_of(act.operation)
         ]
-        at_us = max(times, default=0) + 1 if self._claims.order == "timestamp" else None
+        at_us = max(times, default=0) + 1 if takes_times(self._claims) else None
         text = _TEXT[: text_bytes(self._claims, len(_TEXT))]
         return replace(said(self._sample, text, at_us=at_us), id=None)
 

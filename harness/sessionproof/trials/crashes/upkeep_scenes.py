@@ -29,6 +29,7 @@ from sessionproof.workload import lifetime, upkeep
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.sessions import begin
 from sessionproof.workload.texts import said, text_bytes
+from sessionproof.workload.vocabulary import takes_times
 from sessionproof.workload.whole_stores import LIVE, MADE, OLD
 
 _TEXT_BYTES, _BIG_BYTES = 300, 9_000  # a big message takes several pages of a file
@@ -315,7 +316,7 @@ class _Making:
     def _message(self, name: str, size: int) -> Message:
         self._number += 1
         claims = self.trial.claims
-        at_us = _FIRST_US + self._number if claims.order == "timestamp" else None
+        at_us = _FIRST_US + self._number if takes_times(claims) else None
         text = f"{name} {self._number} ".ljust(text_bytes(claims, size), "-")
         return said(self.trial.words.samples[0], text, at_us=at_us)
 
