@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
+from functools import reduce
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -33,7 +34,7 @@ from sessionproof.bench.rounds import Arm, in_rounds
 from sessionproof.bench.statistics import ratio
 from sessionproof.bench.tracking.archived import ArchivedRun
 from sessionproof.bench.tracking.compared import Comparison, Side
-from sessionproof.bench.tracking.nights import ONE_CLIENT, confirmed, judged
+from sessionproof.bench.tracking.nights import AGREEING, ONE_CLIENT, confirmed, judged
 from sessionproof.bench.tracking.pairs import is_open
 from sessionproof.bench.tracking.pairs import judged as judge_pairs
 from sessionproof.contract.claims import claims_to_json
@@ -198,13 +199,13 @@ def nights(given: argparse.Namespace) -> None:
         given.out.write_text(text + "\n", "utf-8")
     draw = np.random.default_rng(given.seed)
     null = [run for how in ("quiet", "busy") for run in recorded.get((0, how), [])]
-    say("| slower by | runs recorded | draws | slower in one run | slower in both |")
+    say("| slower by | runs recorded | draws | slower in one run | slower in all three |")
     say("|---|---|---|---|---|")
     for percent in (0, *SLOWER):
         runs = [run for how in ("quiet", "busy") for run in recorded.get((percent, how), [])]
-        once, twice = _drawn(runs, null, given.draws, draw)
+        once, every = _drawn(runs, null, given.draws, draw)
         say(f"| {percent} % | {len(runs)} | {given.draws} | {100 * once / given.draws:.2f} % "
-            f"| {100 * twice / given.draws:.2f} % |")  # fmt: skip
+            f"| {100 * every / given.draws:.2f} % |")  # fmt: skip
 
 
 def _recorded(given: argparse.Namespace) -> dict[tuple[int, str], list[dict[str, float]]]:
@@ -231,16 +232,16 @@ def _drawn(
     draw: np.random.Generator,
 ) -> tuple[int, int]:
     """How often a night of these runs is above its history: once, and confirmed."""
-    once = twice = 0
+    once = every = 0
     for _ in range(draws):
         operation = OPERATIONS[draw.integers(len(OPERATIONS))]
         earlier = [null[at][operation] for at in draw.integers(len(null), size=EARLIER)]
-        two = draw.choice(len(runs), size=2, replace=False)  # a second run is another one
-        first, again = (runs[at][operation] for at in two)
-        night = judged(_as_run(operation, first), [_as_run(operation, one) for one in earlier])
+        three = draw.choice(len(runs), size=1 + AGREEING, replace=False)  # each is another one
+        first, *further = (_as_run(operation, runs[at][operation]) for at in three)
+        night = judged(first, [_as_run(operation, one) for one in earlier])
         once += bool(night.above)
-        twice += bool(confirmed(night, _as_run(operation, again)).slower)
-    return once, twice
+        every += bool(reduce(confirmed, further, night).slower)
+    return once, every
 
 
 def _as_run(operation: str, value: float) -> ArchivedRun:

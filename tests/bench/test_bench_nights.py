@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -12,34 +13,35 @@ from sessionproof.bench.tracking.nights import confirmed, judged
 BEFORE = [night(number, 1.3) for number in range(15)]
 
 
-def row(run, before, second=None):
-    """The first row of the run, and of a second one where there is one."""
-    found = judged(run, before)
-    return (found if second is None else confirmed(found, second)).rows[0]
+def row(run, before, *further):
+    """The first row of the run, judged with further ones."""
+    return reduce(confirmed, further, judged(run, before)).rows[0]
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "verdict", "said"),
+    ("first", "further", "verdict", "said"),
     [
-        (1.30, None, "same", ""),
-        (1.33, None, "same", ""),
-        (1.36, 1.36, "slower", ""),
-        (1.36, 1.31, "same", "a second run did not confirm it"),
-        (2.60, 2.60, "slower", ""),
-        (1.25, None, "faster", ""),
-        (1.28, None, "same", ""),
-        (1.36, None, "undecided", "no second run was made"),
+        (1.30, (), "same", ""),
+        (1.33, (), "same", ""),
+        (1.36, (1.36, 1.35), "slower", ""),
+        (1.36, (1.36, 1.31), "same", "a further run did not confirm it"),
+        (1.36, (1.31,), "same", "a further run did not confirm it"),
+        (1.36, (1.36,), "undecided", "one further run alone agrees"),
+        (2.60, (2.60, 2.60), "slower", ""),
+        (1.25, (), "faster", ""),
+        (1.28, (), "same", ""),
+        (1.36, (), "undecided", "no further run was made"),
     ],
 )
-def test_two_runs_have_to_agree(first, second, verdict, said):
-    """Above 3 % in a run and in a second one is slower; in one of them it is nothing."""
-    found = row(night(20, first), BEFORE, second and night(21, second))
+def test_three_runs_have_to_agree(first, further, verdict, said):
+    """Above 3 % in a run and in two further ones is slower; in fewer of them it is nothing."""
+    found = row(night(20, first), BEFORE, *(night(21, one) for one in further))
     assert found.verdict == verdict
     assert said in found.reason
     assert found.usual == pytest.approx(1.3)
     assert found.limit == pytest.approx(1.03)
     assert found.change == pytest.approx(first / 1.3 - 1)
-    assert (found.again and found.again.value) == second
+    assert tuple(one.value for one in found.again) == further
 
 
 def test_noise_widens_the_limit():
@@ -47,7 +49,7 @@ def test_noise_widens_the_limit():
     before = [night(n, 1.3 * 1.04 ** (n % 5 - 2)) for n in range(15)]
     assert row(night(20, 1.3), before).limit == pytest.approx(1.04 ** (4 * 1.4826))
     assert row(night(20, 1.5), before).verdict == "same"
-    assert row(night(20, 2.6), before, night(21, 2.6)).verdict == "slower"
+    assert row(night(20, 2.6), before, night(21, 2.6), night(22, 2.6)).verdict == "slower"
 
 
 def test_only_the_last_fifteen_count():
@@ -89,11 +91,13 @@ def test_another_floor_is_another_row():
     assert row(run, BEFORE).reason.startswith("0 runs before")
 
 
-def test_a_second_run_that_failed_is_no_verdict():
+def test_a_further_run_that_failed_is_no_verdict():
     """Above the limit, and nobody could look again: undecided, with the reason."""
     found = confirmed(judged(night(20, 1.5), BEFORE), None).rows[0]
     assert found.verdict == "undecided"
-    assert found.reason == "above the limit, and a second run could not measure it"
+    assert found.reason == "above the limit, and a further run could not measure it"
+    one = confirmed(confirmed(judged(night(20, 1.5), BEFORE), None), night(21, 1.5)).rows[0]
+    assert one.verdict == "undecided"
 
 
 def test_what_is_above_has_its_causes():
@@ -112,13 +116,13 @@ def slower(factor, spread, draws, seed):
     """
     rng, found, rows = np.random.default_rng(seed), 0, 50
     for _ in range(draws // rows):
-        logs = rng.normal(0, 1, (17, rows)) * rng.uniform(*spread, rows)
-        logs[-2:] += np.log(factor)
-        *before, first, second = (
+        logs = rng.normal(0, 1, (18, rows)) * rng.uniform(*spread, rows)
+        logs[-3:] += np.log(factor)
+        *before, first, second, third = (
             night(0, speeds=tuple(speed(one, operation=str(n)) for n, one in enumerate(ratios)))
             for ratios in (1.3 * np.exp(logs)).tolist()
         )
-        found += len(confirmed(judged(first, before), second).slower)
+        found += len(confirmed(confirmed(judged(first, before), second), third).slower)
     return found
 
 

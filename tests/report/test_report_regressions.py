@@ -270,7 +270,7 @@ def test_a_night_shows_what_two_runs_agree_on():
     rows = dict(zip(names, page.all("tr")[1:], strict=False))  # tables of causes follow
     assert names[0] == "append"
     assert "slower" in rows["append"]
-    assert "a second run did not confirm it" in rows["delete"]
+    assert "a further run did not confirm it" in rows["delete"]
     assert "0 runs before, and 5 are needed" in rows["count"]
     (article,) = page.all("article")
     assert "one statement more a call" in article

@@ -25,7 +25,7 @@ NO_CAUSE = "nothing that was counted differs"
 
 
 def exit_code(every: Sequence[Nights]) -> int:
-    """3 when a second run agrees that something is slower, 4 when one was needed and said nothing.
+    """3 when further runs agree that something is slower, 4 when one was needed and said nothing.
 
     Too few earlier runs are no reason to fail: a line has to begin.
     """
@@ -64,7 +64,7 @@ def cells(row: Night) -> tuple[str, ...]:
         NOTHING if row.ratio is None else interval(row.ratio) + change,
         NOTHING if row.usual is None else f"×{digits(row.usual)}",
         NOTHING if row.limit is None else f"+{100 * (row.limit - 1):.1f} %",
-        NOTHING if row.again is None else interval(row.again),
+        ", ".join(map(interval, row.again)) or NOTHING,
         ": ".join(filter(None, [word(row), row.reason])),
     )
 
@@ -79,7 +79,7 @@ def word(row: Night) -> str:
 def causes(one: Nights) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Operations above their limits, with sentences on what their calls do otherwise than before.
 
-    Those that a second run showed to be as usual are left out.
+    Those that a further run showed to be as usual are left out.
     """
     for row in one.above:
         if row.causes is not None and row.verdict != "same":

@@ -72,7 +72,7 @@ def render_nights(every: Sequence[Nights]) -> str:
     slower = [f"{row.operation} of {one.store}" for one in every for row in one.slower]
     gated = [row for one in every for row in one.rows if row.gated]
     untold = sum(row.verdict == "undecided" for row in gated)
-    said = f"Slower, and a second run agrees: {', '.join(slower)}." if slower else (
+    said = f"Slower, and further runs agree: {', '.join(slower)}." if slower else (
         f"None of {len(gated)} rows is known to be slower."
     )  # fmt: skip
     return _rendered(

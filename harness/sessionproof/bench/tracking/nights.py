@@ -1,9 +1,9 @@
-"""Gate B: whether a run is slower than the runs before it, and a second run agrees.
+"""Gate B: whether a run is slower than the runs before it, and two further runs agree.
 
 For runs that have nothing to stand beside. Each operation's ratio to its floor is held against the
 median of the last fifteen runs of the same line, by the noise that they show; what lies above is
-measured once more by a fresh process, and only what both say is a regression. Figures on how often
-that is wrong: docs/regressions.md. Pure functions; logarithms are natural.
+measured twice more by fresh processes, and only what all three say is a regression. Figures on how
+often that is wrong: docs/regressions.md. Pure functions; logarithms are natural.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from sessionproof.contract.measurements import Ratio, Speed
 
 LAST, LEAST = 15, 5
 """So many runs before a run are what is usual; of fewer than the least nothing can be said."""
+AGREEING = 2
+"""So many further runs have to agree that something is slower."""
 MARGIN = 1.03
 _NOISE = 4 * 1.4826  # four standard deviations, told by the median absolute deviation
 _NOISE_MOST = 100.0  # a factor of 10^43: what a file says may be nonsense, and is to be a number
@@ -33,8 +35,8 @@ NightVerdict: TypeAlias = Literal["slower", "faster", "same", "undecided"]
 class Night:
     """An operation of a run against the same of the runs before.
 
-    ``ratio`` is this run's cost as a multiple of the floor, and ``again`` a second run's; None
-    where it was not measured. ``earlier`` are those of the runs before, the oldest first.
+    ``ratio`` is this run's cost as a multiple of the floor, None where it was not measured, and
+    ``again`` those of the further runs that were asked. ``earlier`` are those of the runs before, the oldest first.
     ``usual`` is their median, and ``limit`` how many times the usual a run may cost; None where
     too few runs are known. ``reason`` is a sentence, or empty. A row that is not ``gated`` is
     shown alone: many clients, or no floor. ``causes`` are those of the last run before that has
@@ -45,7 +47,7 @@ class Night:
     clients: str
     verdict: NightVerdict
     ratio: Ratio | None
-    again: Ratio | None = None
+    again: tuple[Ratio, ...] = ()
     earlier: tuple[float, ...] = ()
     usual: float | None = None
     limit: float | None = None
@@ -64,6 +66,11 @@ class Night:
     def is_above(self) -> bool:
         """Whether the first run lies above the limit of a gated row."""
         return self.gated and self.ratio is not None and _over(self.ratio, self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is above its limit, and further runs have not decided it yet."""
+        return self.is_above and self.verdict == "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,19 +93,24 @@ class Nights:
 
     @property
     def slower(self) -> tuple[Night, ...]:
-        """The rows that both runs show to be slower."""
+        """The rows that all runs show to be slower."""
         return tuple(row for row in self.rows if row.verdict == "slower")
 
     @property
     def above(self) -> tuple[Night, ...]:
-        """The rows that a second run has to confirm."""
+        """The rows above their limits, whatever further runs said of them."""
         return tuple(row for row in self.rows if row.is_above)
+
+    @property
+    def open(self) -> tuple[Night, ...]:
+        """The rows above their limits that a further run has to confirm."""
+        return tuple(row for row in self.rows if row.is_open)
 
 
 def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[str] = ()) -> Nights:
     """Hold the run against the runs before it in its line, the oldest first.
 
-    What lies above its limit is undecided until ``confirmed`` is told of a second run.
+    What lies above its limit is undecided until ``confirmed`` is told of further runs.
     """
     last = before[-LAST:]
     known = _earlier(last)
@@ -117,12 +129,12 @@ def judged(run: ArchivedRun, before: Sequence[ArchivedRun], *, notes: Iterable[s
     )
 
 
-def confirmed(first: Nights, second: ArchivedRun | None) -> Nights:
-    """The verdicts when a second run is known; None says that it could not be measured."""
-    speeds = () if second is None else second.speeds
+def confirmed(first: Nights, further: ArchivedRun | None) -> Nights:
+    """The verdicts when a further run is known; None says that it could not be measured."""
+    speeds = () if further is None else further.speeds
     again = {(one.operation, one.clients): one.ratio for one in speeds}
     rows = (
-        _agreed(row, again.get((row.operation, row.clients))) if row.is_above else row
+        _agreed(row, again.get((row.operation, row.clients))) if row.is_open else row
         for row in first.rows
     )
     return replace(first, rows=tuple(rows))
@@ -176,17 +188,20 @@ def _night(speed: Speed, earlier: tuple[float, ...]) -> Night:
     if not gated:
         return replace(row, reason="only rows of one client are judged")
     if _over(speed.ratio, row):
-        return replace(row, reason="above the limit, and no second run was made")
+        return replace(row, reason="above the limit, and no further run was made")
     below = speed.ratio.value * limit < usual
     return replace(row, verdict="faster" if below else "same")
 
 
 def _agreed(row: Night, again: Ratio | None) -> Night:
     if again is None:
-        return replace(row, reason="above the limit, and a second run could not measure it")
-    if _over(again, row):
-        return replace(row, again=again, verdict="slower", reason="")
-    return replace(row, again=again, verdict="same", reason="a second run did not confirm it")
+        return replace(row, reason="above the limit, and a further run could not measure it")
+    row = replace(row, again=(*row.again, again))
+    if not _over(again, row):
+        return replace(row, verdict="same", reason="a further run did not confirm it")
+    if len(row.again) < AGREEING:
+        return replace(row, reason="above the limit, and one further run alone agrees")
+    return replace(row, verdict="slower", reason="")
 
 
 def _usual(earlier: Sequence[float]) -> tuple[float, float]:

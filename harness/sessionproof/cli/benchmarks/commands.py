@@ -70,7 +70,7 @@ def run(
     A STORE is named as for run, and all need their packages in this environment. With --archive,
     what lies above the median of the last 15 runs is measured once more, by a fresh process.
     Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 3 both runs of an
-    operation are slower than usual, 4 the second run could not tell, 130 interrupted.
+    operation are slower than usual, 4 further runs could not tell, 130 interrupted.
     """
     if archive is None and (commit is not None or no_gate):
         raise click.UsageError("--commit and --no-gate say how runs are kept: give --archive, too")

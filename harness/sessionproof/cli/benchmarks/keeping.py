@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
 from sessionproof.bench.tracking.archived import ArchivedRun, Commit, changed_facts
-from sessionproof.bench.tracking.nights import LAST, Nights, confirmed, judged
+from sessionproof.bench.tracking.nights import AGREEING, LAST, Nights, confirmed, judged
 from sessionproof.cli.upkeep import say
 from sessionproof.contract.causes import Causes
 from sessionproof.engine.commits import commit_of, commits_between, has_changes
@@ -43,13 +43,14 @@ class Keeping:
 class Measured:
     """A store's result. ``called`` is its name from run to run.
 
-    ``again`` measures it once more by a fresh process, with another seed; None when that failed.
+    ``again`` takes a number from 0 and measures once more by a fresh process, with a seed of that
+    number; it answers None when that failed.
     """
 
     called: str
     result: RunResult
     causes: tuple[Causes, ...]
-    again: Callable[[], RunResult | None]
+    again: Callable[[int], RunResult | None]
 
 
 def checked(keeping: Keeping, console: Console) -> Commit | None:
@@ -73,8 +74,8 @@ def kept(
 ) -> list[Nights]:
     """Add the runs to the archive, and hold each against its line. Raises ArchiveRefused.
 
-    A second run of a store is only made for what lies above its limit, and is not kept: of runs
-    that come in pairs when they are slow, the median would be too high.
+    Further runs of a store are only made for what lies above its limit, and are not kept: of runs
+    that come in threes when they are slow, the median would be too high.
     """
     runs = [_kept(one, keeping, commit) for one in measured]
     say(console, f"archive: {len(runs)} added to {keeping.archive}")
@@ -83,9 +84,11 @@ def kept(
     found = []
     for one, run in zip(measured, runs, strict=True):
         first = _held(run, keeping.archive)
-        if first.above:
+        for number in range(AGREEING):
+            if not first.open:
+                break
             say(console, f"{one.called}: above the limit are {_names(first)}; measuring once more")
-            first = confirmed(first, _second(one))
+            first = confirmed(first, _further(one, number))
         found.append(first)
     return found
 
@@ -122,8 +125,8 @@ def _held(run: ArchivedRun, path: Path) -> Nights:
     return judged(run, before, notes=notes)
 
 
-def _second(one: Measured) -> ArchivedRun | None:
-    result = one.again()
+def _further(one: Measured, number: int) -> ArchivedRun | None:
+    result = one.again(number)
     try:
         return None if result is None else archived(result, Origin(), store=one.called)
     except ValueError:  # it has no speeds
@@ -140,7 +143,7 @@ def _table(one: Nights, console: Console) -> Table:
 
 
 def _names(found: Nights) -> str:
-    return ", ".join(row.operation for row in found.above)
+    return ", ".join(row.operation for row in found.open)
 
 
 def _text(value: str, console: Console) -> Text:

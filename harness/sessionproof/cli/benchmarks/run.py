@@ -137,10 +137,11 @@ def _of_again(
     """What a column came to, and how to measure it once more."""
     assert column.result is not None
     unmeasured = replace(column, result=None, causes=())
-    second = replace(wanted, only=TABLE, seed=derive(wanted.seed, "again") % 2**32, causes=False)
 
-    def again() -> RunResult | None:
-        one = _column(store, unmeasured, folder, second, console)
+    def again(number: int) -> RunResult | None:
+        seed = derive(wanted.seed, "again", number) % 2**32
+        further = replace(wanted, only=TABLE, seed=seed, causes=False)
+        one = _column(store, unmeasured, folder, further, console)
         if is_interrupted(one):
             raise KeyboardInterrupt
         return None if one.problem else one.result
