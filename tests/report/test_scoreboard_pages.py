@@ -26,7 +26,7 @@ def cells_of(page):
     found = {}
     for link in re.findall(r'<a class="[\w-]+" href="stores/[^"]+">.*?</a>', page, re.DOTALL):
         href = re.search(r'href="stores/([^"]+)"', link)[1]
-        text = " ".join(re.sub(r"<[^>]+>", " ", link).split())
+        text = " ".join(re.sub(r"<[^>]+>|&nbsp;", " ", link).split())
         numbers = re.findall(
             rf"({'|'.join(sorted(map(re.escape, Standing), key=len, reverse=True))}) (\d+)", text
         )

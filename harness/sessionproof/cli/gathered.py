@@ -33,7 +33,7 @@ from sessionproof.report.scoreboard.compact import Hide, groups, hiding, promise
 from sessionproof.report.scoreboard.files import read_board, write_board, write_entry
 from sessionproof.workload.profiles import PROFILES
 
-_MACHINE = ("python", "platform", "cpu", "cores", "memory")
+_MACHINE = ("cpu", "cores", "memory")
 _SMOKE_S = 900.0  # a run of profile smoke takes a minute or two
 
 

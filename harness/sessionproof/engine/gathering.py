@@ -214,7 +214,7 @@ def judged(ended: Ended, folder: Path, printed: str) -> tuple[State, str, RunRes
             return "not run", f"nothing was judged: {ended.why}", None
         how = f"was killed by signal {-ended.code}" if ended.code < 0 else "left no result"
         return "died", f"the run {how}: {lines[-1][:_SHOWN]}", None
-    if not result.complete:
+    if ended.why or not result.complete:  # also where its scripts alone were not run to their end
         return "cut short", f"the run was cut short: {ended.why or (said or lines)[-1]}", result
     return "judged", "", result
 
