@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ from sessionproof.scripts.crowds import Crowd, crowd_script
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
+from sessionproof.workload.crews import NothingToSay, awaits
 from sessionproof.workload.guard import Handle
 from sessionproof.workload.opener_main import asked, opener, ready
 from sessionproof.workload.openings import Deed, Visit, visited
@@ -44,6 +45,8 @@ def by_many(trial: Trial) -> None:
     that is opened afterwards finds what was acknowledged.
     """
     trial.handle()  # that it opens alone is known
+    with suppress(NothingToSay):
+        awaits(trial.store)  # for the script, as it is other handles that append below
     doubts: list[str] = []
     with _crowd(trial) as ways:
         start, turn = monotonic_s(), 0
