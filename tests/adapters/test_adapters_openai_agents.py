@@ -7,7 +7,6 @@ import sqlite3
 import pytest
 
 from sessionproof.adapters.openai_agents.sessions import KEPT, Sessions
-from sessionproof.contract.lookup import MissingExtra, find_store
 from sessionproof.contract.message import Message
 
 HELLO = [Message("user", "hello"), Message("assistant", "hi"), Message("user", "and?")]
@@ -17,26 +16,18 @@ NAMES = (
 )  # fmt: skip
 
 
-def found(name):
-    """The spec of the store, or a skip that says what to install."""
-    try:
-        return find_store(name)
-    except MissingExtra as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(params=NAMES)
-def each(request):
+def each(request, found):
     return found(request.param)
 
 
 @pytest.fixture
-def advanced():
+def advanced(found):
     return found("openai-agents-advanced")
 
 
 @pytest.fixture
-def encrypted():
+def encrypted(found):
     return found("openai-agents-encrypted")
 
 
@@ -94,7 +85,7 @@ def test_a_failed_call_leaves_its_session_to_be_closed():
     assert [session.closed for session in made] == [1]
 
 
-def test_the_five_claim_the_same(each):
+def test_the_five_claim_the_same(each, found):
     """What the SDK's documents say of sessions they say of all five; the addresses differ."""
     first = dataclasses.replace(found("openai-agents").claims, sources={})
     assert dataclasses.replace(each.claims, sources={}) == first
@@ -159,7 +150,7 @@ def test_encrypted_text_is_not_in_the_file(encrypted, drive, tmp_path):
 
 def test_encrypted_items_past_their_time_are_skipped(encrypted, drive, tmp_path, monkeypatch):
     """An expired item stays in its table, and no operation answers it, as the guide says."""
-    monkeypatch.setattr("sessionproof.adapters.openai_agents.encrypted.TTL_S", -1)
+    monkeypatch.setitem(encrypted.open.__init__.__globals__, "TTL_S", -1)
 
     async def body(store):
         await store.append("s", HELLO)

@@ -91,9 +91,7 @@ def _end(
 
 def _texts(appends: Sequence[Did], outcome: str) -> list[str]:
     """The texts of the appends that ended so."""
-    return [
-        text_of(did.ask.arguments[1][0]) for did in appends if did.outcome.type == outcome
-    ]
+    return [text_of(did.ask.arguments[1][0]) for did in appends if did.outcome.type == outcome]
 
 
 def _read(trial: Trial, session: str) -> list[str]:
