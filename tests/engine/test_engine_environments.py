@@ -103,8 +103,10 @@ def test_without_an_installer_it_is_said_at_once(tmp_path, stop, monkeypatch):
 
 
 @pytest.mark.night
-def test_an_environment_holds_this_sessionproof_and_the_extra(tmp_path, stop):
+def test_an_environment_holds_this_sessionproof_and_the_extra(tmp_path, stop, monkeypatch):
     """It runs without this one, has what the extra needs, and is used again as it is."""
+    wheel = packed(tmp_path)  # the sources of a checkout may change in between
+    monkeypatch.setattr(environments, "packed", lambda folder: wheel)
     made = Environments(tmp_path, stop).ready(("postgres",))
     code = "import sessionproof, sys; print(sessionproof.__file__); print(*sys.path)"
     ended = subprocess.run(
