@@ -28,7 +28,7 @@ class Store:
     """One SQLite file of encrypted items, which their reader skips when they are a day old."""
 
     version = importlib.metadata.version("openai-agents")
-    claims = sessions.claimed(GUIDE, SOURCE)
+    claims = sessions.claimed(GUIDE, SOURCE, erases=False)  # expired items stay in their table
     encode = staticmethod(items.encode)
     decode = staticmethod(items.decode)
 

@@ -26,9 +26,10 @@ GUIDE = (
 SITE = "https://openai.github.io/openai-agents-python"
 
 
-def claimed(page: str, source: str) -> Claims:
+def claimed(page: str, source: str, *, erases: bool = True) -> Claims:
     """What each kind of session claims: ``page`` tells of it, ``source`` shows its code."""
-    shared = dict.fromkeys(("keeps", "kinds", "roles", "consistency"), GUIDE)
+    names = ("keeps", "kinds", "roles", "consistency", *(["erases"] if erases else []))
+    shared = dict.fromkeys(names, GUIDE)
     return Claims(
         keeps={"role", "content", "kind", "name", "call_id", "arguments"},
         roles={*ROLES, "tool"},
@@ -37,6 +38,7 @@ def claimed(page: str, source: str) -> Claims:
         handles="processes",
         consistency="session",
         durability="process",
+        erases=erases,
         sources={
             **shared, "durability": page,
             "atomic_batches": source, "handles": source, "order": source,
