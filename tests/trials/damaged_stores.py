@@ -1,6 +1,8 @@
 """Stores for trials of damage: correct ones that could be taken for wrong, and one that is odd."""
 
+import hashlib
 import json
+import logging
 import sqlite3
 from contextlib import closing, suppress
 
@@ -9,6 +11,7 @@ from fixtures.benign.damage_safe import CLAIMS, CheckedDocuments, CheckedRows
 from fixtures.benign.files import JsonFiles
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import Refused
+from sessionproof.contract.message import Message
 from sessionproof.contract.upkeep import Repaired, Verified
 
 
@@ -79,3 +82,46 @@ class Packed(CheckedRows):
             return super()._value(bytes.fromhex(line.decode()))
         except ValueError:
             return None
+
+
+class Letters:
+    """A file for each message, in a folder for each session; a bad one is left out, and told."""
+
+    claims = Claims(durability="process")
+
+    def __init__(self, location):
+        self.location = location
+
+    def close(self):
+        """Nothing is open between calls."""
+
+    def _folder(self, session_id):
+        digest = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+        return self.location.path(digest)
+
+    def append(self, session_id, messages):
+        """One file after the other."""
+        folder = self._folder(session_id)
+        folder.mkdir(exist_ok=True)
+        for number, one in enumerate(messages, len(list(folder.iterdir()))):
+            text = json.dumps({"role": one.role, "content": one.content})
+            put_in_place(folder / f"{number:09}.json", text.encode())
+
+    def read(self, session_id):
+        """All messages that are whole."""
+        found = [self._message(path) for path in sorted(self._folder(session_id).glob("*.json"))]
+        return [one for one in found if one is not None]
+
+    def _message(self, path):
+        try:
+            return Message(**json.loads(path.read_bytes()))
+        except ValueError:
+            logging.getLogger(__name__).warning("%s is damaged", path.name)
+            return None
+
+
+class LettersOrNothing(Letters):
+    """A bad file is an error of all that are read with it."""
+
+    def _message(self, path):
+        return Message(**json.loads(path.read_bytes()))

@@ -32,6 +32,19 @@ def test_a_document_of_its_own_is_a_record(tmp_path):
     assert record("fixtures.benign.files:JsonFiles", tmp_path).verdict is Verdict.HOLDS
 
 
+def test_a_document_may_be_one_message_of_many(tmp_path):
+    """Where each message is a file, a torn one costs no more than itself."""
+    made = record(damaged_stores.Letters, tmp_path)
+    assert made.verdict is Verdict.HOLDS, made.findings
+    assert made.examined >= 2
+
+
+def test_one_torn_document_of_many_hides_no_other(tmp_path):
+    """A session that cannot be read for one torn file of its messages is unreadable."""
+    made = record(damaged_stores.LettersOrNothing, tmp_path)
+    assert made.findings[0].anomaly is Anomaly.UNREADABLE
+
+
 def test_a_store_without_known_records_is_not_judged(tmp_path):
     """A database that shows no tables has none that could be found."""
     made = record("fixtures.benign.crash_safe:TruncatedJournal", tmp_path)

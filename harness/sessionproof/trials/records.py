@@ -93,7 +93,7 @@ def alone(trial: Trial) -> None:
 
 
 def _ways(scene: Scene) -> Iterator[tuple[Damages, bool]]:
-    """How records of this store can be damaged; whether that takes a whole session."""
+    """How records of this store can be damaged; whether that may take a whole session."""
     seed, tokens = scene.trial.seed, scene.tokens
     names = scene.main_files(scene.closed, len(scene.closed.files))
 
@@ -145,7 +145,9 @@ def _case(scene: Scene, way: Damages, number: int, *, whole: bool) -> _Case | No
         return None
     case = _Case(scene=scene, hit=hit, image=image, whole=whole)
     held = [name for name in scene.ids if len(case.spared(name)) < len(scene.base.messages(name))]
-    return case if len(held) == 1 else None
+    if len(held) != 1:
+        return None
+    return replace(case, whole=whole and not case.spared(held[0]))  # it may be one of many
 
 
 def _judge(case: _Case) -> None:
