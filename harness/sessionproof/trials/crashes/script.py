@@ -37,6 +37,7 @@ from sessionproof.trials.crashes.survival_recorded import timeline_of
 from sessionproof.trials.single import Trial
 from sessionproof.workload.sessions import begin, needs_create
 from sessionproof.workload.texts import said
+from sessionproof.workload.vocabulary import takes_times
 
 _TEXT, _FRESH = "after the crash", "after-crash"
 _LATE_US = 4_000_000_000_000_000
@@ -102,7 +103,7 @@ def _checks(trial: Trial, shown: Shown) -> Iterator[str]:
             for name in about:
                 yield from _counter_lines(trial, ids[name])
         case "going on":
-            yield from _further_lines(trial, ids, about)
+            yield from _further_lines(trial, ids, about, stuck=flaw.session in allowed)
         case _:
             raise Unwritable(f"what is wrong with the {flaw.aspect} takes more than a few lines")
 
@@ -203,10 +204,23 @@ def _counter_lines(trial: Trial, session_id: str) -> Iterator[str]:
 
 
 def _further_lines(
-    trial: Trial, ids: Mapping[str, str], about: Mapping[str, Sequence[Session | None]]
+    trial: Trial,
+    ids: Mapping[str, str],
+    about: Mapping[str, Sequence[Session | None]],
+    *,
+    stuck: bool,
 ) -> Iterator[str]:
-    """That it takes another message, and has it when it is opened once more."""
-    there = [name for name, sessions in about.items() if all(map(_is_there, sessions))]
+    """That it takes another message, and has it when it is opened once more.
+
+    It goes to a session that is there; also to one that may not be, if it is the one that was
+    ``stuck``, and appends make their sessions.
+    """
+    makes = trial.claims.missing_session == "creates" and trial.claims.session_ids == "caller"
+    there = [
+        name
+        for name, sessions in about.items()
+        if (stuck and makes) or all(map(_is_there, sessions))
+    ]
     where = expression(ids[there[0]]) if there else repr(_FRESH)
     if not there and needs_create(trial.claims, trial.capabilities):
         given = "" if trial.claims.session_ids == "store" else where
@@ -233,4 +247,4 @@ def _sample(trial: Trial) -> Message:
     sample = next((one for one in trial.words.samples if isinstance(one.content, str)), None)
     if sample is None:
         raise Unwritable("no message with a text can be sent")
-    return said(sample, _TEXT, at_us=_LATE_US if trial.claims.order == "timestamp" else None)
+    return said(sample, _TEXT, at_us=_LATE_US if takes_times(trial.claims) else None)
