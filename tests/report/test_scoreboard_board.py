@@ -22,9 +22,9 @@ from sessionproof.report.scoreboard.sentences import standing_words
 SCRIPT = "print('as it was written')\n"
 
 
-def compacted(result, folder, **folders):
+def compacted(result, folder):
     """What a board keeps of a run whose report lies in the folder."""
-    return with_result(entry("x"), result, folder, hiding({folder: "", **folders}))
+    return with_result(entry("x"), result, folder, hiding({folder: ""}))
 
 
 def test_red_is_what_a_script_showed_alone(tmp_path):
@@ -85,6 +85,16 @@ def test_inner_folders_are_hidden_first(tmp_path):
     """Of folders within each other the words of the inner one stand in the text."""
     hide = hiding({tmp_path: "outer", tmp_path / "in": ""})
     assert hide(f"see {tmp_path}/in/a.py and {tmp_path}/b.py") == "see a.py and outer/b.py"
+
+
+def test_a_cut_leaves_no_piece_of_a_folder(tmp_path):
+    """Folders are hidden before a text is cut, as half of one would not be known."""
+    long = replace(LOST, seen=f"{tmp_path}/" * 400)
+    result = run(merge(records(broken("CORE-08", long))))
+    hidden = with_result(entry("x"), result, tmp_path / "report", hiding({tmp_path: "here"}))
+    (found,) = [one for one in hidden.rows if one.example]
+    assert tmp_path.parts[1] not in found.example.seen
+    assert tmp_path.name not in found.example.seen
 
 
 @hypothesis_settings(max_examples=25)

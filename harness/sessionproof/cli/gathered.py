@@ -195,7 +195,12 @@ def _entry(ran: Ran, hide: Hide) -> Entry:
 
 def _folders(how: How) -> dict[Path, str]:
     """The folders of this machine that no text of the board shows, and what stands there."""
-    folders = {Path(sys.prefix): "environment", Path.cwd(): "", how.report.resolve(): ""}
+    folders = {
+        Path(sys.base_prefix, "lib"): "python/lib",
+        Path(sys.prefix): "environment",
+        Path.cwd(): "",
+        how.report.resolve(): "",
+    }
     if how.environments is not None:
         folders[how.environments] = "environments"
     return folders

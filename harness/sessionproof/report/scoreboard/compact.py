@@ -43,7 +43,7 @@ def with_result(entry: Entry, result: RunResult, folder: Path, hide: Hide) -> En
         claims_declared=result.claims_declared,
         capabilities=result.capabilities,
         not_representable=result.not_representable[:_LISTED_MOST],
-        notes=tuple(hide(cut(note, _REASON_MOST)) for note in result.notes[:_LISTED_MOST]),
+        notes=tuple(cut(hide(note), _REASON_MOST) for note in result.notes[:_LISTED_MOST]),
         rows=tuple(_row(one, folder, hide) for one in result.guarantees),
         costs=_costs(result),
         started_at=result.started_at,
@@ -80,7 +80,7 @@ def _row(one: GuaranteeResult, folder: Path, hide: Hide) -> Row:
         id=one.id,
         verdict=one.verdict,
         gated=one.gated,
-        reason=hide(cut(one.reason, _REASON_MOST)),
+        reason=cut(hide(one.reason), _REASON_MOST),
         examined=one.examined,
         unit=one.unit,
         findings=len(one.findings),
@@ -99,19 +99,19 @@ def _example(finding: Finding, folder: Path, hide: Hide) -> Example:
     return Example(
         anomaly=finding.anomaly.value,
         meaning=MEANINGS[finding.anomaly],
-        did=hide(cut(finding.did, _TEXT_MOST)),
-        expected=hide(cut(finding.expected, _TEXT_MOST)),
-        seen=hide(cut(finding.seen, _TEXT_MOST)),
+        did=cut(hide(finding.did), _TEXT_MOST),
+        expected=cut(hide(finding.expected), _TEXT_MOST),
+        seen=cut(hide(finding.seen), _TEXT_MOST),
         program=_program(finding.program, hide),
         repeats=finding.repeats,
         fails=None if made is None else made.fails,
-        said="" if made is None else hide(cut(made.said, _TEXT_MOST)),
+        said="" if made is None else cut(hide(made.said), _TEXT_MOST),
         script="" if made is None else hide(_script(folder, made.file)),
     )
 
 
 def _program(lines: Sequence[str], hide: Hide) -> tuple[str, ...]:
-    return tuple(hide(cut(one, _LINE_MOST)) for one in short_program(lines, _PROGRAM_LINES_MOST))
+    return tuple(cut(hide(one), _LINE_MOST) for one in short_program(lines, _PROGRAM_LINES_MOST))
 
 
 def _script(folder: Path, file: str) -> str:
