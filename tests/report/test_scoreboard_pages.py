@@ -17,6 +17,7 @@ from sessionproof.contract.verdicts import Verdict
 from sessionproof.report.scoreboard.board import Entry, Standing
 from sessionproof.report.scoreboard.pages import kind_of, render_board, render_store
 from sessionproof.report.scoreboard.readme import render_readme
+from sessionproof.report.scoreboard.sentences import what_to_know
 
 BOARD_MOST_BYTES = 2 * 1024 * 1024
 
@@ -100,6 +101,13 @@ def test_what_to_know_is_said_in_sentences():
     assert "It has no place for: messages without a role." in told
     assert "nothing is known of them: CORE-07." in told
     assert "Not claimed, and seen not to hold:" in told
+
+
+def test_what_was_confirmed_is_told_first():
+    """Doubts come behind what is sure, whatever the order of their ids."""
+    mixed = entry("x", row("CORE-01", Verdict.BROKEN, confirmed=0), row("SEQ-03", Verdict.BROKEN))
+    told = [one.guarantee for one in what_to_know(board(mixed), mixed) if one.guarantee]
+    assert told == ["SEQ-03", "CORE-01"]
 
 
 def test_a_store_that_holds_all_says_only_what_it_does_not_promise():

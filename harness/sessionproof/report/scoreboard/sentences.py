@@ -94,7 +94,7 @@ def _of_run(entry: Entry) -> Iterator[Sentence]:
 
 
 def _of_rows(board: Board, entry: Entry) -> Iterator[Sentence]:
-    for row in entry.of(Standing.BROKEN, Standing.UNCONFIRMED):
+    for row in (*entry.of(Standing.BROKEN), *entry.of(Standing.UNCONFIRMED)):
         known = board.promises.get(row.id)
         promise = f"{known.promise} What a break can do: {known.damage}" if known else row.reason
         broken = "Broken" if row.standing is Standing.BROKEN else "Broken in the run, not confirmed"
@@ -134,7 +134,8 @@ def _who(declared: bool, sourced: bool) -> str:
 
 def _of_place(entry: Entry) -> Iterator[Sentence]:
     if entry.not_representable:
-        yield Sentence(f"It has no place for: {_listed(entry.not_representable)}.")
+        what = dict.fromkeys(item.partition(": ")[0] for item in entry.not_representable)
+        yield Sentence(f"It has no place for: {_listed(list(what))}.")
 
 
 def _listed(items: Sequence[str]) -> str:
