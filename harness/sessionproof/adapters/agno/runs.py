@@ -12,6 +12,7 @@ from agno.session import AgentSession
 from agno.utils.string import generate_id
 
 from sessionproof.adapters.agno.messages import decode, encode
+from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.message import Message
 
 AGENT = "sessionproof"  # whose sessions they are; a run without an agent is not read
@@ -32,7 +33,9 @@ def append(store: OnDb, session_id: str, messages: Sequence[Message]) -> None:
     items = [encode(message) for message in messages]
     if not items:
         return  # an agent has no run of which nothing was said
-    session = _session(store, session_id) or AgentSession(session_id, agent_id=AGENT)
+    session = _session(store, session_id) or AgentSession(
+        session_id, agent_id=AGENT, session_data={}, created_at=SystemClock().now_us() // 1_000_000
+    )
     run = RunOutput(
         run_id=generate_id(),
         agent_id=AGENT,
