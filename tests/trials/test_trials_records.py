@@ -1,6 +1,7 @@
 """Single damaged records: what they may cost."""
 
 import damaged_stores
+import pytest
 
 from fixtures.registry import judged
 from sessionproof.contract.anomalies import Anomaly
@@ -39,6 +40,7 @@ def test_a_document_may_be_one_message_of_many(tmp_path):
     assert made.examined >= 2
 
 
+@pytest.mark.night
 def test_one_torn_document_of_many_hides_no_other(tmp_path):
     """A session that cannot be read for one torn file of its messages is unreadable."""
     made = record(damaged_stores.LettersOrNothing, tmp_path)
