@@ -629,7 +629,7 @@ _ROWS = (
         damage="Two workers take the newest message back to answer it anew: both are given the "
         "same one, and the user gets two answers.",
         unit="takings",
-        least=30,
+        least=20,
         needs=("pop_last",),
         claim=CONCURRENT,
     ),
