@@ -48,19 +48,6 @@ def test_sqlite_utils_newest_and_sessions(found, drive):
     assert drive(found("sqlite-utils"), body) == HELLO[1:]
 
 
-def test_sqlite_utils_a_long_batch_is_whole_or_not_there(found, drive):
-    """A batch of more rows than the library writes at once is one transaction."""
-    bad = [*numbered(150), Message("user", "\ud800")]
-
-    async def body(store):
-        await store.append("s", numbered(250))
-        with pytest.raises(UnicodeEncodeError):
-            await store.append("s", bad)
-        return await store.read("s")
-
-    assert drive(found("sqlite-utils"), body) == numbered(250)
-
-
 def test_mem0_keeps_the_last_ten(found, drive):
     """Of single appends the newest ten stay, in each scope for itself."""
 

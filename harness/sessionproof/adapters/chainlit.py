@@ -19,11 +19,10 @@ try:
     with elsewhere("CHAINLIT_APP_ROOT"):
         from chainlit.context import init_http_context
         from chainlit.data.sql_alchemy import SQLAlchemyDataLayer
-        from chainlit.message import Message as Sent
 except ImportError as error:
     raise MissingExtra("chainlit", "chainlit", "chainlit") from error
 
-from sessionproof.adapters.chainlit_messages import SOURCES, TYPES, decode, encode, now
+from sessionproof.adapters.chainlit_messages import SOURCES, TYPES, decode, encode, step_of
 from sessionproof.adapters.chainlit_schema import make_tables
 
 
@@ -59,16 +58,16 @@ class Store:
         return thread
 
     async def append(self, session_id: str, messages: Sequence[Message]) -> Receipt:
-        """``create_step`` for each message, as ``Message.send`` does."""
+        """``create_step`` for each message, with what ``Message.send`` gives it."""
         return Receipt(ids=await self._send(session_id, [encode(one) for one in messages]))
 
     async def _send(self, thread: str, items: Sequence[dict[str, str]]) -> list[str]:
         init_http_context(thread_id=thread)
         ids = []
         for item in items:
-            sent = Sent(item["output"], item["name"], type=item["type"], created_at=now())
-            await self._layer.create_step(sent.to_dict())
-            ids.append(sent.id)
+            step = step_of(item, thread)
+            ids.append(step["id"])
+            await self._layer.create_step(step)
         return ids
 
     async def read(self, session_id: str) -> list[Message]:

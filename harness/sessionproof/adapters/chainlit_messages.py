@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
 from typing import Any
+from uuid import UUID
 
 from sessionproof.adapters.codec import exact, no_place
 from sessionproof.contract.clock import SystemClock
@@ -24,12 +26,6 @@ SOURCES = {
 }
 
 
-def now() -> str:
-    """The time as Chainlit writes it, with all six digits of its fraction, so that texts sort."""
-    at = _EPOCH + timedelta(microseconds=SystemClock().now_us())
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def encode(message: Message) -> dict[str, str]:
     """The message's own part of a step; raises NotRepresentable."""
     match message:
@@ -38,6 +34,17 @@ def encode(message: Message) -> dict[str, str]:
             return exact(message, {"type": TYPES[role], "name": name, "output": text}, decode)
         case _:
             raise no_place(message)
+
+
+def step_of(item: dict[str, str], thread: str) -> dict[str, Any]:
+    """The whole step, as Chainlit's ``Message`` makes it: with an id and the time, and no more.
+
+    The time has all six digits of its fraction, so that texts sort.
+    """
+    at = _EPOCH + timedelta(microseconds=SystemClock().now_us())
+    time = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    known = {"id": str(UUID(bytes=token_bytes(16), version=4)), "threadId": thread}
+    return {**item, **known, "createdAt": time, "start": time, "end": time, "streaming": False}
 
 
 def decode(step: dict[str, Any]) -> Message:

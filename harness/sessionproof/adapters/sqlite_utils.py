@@ -31,12 +31,11 @@ class Store:
         keeps=KEPT,
         roles={"user", "assistant", "system", "developer", "tool"},
         kinds={"text", "tool_call", "tool_result"},
-        atomic_batches=True,
         handles="processes",
         durability="process",
         sources={
             "keeps": DOCUMENTS, "roles": DOCUMENTS, "kinds": DOCUMENTS,
-            "atomic_batches": SAVING, "durability": SAVING, "handles": PROCESSES,
+            "durability": SAVING, "handles": PROCESSES,
         },
     )  # fmt: skip
     encode = staticmethod(encode)
@@ -50,10 +49,8 @@ class Store:
         self._table.create_index(["session"], if_not_exists=True)
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
-        """``insert_all`` in one transaction, as it has one for each hundred rows by itself."""
-        rows = [{"session": session_id, **encode(message)} for message in messages]
-        with self._db.atomic():
-            self._table.insert_all(rows)
+        """``insert_all``: a transaction for each hundred rows."""
+        self._table.insert_all([{"session": session_id, **encode(message)} for message in messages])
 
     def read(self, session_id: str) -> list[Message]:
         """``rows_where``; an unknown session is empty."""

@@ -18,7 +18,6 @@ except ImportError as error:
     raise MissingExtra("tinydb", "tinydb", "tinydb") from error
 
 KEPT = frozenset(MESSAGE_FIELDS) - {"id"}  # documents have numbers of their own
-START = "https://tinydb.readthedocs.io/en/latest/getting-started.html"
 INTRODUCTION = "https://tinydb.readthedocs.io/en/latest/intro.html"
 
 
@@ -42,10 +41,9 @@ class Store:
         keeps=KEPT,
         roles={"user", "assistant", "system", "developer", "tool"},
         kinds={"text", "tool_call", "tool_result"},
-        durability="process",
         sources={
             "keeps": INTRODUCTION, "roles": INTRODUCTION, "kinds": INTRODUCTION,
-            "handles": INTRODUCTION, "atomic_batches": INTRODUCTION, "durability": START,
+            "handles": INTRODUCTION, "atomic_batches": INTRODUCTION, "durability": INTRODUCTION,
         },
     )  # fmt: skip
     encode = staticmethod(encode)
