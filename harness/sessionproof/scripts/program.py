@@ -33,6 +33,7 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.oracle.model import EMPTY, Worlds, answers, expect
 from sessionproof.scripts import assertions
+from sessionproof.scripts.clients import START
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, call, count_of, expression, loop
 from sessionproof.scripts.wellformed import well_formed
 
@@ -113,9 +114,12 @@ def lines_of(
 def whole(lines: Sequence[str], awaited: Collection[str]) -> tuple[str, ...]:
     """The lines with the store opened and closed, and with what it answers awaited.
 
+    Lines of many clients, which open their stores themselves, stay as they are.
     ``awaited`` names the methods that answer awaitables, and ``open`` where opening does. Raises
     Unwritable when all of it is too long for a person.
     """
+    if START in lines:
+        return tuple(lines)
     text = with_awaits("\n".join([OPEN, *lines, CLOSE]), awaited)
     if len(text) > TEXT_MOST:
         raise Unwritable(f"it would be {len(text):,} characters long")
