@@ -47,7 +47,10 @@ def decode(event: Any) -> Message:
     """The inverse of ``encode``; of several parts in one event the first is shown."""
     part, author, role = event.content.parts[0], event.author, event.content.role
     given_us = round(event.timestamp * 1e6) if event.invocation_id == TIMED else None
-    fields = {"created_at_us": given_us, "metadata": getattr(event, "custom_metadata", None)}
+    fields: dict[str, Any] = {
+        "created_at_us": given_us,
+        "metadata": getattr(event, "custom_metadata", None),
+    }
     if call := part.function_call:
         fields |= {"name": call.name, "call_id": call.id, "arguments": call.args}
         return Message("assistant", None, kind="tool_call", **fields)

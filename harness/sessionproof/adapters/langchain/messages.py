@@ -11,9 +11,7 @@ from sessionproof.contract.message import Message
 
 TEXTS = {"user": HumanMessage, "assistant": AIMessage, "system": SystemMessage}
 ROLES = {"human": "user", "ai": "assistant"}
-KEPT = frozenset(
-    {"role", "content", "kind", "name", "call_id", "arguments", "id", "metadata"}
-)
+KEPT = frozenset({"role", "content", "kind", "name", "call_id", "arguments", "id", "metadata"})
 KINDS = frozenset({"text", "tool_call", "tool_result"})
 
 

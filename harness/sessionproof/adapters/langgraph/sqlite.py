@@ -34,7 +34,9 @@ class Store:
         shared_handle=True,
         durability="process",
         sources={
-            **dict.fromkeys(("keeps", "roles", "kinds", "durability", "atomic_batches"), graph.GUIDE),
+            **dict.fromkeys(
+                ("keeps", "roles", "kinds", "durability", "atomic_batches"), graph.GUIDE
+            ),
             **dict.fromkeys(("handles", "shared_handle"), SAVER),
         },
     )
