@@ -1,4 +1,5 @@
-import asyncio, importlib.metadata, sqlite3, tempfile
+import os, tempfile; os.environ["CHAINLIT_APP_ROOT"] = tempfile.mkdtemp()  # it writes there
+import asyncio, importlib.metadata, sqlite3
 from chainlit.data.sql_alchemy import SQLAlchemyDataLayer
 
 print("chainlit", importlib.metadata.version("chainlit"))

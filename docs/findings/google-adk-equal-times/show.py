@@ -1,10 +1,11 @@
-import asyncio, importlib.metadata, tempfile, time
+import asyncio, importlib.metadata, time
 from google.adk.events import Event
 from google.adk.sessions import DatabaseSessionService
 from google.genai.types import Content, Part
+from tempfile import mkdtemp
 
 async def main():
-    service, now = DatabaseSessionService(f"sqlite+aiosqlite:///{tempfile.mkdtemp()}/a"), time.time()
+    service, now = DatabaseSessionService(f"sqlite+aiosqlite:///{mkdtemp()}/a"), time.time()
     session = await service.create_session(app_name="app", user_id="user", session_id="chat")
     for text in "12345":
         content = Content(role="user", parts=[Part(text=text)])

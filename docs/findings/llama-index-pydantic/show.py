@@ -5,7 +5,7 @@ from llama_index.core.storage.chat_store import SimpleChatStore
 print(*(f"{name} {importlib.metadata.version(name)}" for name in ("llama-index-core", "pydantic")))
 file = tempfile.mkdtemp() + "/chat.json"
 with open(file, "w") as history:
-    history.write('{"store": {"chat": [{"role": "user", "blocks": [{"text": "hello"}]}]}}')
+    history.write('{"store": {"chat": [{"role": "user", "content": "hello"}]}}')
 store = SimpleChatStore.from_persist_path(file)
 print(len(store.get_messages("chat")), "message in", os.path.getsize(file), "bytes")
 store.add_message("chat", ChatMessage(role="assistant", content="hi"))

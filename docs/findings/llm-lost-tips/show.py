@@ -1,16 +1,16 @@
-import importlib.metadata, multiprocessing, sqlite_utils, tempfile
+import importlib.metadata, sqlite_utils, tempfile
 from llm import Message
 from llm.logs import LogStore
 from llm.parts import TextPart
 
-def write(file, name):
-    log = LogStore(sqlite_utils.Database(file))
-    for n in range(50):
-        log.append("chat", [Message(role="user", parts=[TextPart(text=f"{name}{n}")])])
-
+def says(text):
+    return Message(role="user", parts=[TextPart(text=text)])
+def while_another_appends():
+    other.append("chat", [says("from the other")])
+    yield says("from the one")
 print("llm", importlib.metadata.version("llm"))
-log = LogStore(sqlite_utils.Database(file := f"{tempfile.mkdtemp()}/logs.db"))
-log.ensure_thread("chat")
-writers = [multiprocessing.Process(target=write, args=(file, name)) for name in "ab"]
-[one.start() for one in writers], [one.join() for one in writers]
-print(log.db["messages"].count, "stored,", len(log.thread_messages("chat")), "read")
+file = f"{tempfile.mkdtemp()}/logs.db"
+one, other = (LogStore(sqlite_utils.Database(file)) for _ in range(2))
+one.append(one.ensure_thread("chat"), while_another_appends())
+read = [m.parts[0].text for m in one.thread_messages("chat")]
+print(one.db["messages"].count, "stored, read:", read)
