@@ -36,7 +36,8 @@ class Night:
     """An operation of a run against the same of the runs before.
 
     ``ratio`` is this run's cost as a multiple of the floor, None where it was not measured, and
-    ``again`` those of the further runs that were asked. ``earlier`` are those of the runs before, the oldest first.
+    ``again`` those of the further runs that were asked. ``earlier`` are those of the runs before,
+    the oldest first.
     ``usual`` is their median, and ``limit`` how many times the usual a run may cost; None where
     too few runs are known. ``reason`` is a sentence, or empty. A row that is not ``gated`` is
     shown alone: many clients, or no floor. ``causes`` are those of the last run before that has
