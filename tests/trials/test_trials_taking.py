@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fixtures.benign.together import WriteAhead
-from fixtures.mutants.taking import LooksThenDeletes
+from fixtures.mutants.taking import AwaitsInBetween, LooksThenDeletes
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Limits
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
@@ -69,3 +69,12 @@ def test_one_client_at_a_time_is_not_claimed(trial_of):
     claims = replace(WriteAhead.claims, handles="one")
     with pytest.raises(NotClaimed):
         back_at_once(trial_of("CONC-15", WriteAhead, claims=claims))
+
+
+def test_the_script_of_an_async_store_awaits_each_call(trial_of):
+    """Clients of a store whose methods are awaited await them, also what only racers called."""
+    with pytest.raises(Broken) as raised:
+        back_at_once(trial_of("CONC-15", AwaitsInBetween))
+    calls = [line for line in raised.value.finding.script if "store.pop_last(" in line]
+    assert calls
+    assert all("await store.pop_last(" in line for line in calls)
