@@ -84,12 +84,6 @@ class Store:
         init_http_context(thread_id=session_id)
         await self._layer.delete_step(message_id)
 
-    async def edit_message(self, session_id: str, message_id: str, message: Message) -> None:
-        """``update_step``, which makes a step that is not there."""
-        init_http_context(thread_id=session_id)
-        named = {"id": message_id, "threadId": session_id, "streaming": False}
-        await self._layer.update_step({**encode(message), **named})
-
     def tables(self) -> SqliteTables:
         """The tables of the documented schema."""
         return SqliteTables(
