@@ -64,9 +64,7 @@ def _ours(point: EntryPoint, group: str, version: str | None) -> Registered:
     package = package_of(point.module) if point.module.startswith(_ADAPTERS) else None
     if package is None:
         return Registered(point.name, "own", OURS, OURS, version, install)
-    return Registered(
-        point.name, "adapter", OURS, package, versions([package])[package], install
-    )
+    return Registered(point.name, "adapter", OURS, package, versions([package])[package], install)
 
 
 def package_of(module: str, root: Path = _ROOT) -> str | None:
