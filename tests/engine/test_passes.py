@@ -48,6 +48,23 @@ def test_second(trial):
     trial.count("messages", 50)
 '''
 
+SLOW = '''
+import ctypes
+import time
+import pytest
+
+@pytest.mark.guarantee("CORE-14")
+def test_slow(trial):
+    """Goes on and on."""
+    while True:
+        time.sleep(0.01)
+
+@pytest.mark.guarantee("CORE-01")
+def test_that_stands_still(trial):
+    """Holds the interpreter's lock."""
+    ctypes.PyDLL(None).sleep(1000)
+'''
+
 
 def test_timed_tests_run_alone_afterwards(tmp_path):
     """Every test runs once: plain ones in workers first, timed ones alone after them."""
@@ -84,6 +101,25 @@ def test_a_store_that_ends_the_process_of_timed_tests_is_found(tmp_path):
     (finding,) = records["test_first"].findings
     assert finding.anomaly == Anomaly.CRASH
     assert records["test_second"].verdict is Verdict.HOLDS
+
+
+def test_a_test_that_is_slow_is_no_hang(tmp_path):
+    """What goes on past a test's deadline could not be told; what stands still in C is a hang."""
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(SLOW)
+    directory = tmp_path / "run"
+    directory.mkdir()
+    plan = make_plan(
+        "sessionproof.oracle.memory:MemoryStore",
+        profile="smoke", seed=1, directory=directory, test_s=2.0,
+    )  # fmt: skip
+    ended = supervise(plan, workers=2, follow=lambda line: None, suites=(str(suite),))
+    assert ended.finished, ended.problems
+    records = {record.test: record for record in read_records(directory)}
+    assert records["test_slow"].verdict is Verdict.UNKNOWN
+    assert "not done after 2 s, though it went on" in records["test_slow"].reason
+    (finding,) = records["test_that_stands_still"].findings
+    assert finding.anomaly is Anomaly.HANG
 
 
 def test_a_suite_that_cannot_be_collected_is_told(tmp_path):
