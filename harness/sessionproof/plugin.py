@@ -29,7 +29,7 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_to_json
 from sessionproof.engine.addresses import reached
-from sessionproof.engine.crashes import crash_record, note_going
+from sessionproof.engine.crashes import crash_record, ended_after
 from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
@@ -47,7 +47,6 @@ pytest_plugins = ["sessionproof.classes"]
 LIFELINE = "SESSIONPROOF_LIFELINE"
 _HANGS_MOST = 2  # after so many, further tests would only wait out their deadlines
 _RESTARTS = 3  # workers that may die before the run is given up
-_GOING = 0.9  # of a test's deadline: when it is noted whether threads still run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -310,10 +309,7 @@ class _Runner:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """The second ring: a hang that locks the interpreter ends this process, with a stack.
-
-        So does a test that is too slow; a thread that can still run says which of the two it was.
-        """
+        """The second ring: a hang that locks the interpreter ends this process, with a stack."""
         row = _guarantee(item)
         if row is None:
             return (yield)
@@ -321,17 +317,8 @@ class _Runner:
         self._log.write(begun)
         self._recorder.note("")
         test_s = self._plan.profile.deadlines.test_s
-        faulthandler.dump_traceback_later(test_s, exit=True, file=self._stack)
-        going = threading.Timer(
-            _GOING * test_s, note_going, (self._plan.directory, self._worker, item.nodeid)
-        )
-        going.name, going.daemon = "before a test's deadline", True
-        going.start()
-        try:
+        with ended_after(test_s, self._stack, self._plan.directory, self._worker, item.nodeid):
             return (yield)
-        finally:
-            going.cancel()
-            faulthandler.cancel_dump_traceback_later()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
@@ -11,13 +15,31 @@ from sessionproof.contract.verdicts import Finding, Record, Verdict
 from sessionproof.engine.plan import Plan
 from sessionproof.workload.guard import FlightRecorder
 
+_GOING = 0.9  # of a test's deadline: when it is noted whether threads still run
 
-def note_going(directory: Path, worker: str, nodeid: str) -> None:
-    """Say that the interpreter still runs threads shortly before a test's deadline.
 
-    Only what holds the interpreter's lock keeps this from being written: all other hangs are ended
-    by the deadline of their operation. So a test that is ended although it was written was slow.
+@contextmanager
+def ended_after(
+    test_s: float, stack: TextIO, directory: Path, worker: str, nodeid: str
+) -> Iterator[None]:
+    """End this process, with a stack, when the test within lasts longer than so many seconds.
+
+    Shortly before, a thread notes that it can still run. Only what holds the interpreter's lock
+    keeps it from that: all other hangs are ended by the deadline of their operation. So a test
+    that is ended although it was noted was slow.
     """
+    going = threading.Timer(_GOING * test_s, _note_going, (directory, worker, nodeid))
+    going.name, going.daemon = "before a test's deadline", True
+    faulthandler.dump_traceback_later(test_s, exit=True, file=stack)
+    going.start()
+    try:
+        yield
+    finally:
+        going.cancel()
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _note_going(directory: Path, worker: str, nodeid: str) -> None:
     _going(directory, worker).write_text(nodeid, "utf-8")
 
 
