@@ -1,6 +1,7 @@
 """The page on adapters: its example works as it stands."""
 
 import re
+import sys
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -29,6 +30,7 @@ def example(tmp_path, monkeypatch):
     block = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "mystore.py").write_text(block[1], encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mystore", raising=False)  # other pages have one, too
     return find_store("mystore:Store")
 
 
