@@ -30,8 +30,8 @@ COMMANDS = {
     "snapshots show": ("snapshots", "show", "chats", "SNAPSHOT"),
     "snapshots diff": ("snapshots", "diff", "chats", "SNAPSHOT"),
 }
-ELSEWHERE = {"crash judge", "history check"}
-"""Commands about recordings, which have pages of their own."""
+ELSEWHERE = {"crash judge", "history check", "stores"}
+"""Commands about recordings and the list of stores, which have pages of their own."""
 
 LISTS = {"drills", "checks", "runs", "snapshots"}
 
