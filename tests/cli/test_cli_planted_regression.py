@@ -108,5 +108,7 @@ def test_a_regression_of_ten_commits_ago_is_found_from_the_archive(tmp_path, ses
         for line in trend["lines"]
         for change in line["changes"]
     ]
-    named = [[one["id"] for one in change["commits"]] for change in changes]
-    assert named == [[project.slow]]
+    shares = {change["share"]: change for change in changes}
+    *others, largest = sorted(shares, key=abs)
+    assert [one["id"] for one in shares[largest]["commits"]] == [project.slow]
+    assert max(map(abs, others), default=0.0) < largest / 5  # what noise of short runs may show
