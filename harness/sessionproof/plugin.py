@@ -342,7 +342,7 @@ class _Runner:
     def _record(self, item: pytest.Function, trial: Trial) -> Record:
         unknown = Record(
             guarantee=trial.guarantee.id, test=item.name, verdict=Verdict.UNKNOWN,
-            gated=self._plan.declared or trial.guarantee.claim is None,
+            gated=trial.guarantee.is_gated(declared=self._plan.declared),
         )  # fmt: skip
         lacking = unmet(trial.guarantee, trial.capabilities, trial.claims)
         if self._hangs >= _HANGS_MOST and lacking is None:

@@ -43,6 +43,10 @@ class Guarantee:
         """The part of the id before the dash."""
         return self.id.partition("-")[0]
 
+    def is_gated(self, *, declared: bool) -> bool:
+        """Whether a verdict counts: the claims are ``declared``, or it needs none."""
+        return declared or self.claim is None
+
 
 ATOMIC = Claim(words="atomic_batches", made=lambda claims: claims.atomic_batches)
 DURABLE = Claim(

@@ -47,13 +47,6 @@ def _going(directory: Path, worker: str) -> Path:
     return directory / f"going-{worker}.txt"
 
 
-def _was_going(directory: Path, worker: str, nodeid: str) -> bool:
-    try:
-        return _going(directory, worker).read_text("utf-8") == nodeid
-    except OSError:
-        return False
-
-
 def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
     """The record of the test that a worker had begun when it died.
 
@@ -68,7 +61,7 @@ def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
     except OSError:
         stack = ""
     hung = stack.startswith("Timeout")
-    if hung and _was_going(plan.directory, worker, begun["nodeid"]):
+    if hung and FlightRecorder.last_note(_going(plan.directory, worker)) == begun["nodeid"]:
         test_s = plan.profile.deadlines.test_s
         reason = (
             f"not done after {test_s:g} s, though it went on: the store is too slow for this "
@@ -76,7 +69,7 @@ def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
         )
         return Record(
             guarantee=begun["guarantee"], test=test, verdict=Verdict.UNKNOWN, reason=reason,
-            gated=plan.declared or GUARANTEES[begun["guarantee"]].claim is None,
+            gated=GUARANTEES[begun["guarantee"]].is_gated(declared=plan.declared),
         )  # fmt: skip
     finding = Finding(
         anomaly=Anomaly.HANG if hung else Anomaly.CRASH,

@@ -25,7 +25,7 @@ def examine(test: Callable[[Trial], object], trial: Trial, *, name: str, declare
         guarantee=row.id,
         test=name,
         verdict=Verdict.HOLDS,
-        gated=declared or row.claim is None,
+        gated=row.is_gated(declared=declared),
     )
     lacking = unmet(row, trial.capabilities, trial.claims)
     if lacking is not None:

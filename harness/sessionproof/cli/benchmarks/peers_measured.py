@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from sessionproof.cli.benchmarks.run import (
 )
 from sessionproof.cli.run import say
 from sessionproof.cli.servers import Servers
-from sessionproof.contract.lookup import STORES
+from sessionproof.contract.registered import registered as all_registered
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.engine.plan import BadUsage
 from sessionproof.report.comparison import Column, write_comparison
@@ -31,17 +30,12 @@ from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
 
 REFERENCE = "reference"
-_OURS, _ADAPTERS = "sessionproof.", "sessionproof.adapters."
 _CELL_CHARACTERS_MAX = 200
 
 
 def registered() -> list[str]:
     """The names of the reference and of all registered stores that are not built upon it."""
-    names = {
-        point.name
-        for point in importlib.metadata.entry_points(group=STORES)
-        if not point.module.startswith(_OURS) or point.module.startswith(_ADAPTERS)
-    }
+    names = {one.name for one in all_registered() if one.kind in ("adapter", "other")}
     return [REFERENCE, *sorted(names - {REFERENCE})]
 
 
