@@ -3,18 +3,14 @@
 import asyncio
 import inspect
 import warnings
-from importlib.metadata import entry_points
 
 import pytest
 
 from sessionproof.contract.location import Location
-from sessionproof.contract.lookup import STORES, MissingExtra, find_store
+from sessionproof.contract.lookup import MissingExtra, find_store
+from sessionproof.contract.registered import registered
 
-NAMES = sorted(
-    point.name
-    for point in entry_points(group=STORES)
-    if point.module.startswith("sessionproof.adapters.")
-)
+NAMES = [one.name for one in registered() if one.kind == "adapter"]
 
 
 def installed(name):

@@ -3,7 +3,6 @@
 import re
 import sys
 from dataclasses import fields
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,12 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store, spec_of
 from sessionproof.contract.message import Message
+from sessionproof.contract.registered import registered
 from sessionproof.contract.store import shape_problems
 
 PAGE = Path(__file__).parents[2] / "docs" / "adapters.md"
 STORES = PAGE.parent / "stores"
-NAMES = sorted(
-    point.name
-    for point in entry_points(group="sessionproof.stores")
-    if point.module.startswith("sessionproof.adapters.")
-)
+NAMES = [one.name for one in registered() if one.kind == "adapter"]
 HELLO = [Message("user", "hello"), Message("assistant", "a\0b 𝄞 \n")]
 
 
