@@ -1,24 +1,29 @@
 """Bugs of the past: the data, the runner, and at night each of them for real."""
 
 import importlib.metadata
-import sys
+import threading
+from dataclasses import replace
 
 import pytest
 from packaging.version import Version
 
 from fixtures.past_bugs import __main__ as runner
-from fixtures.past_bugs import environments, seen
+from fixtures.past_bugs import environments, judging, seen
 from fixtures.past_bugs.bugs import BUGS, ENVIRONMENTS
-from fixtures.past_bugs.environments import ROOT, CannotInstall
-from fixtures.past_bugs.judging import Seen
+from fixtures.past_bugs.environments import ROOT, Place, Places
+from fixtures.past_bugs.judging import NoResult, Seen
 from sessionproof.contract.claims import Claims, required
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import STORES
+from sessionproof.contract.verdicts import Verdict
+from sessionproof.engine.children import Ended
+from sessionproof.engine.environments import Environment, NotInstalled
 
-BROKEN = Seen(verdict="broken", said="lost-message: gone", exit_code=1, seconds=1.0)
-HOLDS = Seen(verdict="holds", said="", exit_code=0, seconds=1.0)
-UNKNOWN = Seen(verdict="unknown", said="too slow", exit_code=4, seconds=1.0)
+BROKEN = Seen(verdict=Verdict.BROKEN, said="lost-message: gone", exit_code=1, seconds=1.0)
+HOLDS = Seen(verdict=Verdict.HOLDS, said="", exit_code=0, seconds=1.0)
+UNKNOWN = Seen(verdict=Verdict.UNKNOWN, said="too slow", exit_code=4, seconds=1.0)
 NAME = "tinydb-last-id"
+BUG = BUGS[NAME]
 
 
 @pytest.mark.parametrize("bug", BUGS.values(), ids=list(BUGS))
@@ -49,43 +54,122 @@ def test_there_are_bugs_enough():
 def test_the_page_says_what_was_seen():
     """``docs/past-bugs.md`` is made of the data and of what the runs said."""
     assert seen.PAGE.read_text("utf-8") == seen.page(), "python -m fixtures.past_bugs --write"
-    known = {(bug.name, version) for bug in BUGS.values() for version in bug.versions}
-    assert seen.kept().keys() <= known
 
 
 @pytest.fixture
 def judged(monkeypatch):
-    """Runs that answer what the test says, by the version; nothing is installed."""
+    """Runs that answer what the test says, by the version and the seed; nothing is installed."""
     answers = {}
-    monkeypatch.setattr(runner, "overlay", lambda *_: None)
-    monkeypatch.setattr(runner, "judge", lambda _, version, seed, __: answers[version][seed - 1])
+
+    class Nowhere:
+        def __init__(self, folder, stop):
+            pass
+
+        def ready(self, bug, version):
+            return version
+
+    def judge(bug, seed, version, stop):
+        answer = answers[version][seed - 1]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(runner, "Places", Nowhere)
+    monkeypatch.setattr(runner, "judge", judge)
     return answers
+
+
+@pytest.fixture
+def files(monkeypatch, tmp_path):
+    """What is seen is kept in files of the test's own."""
+    monkeypatch.setattr(seen, "DATA", tmp_path / "seen.json")
+    monkeypatch.setattr(seen, "PAGE", tmp_path / "page.md")
 
 
 def test_runs_are_counted(judged, tmp_path, capsys):
     """Caught in the bad version, cleared in the fixed one; what could not tell is neither."""
-    bug = BUGS[NAME]
-    judged |= {bug.bad: [BROKEN, HOLDS], bug.fixed: [HOLDS, UNKNOWN]}
+    judged |= {BUG.bad: [BROKEN, HOLDS], BUG.fixed: [HOLDS, UNKNOWN]}
     arguments = [NAME, "--seeds", "2", "--environments", str(tmp_path)]
     assert runner.main(arguments) == 1
     told = capsys.readouterr().out.splitlines()
-    assert f"{NAME} {bug.bad} seed 2: {bug.row} holds, exit code 0: " in told
-    assert f"{NAME} {bug.fixed} seed 2: {bug.row} unknown, exit code 4: too slow" in told
-    assert f"{NAME} {bug.bad}: {bug.row} caught in 1 of 2, 1.0 s a run" in told
-    assert f"{NAME} {bug.fixed}: {bug.row} cleared in 1 of 2, 1.0 s a run" in told
-    judged |= {bug.bad: [BROKEN] * 2, bug.fixed: [HOLDS] * 2}
+    about = f"{NAME} {BUG.bad}"
+    assert f"{about} seed 1: {BUG.row} caught, 1.0 s" in told
+    assert f"{about} seed 2: {BUG.row} not caught, 1.0 s: holds, exit code 0: " in told
+    assert f"{about}: {BUG.row} caught in 1 of 2, 1.0 s a run; not with seed 2" in told
+    about = f"{NAME} {BUG.fixed}"
+    unclear = "not cleared, 1.0 s: could not tell, exit code 4: too slow"
+    assert f"{about} seed 2: {BUG.row} {unclear}" in told
+    assert f"{about}: {BUG.row} cleared in 1 of 2, 1.0 s a run; not with seed 2" in told
+    judged |= {BUG.bad: [BROKEN] * 2, BUG.fixed: [HOLDS] * 2}
     assert runner.main(arguments) == 0
 
 
 def test_a_broken_row_alone_is_no_catch():
     """The exit code says it, too; a row that holds in a run that failed is not cleared."""
-    assert not Seen(verdict="broken", said="", exit_code=0, seconds=0).caught
-    assert not Seen(verdict="holds", said="", exit_code=1, seconds=0).cleared
+    assert not Seen(verdict=Verdict.BROKEN, said="", exit_code=0, seconds=0).caught
+    assert not Seen(verdict=Verdict.HOLDS, said="", exit_code=1, seconds=0).cleared
+
+
+def test_seeds_come_before_bugs():
+    """Whenever it ends, each version was run about as often; what is known is not run again."""
+    known = {(NAME, BUG.bad): seen.unknown(BUG, BUG.bad).also(1, BROKEN).also(3, UNKNOWN)}
+    wanted = runner.turns([BUG], 3, known)
+    assert [(one.version, one.seed) for one in wanted] == [
+        (BUG.fixed, 1),
+        (BUG.bad, 2),
+        (BUG.fixed, 2),
+        (BUG.fixed, 3),
+    ]
+
+
+def test_it_goes_on_from_what_was_seen(judged, files, capsys):
+    """A run is kept as soon as it has ended, one without a result is not; ``--again`` forgets."""
+    judged |= {BUG.bad: [BROKEN, NoResult("killed")], BUG.fixed: [HOLDS, NoResult("killed")]}
+    arguments = [NAME, "--seeds", "2", "--write"]
+    assert runner.main(arguments) == 1
+    assert f"{NAME} {BUG.bad} seed 2: {BUG.row} no result: killed" in capsys.readouterr().out
+    assert [(one.version, one.right) for one in seen.kept().values()] == [
+        (BUG.bad, (1,)),
+        (BUG.fixed, (1,)),
+    ]
+    judged |= {BUG.bad: [None, BROKEN], BUG.fixed: [None, UNKNOWN]}
+    assert runner.main(arguments) == 1
+    assert "seed 1" not in capsys.readouterr().out
+    bad, fixed = seen.kept().values()
+    assert (bad.right, bad.wrong, bad.runs) == ((1, 2), {}, 2)
+    assert (fixed.right, fixed.wrong) == ((1,), {2: "could not tell, exit code 4"})
+    page = seen.PAGE.read_text("utf-8")
+    assert f"| `{NAME}` | {BUG.row} | {BUG.bad} | 2 of 2 | {BUG.fixed} | 1 of 2 |" in page
+    assert f"- `{NAME}` {BUG.fixed}, {BUG.row}, seed 2: could not tell, exit code 4\n" in page
+    assert runner.main(arguments) == 1  # a run that was not right is not tried until it is
+    judged |= {BUG.bad: [BROKEN] * 2, BUG.fixed: [HOLDS] * 2}
+    assert runner.main([*arguments, "--again"]) == 0
+    assert [one.right for one in seen.kept().values()] == [(1, 2), (1, 2)]
+
+
+def test_an_interruption_says_so(judged, files, capsys):
+    """Nothing more is begun, and the exit code is that of Ctrl-C."""
+    judged |= {BUG.bad: [KeyboardInterrupt()] * 2, BUG.fixed: [KeyboardInterrupt()] * 2}
+    assert runner.main([NAME, "--seeds", "2", "--write"]) == 130
+    assert capsys.readouterr().out == "interrupted\n"
+    assert seen.kept() == {}
+
+
+def test_what_another_row_saw_no_longer_counts(files, monkeypatch):
+    """It was another question; so with another store."""
+    seen.keep(seen.unknown(BUG, BUG.bad).also(1, BROKEN))
+    assert len(seen.kept()) == 1
+    monkeypatch.setitem(seen.BUGS, NAME, replace(BUG, row="CORE-01"))
+    assert seen.kept() == {}
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(["nothing"], "there is no past bug 'nothing': use one of "), (["--seeds", "0"], "--seeds")],
+    [
+        (["nothing"], "there is no past bug 'nothing': use one of "),
+        (["--seeds", "0"], "--seeds"),
+        (["--again"], "--again goes with --write"),
+    ],
 )
 def test_bad_usage_is_one_line(arguments, told, capsys):
     """It names the thing and what to do."""
@@ -94,36 +178,55 @@ def test_bad_usage_is_one_line(arguments, told, capsys):
     assert told in line
 
 
-def test_what_cannot_be_installed_is_one_line(monkeypatch, capsys, tmp_path):
-    """The last error of pip, with what it was about."""
-    program = "import sys; print('noise', file=sys.stderr); sys.exit('ERROR: No matching\\tthing')"
-    with pytest.raises(CannotInstall, match=r"^it cannot be installed: ERROR: No matching thing$"):
-        environments._run([sys.executable, "-c", program], "it")
+class Refusing:
+    """Environments that are there, into which nothing can be installed."""
 
-    def refuse(*_):
-        raise CannotInstall("tinydb==2.0.1 cannot be installed: no such version")
+    def __init__(self, folder, stop):
+        self.tried = 0
 
-    monkeypatch.setattr(runner, "overlay", refuse)
-    assert runner.main([NAME, "--environments", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "tinydb==2.0.1 cannot be installed: no such version\n"
+    def ready(self, extras, *, name, also):
+        return Environment(folder=ROOT, python=ROOT / "python")
+
+    def install(self, made, *what):
+        self.tried += 1
+        raise NotInstalled("ERROR: No matching distribution")
 
 
-def test_what_was_seen_is_kept(monkeypatch, tmp_path):
-    """In the order of the data; what is seen again takes the place of what was."""
-    monkeypatch.setattr(seen, "DATA", tmp_path / "seen.json")
-    bug = BUGS[NAME]
-    for counted in (
-        seen.Counted(NAME, bug.fixed, 1, 2, 3.0),
-        seen.Counted(NAME, bug.bad, 2, 2, 3.0),
-        seen.Counted(NAME, bug.fixed, 2, 2, 4.0),
-        seen.Counted("gone", "1.0", 2, 2, 4.0),
-    ):
-        seen.keep(counted)
-    assert [(one.version, one.right) for one in seen.kept().values()] == [
-        (bug.bad, 2),
-        (bug.fixed, 2),
-    ]
-    assert f"| `{NAME}` | {bug.row} | {bug.bad} | 2 of 2 | {bug.fixed} | 2 of 2 |" in seen.page()
+def test_what_cannot_be_installed_does_not_stop_the_others(monkeypatch, capsys, tmp_path):
+    """Its runs have no result, in a line each that names it; it is tried once."""
+    monkeypatch.setattr(environments, "Environments", Refusing)
+    places = Places(tmp_path, threading.Event())
+    for _ in range(2):
+        with pytest.raises(NotInstalled, match=r"^tinydb==2.0.1 cannot be installed: ERROR: No m"):
+            places.ready(BUG, BUG.bad)
+    assert places._environments.tried == 1
+    assert runner.main([NAME, "--environments", str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    start = f"{NAME} {BUG.bad} seed 1: {BUG.row} no result: tinydb==2.0.1 cannot be installed: "
+    assert any(line.startswith(start) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        (Ended(code=2), "no module"),
+        (Ended(code=130, why="interrupted"), "interrupted"),
+        (Ended(code=-9, why="its time was over"), "its time was over"),
+        (Ended(code=-11), "killed by signal 11"),
+    ],
+)
+def test_a_run_without_a_result_says_nothing_of_the_bug(monkeypatch, ended, told):
+    """It is neither caught nor missed: why it ended is told."""
+
+    def run_child(command, *, output, **_):
+        output.write(b"sessionproof: there is no module '\x1b[2J'\n")
+        return ended
+
+    monkeypatch.setattr(judging, "run_child", run_child)
+    with pytest.raises(NoResult, match=told) as raised:
+        judging.judge(BUG, 1, Place(ROOT, ROOT), threading.Event())
+    assert str(raised.value).isprintable()
 
 
 @pytest.mark.night

@@ -68,25 +68,35 @@ class Environments:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
-    def ready(self, extras: Sequence[str]) -> Environment:
-        """The environment with these extras of sessionproof; raises NotInstalled."""
-        name = "-and-".join(extras) or "plain"
+    def ready(
+        self, extras: Sequence[str], *, name: str = "", also: Sequence[str] = ()
+    ) -> Environment:
+        """The environment with these extras of sessionproof; raises NotInstalled.
+
+        ``name`` is that of its folder, made of the extras unless it is given. ``also`` are
+        requirements beside them.
+        """
+        name = name or "-and-".join(extras) or "plain"
         with self._guard:
             lock = self._locks[name]
         with lock:
             folder = self._folder / name
             made = Environment(folder=folder, python=folder / "bin" / "python")
-            content = {"sessionproof": self._digest, "extras": list(extras)}
+            content = {"sessionproof": self._digest, "extras": list(extras), "also": list(also)}
             if _content(folder) != content:
-                self._make(made, extras)
+                self._make(made, extras, also)
                 (folder / _MARK).write_text(json.dumps(content), "utf-8")
             return made
 
-    def _make(self, made: Environment, extras: Sequence[str]) -> None:
+    def install(self, made: Environment, *what: str) -> None:
+        """Have pip or uv install with these words into the environment; raises NotInstalled."""
+        self._do(_installing(made, *what))
+
+    def _make(self, made: Environment, extras: Sequence[str], also: Sequence[str]) -> None:
         """Install into the environment, which is made where it is missing."""
         (made.folder / _MARK).unlink(missing_ok=True)
         if made.python.exists():
-            self._do(_installing(made, "--force-reinstall", "--no-deps", os.fspath(self._wheel)))
+            self.install(made, "--force-reinstall", "--no-deps", os.fspath(self._wheel))
         else:
             if _is_of_others(made.folder):
                 raise NotInstalled(
@@ -95,7 +105,7 @@ class Environments:
                 )
             self._do(_making(made.folder))
         wanted = f"[{','.join(extras)}]" if extras else ""
-        self._do(_installing(made, f"{OURS}{wanted} @ {self._wheel.resolve().as_uri()}"))
+        self.install(made, f"{OURS}{wanted} @ {self._wheel.resolve().as_uri()}", *also)
 
     def _do(self, command: Sequence[str]) -> None:
         with tempfile.TemporaryFile() as output:
