@@ -96,7 +96,7 @@ def test_installing_ends_when_it_is_told_to(tmp_path, stop, monkeypatch):
 
 def test_without_an_installer_it_is_said_at_once(tmp_path, stop, monkeypatch):
     """No store is begun where none could be installed."""
-    monkeypatch.setattr(environments.shutil, "which", lambda name: None)
+    monkeypatch.setattr(environments.shutil, "which", lambda name, path=None: None)
     monkeypatch.setattr(environments.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BadUsage, match="ensurepip"):
         Environments(tmp_path, stop)

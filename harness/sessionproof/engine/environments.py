@@ -1,6 +1,6 @@
 """A virtual environment for each store: this very sessionproof, the store's extra, nothing else.
 
-uv makes them where it is on the path, as it is quicker, else ``venv`` and pip. Where packages come
+uv makes them where it is installed, as it is quicker, else ``venv`` and pip. Where packages come
 from is what these tools are configured to; no address of it is told to anybody.
 """
 
@@ -128,7 +128,7 @@ class Environments:
 
 def require_installer() -> None:
     """Raise BadUsage where there is neither uv nor pip."""
-    if shutil.which("uv") is None and importlib.util.find_spec("pip") is None:
+    if _uv() is None and importlib.util.find_spec("pip") is None:
         raise BadUsage("--isolated needs uv or pip, and there is neither: python -m ensurepip")
 
 
@@ -161,9 +161,14 @@ def _is_of_others(folder: Path) -> bool:
     return folder.exists() and not (folder / "pyvenv.cfg").is_file()
 
 
+def _uv() -> str | None:
+    """Where uv is: on the path, or beside the interpreter, where pip puts it."""
+    return shutil.which("uv") or shutil.which("uv", path=os.fspath(Path(sys.executable).parent))
+
+
 def _making(folder: Path) -> list[str]:
     """The command that makes an empty environment; pip installs into it from outside."""
-    if uv := shutil.which("uv"):
+    if uv := _uv():
         return [
             uv,
             "venv",
@@ -179,7 +184,7 @@ def _making(folder: Path) -> list[str]:
 def _installing(made: Environment, *what: str) -> list[str]:
     """The command that installs into an environment."""
     python = os.fspath(made.python)
-    if uv := shutil.which("uv"):
+    if uv := _uv():
         return [uv, "pip", "install", "--quiet", "--python", python, *what]
     quietly = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-conflicts"]
     # Byte code is left to the first import: of most that is installed nothing is ever imported.
