@@ -136,7 +136,22 @@ def test_what_is_not_run_says_why(tmp_path):
     assert (tmp_path / "report" / made.file).exists()
     many = told(tmp_path, *[finding("assert False")] * 42, workers=2)
     assert [one.fails for one in many] == [True] * 40 + [None] * 2
-    assert many[-1].said.startswith("not run: 40 scripts or 60 s were over")
+    assert many[-1].said.startswith("not run: 40 scripts or 120 s were over")
+
+
+def test_loads_come_behind_what_a_few_calls_show(tmp_path):
+    """A slow store's scripts of growth do not take the time of all others."""
+    note = f"open({str(tmp_path / 'order')!r}, 'a').write"
+    lines = {Anomaly.GROWTH: "load", Anomaly.LOST_MESSAGE: "calls"}
+    made = told(
+        tmp_path,
+        *(
+            finding(f"{note}('{name} ')", "assert False", anomaly=one)
+            for one, name in lines.items()
+        ),
+    )
+    assert (tmp_path / "order").read_text().split() == ["calls", "load"]
+    assert [one.file for one in made] == ["repro/CORE-01.py", "repro/CORE-01-2.py"]
 
 
 def test_what_has_no_script_says_so(tmp_path):
