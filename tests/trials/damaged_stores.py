@@ -12,6 +12,7 @@ from fixtures.benign.files import JsonFiles
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Message
+from sessionproof.contract.store import SqliteTables
 from sessionproof.contract.upkeep import Repaired, Verified
 
 
@@ -125,3 +126,37 @@ class LettersOrNothing(Letters):
 
     def _message(self, path):
         return Message(**json.loads(path.read_bytes()))
+
+
+class KeepsACopyOfEachText:
+    """Each row has its text twice: for a person who looks into the file, and for the reads."""
+
+    claims = Claims(durability="process")
+
+    def __init__(self, location):
+        self.path = location.path("chat.db")
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self.db.execute(
+            "CREATE TABLE IF NOT EXISTS messages (preview, session, role, content, at INTEGER"
+            " PRIMARY KEY)"
+        )
+
+    def close(self):
+        """Close the connection."""
+        self.db.close()
+
+    def append(self, session_id, messages):
+        """Add rows, in one transaction."""
+        rows = [(one.content, session_id, one.role, one.content) for one in messages]
+        with self.db:
+            self.db.execute("BEGIN")
+            self.db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, NULL)", rows)
+
+    def read(self, session_id):
+        """The texts that are meant for it."""
+        query = "SELECT role, content FROM messages WHERE session = ? ORDER BY at"
+        return [Message(*row) for row in self.db.execute(query, [session_id])]
+
+    def tables(self):
+        """The one table."""
+        return SqliteTables(str(self.path), "messages", "session")

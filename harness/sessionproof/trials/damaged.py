@@ -139,6 +139,11 @@ class Scene:
         """The closed files, and the live ones if there are any."""
         return (self.closed,) if self.live is None else (self.closed, self.live)
 
+    @property
+    def together(self) -> int:
+        """How many messages an append has, and so one record at most."""
+        return len(self.trial.several(_BATCH))
+
     def main_files(self, image: Image, most: int) -> tuple[str, ...]:
         """The files with the store's data, so many of them at most."""
         return main_files(image.files, self.tokens)[:most]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,11 @@ from sessionproof.faults.damage.files import Image, taken
 from sessionproof.faults.damage.records import (
     Hit,
     InFile,
+    garbage_in_document,
     garbage_line,
     garbage_row,
     torn_document,
+    torn_end,
     torn_line,
 )
 from sessionproof.oracle.model import differing
@@ -37,6 +39,8 @@ from sessionproof.workload.heard import listening
 
 _NEW = "after the damaged record"
 Way = Literal["read", "append", "unnoticed"]
+Cost = Literal["record", "document", "session"]
+"""What a damage may cost: its record; its session, where a document is all of it; its session."""
 Damages = Callable[[Path, int], Hit | None]
 """Damages a record below a folder, another one for each number."""
 
@@ -60,8 +64,7 @@ class _Case:
 
     def holds(self, message: Message) -> bool:
         """Whether the message is in the record."""
-        text = canonical([message.content, message.call_id, message.arguments]).encode()
-        return any(token in text for token in self.hit.tokens)
+        return _has(message, self.hit.tokens)
 
     @property
     def session(self) -> str:
@@ -73,47 +76,83 @@ class _Case:
         return self.scene.base.messages(name)
 
 
-def alone(trial: Trial) -> None:
-    """Damage single records: lines, rows of tables that are shown, documents; raises Broken.
+def _has(message: Message, tokens: Collection[bytes]) -> bool:
+    """Whether the message has one of the tokens."""
+    text = canonical([message.content, message.call_id, message.arguments]).encode()
+    return any(token in text for token in tokens)
 
-    Raises NotClaimed for a store that keeps none of these.
+
+def alone(trial: Trial) -> None:
+    """Damage single records: lines, rows of tables that are shown, documents, ends of logs.
+
+    Raises Broken, and NotClaimed for a store that keeps none of these. A damage that shows in no
+    read, and costs nothing, is no evidence.
     """
     scene = filled(trial)
     ways = [*_ways(scene)]
+    tried = 0
     for number in range(max(trial.profile.damages, 2 * trial.guarantee.least)):
-        for way, whole in ways:
-            case = _case(scene, way, number, whole=whole)
-            if case is not None:
-                _judge(case)
+        for way, cost in ways:
+            case = _case(scene, way, number, cost)
+            tried += case is not None
+            if case is not None and _judge(case):
                 trial.count("records")
         if number and trial.enough(monotonic_s() - trial.started_s):
             break
     if not trial.examined["records"]:
-        raise NotClaimed("the store keeps no lines, rows or documents that are known")
+        raise NotClaimed(
+            "no read shows the records that were damaged"
+            if tried
+            else "no tables are shown, and no lines, records or documents are known"
+        )
 
 
-def _ways(scene: Scene) -> Iterator[tuple[Damages, bool]]:
-    """How records of this store can be damaged; whether that may take a whole session."""
-    seed, tokens = scene.trial.seed, scene.tokens
+def _ways(scene: Scene) -> Iterator[tuple[Damages, Cost]]:
+    """How records of this store can be damaged, and what that may cost."""
     names = scene.main_files(scene.closed, len(scene.closed.files))
-
-    def by(damage: InFile, folder: Path, number: int) -> Hit | None:
-        random = generator(seed, "record", number)
-        return damage(folder, random.choice(names), tokens, random)
-
-    yield partial(by, torn_line), False
-    yield partial(by, garbage_line), False
+    yield _in_one_of(scene, names, torn_line), "record"
+    yield _in_one_of(scene, names, garbage_line), "record"
+    logs = [name for name in names if _only_grew(scene, name)]
+    if logs:
+        yield _in_one_of(scene, logs, partial(torn_end, together=scene.together)), "record"
     if len(names) > 1:
-        yield partial(by, torn_document), True
+        yield _in_one_of(scene, names, torn_document), "document"
+    shared = [name for name in names if len(_sessions_in(scene, name)) > 1]
+    if shared:
+        yield _in_one_of(scene, shared, garbage_in_document), "session"
     tables = _tables(scene)
     if tables is not None:
         file, table = tables
 
         def of_rows(folder: Path, number: int) -> Hit | None:
-            token = generator(seed, "row", number).choice(tokens)
+            token = generator(scene.trial.seed, "row", number).choice(scene.tokens)
             return garbage_row(folder / file, table, token, file=file)
 
-        yield of_rows, False
+        yield of_rows, "record"
+
+
+def _in_one_of(scene: Scene, names: Sequence[str], damage: InFile) -> Damages:
+    """The damage in one of these files, another one for each number."""
+
+    def by(folder: Path, number: int) -> Hit | None:
+        random = generator(scene.trial.seed, "record", number)
+        return damage(folder, random.choice(names), scene.tokens, random)
+
+    return by
+
+
+def _only_grew(scene: Scene, name: str) -> bool:
+    """Whether a file was only written at its end since the store was half full: a log."""
+    before = scene.older.files.get(name, b"") if scene.older is not None else b""
+    after = scene.closed.files[name]
+    return len(after) > len(before) > 0 and after.startswith(before)
+
+
+def _sessions_in(scene: Scene, name: str) -> list[str]:
+    """The sessions of which a file has messages."""
+    data = scene.closed.files[name]
+    held = [token for token in scene.tokens if token in data]
+    return [name for name in scene.ids if any(_has(m, held) for m in scene.base.messages(name))]
 
 
 def _tables(scene: Scene) -> tuple[str, str] | None:
@@ -136,27 +175,33 @@ def _tables(scene: Scene) -> tuple[str, str] | None:
         return (file, str(outcome.value.messages)) if file in scene.closed.files else None
 
 
-def _case(scene: Scene, way: Damages, number: int, *, whole: bool) -> _Case | None:
+def _case(scene: Scene, way: Damages, number: int, cost: Cost) -> _Case | None:
     """The damaged files; None where nothing was damaged, or more than one session is in it."""
     with spread(scene.trial, scene.closed) as folder:
         hit = way(folder, number)
         image = taken(folder)
     if hit is None or image == scene.closed:
         return None
-    case = _Case(scene=scene, hit=hit, image=image, whole=whole)
+    case = _Case(scene=scene, hit=hit, image=image, whole=False)
     held = [name for name in scene.ids if len(case.spared(name)) < len(scene.base.messages(name))]
     if len(held) != 1:
         return None
-    return replace(case, whole=whole and not case.spared(held[0]))  # it may be one of many
+    all_of_it = cost == "document" and not case.spared(held[0])  # and no file for each message
+    return replace(case, whole=cost == "session" or all_of_it)
 
 
-def _judge(case: _Case) -> None:
-    """Look at the damaged files, mend them where the store can, append, look again."""
+def _judge(case: _Case) -> bool:
+    """Look at the damaged files, mend them where the store can, append, look again.
+
+    Answers whether the damage shows at all.
+    """
     scene, trial = case.scene, case.scene.trial
     with spread(trial, case.image) as folder:
         first = scene.look(folder)
         _require_end(case, first)
         told = first.failure is not None or first.problems or first.said
+        if not told and scene.difference(first) is None:
+            return False
         shown = first
         if first.failure is not None and not case.whole and "repair" in trial.capabilities:
             _repair(case, folder)
@@ -169,6 +214,7 @@ def _judge(case: _Case) -> None:
             )  # fmt: skip
         _append(case, folder)
         _require_read(case, scene.look(folder), "append")
+    return True
 
 
 def _require_end(case: _Case, shown: Shown) -> None:

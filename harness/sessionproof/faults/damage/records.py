@@ -74,6 +74,41 @@ def torn_document(folder: Path, file: str, tokens: Sequence[bytes], _: Random) -
     return Hit(file=file, words=f"its last {_TORN} bytes cut", tokens=hit)
 
 
+def torn_end(
+    folder: Path, file: str, tokens: Sequence[bytes], _: Random, *, together: int
+) -> Hit | None:
+    """Cut the last 20 bytes of a file of records that is neither text by lines nor a document.
+
+    ``together`` is how many messages one record may hold: the last so many are the record's.
+    """
+    path = folder / file
+    data = path.read_bytes()
+    found = sorted(_within(data, tokens), key=data.rfind)
+    if not found or by_lines(data) or is_document(data):
+        return None
+    cut = min(_TORN, (len(data) - data.rfind(found[-1])) // 2)
+    path.write_bytes(data[:-cut])
+    return Hit(file=file, words=f"its last {cut} bytes cut", tokens=frozenset(found[-together:]))
+
+
+def garbage_in_document(
+    folder: Path, file: str, tokens: Sequence[bytes], generator: Random
+) -> Hit | None:
+    """Put bytes that are no text into the text of one message in a document of JSON."""
+    path = folder / file
+    data = path.read_bytes()
+    found = sorted(_within(data, tokens), key=data.find)
+    if not found or not is_document(data):
+        return None
+    token = generator.choice(found)
+    garbage = generator.choice(_GARBAGE)
+    path.write_bytes(data.replace(token, garbage.ljust(len(token), b"\xff")))
+    return Hit(
+        file=file, words="a message's text replaced by bytes that are no text",
+        tokens=frozenset({token}),
+    )  # fmt: skip
+
+
 def garbage_row(path: Path, table: str, token: bytes, *, file: str) -> Hit | None:
     """Make the text of one row, the one with the token, something that is no text.
 
