@@ -41,7 +41,7 @@ OPEN, CLOSE = "store = open_store(location)", "store.close()"
 _RAISED_MOST = 120
 _WORLDS_MOST = 64  # each emptying of an unknown session leaves two
 _VARIABLE = "id_of_"  # of a session that the store names
-_STORES = ("store", "other")  # the names by which lines call an open store
+_STORES = ("store", "other", "again")  # the names by which lines call an open store
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,9 @@ def _opens(named_by_store: bool) -> _Lines:
     return _Lines(
         ["other = open_store(there)", "other.read(name)", "other.close()"],
         [
-            "again = sqlite3.connect(file, isolation_level=None)",
-            f"again.execute({NEWEST!r}, (name, 1)).fetchall()",
-            "again.close()",
+            "floors = sqlite3.connect(file, isolation_level=None)",
+            f"floors.execute({NEWEST!r}, (name, 1)).fetchall()",
+            "floors.close()",
         ],
         [
             "there = Location(Path(tempfile.mkdtemp()))",

@@ -82,16 +82,17 @@ def refused(trial: Trial) -> None:
     """Put something else in the place of each main file; raises Broken.
 
     Opening it, or the first read, must raise a clear error, and the file must stay as it is. Of a
-    file of lines, a part is left to the row about single records.
+    file of lines, and of a log, a part is left to the row about single records.
     """
     scene = filled(trial)
     names = scene.main_files(scene.closed, _MOST)
-    lines = {name for name in names if by_lines(scene.closed.files[name])}
+    closed = scene.closed.files
+    logs = {name for name in names if by_lines(closed[name]) or scene.only_grew(name)}
     plan = [
         (name, damage)
         for name in names
         for damage in WHOLE
-        if not (name in lines and damage.name in _PARTS)
+        if not (name in logs and damage.name in _PARTS)
     ]
     for name, damage in trial.within_time(plan):
         tried = _tried(scene, damage, scene.closed, name, 0)

@@ -139,6 +139,12 @@ class Scene:
         """The closed files, and the live ones if there are any."""
         return (self.closed,) if self.live is None else (self.closed, self.live)
 
+    def only_grew(self, name: str) -> bool:
+        """Whether a file was only written at its end since the store was half full: a log."""
+        before = self.older.files.get(name, b"") if self.older is not None else b""
+        after = self.closed.files[name]
+        return len(after) > len(before) > 0 and after.startswith(before)
+
     @property
     def together(self) -> int:
         """How many messages an append has, and so one record at most."""

@@ -112,7 +112,7 @@ def _ways(scene: Scene) -> Iterator[tuple[Damages, Cost]]:
     names = scene.main_files(scene.closed, len(scene.closed.files))
     yield _in_one_of(scene, names, torn_line), "record"
     yield _in_one_of(scene, names, garbage_line), "record"
-    logs = [name for name in names if _only_grew(scene, name)]
+    logs = [name for name in names if scene.only_grew(name)]
     if logs:
         yield _in_one_of(scene, logs, partial(torn_end, together=scene.together)), "record"
     if len(names) > 1:
@@ -139,13 +139,6 @@ def _in_one_of(scene: Scene, names: Sequence[str], damage: InFile) -> Damages:
         return damage(folder, random.choice(names), scene.tokens, random)
 
     return by
-
-
-def _only_grew(scene: Scene, name: str) -> bool:
-    """Whether a file was only written at its end since the store was half full: a log."""
-    before = scene.older.files.get(name, b"") if scene.older is not None else b""
-    after = scene.closed.files[name]
-    return len(after) > len(before) > 0 and after.startswith(before)
 
 
 def _sessions_in(scene: Scene, name: str) -> list[str]:
