@@ -12,9 +12,7 @@ import hashlib
 import inspect
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from operator import attrgetter
@@ -23,13 +21,16 @@ from typing import Any
 
 import pytest
 
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.machine import lock
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Record, Verdict, record_from_json
 from sessionproof.engine.addresses import reached
 from sessionproof.engine.judge import LOG, judge
 from sessionproof.engine.machine import cores, fast_folder, make_report_folder
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, make_plan
+from sessionproof.report.plain import shown
 from sessionproof.report.result import EXIT_HOLDS, RunResult
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.write import PAGE, RESULT, append_step_summary, read_result
@@ -54,7 +55,7 @@ class Judged:
     def tell(self, guarantee: str, test: str) -> None:
         """End a test in pytest's words: it returns when its guarantee holds there."""
         if self.refused:
-            pytest.skip(f"not judged: {self.refused}")
+            pytest.skip(shown(f"not judged: {self.refused}"))
         own = [one for one in self.records if one.test.partition("[")[0] == test]
         if not own:
             pytest.skip(f"{Verdict.UNKNOWN.shown}: the run ended before it was judged")
@@ -64,10 +65,11 @@ class Judged:
                 pytest.xfail(f"known: {self.known[guarantee]}")
             findings = [finding for one in own for finding in one.findings]
             promise = f"{guarantee}: {GUARANTEES[guarantee].promise}"
-            pytest.fail("\n".join([promise, *map(told, findings)]), pytrace=False)
+            lines = [promise, *map(told, findings)]
+            pytest.fail(shown("\n".join(lines), lines=True), pytrace=False)
         if verdict is not Verdict.HOLDS:
             reasons = [one.reason for one in own if one.verdict is verdict]
-            pytest.skip(f"{verdict.shown}: {'; '.join(dict.fromkeys(reasons))}")
+            pytest.skip(shown(f"{verdict.shown}: {'; '.join(dict.fromkeys(reasons))}"))
 
 
 @pytest.fixture(scope="class")
@@ -113,7 +115,7 @@ class Classes:
         if kind in self._untold:
             self._untold.remove(kind)
             if judged.refused:
-                pytest.fail(judged.refused, pytrace=False)
+                pytest.fail(shown(judged.refused), pytrace=False)
             item.user_properties.append((_PROPERTY, judged.report))
 
     def _shared(self, kind: type, session: pytest.Session, base: Path) -> tuple[Judged, bool]:
@@ -123,10 +125,8 @@ class Classes:
             return self._run(kind, session), True
         key = f"{worker['testrunuid']} {kind.__module__} {kind.__qualname__}"
         answer = base / f"sessionproof-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
-        with answer.with_suffix(".lock").open("w") as lock:
-            import fcntl  # not on Windows, where the plugin must load all the same
-
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given back by the system when the worker dies
+        with answer.with_suffix(".lock").open("w") as file:
+            lock(file.fileno(), wait=True)  # given back by the system when the worker dies
             if answer.exists():
                 value = json.loads(answer.read_text("utf-8"))
                 records = tuple(map(record_from_json, value.pop("records")))
@@ -142,9 +142,8 @@ class Classes:
         started_in = self._config.invocation_params.dir
         report = started_in / option.store_report / _folder(kind, session.items)
         baseline = getattr(kind, "baseline", None)
-        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=fast_folder()))
         try:
-            with reached(store_name(kind)) as store:
+            with private_folder(fast_folder()) as directory, reached(store_name(kind)) as store:
                 plan = make_plan(
                     store,
                     profile=option.store_profile or getattr(kind, "profile", DEFAULT_PROFILE),
@@ -161,8 +160,6 @@ class Classes:
                 )
         except BadUsage as error:
             return Judged(refused=f"{kind.__name__}: {error}")
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
         if made.result.interrupted:
             raise KeyboardInterrupt
         if made.never_started:

@@ -11,11 +11,8 @@ import faulthandler
 import importlib.util
 import json
 import os
-import shutil
 import sys
-import tempfile
-import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -24,17 +21,21 @@ from typing import Any
 import pytest
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.seed import derive, fresh_seed
-from sessionproof.contract.verdicts import Record, Verdict, record_to_json
+from sessionproof.contract.verdicts import Finding, Record, Verdict, record_to_json
+from sessionproof.engine import surroundings
 from sessionproof.engine.addresses import reached
+from sessionproof.engine.children import end_with_the_supervisor
 from sessionproof.engine.crashes import crash_record, ended_after
 from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
 from sessionproof.engine.settings import Settings, read_settings
+from sessionproof.report.plain import shown
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.write import append_step_summary
@@ -44,7 +45,6 @@ from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import FlightRecorder
 
 pytest_plugins = ["sessionproof.classes"]
-LIFELINE = "SESSIONPROOF_LIFELINE"
 _HANGS_MOST = 2  # after so many, further tests would only wait out their deadlines
 _RESTARTS = 3  # workers that may die before the run is given up
 
@@ -106,7 +106,7 @@ def pytest_configure(config: pytest.Config) -> None:
     plan = _plan(config)
     if plan is None:
         return
-    _watch_lifeline()
+    end_with_the_supervisor()
     config.pluginmanager.register(_Controller(config, plan), "sessionproof-controller")
 
 
@@ -116,10 +116,10 @@ def _plan(config: pytest.Config) -> Plan | None:
     chosen = _chosen(config)
     if not chosen.store or config.option.collectonly:
         return None
-    directory = Path(tempfile.mkdtemp(prefix="sessionproof-"))
     seed = config.option.store_seed
     within = ExitStack()
     config.add_cleanup(within.close)  # at the end of the session
+    directory = within.enter_context(private_folder())
     try:
         return make_plan(
             within.enter_context(reached(chosen.store)),
@@ -129,7 +129,7 @@ def _plan(config: pytest.Config) -> Plan | None:
             baseline=chosen.baseline,
         )
     except BadUsage as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(shown(str(error))) from None
 
 
 def _chosen(config: pytest.Config) -> Settings:
@@ -145,7 +145,7 @@ def _chosen(config: pytest.Config) -> Settings:
         try:
             settings = read_settings(config.rootpath / "pyproject.toml")
         except BadUsage as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(shown(str(error))) from None
     if given is not None and settings.store is None:
         raise pytest.UsageError("--store-baseline lists breaks of one store: name it by --store")
     return replace(settings, baseline=given or settings.baseline)
@@ -171,19 +171,6 @@ def _start_runner(config: pytest.Config, plan: Plan) -> None:
     worker = f"timed-{worker}" if config.option.store_timed else worker  # files of their own
     this_folder_counts()
     config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
-
-
-def _watch_lifeline() -> None:
-    """End with the process that supervises this one, even when it is killed."""
-    number = os.environ.pop(LIFELINE, None)
-    if number is None:
-        return
-
-    def wait() -> None:
-        os.read(int(number), 1)
-        os._exit(3)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 class _Controller:
@@ -212,9 +199,9 @@ class _Controller:
         record = crash_record(begun[-1], self._plan)
         self._log.write(record_to_json(record))
         if record.verdict is Verdict.UNKNOWN:
-            report.outcome, report.longrepr = "skipped", (crashitem, 0, record.reason)
+            report.outcome, report.longrepr = "skipped", (crashitem, 0, shown(record.reason))
         else:
-            report.longrepr = told(record.findings[0])
+            report.longrepr = _spoken(record.findings)
         if record.findings and record.guarantee in _known(self._plan):
             report.outcome, report.wasxfail = "skipped", _known(self._plan)[record.guarantee]
         self._crashes += 1
@@ -240,7 +227,6 @@ class _Controller:
             workers=self._config.option.numprocesses,
             interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
         )
-        shutil.rmtree(directory, ignore_errors=True)
         if session.exitstatus == pytest.ExitCode.OK and self._result.exit_code != EXIT_HOLDS:
             session.exitstatus = self._result.exit_code
 
@@ -334,9 +320,9 @@ class _Runner:
         if record.verdict is Verdict.BROKEN:
             if record.guarantee in _known(self._plan):
                 pytest.xfail(f"known: {_known(self._plan)[record.guarantee]}")
-            pytest.fail("\n".join(map(told, record.findings)), pytrace=False)
+            pytest.fail(_spoken(record.findings), pytrace=False)
         if record.verdict is not Verdict.HOLDS:
-            pytest.skip(f"{record.verdict.shown}: {record.reason}")
+            pytest.skip(shown(f"{record.verdict.shown}: {record.reason}"))
         return True
 
     def _record(self, item: pytest.Function, trial: Trial) -> Record:
@@ -351,14 +337,19 @@ class _Runner:
             )
         names = item._fixtureinfo.argnames
         arguments = {name: item.funcargs[name] for name in names}
+        before = surroundings.surroundings()
         try:
-            return examine(
+            record = examine(
                 lambda _: item.obj(**arguments),
                 trial,
                 name=item.name,
                 declared=self._plan.declared,
             )
+            changed = surroundings.put_back(before)
+            notes = [surroundings.told(changed)] if changed else []
+            return replace(record, notes=(*record.notes, *notes))
         except Exception as error:
+            surroundings.put_back(before)
             # A check that fails itself says nothing about the store, least of all that it holds.
             reason = f"the check itself failed: {type(error).__name__}: {error}"
             self._log.write(record_to_json(replace(unknown, reason=reason)))
@@ -376,6 +367,11 @@ class _Runner:
         faulthandler.disable()
         self._recorder.close()
         self._stack.close()
+
+
+def _spoken(findings: Iterable[Finding]) -> str:
+    """Findings in pytest's terminal, which shows them as they are."""
+    return shown("\n".join(map(told, findings)), lines=True)
 
 
 def _known(plan: Plan) -> Mapping[str, str]:

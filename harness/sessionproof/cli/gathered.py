@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 import sessionproof
-from sessionproof.cli.run import say
 from sessionproof.cli.standing_by import Watch
+from sessionproof.cli.upkeep import say
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.engine.gathering import How, Ran, Under, gather
 from sessionproof.engine.machine import cores, facts, make_report_folder
@@ -135,11 +134,8 @@ def _environments(wanted: Wanted) -> Iterator[Path | None]:
             ) from None
         yield wanted.environments.resolve()
     else:
-        folder = Path(tempfile.mkdtemp(prefix="sessionproof-environments-")).resolve()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with private_folder() as folder:
+            yield folder.resolve()
 
 
 def _board(stores: Sequence[Asked], how: How, console: Console) -> Board:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,12 +15,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from sessionproof.cli.offering import clear_rates, show_rates
-from sessionproof.cli.run import say
 from sessionproof.cli.servers import Servers, opened
+from sessionproof.cli.upkeep import say
 from sessionproof.contract.addresses import is_on_server, schemas_of_run
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.location import Location
+from sessionproof.contract.machine import lock
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.engine.machine import check_location, fast_folder, make_report_folder
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
@@ -70,16 +70,15 @@ def load_store(asked: Asked) -> int:
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     asked = replace(asked, seed=fresh_seed() if asked.seed is None else asked.seed)
-    directory: Path | None = None
     try:
         history = _checked(asked)
         with _alone(asked.report):
             parent = asked.location or fast_folder()
-            directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
-            with opened(asked.store, asked.servers, parent) as found:
+            servers = opened(asked.store, asked.servers, parent)
+            with private_folder(parent) as directory, servers as found:
                 asked = replace(asked, store=found.name)
                 run, verdict = _run(asked, directory, history, console)
-            return _tell(run, verdict, asked.report)
+                return _tell(run, verdict, asked.report)
     except (BadUsage, NoExecutor, HistoryError) as error:
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
@@ -93,9 +92,6 @@ def load_store(asked: Asked) -> int:
     except KeyboardInterrupt:
         say(console, "sessionproof: interrupted before all was judged and written; no report")
         return EXIT_INTERRUPTED
-    finally:
-        if directory is not None:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _checked(asked: Asked) -> Path:
@@ -168,11 +164,11 @@ def _alone(report: Path) -> Iterator[None]:
         raise BadUsage(f"--report {report} cannot be used: {error.strerror}") from None
     try:
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadUsage(f"--report {report} is in use by another load: name another") from None
-        except OSError:
-            pass  # a file system without locks
+            ours = lock(folder)
+        except OSError:  # a file system without locks
+            ours = True
+        if not ours:
+            raise BadUsage(f"--report {report} is in use by another load: name another")
         yield
     finally:
         os.close(folder)

@@ -13,6 +13,7 @@ from sessionproof import __version__
 from sessionproof.cli.backup import backup
 from sessionproof.cli.benchmarks.commands import bench
 from sessionproof.cli.browse import browse
+from sessionproof.cli.compare import compare
 from sessionproof.cli.crash import crash
 from sessionproof.cli.drill import drill
 from sessionproof.cli.explain import explain
@@ -22,6 +23,7 @@ from sessionproof.cli.history import history
 from sessionproof.cli.load import load
 from sessionproof.cli.maintain import maintain
 from sessionproof.cli.migrate import migrate, rollback
+from sessionproof.cli.nightly import nightly
 from sessionproof.cli.places import StoredFiles
 from sessionproof.cli.recover import recover
 from sessionproof.cli.repair import repair
@@ -34,6 +36,7 @@ from sessionproof.cli.snapshots import snapshots
 from sessionproof.cli.spans import Span
 from sessionproof.cli.stores import stores
 from sessionproof.cli.verify import verify
+from sessionproof.report.plain import for_terminal
 
 _ONLY_HELP: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What newer releases of click raise where a group is called without a command: its help."""
@@ -48,7 +51,7 @@ def entry() -> None:
         code = 2
     except click.UsageError as error:
         hint = f"{error.ctx.command_path} --help" if error.ctx else "sessionproof --help"
-        click.echo(f"sessionproof: {_mistake(error)} (see {hint})", err=True)
+        click.echo(f"sessionproof: {_in_one_line(_mistake(error))} (see {hint})", err=True)
         code = 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("sessionproof: interrupted", err=True)
@@ -62,6 +65,11 @@ def _mistake(error: click.UsageError) -> str:
     if said.startswith("No such command") and "://" in said:
         return "a command is missing before the store's address"
     return said
+
+
+def _in_one_line(text: str) -> str:
+    """The text as no terminal and no CI log obeys it: parts of it may come from a file."""
+    return for_terminal(text.replace("\n", " ").replace("\t", " "), sys.stderr.encoding)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -194,6 +202,8 @@ main.add_command(bench)
 main.add_command(history)
 main.add_command(load)
 main.add_command(scoreboard)
+main.add_command(nightly)
+main.add_command(compare)
 main.add_command(crash)
 main.add_command(backup)
 main.add_command(restore)

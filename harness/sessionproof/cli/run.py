@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
@@ -15,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sessionproof.cli.servers import Servers, opened
+from sessionproof.cli.upkeep import say
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.engine.judge import LOG, Judgement
@@ -47,7 +47,6 @@ def judge(
 ) -> int:
     """Judge the store, print the summary, write the report; answers the exit code."""
     console = Console(stderr=True)
-    directory: Path | None = None
     # A cancelled CI job sends SIGTERM: it ends like Ctrl-C, with what is known so far.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -55,10 +54,10 @@ def judge(
             check_location(location)
         make_report_folder(report)
         parent = location or fast_folder()
-        directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=parent))
         # On a terminal alone: elsewhere a mistake stays one line.
         waiting = console.status("opening the store") if console.is_terminal else nullcontext()
         with ExitStack() as stack:
+            directory = stack.enter_context(private_folder(parent))
             with waiting:
                 found = stack.enter_context(opened(store, servers, parent))
                 plan = make_plan(
@@ -81,9 +80,6 @@ def judge(
     except KeyboardInterrupt:
         say(console, "sessionproof: interrupted before the first test; no report was written")
         return EXIT_INTERRUPTED
-    finally:
-        if directory is not None:
-            shutil.rmtree(directory, ignore_errors=True)
     if timings:
         print_timings(judged.result, judged.records, Console())
     return EXIT_USAGE if judged.never_started else judged.result.exit_code
@@ -107,11 +103,6 @@ def _run(
     if judged.never_started:
         say(console, f"sessionproof: no test ran; what pytest said is in {report / LOG}")
     return judged
-
-
-def say(console: Console, text: str) -> None:
-    """Print one line as it is, however long."""
-    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 class Watch:

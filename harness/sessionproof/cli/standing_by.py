@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sessionproof.cli.run import say
+from sessionproof.cli.upkeep import say
 from sessionproof.engine.gathering import Under
 from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.scoreboard.board import Entry, Standing

@@ -95,6 +95,6 @@ def amounts_of(rows: Mapping[str, int]) -> str:
 
 
 def say(console: Console, text: str) -> None:
-    """Print one line; whatever a file's texts hold is escaped."""
+    """Print one line, however long; whatever a store or a file says in it is escaped."""
     safe = for_terminal(text, console.encoding)
-    console.print(safe, markup=False, highlight=False, soft_wrap=True)
+    console.print(safe, markup=False, emoji=False, highlight=False, soft_wrap=True)

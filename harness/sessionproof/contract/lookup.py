@@ -24,6 +24,7 @@ from sessionproof.contract.message import Message
 
 STORES = "sessionproof.stores"
 SCHEMES = "sessionproof.schemes"
+_SAID_MOST = 1_000  # characters of what an import raised
 
 
 class StoreNotFound(Exception):
@@ -204,7 +205,12 @@ def _load(name: str, module: str, attribute: str) -> object:
 
 
 def _in_one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    name = type.__getattribute__(type(error), "__name__")[:_SAID_MOST]
+    try:
+        text = str.__str__(str(error))[:_SAID_MOST]
+    except BaseException:  # noqa: BLE001 - hostile __str__
+        text = "its text cannot be shown: __str__ raised"
+    return " ".join(f"{name}: {text}".split())
 
 
 def _parents(module: str) -> list[str]:

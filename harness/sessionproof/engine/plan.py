@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.engine.baseline import KnownBreaks, read_baseline
+from sessionproof.engine.children import run_child
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
 DEFAULT_PROFILE = "gate"
@@ -30,6 +31,7 @@ _PARTS = (100, 30, 10, 3, 1)  # of the largest size at which growth is measured
 _MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended before
 _READ_MOST_S = 0.0001  # a message of a session that is read whole: no such read is a hang
 _TESTS_OF_SIZE = 5
+_OUTPUT_BYTES = 64 * 1024  # of what a store prints when it is opened; its last line is shown
 
 
 class BadUsage(Exception):
@@ -113,7 +115,7 @@ def make_plan(
     began_s = monotonic_s()
     store = _shown(store)
     chosen = _profile(profile, operation_s, test_s, size)
-    wanted = _wanted(only)
+    wanted = wanted_rows(only)
     try:
         known = None if baseline is None else read_baseline(baseline)
     except ValueError as error:
@@ -189,7 +191,7 @@ def _profile(
     return replace(chosen, deadlines=deadlines)
 
 
-def _wanted(only: Sequence[str]) -> tuple[str, ...]:
+def wanted_rows(only: Sequence[str]) -> tuple[str, ...]:
     """The ids that were named, each by itself or by its group; all when none was."""
     out: list[str] = []
     for name in only:
@@ -217,18 +219,18 @@ def described(
     """
     answer = directory / "described.json"
     with tempfile.TemporaryFile(dir=directory) as output:
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
-                 str(deadlines.open_s), str(deadlines.operation_s)],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False,
-                timeout=3 * deadlines.open_s,
-                env=child_environment() if environment is None else environment,
-            )  # fmt: skip
-            code: int | None = ended.returncode
-        except subprocess.TimeoutExpired:
-            code = None
-        output.seek(0)
+        ended = run_child(
+            [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
+             str(deadlines.open_s), str(deadlines.operation_s)],
+            output=output,
+            environment=child_environment() if environment is None else environment,
+            folder=None,
+            until_s=monotonic_s() + 3 * deadlines.open_s,
+            stop=threading.Event(),
+            grace_s=0,
+        )  # fmt: skip
+        code = None if ended.why else ended.code
+        output.seek(max(0, output.seek(0, os.SEEK_END) - _OUTPUT_BYTES))
         printed = output.read().decode("utf-8", "replace").strip().splitlines()
     if not answer.exists():
         raise BadUsage(f"{store} cannot be opened: {_ending(code, printed)}")

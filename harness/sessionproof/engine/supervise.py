@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.engine.children import LIFELINE
 from sessionproof.engine.plan import Plan, child_environment
-from sessionproof.engine.records import RECORDS
+from sessionproof.engine.records import RECORDS, value_of
 from sessionproof.engine.timings import Pass
 
 _INI = """[pytest]
@@ -98,7 +99,7 @@ def _one_pass(
     environment = {
         **child_environment(),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "SESSIONPROOF_LIFELINE": str(lifeline),
+        LIFELINE: str(lifeline),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(plan.directory / "hypothesis"),
     }
     with output.open("wb") as log:
@@ -172,7 +173,9 @@ class _Tail:
             whole = data[: data.rfind(b"\n") + 1]
             self._read[path] = self._read.get(path, 0) + len(whole)
             for line in whole.splitlines():
-                value = json.loads(line)
+                value = value_of(line)
+                if value is None:
+                    continue
                 self.timed = max(self.timed, value.get("timed", 0))
                 if self.notes is not None:
                     self.notes.note(value)

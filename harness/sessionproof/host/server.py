@@ -14,7 +14,7 @@ import os
 import sys
 import traceback
 from collections.abc import Awaitable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -38,17 +38,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The pipes to the harness."""
+    """The pipes to the harness, of the process that took them."""
 
     calls: BinaryIO
     answers: BinaryIO
+    process: int = field(default_factory=os.getpid)
 
     def receive(self) -> bytes:
         """The next line; empty when the harness has gone."""
         return self.calls.readline()
 
     def send(self, line: bytes) -> None:
-        """Write one line whole."""
+        """Write one line whole. A process that the store forked off ends here: it has no say."""
+        if os.getpid() != self.process:
+            os._exit(0)
         self.answers.write(line)
         self.answers.flush()
 

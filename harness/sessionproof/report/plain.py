@@ -8,6 +8,7 @@ characters, blanks that look like a space, lone surrogates, and all that XML for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -45,10 +46,11 @@ def short_program(program: Sequence[str], most: int) -> tuple[str, ...]:
 def for_terminal(text: str, encoding: str, *, lines: bool = False) -> str:
     """``shown``, in characters that ``encoding`` has, with nothing that a CI log would obey.
 
-    ``##[`` starts a command anywhere in a line of a log; ``::`` does so at the start of a line
-    alone, and is harmless only behind a gutter: see ``terminal.py``.
+    ``##[`` starts a command anywhere in a line of a log, ``::`` at the start of a line and behind
+    blanks there.
     """
     safe = shown(text, lines=lines).replace("##[", "#\\x23[").replace("##vso[", "#\\x23vso[")
+    safe = _COMMAND.sub(r"\1\\x3a:", safe)
     try:
         safe.encode(encoding)
     except UnicodeEncodeError:
@@ -56,6 +58,7 @@ def for_terminal(text: str, encoding: str, *, lines: bool = False) -> str:
     return safe
 
 
+_COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 _PLAINER = str.maketrans(
     {"…": "...", "–": "-", "’": "'", "“": '"', "”": '"', "µ": "u", "×": "x", "→": "->"}
 )

@@ -385,14 +385,14 @@ class Trial:
 
 
 def told(finding: Finding) -> str:
-    """The finding in a few lines of plain text, for a failing test."""
+    """The finding in a few lines of plain text for a failing test: its line breaks are escaped."""
     lines = [
         f"{finding.anomaly}: {finding.did}",
         f"  expected: {finding.expected}",
         f"  seen:     {finding.seen}",
         *(f"    {line}" for line in finding.program),
     ]
-    return "\n".join(lines)
+    return "\n".join(line.replace("\n", "\\n") for line in lines)
 
 
 def _did(transcript: Transcript) -> str:

@@ -53,6 +53,7 @@ Wait = Callable[[Awaitable[Any]], Any]
 """Runs an awaitable to its end on the handle's own event loop."""
 
 _PAGES_MOST = 10_000
+_NAME_MOST, _VERSION_MOST = 200, 200  # characters
 _WELL_FORMED: set[tuple[type, frozenset[str]]] = set()
 _TRACEBACK = vars(BaseException)["__traceback__"]
 _DROPPED = Outcome("info", failure=Failure(HANG, "the handle was dropped after an earlier hang"))
@@ -108,6 +109,7 @@ class Handle:
         self._requests: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
         self._answers: SimpleQueue[Outcome] = SimpleQueue()
         self._store: Any = None
+        self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.dropped = False
         self._thread = threading.Thread(target=self._serve, name="store-under-test", daemon=True)
@@ -240,7 +242,7 @@ class Handle:
         stack = "".join(traceback.format_stack(frame)[-12:]) if frame else "the thread has ended"
         self.dropped = True
         self._requests.put(None)  # should the call ever end, its thread ends too
-        if isinstance(self._store, HostedStore):
+        if issubclass(type(self._store), HostedStore):  # its __class__ may be the store's code
             self._store.kill()
             self._thread.join(2)
         text = f"no answer within {deadline_s:g} s"
@@ -254,6 +256,7 @@ class Handle:
                 outcome = action()
             except BaseException as error:  # noqa: BLE001 - a store may raise anything
                 outcome = outcome_of(error)
+            self._end_copies()
             self._answers.put(outcome)
             del outcome, action  # nothing of the store stays alive between calls
         if self._loop is not None:
@@ -271,13 +274,19 @@ class Handle:
         facts = (
             capabilities_of(self._store),
             claims,
-            str.__str__(version) if isinstance(version, str) else None,
+            str.__str__(version)[:_VERSION_MOST] if isinstance(version, str) else None,
             problems,
         )
         return Outcome("ok", facts)
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        self._end_copies()
         return self._await(method, getattr(self._store, method)(*arguments, **options))
+
+    def _end_copies(self) -> None:
+        """End this process if the store forked it: it would go on as a second client."""
+        if os.getpid() != self._process:
+            os._exit(0)
 
     def _await(self, method: str, value: Any) -> Any:
         if not inspect.isawaitable(value):
@@ -350,13 +359,13 @@ def outcome_of(error: BaseException) -> Outcome:
     """The outcome of an operation that raised: ``fail`` for definite refusals, else ``info``."""
     # The error's own attributes may be the store's code: even its __class__ and __traceback__.
     sort: Literal["fail", "info"] = "fail" if issubclass(type(error), Refused) else "info"
-    name = type.__getattribute__(type(error), "__name__")
+    name = type.__getattribute__(type(error), "__name__")[:_NAME_MOST]
     if issubclass(type(error), ProcessEnded):
         name = CRASH
     elif issubclass(type(error), MalformedAnswer | ProtocolError):
         name = MALFORMED
     elif issubclass(type(error), Unexpected):
-        name = cast(Unexpected, error).type or name
+        name = (cast(Unexpected, error).type or name)[:_NAME_MOST]
     try:
         text = str.__str__(str(error))[:4_000]
     except BaseException:  # noqa: BLE001 - hostile __str__

@@ -37,6 +37,9 @@ from sessionproof.contract.operations import (
 Checked = tuple[Any, list[str]]
 _LONGEST = 2_000_000  # elements of an answer
 _MOST = 12  # problems listed at most; the rest is counted
+_NAME_MOST = 100  # characters of a type's name
+_BITS_MOST = 13_000  # of a number: Python refuses to write one of more than 4,300 digits
+_DEEPEST = 100  # levels of lists and mappings in one value
 _TEXTS = ("session_id", "status", "owner", "title", "llm_model")
 
 
@@ -79,30 +82,35 @@ def checked_page(value: object) -> Checked:
 
 def kind(value: object) -> str:
     """The type of a value in words, without running any code of the value."""
-    name = type.__getattribute__(type(value), "__name__")
+    name = type.__getattribute__(type(value), "__name__")[:_NAME_MOST]
     return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 
-def plain(value: object, where: str) -> Checked:
-    """A copy in plain JSON types, and what JSON cannot express in it."""
+def plain(value: object, where: str, *, depth: int = 0) -> Checked:
+    """A copy in plain JSON types, and what JSON cannot express in it.
+
+    What is nested too deeply, or longer as a number, than can be shown is a problem, too.
+    """
     if value is None or value is True or value is False:
         return value, []
     if isinstance(value, str):
         return str.__str__(value), []
     if isinstance(value, int):
-        return int.__add__(value, 0), []
+        return _whole(value, where)
     if isinstance(value, float):
         return float.__add__(value, 0.0), []
+    if depth == _DEEPEST:
+        return None, [f"{where} is nested deeper than {_DEEPEST} levels"]
     if isinstance(value, Mapping):
         out, problems = {}, []
         for key, item in value.items():
             name, bad = _text(key, f"{where} key")
-            copy, more = plain(item, where)
+            copy, more = plain(item, where, depth=depth + 1)
             problems += bad + more
             out[name] = copy
         return out, problems
     if isinstance(value, list | tuple):
-        parts = [plain(item, where) for item in value]
+        parts = [plain(item, where, depth=depth + 1) for item in value]
         return [part for part, _ in parts], [text for _, bad in parts for text in bad]
     return None, [f"{where} holds {kind(value)}, which JSON cannot express"]
 
@@ -178,5 +186,12 @@ def _text(value: object, where: str) -> Checked:
 
 def _integer(value: object, where: str) -> Checked:
     if isinstance(value, int) and not isinstance(value, bool):
-        return int.__add__(value, 0), []
+        return _whole(value, where)
     return 0, [f"{where} is {kind(value)}, expected an integer"]
+
+
+def _whole(value: int, where: str) -> Checked:
+    copy = int.__add__(value, 0)
+    if copy.bit_length() > _BITS_MOST:
+        return 0, [f"{where} holds a number of {copy.bit_length():,} bits"]
+    return copy, []

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,7 +64,7 @@ def _carried_out(given: dict[str, Any]) -> int:
     from rich.console import Console
 
     from sessionproof.cli.benchmarks.asked import check_asked
-    from sessionproof.cli.run import say
+    from sessionproof.cli.upkeep import say
     from sessionproof.engine.plan import BadUsage
     from sessionproof.report.compared import exit_code
     from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
@@ -94,8 +93,9 @@ def _carried_out(given: dict[str, Any]) -> int:
 
 def _compared(given: dict[str, Any], console: Console) -> Comparison:
     """Lay both sides and measure them. Raises BadUsage."""
-    from sessionproof.cli.run import say
     from sessionproof.cli.servers import Servers, opened
+    from sessionproof.cli.upkeep import say
+    from sessionproof.contract.folders import private_folder
     from sessionproof.contract.seed import fresh_seed
     from sessionproof.engine.comparing import compared
     from sessionproof.engine.machine import fast_folder
@@ -104,12 +104,12 @@ def _compared(given: dict[str, Any], console: Console) -> Comparison:
     seed = fresh_seed() if given["seed"] is None else given["seed"]
     parent = given["location"] or fast_folder()
     with (
-        TemporaryDirectory(prefix="sessionproof-sides-", ignore_cleanup_errors=True) as folder,
+        private_folder() as folder,
         opened(given["store"], Servers(), parent) as store,
     ):
         laying = Laying(
             project=Path.cwd(),
-            folder=Path(folder),
+            folder=folder,
             with_dependencies=given["with_dependencies"],
             say=partial(say, console),
         )
@@ -128,7 +128,7 @@ def _explained(
     comparison: Comparison, sides: Sequence[Side], given: dict[str, Any], console: Console
 ) -> Comparison:
     """The comparison with causes: of what became slower, of all, or of nothing, as asked."""
-    from sessionproof.cli.run import say
+    from sessionproof.cli.upkeep import say
     from sessionproof.engine.comparing import INTERRUPTED
     from sessionproof.engine.explaining import explained, slowed
 
@@ -168,7 +168,7 @@ def _print(comparison: Comparison, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from sessionproof.cli.run import say
+    from sessionproof.cli.upkeep import say
     from sessionproof.report.compared import HEADS, causes, cells, headline, named, word
     from sessionproof.report.plain import for_terminal
 
@@ -218,7 +218,7 @@ class _Progress:
 
     def follow(self, done: int, of: int, operation: str) -> None:
         """So many steps are done, the last of them on this operation."""
-        from sessionproof.cli.run import say
+        from sessionproof.cli.upkeep import say
 
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=of, description=operation)

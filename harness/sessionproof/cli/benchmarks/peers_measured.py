@@ -19,8 +19,8 @@ from sessionproof.cli.benchmarks.run import (
     measured_columns,
     say_problems,
 )
-from sessionproof.cli.run import say
 from sessionproof.cli.servers import Servers
+from sessionproof.cli.upkeep import say
 from sessionproof.contract.registered import registered as all_registered
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.engine.plan import BadUsage

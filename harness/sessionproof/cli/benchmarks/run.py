@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich import box
 from rich.console import Console
@@ -20,9 +19,11 @@ from sessionproof.bench.tracking.archived import Commit
 from sessionproof.bench.tracking.nights import ONE_CLIENT
 from sessionproof.cli.benchmarks.asked import check_asked
 from sessionproof.cli.benchmarks.keeping import Keeping, Measured, checked, kept, print_nights
-from sessionproof.cli.run import Watch, say
+from sessionproof.cli.run import Watch
 from sessionproof.cli.servers import Servers, opened
+from sessionproof.cli.upkeep import say
 from sessionproof.contract.causes import Causes
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.seed import derive, fresh_seed
 from sessionproof.engine import addresses
 from sessionproof.engine.judge import LOG
@@ -222,15 +223,13 @@ def _column(
     try:
         parent = wanted.location or fast_folder()
         with (
-            TemporaryDirectory(
-                prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
-            ) as directory,
+            private_folder(parent) as directory,
             opened(store, wanted.servers, parent) as found,
         ):
             with console.status("opening the store") if console.is_terminal else nullcontext():
                 plan = make_plan(
                     found.name, profile=wanted.profile, seed=wanted.seed,
-                    directory=Path(directory), only=wanted.only, called=found.words,
+                    directory=directory, only=wanted.only, called=found.words,
                 )  # fmt: skip
             make_report_folder(folder)
             with Watch(console) as watch:

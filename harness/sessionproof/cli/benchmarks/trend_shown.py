@@ -14,7 +14,7 @@ from rich.text import Text
 from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
 from sessionproof.bench.tracking.archived import ArchivedRun
 from sessionproof.bench.tracking.trend import Trends, trends
-from sessionproof.cli.run import say
+from sessionproof.cli.upkeep import say
 from sessionproof.engine import addresses
 from sessionproof.engine.machine import make_report_folder
 from sessionproof.engine.plan import BadUsage
