@@ -12,7 +12,8 @@ from report_page import Page
 from report_samples import all_hold, damaged, with_measured
 from rich.console import Console
 
-from sessionproof.contract.measurements import measured_from_json, measured_to_json
+from sessionproof.contract.decoding import decoded
+from sessionproof.contract.measurements import measured_to_json
 from sessionproof.report.damages import (
     CELLS_MAX,
     LETTERS,
@@ -168,4 +169,4 @@ def test_the_terminal_and_the_summary_have_a_line_for_each_file():
 @pytest.mark.parametrize("one", [one for every in DAMAGES.values() for one in every])
 def test_json_and_back_is_the_same(one):
     """What is written to result.json is read as it was."""
-    assert measured_from_json(json.loads(json.dumps(measured_to_json(one)))) == one
+    assert decoded(type(one), json.loads(json.dumps(measured_to_json(one)))) == one

@@ -12,7 +12,8 @@ from report_samples import all_hold, scheduled
 from report_schedules import DEADLOCK, INSERT, LONG, LOST_UPDATE, TABLES, finding
 from rich.console import Console
 
-from sessionproof.contract.verdicts import ScheduleStep, finding_from_json
+from sessionproof.contract.decoding import decoded
+from sessionproof.contract.verdicts import Finding, ScheduleStep
 from sessionproof.report.html import render_html
 from sessionproof.report.junit import render_junit
 from sessionproof.report.result import to_json
@@ -149,4 +150,4 @@ def test_findings_survive_json():
         given = finding(anomaly)
         (row,) = [one for one in to_json(scheduled)["guarantees"] if one["findings"]]
         found = next(one for one in row["findings"] if one["anomaly"] == anomaly)
-        assert finding_from_json(json.loads(json.dumps(found))) == given
+        assert decoded(Finding, json.loads(json.dumps(found))) == given

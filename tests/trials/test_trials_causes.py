@@ -1,5 +1,6 @@
 """Causes: what calls of a store do, counted and sampled in processes of their own."""
 
+import json
 import mmap
 import os
 import shlex
@@ -14,7 +15,8 @@ import pytest
 from counted_stores import CLAIMS
 
 from sessionproof.bench.tracking.differences import differences
-from sessionproof.contract.causes import causes_from_json
+from sessionproof.contract.causes import Causes
+from sessionproof.contract.decoding import decoded
 from sessionproof.faults.recording import CannotTrace
 from sessionproof.faults.tracing.strace import why_not
 from sessionproof.trials.causes import asking, counting, writing
@@ -95,7 +97,7 @@ def test_counts_are_the_same_each_time(look, plain):
     assert append.bytes_written > 4096
     assert opened.connections == 1
     assert any(one.text.startswith("SELECT body") for one in opened.statements)
-    assert causes_from_json(asdict(append)) == append
+    assert decoded(Causes, json.loads(json.dumps(asdict(append)))) == append
 
 
 @pytest.mark.parametrize(

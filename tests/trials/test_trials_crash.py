@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.decoding import decoded
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
-from sessionproof.contract.verdicts import finding_from_json, record_to_json
+from sessionproof.contract.verdicts import Finding, record_to_json
 from sessionproof.faults.crashes.states import KILL, POWER_ORDERED, POWER_STRICT
 from sessionproof.faults.recording import CannotTrace
 from sessionproof.faults.tracing.strace import why_not
@@ -99,7 +100,7 @@ def test_a_file_that_is_written_in_place_is_lost_by_a_kill(trial_of):
     assert next(step for step in window.steps if step.at == window.point - 1).survived == "yes"
     assert all(step.survived == "after" for step in window.steps if step.at >= window.point)
     assert any("still_breaks(STORE" in line for line in finding.script)
-    assert finding_from_json(json.loads(json.dumps(asdict(finding)))) == finding
+    assert decoded(Finding, json.loads(json.dumps(asdict(finding)))) == finding
     assert "unreadable in" in finding.evidence["states"]
 
 

@@ -8,10 +8,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.decoding import decoded
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.operations import Upkeep, as_call, method_of, session_of
-from sessionproof.contract.verdicts import finding_from_json
+from sessionproof.contract.verdicts import Finding
 from sessionproof.faults.changes import Kind
 from sessionproof.faults.crashes.images import Image, content_of, image_of
 from sessionproof.faults.crashes.states import KILL, State
@@ -98,7 +99,7 @@ def test_a_restore_that_removes_first_is_caught_by_a_kill(trial_of):
     assert "of 26 states judged" in finding.evidence["states"]
     assert any("shown('left/live')" in line for line in finding.script)
     assert any("still_half_done(STORE" in line for line in finding.script)
-    assert finding_from_json(json.loads(json.dumps(asdict(finding)))) == finding
+    assert decoded(Finding, json.loads(json.dumps(asdict(finding)))) == finding
 
 
 def test_small_files_have_more_scenes(trial_of):

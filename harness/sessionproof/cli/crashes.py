@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from sessionproof.contract.anomalies import MEANINGS
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.contract.measurements import measured_to_json
 from sessionproof.contract.seed import generator
@@ -113,16 +113,14 @@ def guarded(run: Callable[[], int]) -> int:
 def _record(store: str, folder: Path, seed: int, clients: int, require: Sequence[str]) -> int:
     errors = Console(stderr=True)
     made_here = _make(folder)
-    directory = Path(tempfile.mkdtemp(prefix="sessionproof-", dir=fast_folder()))
     try:
-        with errors.status("recording") if errors.is_terminal else nullcontext():
+        waiting = errors.status("recording") if errors.is_terminal else nullcontext()
+        with private_folder(fast_folder()) as directory, waiting:
             plan = make_plan(store, profile="gate", seed=seed, directory=directory, require=require)
             made = _recorded(plan, folder.absolute(), directory, clients)
     except BaseException:
         _unmake(folder, made_here)
         raise
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     line(Console(), f"{store}: {told(made)}; in {folder}")
     if why := unusable(made):
         raise _Unknown(f"the recording shows nothing of crashes: {why}")
@@ -199,9 +197,9 @@ def _opened_by(recording: Recording, store: str | None) -> Iterator[Recording]:
     if store is None:
         yield recording
         return
-    with tempfile.TemporaryDirectory(prefix="sessionproof-", dir=fast_folder()) as folder:
-        (Path(folder) / DATA).symlink_to((recording.folder / DATA).absolute())
-        other = replace(recording, store=store, folder=Path(folder))
+    with private_folder(fast_folder()) as folder:
+        (folder / DATA).symlink_to((recording.folder / DATA).absolute())
+        other = replace(recording, store=store, folder=folder)
         save(other)
         yield other
 

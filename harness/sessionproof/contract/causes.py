@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +56,3 @@ class Causes:
     functions: tuple[FunctionCost, ...] | None = None
     samples: int | None = None
     missing: Mapping[str, str] | None = None
-
-
-def causes_from_json(value: Mapping[str, Any]) -> Causes:
-    """The inverse of ``dataclasses.asdict`` after a way through JSON."""
-    statements, functions = value["statements"], value["functions"]
-    return Causes(
-        **{
-            **value,
-            "statements": None
-            if statements is None
-            else tuple(StatementCost(**one) for one in statements),
-            "functions": None
-            if functions is None
-            else tuple(FunctionCost(**one) for one in functions),
-        }
-    )

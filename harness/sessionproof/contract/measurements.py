@@ -296,49 +296,6 @@ class Damages:
 Measured: TypeAlias = Speed | Size | Growth | Load | Memory | Traffic | Crashes | Damages
 
 
-def measured_from_json(value: Mapping[str, Any]) -> Measured:
-    """The inverse of ``dataclasses.asdict`` after a way through JSON."""
-    match value["kind"]:
-        case "speed":
-            ratio = value["ratio"]
-            return Speed(
-                **{
-                    **value,
-                    "latency": Latency(**value["latency"]),
-                    "ratio": None if ratio is None else Ratio(**ratio),
-                    "samples": {arm: tuple(times) for arm, times in value["samples"].items()},
-                }
-            )
-        case "growth":
-            return Growth(**_tuples(value, "sizes", "cost_us", "floor_us", "steps"))
-        case "load":
-            points = tuple(
-                LoadPoint(**{**point, "latency": Latency(**point["latency"])})
-                for point in value["points"]
-            )
-            return Load(**{**value, "points": points})
-        case "memory":
-            return Memory(**_tuples(value, "calls", "kept_bytes"))
-        case "crashes":
-            cells = tuple(CrashCell(**cell) for cell in value["cells"])
-            return Crashes(**{**value, "cells": cells})
-        case "damages":
-            pages = tuple(DamagedPage(**cell) for cell in value["cells"])
-            classes = tuple(DamageClass(**one) for one in value["classes"])
-            return Damages(**{**value, "cells": pages, "classes": classes})
-        case "traffic":
-            phases = tuple(Phase(**phase) for phase in value["phases"])
-            lists = _tuples(value, "done", "failed", "p50_us", "p99_us")
-            return Traffic(**{**lists, "phases": phases})
-        case _:
-            return Size(**value)
-
-
 def measured_to_json(value: Measured) -> dict[str, Any]:
     """The measurement as JSON values, with its ``kind``."""
     return asdict(value)
-
-
-def _tuples(value: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    lists = {name: None if value[name] is None else tuple(value[name]) for name in names}
-    return {**value, **lists}

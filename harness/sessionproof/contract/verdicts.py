@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.measurements import Measured, measured_from_json
+from sessionproof.contract.decoding import decoded
+from sessionproof.contract.measurements import Measured
 
 
 class Verdict(StrEnum):
@@ -242,67 +243,5 @@ def record_to_json(record: Record) -> dict[str, Any]:
 
 
 def record_from_json(value: Mapping[str, Any]) -> Record:
-    """The inverse of ``record_to_json``."""
-    return Record(
-        **{
-            **value,
-            "verdict": Verdict(value["verdict"]),
-            "findings": tuple(map(finding_from_json, value["findings"])),
-            "notes": tuple(value["notes"]),
-            "measured": tuple(map(measured_from_json, value["measured"])),
-        }
-    )
-
-
-def finding_from_json(value: Mapping[str, Any]) -> Finding:
-    """A finding from its JSON form."""
-    reproducer = value["reproducer"]
-    return Finding(
-        **{
-            **value,
-            "anomaly": Anomaly(value["anomaly"]),
-            "program": tuple(value["program"]),
-            "script": tuple(value["script"]),
-            "reproducer": None if reproducer is None else Reproducer(**reproducer),
-            "steps": tuple(map(_step_from_json, value["steps"])),
-            "window": None if value["window"] is None else _window_from_json(value["window"]),
-            "crash": None if value["crash"] is None else _crash_from_json(value["crash"]),
-            "schedule": _schedule_from_json(value.get("schedule")),
-        }
-    )
-
-
-def _window_from_json(value: Mapping[str, Any]) -> Window:
-    reads = (
-        Seen(**{**one, "labels": tuple(one["labels"]), "wrong": tuple(one["wrong"])})
-        for one in value["reads"]
-    )
-    intervals = tuple(Interval(**one) for one in value["intervals"])
-    return Window(
-        **{
-            **value,
-            "intervals": intervals,
-            "reads": tuple(reads),
-            "order": tuple(value["order"]),
-        }
-    )
-
-
-def _crash_from_json(value: Mapping[str, Any]) -> CrashWindow:
-    return CrashWindow(**{**value, "steps": tuple(FileStep(**step) for step in value["steps"])})
-
-
-def _schedule_from_json(value: Mapping[str, Any] | None) -> ScheduleTable | None:
-    if value is None:
-        return None
-    told = {name: tuple(value[name]) for name in ("clients", "before", "after")}
-    steps = tuple(ScheduleStep(**step) for step in value["steps"])
-    return ScheduleTable(**{**value, **told, "steps": steps})
-
-
-def _step_from_json(value: Mapping[str, Any]) -> Step:
-    labels = {
-        name: None if value[name] is None else tuple(value[name])
-        for name in ("sent", "got", "want")
-    }
-    return Step(**{**value, **labels})
+    """The inverse of ``record_to_json`` after a way through JSON; raises ValueError."""
+    return decoded(Record, value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import Any, TypeAlias
 
 from sessionproof.bench.arms.pairing import (
@@ -30,6 +30,7 @@ from sessionproof.bench.tracking.compared import Compared, Comparison, PairOfCos
 from sessionproof.bench.tracking.pairs import is_open, judged
 from sessionproof.contract.claims import claims_from_json
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.folders import private_folder
 from sessionproof.contract.seed import derive
 from sessionproof.engine.machine import facts, fast_folder
 from sessionproof.engine.plan import BadUsage, child_environment, described
@@ -107,19 +108,17 @@ def compared(
     effort = effort or EFFORTS[profile]
     began_s, at = monotonic_s(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     parent = location or fast_folder()
-    with TemporaryDirectory(
-        prefix="sessionproof-", dir=parent, ignore_cleanup_errors=True
-    ) as folder:
-        wanted = _wanted({BASE: base, HEAD: head}, profile, seed, Path(folder))
+    with private_folder(parent) as folder:
+        wanted = _wanted({BASE: base, HEAD: head}, profile, seed, folder)
         operations, left_out = _operations(wanted, asked, only)
         starts = {
             name: partial(RemoteArm, side, wanted[name], environment=child_environment())
             for name, side in ((BASE, base), (HEAD, head))
         }
-        race = _Race(starts, operations, seed, Path(folder), _plan(wanted, effort), follow)
+        race = _Race(starts, operations, seed, folder, _plan(wanted, effort), follow)
         problem = race.run(effort.pairs)
         found = race.found
-        machine = facts(Path(folder))
+        machine = facts(folder)
     return Comparison(
         base=_version(base, found.facts.get(BASE, {})),
         head=_version(head, found.facts.get(HEAD, {})),

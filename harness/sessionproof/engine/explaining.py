@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 
 from sessionproof.bench.arms.remote import environment_of
 from sessionproof.bench.tracking.compared import Comparison, Side
 from sessionproof.contract.causes import Causes
 from sessionproof.contract.claims import claims_from_json
+from sessionproof.contract.folders import private_folder
 from sessionproof.engine.machine import fast_folder
 from sessionproof.engine.plan import BadUsage, child_environment, described
 from sessionproof.trials.causes.counting import causes_of
@@ -38,9 +39,7 @@ def explained(
     if not operations:
         return comparison
     deadlines = PROFILES[comparison.profile].deadlines
-    with TemporaryDirectory(
-        prefix="sessionproof-", dir=location or fast_folder(), ignore_cleanup_errors=True
-    ) as folder:
+    with private_folder(location or fast_folder()) as folder:
 
         def causes(side: Side) -> tuple[Causes, ...]:
             own = Path(mkdtemp(dir=folder))

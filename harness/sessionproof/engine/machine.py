@@ -6,11 +6,12 @@ import contextlib
 import os
 import platform
 import re
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sessionproof.contract.folders import folder_in_memory
+from sessionproof.contract.machine import usable_cores
 from sessionproof.engine.plan import BadUsage
 
 _ROOM_BYTES = 512 * 1024 * 1024
@@ -21,7 +22,7 @@ _THREADSAFE = {0: "single thread", 1: "serialized", 2: "multi-thread"}
 
 def cores() -> int:
     """How many workers a run has when nobody says."""
-    return max(1, min(_CORES_MOST, _usable() or 2))
+    return min(_CORES_MOST, len(usable_cores()))
 
 
 def facts(location: Path) -> dict[str, str]:
@@ -33,7 +34,7 @@ def facts(location: Path) -> dict[str, str]:
         "python": lambda: f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform,
         "cpu": _cpu,
-        "cores": lambda: str(_usable() or "") or None,
+        "cores": lambda: str(len(usable_cores())),
         "governor": lambda: _CPU.read_text("ascii").strip(),
         "memory": _memory,
         "load": lambda: ", ".join(f"{load:.2f}" for load in os.getloadavg()),
@@ -51,10 +52,7 @@ def facts(location: Path) -> dict[str, str]:
 
 def fast_folder() -> Path | None:
     """A file system in memory where there is room: what is judged here does not need a disk."""
-    memory = Path("/dev/shm")  # noqa: S108 - the run's own folder in it is private
-    if not memory.is_dir() or not os.access(memory, os.W_OK | os.X_OK):
-        return None
-    return memory if shutil.disk_usage(memory).free >= _ROOM_BYTES else None
+    return folder_in_memory(_ROOM_BYTES)
 
 
 def check_location(location: Path) -> None:
@@ -74,10 +72,6 @@ def make_report_folder(report: Path) -> None:
         raise BadUsage(f"--report {report} cannot be made: {error.strerror}") from None
     if not os.access(report, os.W_OK | os.X_OK):
         raise BadUsage(f"--report {report} is not writable")
-
-
-def _usable() -> int | None:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _cpu() -> str | None:

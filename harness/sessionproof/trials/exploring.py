@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import pickle
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from pathlib import Path
 
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import Refused
+from sessionproof.contract.folders import folder_in_memory, private_folder
 from sessionproof.contract.message import Message
 from sessionproof.host.process import ProcessEnded, ProtocolError
 from sessionproof.schedule.explore import Explored
@@ -29,7 +27,6 @@ from sessionproof.workload.pool import started
 PROGRAM = "sessionproof.trials.exploring_main"
 _START_S = 60.0  # for a process to start, on a machine however busy
 _GRACE = 4.0  # times its seconds, before a process is ended
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 _ROOM_BYTES = 256 << 20
 
 
@@ -132,13 +129,5 @@ def _note_of(request: Request) -> Path:
 @contextmanager
 def room(beside: Path) -> Iterator[str]:
     """A directory for locations, in memory where there is room for it: nothing must survive."""
-    parent = beside
-    with suppress(OSError):
-        free = shutil.disk_usage(_MEMORY).free
-        if free > _ROOM_BYTES and os.access(_MEMORY, os.W_OK):
-            parent = _MEMORY
-    made = tempfile.mkdtemp(prefix="sessionproof-", dir=parent)
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with private_folder(folder_in_memory(_ROOM_BYTES) or beside) as made:
+        yield str(made)

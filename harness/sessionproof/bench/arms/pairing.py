@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sessionproof.bench.arms.remote import ArmFailed, RemoteArm, usable_cores
+from sessionproof.bench.arms.remote import ArmFailed, RemoteArm
 from sessionproof.bench.rounds import Arm, in_rounds, undisturbed
 from sessionproof.bench.tracking.compared import PairOfCosts
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.machine import usable_cores
 from sessionproof.contract.seed import derive, generator
 
 BASE, HEAD = "base", "head"

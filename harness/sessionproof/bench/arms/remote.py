@@ -162,11 +162,6 @@ def _steadily(command: Sequence[str], environment: Mapping[str, str]) -> Started
         )  # fmt: skip
 
 
-def usable_cores() -> set[int]:
-    """The cores that this process may use; some one where the system does not say."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
-
-
 def environment_of(side: Side, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process of this side: its folders come first on the import path.
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sessionproof.contract.errors import Refused
-
-try:
-    import fcntl
-except ImportError:  # Windows: each task may be done by several, and is then done twice
-    fcntl = None  # type: ignore[assignment]
-
-_HELD = (errno.EAGAIN, errno.EACCES)
+from sessionproof.contract.machine import HAS_LOCKS, lock, unlock
 
 
 @contextmanager
 def alone(directory: Path) -> Iterator[bool]:
     """Whether nobody else does upkeep here at this moment, in this process or another.
 
-    The directory itself is locked: no file is made, and SQLite's locks are others.
+    The directory itself is locked: no file is made, and SQLite's locks are others. On Windows,
+    which cannot lock one, each task may be done by several, and is then done twice.
     """
-    if fcntl is None:
+    if not HAS_LOCKS:
         yield True
         return
     try:
@@ -33,15 +27,13 @@ def alone(directory: Path) -> Iterator[bool]:
         raise Refused(f"{directory} cannot be opened: {error.strerror}") from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = lock(handle)
         except OSError as error:
-            if error.errno not in _HELD:
-                raise Refused(f"{directory} cannot be locked: {error.strerror}") from error
-            yield False
-        else:
-            try:
-                yield True
-            finally:  # to close it is not enough where a child that was forked has it, too
-                fcntl.flock(handle, fcntl.LOCK_UN)
+            raise Refused(f"{directory} cannot be locked: {error.strerror}") from error
+        try:
+            yield ours
+        finally:  # to close it is not enough where a child that was forked has it, too
+            if ours:
+                unlock(handle)
     finally:
         os.close(handle)

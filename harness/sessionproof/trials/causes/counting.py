@@ -18,8 +18,9 @@ from typing import Protocol, TypeAlias
 
 from sessionproof.bench.arms.remote import RemoteArm, Start, Wanted
 from sessionproof.bench.tracking.compared import Side
-from sessionproof.contract.causes import Causes, causes_from_json
+from sessionproof.contract.causes import Causes
 from sessionproof.contract.claims import Claims, claims_to_json
+from sessionproof.contract.decoding import decoded
 from sessionproof.trials.causes.asking import CONTROL, PROGRAM, Told, asked
 from sessionproof.trials.causes.writing import written
 from sessionproof.workload.conversation import ascii_words
@@ -154,8 +155,9 @@ def _causes(operation: str, looks: Sequence[Told]) -> Causes:
             missing |= told.get("missing", {})
             found |= {name: told[name] for name in ("calls", *fields) if name in told}
     empty = dict.fromkeys([name for fields in _FIELDS for name in fields])
-    return causes_from_json(
-        {"operation": operation, "calls": 0, **empty, **found, "missing": missing or None}
+    return decoded(
+        Causes,
+        {"operation": operation, "calls": 0, **empty, **found, "missing": missing or None},
     )
 
 

@@ -5,11 +5,9 @@ Whichever worker first needs a model explores it, under a lock; the others read 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import itertools
 import json
-import os
 import shutil
 import sys
 import time
@@ -21,6 +19,7 @@ from pathlib import Path
 
 from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.machine import lock, usable_cores
 from sessionproof.contract.operations import Program, Reopen, session_of
 from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Kind
@@ -76,17 +75,13 @@ def explored(trial: Trial, models: Sequence[str]) -> tuple[Explored, ...]:
 
 
 @contextmanager
-def _alone(trial: Trial, file: Path) -> Iterator[None]:
+def _alone(trial: Trial, path: Path) -> Iterator[None]:
     """One worker at a time; raises CouldNotTell when another one takes too long."""
-    with file.open("a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if _left_s(trial) <= 0:
-                    raise CouldNotTell("another test explores the crashes, and is slow") from None
-                time.sleep(_LOOK_S)
+    with path.open("a") as file:
+        while not lock(file.fileno()):
+            if _left_s(trial) <= 0:
+                raise CouldNotTell("another test explores the crashes, and is slow")
+            time.sleep(_LOOK_S)
         yield
 
 
@@ -223,7 +218,7 @@ def _survived(trial: Trial, made: Recording, some: Sequence[State]) -> Iterator[
 
 def workers() -> int:
     """How many processes judge at once."""
-    return min(_WORKERS_MOST, len(os.sched_getaffinity(0)))
+    return min(_WORKERS_MOST, len(usable_cores()))
 
 
 def _without_a_crash(one: Survived) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.folders import folder_in_memory
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, spec_of
 from sessionproof.faults.servers.postgres import PrivateServer, ServerFailed
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the server's folder in it is private
 _ROOM_BYTES = 1 << 30
 NO_SERVER = "the store uses no server that can be started here"
 
@@ -27,7 +25,9 @@ def private_server(trial: Trial) -> Iterator[PrivateServer]:
     if trial.store.spec.for_server is None:
         raise NotClaimed(NO_SERVER)
     try:
-        with PrivateServer.start(_in_memory()) as server:
+        # A kill leaves there what it leaves on a disk. A server that was killed syncs each of its
+        # files when it starts again, which takes seconds on a disk that others use.
+        with PrivateServer.start(folder_in_memory(_ROOM_BYTES)) as server:
             yield server
     except ServerFailed as why:
         raise CouldNotTell(str(why)) from None
@@ -45,16 +45,6 @@ def opened_on(trial: Trial, url: str) -> Iterator[Trial]:
         yield replace(trial, store=store)
     finally:
         store.close()
-
-
-def _in_memory() -> Path | None:
-    """A file system in memory where there is room: a kill leaves there what it leaves on a disk.
-
-    A server that was killed syncs each of its files when it starts again, which takes seconds on a
-    disk that others use.
-    """
-    usable = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK)
-    return _MEMORY if usable and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES else None
 
 
 def _on(spec: StoreSpec, url: str) -> StoreSpec:

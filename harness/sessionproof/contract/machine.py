@@ -1,0 +1,50 @@
+"""What the machine gives: cores, and locks of files between processes.
+
+Nothing here fails on a system that has it not: everywhere else the modules of Linux are asked for
+where they are used.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+HAS_LOCKS = fcntl is not None
+"""Whether ``lock`` keeps anybody out."""
+
+_HELD = (errno.EAGAIN, errno.EACCES)
+
+
+def usable_cores() -> set[int]:
+    """The cores that this process may use, by number; all where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def lock(descriptor: int, *, wait: bool = False) -> bool:
+    """Take the lock of an open file or folder; False when another process has it.
+
+    It is let go when the file is closed, and by the system when its holder dies. Where there are
+    no such locks nobody is kept out. Raises OSError for a file system that has none.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
+        return False
+    return True
+
+
+def unlock(descriptor: int) -> None:
+    """Let a lock go before the file is closed: a child that was forked may have it open, too."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
