@@ -113,7 +113,7 @@ def test_a_store_is_judged_in_any_pytest(workers, project):
     assert lines(printed, "PASSED") == {
         "test_what_was_appended_is_read_back", "test_repetition_is_data", "test_mine",
     }  # fmt: skip
-    assert "not claimed: the store has no page" in printed
+    assert "not claimed: the store has no method page" in printed
     assert list(results) == ["TestMyStore"]
     result = results["TestMyStore"]
     assert (result["store"], result["profile"]) == ("mystore:make_store", "smoke")

@@ -97,6 +97,17 @@ def test_a_cut_leaves_no_piece_of_a_folder(tmp_path):
     assert tmp_path.name not in found.example.seen
 
 
+def test_texts_are_the_same_on_any_machine(tmp_path):
+    """Private folders of runs, what a store wrote to stderr, and lone surrogates are not kept."""
+    private = "/dev/shm/sessionproof-7l_ltetr/shorter-jm7pwlzi/judged-j2b5iu8i/seat-0/"
+    said = (
+        f"line 4 from '{private}histories/p1.jsonl'; \ud800 [cmd:x]; stderr:\n  File \"a.py\"\nEnd"
+    )
+    result = run(merge(records(broken("CORE-08", replace(LOST, seen=said)))))
+    (found,) = [one for one in compacted(result, tmp_path).rows if one.example]
+    assert found.example.seen == "line 4 from 'histories/p1.jsonl'; \\ud800"
+
+
 @hypothesis_settings(max_examples=25)
 @given(drawn_entries())
 def test_counts_add_up(store):

@@ -93,7 +93,7 @@ def test_what_to_know_is_said_in_sentences():
     """Breaks with their damage, what the documents exclude, what has no place."""
     page = Page(render_store(board(BROKEN), BROKEN, has_run=False))
     told = "\n".join(page.all("li"))
-    assert "What a break can do: The assistant answers without the sentence" in told
+    assert "Seen: 1 message. What such a break can do: The assistant answers without the" in told
     assert "Broken in the run, not confirmed:" in told
     assert "Its documents say that it is for one client at a time; many clients were not" in told
     assert "promise nothing of crashes" in told

@@ -67,7 +67,7 @@ def test_what_needs_a_capability_is_not_claimed_without_it(trial_of):
     trial = trial_of("CORE-03", read_last=None)
     record = examined(trial, raising(AssertionError("must not run")))
     assert record.verdict is Verdict.NOT_CLAIMED
-    assert record.reason == "the store has no read_last"
+    assert record.reason == "the store has no method read_last"
     assert record.examined == 0
 
 

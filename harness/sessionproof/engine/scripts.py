@@ -15,6 +15,7 @@ import sessionproof
 from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.lookup import SCHEMES, STORES
 from sessionproof.contract.verdicts import Finding
+from sessionproof.report.brief import brief
 from sessionproof.report.plain import cut, shown
 from sessionproof.scripts.clients import START
 
@@ -120,8 +121,8 @@ def _head(guarantee: Guarantee, finding: Finding, file: Path) -> Iterator[str]:
 
     yield told(f"{guarantee.id}: {guarantee.promise}", '"""', "")
     yield ""
-    yield told(f"expected: {cut(finding.expected, _TOLD_MOST)}")
-    yield told(f"seen:     {cut(finding.seen, _TOLD_MOST)}")
+    yield told(f"expected: {cut(brief(finding.expected), _TOLD_MOST)}")
+    yield told(f"seen:     {cut(brief(finding.seen), _TOLD_MOST)}")
     yield ""
     yield f"It fails as long as the store does that, and says {HOLDS!r} once it is mended:"
     yield ""

@@ -60,7 +60,8 @@ def unmet(row: Guarantee, capabilities: Collection[str], claims: Claims) -> str 
     """What the store lacks for this guarantee to apply, in words; None when nothing."""
     missing = [need for need in row.needs if not {*need.split("|")} & {*capabilities}]
     if missing:
-        return f"the store has no {', no '.join(need.replace('|', ' or ') for need in missing)}"
+        lacking = ", no ".join(need.replace("|", " or ") for need in missing)
+        return f"the store has no method {lacking}"
     if row.claim is not None and not row.claim.made(claims):
         return f"the store does not claim {row.claim.words}"
     return None

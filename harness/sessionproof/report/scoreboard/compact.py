@@ -11,6 +11,7 @@ from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.groups import TITLES
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Finding
+from sessionproof.report.brief import anywhere, brief
 from sessionproof.report.plain import cut, short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
 from sessionproof.report.scoreboard.board import Cost, Entry, Example, Promise, Row
@@ -61,14 +62,17 @@ def groups() -> dict[str, str]:
 
 
 def hiding(folders: Mapping[Path, str]) -> Hide:
-    """A function that puts words in the place of folders, the inner ones first."""
+    """A function that puts words in the place of folders, the inner ones first.
+
+    Private folders of runs go, too.
+    """
     shown = sorted(folders.items(), key=lambda pair: -len(str(pair[0])))
     pairs = [(f"{folder}/", f"{words}/" if words else "") for folder, words in shown]
 
     def hide(text: str) -> str:
         for folder, words in pairs:
             text = text.replace(folder, words)
-        return text
+        return anywhere(text)
 
     return hide
 
@@ -99,9 +103,9 @@ def _example(finding: Finding, folder: Path, hide: Hide) -> Example:
     return Example(
         anomaly=finding.anomaly.value,
         meaning=MEANINGS[finding.anomaly],
-        did=cut(hide(finding.did), _TEXT_MOST),
-        expected=cut(hide(finding.expected), _TEXT_MOST),
-        seen=cut(hide(finding.seen), _TEXT_MOST),
+        did=cut(brief(hide(finding.did)), _TEXT_MOST),
+        expected=cut(brief(hide(finding.expected)), _TEXT_MOST),
+        seen=cut(brief(hide(finding.seen)), _TEXT_MOST),
         program=_program(finding.program, hide),
         repeats=finding.repeats,
         fails=None if made is None else made.fails,

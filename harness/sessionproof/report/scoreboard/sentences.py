@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessionproof.report.scoreboard.board import Board, Entry, Standing
+from sessionproof.report.plain import cut
+from sessionproof.report.scoreboard.board import Board, Entry, Promise, Row, Standing
 
 _LISTED = 8
+_SEEN_MOST = 200
 
 # By claim and value: what follows "its documents say that it".
 _SAID: Mapping[str, Mapping[str, str]] = {
@@ -95,10 +97,9 @@ def _of_run(entry: Entry) -> Iterator[Sentence]:
 
 def _of_rows(board: Board, entry: Entry) -> Iterator[Sentence]:
     for row in (*entry.of(Standing.BROKEN), *entry.of(Standing.UNCONFIRMED)):
-        known = board.promises.get(row.id)
-        promise = f"{known.promise} What a break can do: {known.damage}" if known else row.reason
         broken = "Broken" if row.standing is Standing.BROKEN else "Broken in the run, not confirmed"
-        yield Sentence(f"{broken}: {promise}", row.id, row.standing)
+        told = " ".join(_of_break(row, board.promises.get(row.id)))
+        yield Sentence(f"{broken}: {told}", row.id, row.standing)
     for row in entry.of(Standing.NOT_CLAIMED):
         known = board.promises.get(row.id)
         if row.remark == "seen broken" and known is not None:
@@ -107,6 +108,16 @@ def _of_rows(board: Board, entry: Entry) -> Iterator[Sentence]:
     unknown = [row.id for row in entry.of(Standing.UNKNOWN)]
     if unknown:
         yield Sentence(f"Could not be judged, so nothing is known of them: {_listed(unknown)}.")
+
+
+def _of_break(row: Row, known: Promise | None) -> Iterator[str]:
+    """The promise, what was seen of it here, and what such a break can do."""
+    yield row.reason if known is None else known.promise
+    if row.example is not None:
+        seen = cut(" ".join(row.example.seen.split()), _SEEN_MOST).rstrip(".")
+        yield f"Seen: {seen}."
+    if known is not None:
+        yield f"What such a break can do: {known.damage}"
 
 
 def _of_claims(claims: Mapping[str, Any], declared: bool) -> Iterator[Sentence]:
