@@ -210,4 +210,5 @@ def _forget_all() -> None:
         database.forget()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+if hasattr(os, "register_at_fork"):  # elsewhere nothing is forked
+    os.register_at_fork(after_in_child=_forget_all)

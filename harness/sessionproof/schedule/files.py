@@ -8,7 +8,6 @@ else can go on, as locks can also be let go where nobody sees it.
 from __future__ import annotations
 
 import builtins
-import fcntl
 import io
 import os
 import time
@@ -19,6 +18,11 @@ from typing import Any
 
 from sessionproof.schedule.decisions import Point
 from sessionproof.schedule.managed import active
+
+try:
+    import fcntl
+except ImportError:  # Windows, where Python has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 _open = io.open
 _AGAIN_S = 0.001  # of virtual time, between attempts at a lock when nobody else can go on
@@ -249,8 +253,10 @@ def controlled_files(roots: Sequence[Path]) -> Iterator[None]:
     ours: list[tuple[Any, str, Any]] = [(builtins, "open", opened), (io, "open", opened)]
     ours.append((os, "close", _closed(known, os.close)))
     ours += [(os, name, _by_path(known, name, getattr(os, name))) for name in _BY_PATH]
-    ours += [(os, name, _by_number(known, name, getattr(os, name))) for name in _BY_NUMBER]
-    ours += [(fcntl, name, _locked(name, getattr(fcntl, name))) for name in ("flock", "lockf")]
+    numbers = [name for name in _BY_NUMBER if hasattr(os, name)]  # macOS has no fdatasync
+    ours += [(os, name, _by_number(known, name, getattr(os, name))) for name in numbers]
+    locks = () if fcntl is None else ("flock", "lockf")
+    ours += [(fcntl, name, _locked(name, getattr(fcntl, name))) for name in locks]
     held = [(owner, name, getattr(owner, name)) for owner, name, _ in ours]
     for owner, name, mine in ours:
         setattr(owner, name, mine)

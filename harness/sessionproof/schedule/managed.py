@@ -130,7 +130,8 @@ def _nobody() -> None:
     mine.task = mine.controller = None
 
 
-os.register_at_fork(after_in_child=_nobody)  # in a process that a store begins, nobody controls
+if hasattr(os, "register_at_fork"):  # in a process that a store forks, nobody controls
+    os.register_at_fork(after_in_child=_nobody)
 
 
 def current() -> Task | None:

@@ -6,8 +6,6 @@ Not tried, as a correct store may be harmed by it: files that are removed, repla
 
 from __future__ import annotations
 
-import resource
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +20,7 @@ from sessionproof.contract.operations import (
     Reopen,
     as_call,
 )
+from sessionproof.faults.failing.full_disk import FullDisk
 from sessionproof.faults.outsider import CannotMeddle, Manner, Outsider
 from sessionproof.scripts.attempts import attempt, texts_of
 from sessionproof.scripts.expressions import call
@@ -203,26 +202,19 @@ def _hold_s(trial: Trial) -> float:
 
 
 def _on_a_full_disk(trial: Trial, _outsider: Outsider, append: Append, session: str) -> _Met | None:
-    """No process limit binds root as permissions would; it holds for this process alone.
-
-    Writing fails with EFBIG, which stands for ENOSPC. Nothing else writes meanwhile: the test
-    waits for the answer.
-    """
-    if signal.getsignal(signal.SIGXFSZ) is not signal.SIG_IGN:  # as Python has it from the start
+    """Nothing else of this process writes meanwhile: the test waits for the answer."""
+    if not FullDisk.fits(trial.store.spec):
         return None
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with FullDisk(trial.store.spec) as disk:  # there is space at its end, also after a hang
 
-    def fill(call: Callable[..., Any]) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-        try:
-            call("append", session, [*append.messages])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        def fill(call: Callable[..., Any]) -> None:
+            disk.fill()
+            try:
+                call("append", session, [*append.messages])
+            finally:
+                disk.heal()
 
-    try:
         outcome = trial.handle().perform("append on a full disk", fill)
-    finally:  # also after a hang
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     begin = (
         "limits = resource.getrlimit(resource.RLIMIT_FSIZE)",
         "resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +9,18 @@ from types import TracebackType
 from sessionproof.contract.lookup import StoreSpec
 from sessionproof.faults.failing.listening import Met, Rule
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 
 class FullDisk:
     """Stands in for ``Injector`` where calls cannot be listened to: each rule is a full disk.
 
-    Writing fails with EFBIG, which stands for ENOSPC, in all of this process. ``met`` knows no
-    calls, and so not whether any failed. To be used in a ``with`` block.
+    Writing fails with EFBIG, which stands for ENOSPC, in all of this process; permissions would not
+    bind root. ``met`` knows no calls, and so not whether any failed. To be used in a ``with``
+    block, at whose end there is space again.
     """
 
     def __init__(self, spec: StoreSpec) -> None:
@@ -36,13 +41,19 @@ class FullDisk:
     @staticmethod
     def fits(spec: StoreSpec) -> bool:
         """Whether it can be had: the store runs here, and no signal would end the process."""
+        if resource is None:
+            return False
         ignored = signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN  # as Python has it
         return ignored and not spec.name.startswith("cmd:")
 
     def watch(self, _root: Path, rule: Rule | None = None) -> None:
         """Let the disk be full, if there is a rule."""
         if rule is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
+            self.fill()
+
+    def fill(self) -> None:
+        """Let the disk be full."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
 
     def heal(self) -> None:
         """Let there be space again."""

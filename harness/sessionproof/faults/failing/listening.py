@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import math
 import os
 import select
@@ -148,6 +147,8 @@ class Listener:
                     os.close(descriptor)
 
     def _answer(self, descriptor: int) -> None:
+        import fcntl  # not on Windows, where nobody listens
+
         asked = bytearray(_NOTIFICATION.size)
         try:
             fcntl.ioctl(descriptor, _RECEIVE, asked)

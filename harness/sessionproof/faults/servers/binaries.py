@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +35,10 @@ class Account:
 
 def account() -> Account | None:
     """Whom a server runs as where we are root, which it refuses to be; None: as ourselves."""
-    if os.geteuid() != 0:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return None
+    import pwd  # not on Windows, where there is no root either
+
     for name in _ACCOUNTS:
         try:
             found = pwd.getpwnam(name)

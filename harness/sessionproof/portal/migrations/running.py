@@ -96,4 +96,5 @@ def _forked() -> None:
     _alone = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_forked)
+if hasattr(os, "register_at_fork"):  # elsewhere nothing is forked
+    os.register_at_fork(after_in_child=_forked)

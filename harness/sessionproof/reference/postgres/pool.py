@@ -327,4 +327,5 @@ def _forget_all() -> None:
         pool.forget()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+if hasattr(os, "register_at_fork"):  # elsewhere nothing is forked
+    os.register_at_fork(after_in_child=_forget_all)
