@@ -112,7 +112,14 @@ def how(folder, **changes):
 
 
 def test_stores_that_cannot_be_opened_are_rows(tmp_path, paths):
-    """One that ends its process when it is opened, one that is not there: each has its reason."""
+    """One that ends its process when it is opened, one that is not there: each has its reason.
+
+    Nothing of an earlier run is taken for theirs.
+    """
+    (tmp_path / "runs" / "none").mkdir(parents=True)
+    earlier = [tmp_path / "runs" / "none" / name for name in ("result.json", "index.html")]
+    for path in earlier:
+        path.write_text("of an earlier run")
     stores = named_stores(["exits=hostile:ExitsWhenMade", "none=nowhere:Store"])
     told = []
     ran, interrupted = gather(
@@ -122,6 +129,7 @@ def test_stores_that_cannot_be_opened_are_rows(tmp_path, paths):
     assert [one.state for one in ran] == ["not opened", "not opened"]
     assert "ended with exit code 0" in ran[0].problem
     assert "there is no module 'nowhere'" in ran[1].problem
+    assert not any(path.exists() for path in earlier)
     assert set(told) == {"exits", "none", None}
 
 

@@ -58,6 +58,12 @@ def test_a_known_break_is_broken_on_a_board(tmp_path):
     assert found["CORE-08"].standing is Standing.BROKEN
 
 
+def test_a_store_without_a_version_has_that_of_its_package(tmp_path):
+    """A run may not know it; what was installed is known."""
+    assert compacted(replace(three_broken, store_version=None), tmp_path).version == "1.2.3"
+    assert compacted(replace(three_broken, store_version="9"), tmp_path).version == "9"
+
+
 def test_scripts_are_kept_and_folders_hidden(tmp_path):
     """The text of a script travels with the board; paths of the machine do not."""
     (tmp_path / "repro").mkdir()

@@ -103,6 +103,35 @@ def test_what_to_know_is_said_in_sentences():
     assert "Not claimed, and seen not to hold:" in told
 
 
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        ("2 messages: 1: 'a'; first difference at message 1, content: 'a' became 'b'",
+         "Seen: at message 1, content: 'a' became 'b'. "),
+        ("it raised OperationalError: no such table\n[SQL: SELECT 1\nFROM a]",
+         "Seen: it raised OperationalError: no such table. "),
+        ("table exists (Background on this error at: https://a.example/e3) and more",
+         "Seen: table exists and more. "),
+        ("x" * 500, f"Seen: {'x' * 200}… "),
+    ],
+)  # fmt: skip
+def test_what_was_seen_is_told_in_short(seen, told):
+    """The part that says most, without the statement that a library prints beside it."""
+    store = entry("x", row("CORE-01", Verdict.BROKEN, example=replace(LOST, seen=seen)))
+    (sentence,) = [one.text for one in what_to_know(board(store), store) if one.guarantee]
+    assert told in sentence
+
+
+def test_claims_that_promise_nothing_are_a_line():
+    """The table has what is claimed; all else is named behind it."""
+    page = Page(render_store(board(SOUND), SOUND, has_run=False))
+    (rest,) = [text for text in page.all("p") if text.startswith("No, or none: ")]
+    assert "validates" in rest
+    assert "handles" not in rest
+    assert "handles" in page.all("th")
+    assert "validates" not in page.all("th")
+
+
 def test_what_was_confirmed_is_told_first():
     """Doubts come behind what is sure, whatever the order of their ids."""
     mixed = entry("x", row("CORE-01", Verdict.BROKEN, confirmed=0), row("SEQ-03", Verdict.BROKEN))

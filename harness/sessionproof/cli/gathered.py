@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ def judge_many(wanted: Wanted) -> int:
         say(console, f"sessionproof: --report {wanted.report} cannot be written: {why}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        say(console, "sessionproof: interrupted before the first store; no board was written")
+        say(console, "sessionproof: interrupted; no board was written, or not all of it")
         return EXIT_INTERRUPTED
     _print(board, page)
     return EXIT_INTERRUPTED if board.interrupted else EXIT_HOLDS
@@ -150,7 +150,8 @@ def _board(stores: Sequence[Asked], how: How, console: Console) -> Board:
             watch.look(under)
             return
         entries[ran.asked.name] = entry = _entry(ran, hide)
-        write_entry(entry, how.report)
+        with suppress(OSError):  # a full disk may have room again at the end, when all is written
+            write_entry(entry, how.report)
         watch.done(entry)
 
     say(console, f"judging {len(stores)} stores: profile {how.profile}, seed {how.seed}")

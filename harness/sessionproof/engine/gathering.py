@@ -24,7 +24,7 @@ from sessionproof.engine.children import Ended, run_child
 from sessionproof.engine.environments import Environment, Environments, NotInstalled
 from sessionproof.engine.roster import Asked
 from sessionproof.report.result import EXIT_USAGE, RunResult
-from sessionproof.report.write import RESULT, read_result
+from sessionproof.report.write import PAGE, RESULT, read_result
 
 State = Literal["judged", "cut short", "not opened", "not installed", "died", "not run"]
 
@@ -174,7 +174,8 @@ class _Runner:
     def _run(self, store: Asked, folder: Path, made: Environment | None) -> tuple[Ended, str]:
         """Run the command; how it ended, and the end of what it printed."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / RESULT).unlink(missing_ok=True)  # of an earlier run
+        for name in (RESULT, PAGE):  # of an earlier run
+            (folder / name).unlink(missing_ok=True)
         how = self.how
         command = [
             sys.executable if made is None else os.fspath(made.python), "-m", "sessionproof",

@@ -17,6 +17,8 @@ from sessionproof.workload.execute import Transcript
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
 
+_PATIENCE = 2
+
 
 def still_there(trial: Trial) -> None:
     """Programs of appends, closes and reads; then the last one read from elsewhere."""
@@ -52,12 +54,16 @@ def _read_elsewhere(
 
 
 def in_another_process(spec: StoreSpec, location: Location, deadlines: Deadlines) -> Handle:
-    """A handle on the location in a process of its own; raises CannotOpen."""
+    """A handle on the location in a process of its own; raises CannotOpen.
+
+    It has more time to open: an interpreter starts and imports, however busy the machine is.
+    """
+    patient = replace(deadlines, open_s=_PATIENCE * deadlines.open_s)
     if not spec.name.startswith("cmd:"):  # a command is a process of its own already
-        name = spec.name
-        spec = replace(spec, open=lambda location: open_hosted(name, location))
+        name, late_s = spec.name, patient.open_s
+        spec = replace(spec, open=lambda there: open_hosted(name, there, handshake_s=late_s))
     try:
-        return Handle(spec, location, deadlines=deadlines)
+        return Handle(spec, location, deadlines=patient)
     except CannotOpen as error:
         raise CannotOpen(f"in another process: {error}") from None
 

@@ -36,7 +36,7 @@ def with_result(entry: Entry, result: RunResult, folder: Path, hide: Hide) -> En
     return replace(
         entry,
         command=result.command,
-        version=result.store_version,
+        version=result.store_version or entry.version,
         python=result.environment.get("python", ""),
         sqlite=result.environment.get("sqlite", ""),
         sessionproof=result.sessionproof,

@@ -82,6 +82,7 @@ def render_board(board: Board) -> str:
 def render_store(board: Board, entry: Entry, *, has_run: bool) -> str:
     """The page of one store; ``has_run``: the whole report of its run lies beside the board."""
     by_group = {group: [row for row in entry.rows if row.group == group] for group in board.groups}
+    claims = claim_rows(entry.claims or {})
     return (
         environment()
         .get_template("scoreboard_store.html.j2")
@@ -90,13 +91,20 @@ def render_store(board: Board, entry: Entry, *, has_run: bool) -> str:
             entry=entry,
             by_group={group: rows for group, rows in by_group.items() if rows},
             sentences=what_to_know(board, entry),
-            claims=claim_rows(entry.claims or {}),
+            claims=[one for one in claims if not _says_nothing(one)],
+            unclaimed=[one[0] for one in claims if _says_nothing(one)],
             has_run=has_run,
             badge=badge_words(entry)[0],
             highest=top([one.value for one in entry.costs]),
             **_words(),
         )
     )
+
+
+def _says_nothing(claim: tuple[str, str, str]) -> bool:
+    """Whether a claim without a source promises nothing; most are so."""
+    _, value, source = claim
+    return not source and value in ("no", "none")
 
 
 def _words() -> dict[str, object]:

@@ -5,15 +5,16 @@ They are made of what the registry says a break does to a chat, and of what the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sessionproof.report.plain import cut
 from sessionproof.report.scoreboard.board import Board, Entry, Promise, Row, Standing
 
 _LISTED = 8
 _SEEN_MOST = 200
+_ASIDE = re.compile(r"\s*(?:\[SQL: .*|\(Background on this error at: \S+\))", re.DOTALL)
 
 # By claim and value: what follows "its documents say that it".
 _SAID: Mapping[str, Mapping[str, str]] = {
@@ -114,10 +115,19 @@ def _of_break(row: Row, known: Promise | None) -> Iterator[str]:
     """The promise, what was seen of it here, and what such a break can do."""
     yield row.reason if known is None else known.promise
     if row.example is not None:
-        seen = cut(" ".join(row.example.seen.split()), _SEEN_MOST).rstrip(".")
-        yield f"Seen: {seen}."
+        yield f"Seen: {_short(row.example.seen)}"
     if known is not None:
         yield f"What such a break can do: {known.damage}"
+
+
+def _short(seen: str) -> str:
+    """The part of what was seen that says most, on a line."""
+    plain = " ".join(_ASIDE.sub("", seen).split())
+    _, differs, difference = plain.partition("; first difference at ")
+    said = f"at {difference}" if differs else plain
+    if len(said) > _SEEN_MOST:
+        return f"{said[:_SEEN_MOST].rstrip()}…"
+    return said if said.endswith(".") else f"{said}."
 
 
 def _of_claims(claims: Mapping[str, Any], declared: bool) -> Iterator[Sentence]:
