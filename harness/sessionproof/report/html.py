@@ -1,4 +1,8 @@
-"""The result as one self-contained page: no script, no network, nothing beside it needed."""
+"""The result as one self-contained page: no network, nothing beside it needed.
+
+A small script narrows what is shown, and leads from finding to finding by keys. It is allowed by
+its digest, so that nothing else runs, whatever a store said; without it the whole page is there.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ from sessionproof.report import (
     windows,
     words,
 )
+from sessionproof.report.inline import digest, part
 from sessionproof.report.plain import cut, short_program, shown
 from sessionproof.report.result import GuaranteeResult, RunResult, counts
 from sessionproof.schedule.table_text import remarks_of
@@ -70,9 +75,11 @@ def _rendered(result: RunResult, findings: int, evidence: int) -> str:
     damaged = damages.damage_rows(result)
     every = [one for row in result.guarantees for one in row.findings]
     template = environment().get_template("report.html.j2")
+    script = part("report.js")
     return template.render(
         result=result,
         counts=number,
+        seen=[verdict for verdict in Verdict if number[verdict]],
         overall=words.overall(result),
         command=result.command,
         warnings=words.warnings(result),
@@ -100,6 +107,8 @@ def _rendered(result: RunResult, findings: int, evidence: int) -> str:
         damages_more=len(damaged) - damages.FILES_MAX,
         crashed=bool(crashed) or any(one.crash for one in every),
         scheduled=any(one.schedule for one in every),
+        script=Markup(script),  # noqa: S704 - our own file
+        script_digest=digest(script),
         **drawn({result.store: measured}),
     )
 

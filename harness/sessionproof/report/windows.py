@@ -161,7 +161,8 @@ def _row(one: Interval, number: int, key: str) -> Row:
 
 
 def _act(one: Interval, row: Row, blame: str) -> Act:
-    parts = [f"{row.client}: {row.call}", row.when, row.outcome, row.said]
+    apart = row.call.replace("(", " (", 1)  # a bar may show the part in brackets alone
+    parts = [f"{row.client}: {apart}", row.when, row.outcome, row.said]
     if row.guilty:
         parts.append(blame)
     outcome: Outcome = "fail" if one.outcome == "fail" else "ok"
