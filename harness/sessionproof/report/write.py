@@ -68,12 +68,17 @@ def append_step_summary(result: RunResult, environment: Mapping[str, str]) -> st
 
     Answers what went wrong, in a sentence; that is no reason to fail a run.
     """
+    return append_to_job(render_summary(result), environment)
+
+
+def append_to_job(text: str, environment: Mapping[str, str]) -> str | None:
+    """Append Markdown to the page of a CI job; answers and omits as ``append_step_summary``."""
     name = environment.get(STEP_SUMMARY)
     if not name:
         return None
     try:
         with Path(name).open("ab") as file:
-            file.write(f"\n{render_summary(result)}".encode())
+            file.write(f"\n{text}".encode())
     except OSError as error:
         why = error.strerror or type(error).__name__
         return f"the summary could not be appended to {STEP_SUMMARY}={shown(name)}: {why}"
