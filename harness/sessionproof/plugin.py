@@ -32,7 +32,8 @@ from sessionproof.engine.children import end_with_the_supervisor
 from sessionproof.engine.crashes import crash_record, ended_after
 from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
-from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, Plan, make_plan
+from sessionproof.engine.limits import hold
+from sessionproof.engine.plan import DEFAULT_PROFILE, STORES, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
 from sessionproof.engine.settings import Settings, read_settings
 from sessionproof.report.plain import shown
@@ -170,6 +171,7 @@ def _start_runner(config: pytest.Config, plan: Plan) -> None:
     worker = os.environ["PYTEST_XDIST_WORKER"]
     worker = f"timed-{worker}" if config.option.store_timed else worker  # files of their own
     this_folder_counts()
+    hold(plan.limits)
     config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
 
 
@@ -279,7 +281,7 @@ class _Runner:
         store = StoreUnderTest(
             find_store(self._plan.store),
             self._plan.claims,
-            parent=self._plan.directory,
+            parent=self._plan.directory / STORES,
             deadlines=self._plan.profile.deadlines,
             recorder=self._recorder,
         )

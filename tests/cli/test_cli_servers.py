@@ -105,7 +105,8 @@ def test_what_to_install_is_told(monkeypatch, capsys, tmp_path):
     code = judge(
         "reference", servers=Servers(kind="postgres"), profile="smoke", workers=1, seed=1,
         report=tmp_path / "report", only=(), require=(), accept_unknown=(), baseline=None,
-        location=None, size=None, timings=False, operation_s=None, test_s=None,
+        location=None, size=None, memory=None, timings=False, operation_s=None,
+        test_s=None,
     )  # fmt: skip
     assert code == 2
     assert "--on postgres: no PostgreSQL server is installed here" in capsys.readouterr().err

@@ -69,7 +69,7 @@ def _mistake(error: click.UsageError) -> str:
 
 def _in_one_line(text: str) -> str:
     """The text as no terminal and no CI log obeys it: parts of it may come from a file."""
-    return for_terminal(text.replace("\n", " ").replace("\t", " "), sys.stderr.encoding)
+    return for_terminal(text.replace("\n", " ").replace("\t", " "), sys.stderr.encoding or "utf-8")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -116,6 +116,11 @@ def main() -> None:
     type=click.IntRange(100, 10_000_000),
     help="The largest number of messages at which growth is measured.  [default: the profile's]",
 )
+@click.option(
+    "--memory",
+    type=click.IntRange(0),
+    help="MiB for each process of the store, 0 for all.  [default: an eighth, at least 2048]",
+)
 @click.option("--timings", is_flag=True, help="Print at the end where the time went.")
 @click.option("--operation-deadline", type=Span(0.1), help="Seconds after which a call hangs.")
 @click.option("--test-deadline", type=Span(1), help="Seconds after which a test is ended.")
@@ -134,6 +139,7 @@ def run(
     baseline: Path | None,
     location: Path | None,
     size: int | None,
+    memory: int | None,
     timings: bool,
     operation_deadline: float | None,
     test_deadline: float | None,
@@ -159,6 +165,7 @@ def run(
         baseline=baseline,
         location=location,
         size=size,
+        memory=None if memory is None else memory * 1024 * 1024,
         timings=timings,
         operation_s=operation_deadline,
         test_s=test_deadline,

@@ -41,6 +41,7 @@ def judge(
     baseline: Path | None,
     location: Path | None,
     size: int | None,
+    memory: int | None,
     timings: bool,
     operation_s: float | None,
     test_s: float | None,
@@ -71,6 +72,7 @@ def judge(
                     operation_s=operation_s,
                     test_s=test_s,
                     size=size,
+                    memory=memory,
                     called=found.words,
                 )
             judged = _run(plan, workers or cores(), report, accept_unknown, console)

@@ -1,8 +1,8 @@
 """Looks at a store in a process of its own: opens it, asks what it can, probes it if it is silent.
 
-``python -m sessionproof.engine.describe STORE ANSWER.json OPEN_S OPERATION_S`` writes a JSON
-object: ``refused`` (one line) or claims, declared, capabilities, version, notes,
-not_representable.
+``python -m sessionproof.engine.describe STORE ANSWER.json OPEN_S OPERATION_S MEMORY FILE``, the
+last two being limits in bytes, writes a JSON object: ``refused`` (one line) or claims, declared,
+capabilities, version, notes, not_representable.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
+from sessionproof.engine.limits import Limits, hold
 from sessionproof.trials.probe import STRONGEST, probe, survives
 from sessionproof.trials.probe_handles import opened_by_many
 from sessionproof.trials.reopening import in_another_process
@@ -80,7 +81,8 @@ def _seen(spec: StoreSpec, handle: Handle, claims: Any, notes: list[str]) -> dic
 
 def main() -> None:
     """Read the arguments, and never run longer than the deadlines together allow."""
-    store, answer, open_s, operation_s = sys.argv[1:]
+    store, answer, open_s, operation_s, memory, file = sys.argv[1:]
+    hold(Limits(memory=int(memory), file=int(file)))
     deadlines = Deadlines(open_s=float(open_s), operation_s=float(operation_s))
     # A hang in C with the interpreter locked stops every timer but this one.
     faulthandler.dump_traceback_later(2 * deadlines.open_s, exit=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +15,18 @@ from sessionproof.contract.verdicts import Record
 from sessionproof.engine import timings
 from sessionproof.engine.assemble import assemble
 from sessionproof.engine.machine import facts
-from sessionproof.engine.plan import Plan
+from sessionproof.engine.plan import STORES, Plan
 from sessionproof.engine.records import read_notes, read_records
 from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.supervise import Follow, supervise
 from sessionproof.engine.timings import Pass
+from sessionproof.report.plain import shown
 from sessionproof.report.result import RunResult
 from sessionproof.report.write import write_report, write_result
 
 LOG = "run.log"
 HISTORIES = "history"
+_LOG_BYTES_MOST = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,7 @@ def conclude(
         directory=plan.directory,
         workers=workers,
         run=not interrupted,
+        limits=plan.limits,
     )
     written_s = monotonic_s()
     parts[timings.REPRODUCERS] = written_s - begun_s
@@ -140,7 +144,7 @@ def conclude(
         accept_unknown=accept_unknown,
         notes=(*notes, *read_notes(plan.directory)),
     )
-    _keep_histories(plan.directory, report)
+    _keep_histories(plan.directory / STORES, report)
     page = write_report(result, report)
     whole = so_far | {timings.REPORT: round(monotonic_s() - written_s, 2)}
     result = replace(result, timings=whole)
@@ -167,6 +171,13 @@ def _histories(folder: Path) -> list[Path]:
 
 
 def _keep_logs(directory: Path, report: Path) -> None:
-    """What pytest printed, for whoever must look behind the report."""
-    logs = [path.read_bytes() for path in sorted(directory.glob("finished*.log"))]
-    (report / LOG).write_bytes(b"\n".join(logs))
+    """What pytest printed, and the store beside it, for whoever must look behind the report."""
+    logs = [_end_of(path) for path in sorted(directory.glob("finished*.log"))]
+    (report / LOG).write_text(shown("\n".join(logs), lines=True), "utf-8")
+
+
+def _end_of(path: Path) -> str:
+    """The last of a log, which has no end where the store prints without one."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES_MOST))
+        return file.read().decode("utf-8", "replace")

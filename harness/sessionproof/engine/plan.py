@@ -24,9 +24,11 @@ from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.engine.baseline import KnownBreaks, read_baseline
 from sessionproof.engine.children import run_child
+from sessionproof.engine.limits import NO_LIMITS, Limits, limits_of
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
 DEFAULT_PROFILE = "gate"
+STORES = "stores"  # in a run's directory: who clears the folder above its own finds no record
 _PARTS = (100, 30, 10, 3, 1)  # of the largest size at which growth is measured
 _MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended before
 _READ_MOST_S = 0.0001  # a message of a session that is read whole: no such read is a hang
@@ -60,6 +62,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     baseline: KnownBreaks | None = None
     described_s: float = 0.0
+    limits: Limits = NO_LIMITS
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -89,6 +92,7 @@ class Plan:
                 ),
                 "directory": Path(value["directory"]),
                 "baseline": None if baseline is None else KnownBreaks(**baseline),
+                "limits": Limits(**value["limits"]),
             }
         )
 
@@ -105,12 +109,14 @@ def make_plan(
     operation_s: float | None = None,
     test_s: float | None = None,
     size: int | None = None,
+    memory: int | None = None,
     called: Sequence[str] | None = None,
 ) -> Plan:
     """Look at the store in a child process and plan its run; raises BadUsage.
 
-    ``size`` is the largest number of messages at which growth is measured; ``called`` are the words
-    that name the store on a command line, where its name is of use for this run alone.
+    ``size`` is the largest number of messages at which growth is measured, ``memory`` the bytes
+    that a process may take, 0 for all; ``called`` are the words that name the store on a command
+    line, where its name is of use for this run alone.
     """
     began_s = monotonic_s()
     store = _shown(store)
@@ -120,7 +126,8 @@ def make_plan(
         known = None if baseline is None else read_baseline(baseline)
     except ValueError as error:
         raise BadUsage(str(error)) from None
-    seen = described(store, chosen.deadlines, directory)
+    limits = limits_of(directory, memory)
+    seen = described(store, chosen.deadlines, directory, limits=limits)
     claims = claims_from_json(seen["claims"])
     try:
         for requirement in require:
@@ -143,6 +150,7 @@ def make_plan(
         notes=tuple(seen["notes"]),
         baseline=known,
         described_s=monotonic_s() - began_s,
+        limits=limits,
     )
 
 
@@ -211,17 +219,22 @@ def described(
     deadlines: Deadlines,
     directory: Path,
     environment: Mapping[str, str] | None = None,
+    *,
+    limits: Limits = NO_LIMITS,
 ) -> dict[str, Any]:
     """What a child process says of the store, as ``engine.describe`` has it; raises BadUsage.
 
     ``directory`` takes what the child writes. ``environment`` is the child's, where it is not to
     find the store as this process would.
     """
+    if sys.platform == "win32":  # no process groups, no file descriptors handed on, no poll
+        raise BadUsage("stores are judged on Linux and macOS: on Windows, run this in WSL")
     answer = directory / "described.json"
     with tempfile.TemporaryFile(dir=directory) as output:
         ended = run_child(
             [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
-             str(deadlines.open_s), str(deadlines.operation_s)],
+             str(deadlines.open_s), str(deadlines.operation_s),
+             str(limits.memory), str(limits.file)],
             output=output,
             environment=child_environment() if environment is None else environment,
             folder=None,

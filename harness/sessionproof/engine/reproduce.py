@@ -27,6 +27,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Finding, Record, Reproducer, Verdict
+from sessionproof.engine.limits import NO_LIMITS, Limits, hold
 from sessionproof.engine.plan import child_environment
 from sessionproof.engine.scripts import HOLDS, source_of, stands_alone, starts_itself
 from sessionproof.report.plain import cut, shown
@@ -78,6 +79,7 @@ def reproduce(
     run: bool = True,
     all_s: float = _ALL_S,
     attempts: int = ATTEMPTS,
+    limits: Limits = NO_LIMITS,
 ) -> list[Record]:
     """The records with a reproducer in each finding of a break, its file below ``report``.
 
@@ -109,13 +111,20 @@ def reproduce(
         )
         script.write(script.times)
         scripts[place] = script
-    ran = _run_all([*scripts.values()], directory, workers=workers, all_s=all_s if run else 0.0)
+    asked = partial(run_script, directory=directory, limits=limits)
+    ran = _run_all([*scripts.values()], asked, workers=workers, all_s=all_s if run else 0.0)
     made |= zip(scripts, ran, strict=True)
     return [_with(record, at, made) for at, record in enumerate(records)]
 
 
 def run_script(
-    path: Path, anomaly: Anomaly, *, directory: Path, until_s: float, stop: threading.Event
+    path: Path,
+    anomaly: Anomaly,
+    *,
+    directory: Path,
+    until_s: float,
+    stop: threading.Event,
+    limits: Limits = NO_LIMITS,
 ) -> Reproducer:
     """Run a script once, as a person would: whether it shows the anomaly, and what it said.
 
@@ -132,6 +141,7 @@ def run_script(
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             env={**environment, "TMPDIR": temporary}, start_new_session=True,
         )  # fmt: skip
+        hold(limits, process.pid)
         code = _ended(process, until_s, stop)
         size = output.seek(0, os.SEEK_END)
         output.seek(max(0, size - _OUTPUT_BYTES))
@@ -173,7 +183,11 @@ def _with(record: Record, at: int, made: dict[tuple[int, int], Reproducer]) -> R
 
 
 def _run_all(
-    scripts: Sequence[_Script], directory: Path, *, workers: int, all_s: float
+    scripts: Sequence[_Script],
+    asked: Callable[..., Reproducer],
+    *,
+    workers: int,
+    all_s: float,
 ) -> list[Reproducer]:
     """Run the scripts, some at a time; an interruption ends those that run, and starts no more.
 
@@ -190,16 +204,12 @@ def _run_all(
             why = f"{_RUNS_MOST} scripts or {all_s:g} s were over"
             return Reproducer(file=file, said=f"not run: {why}")
         until_s = min(until, monotonic_s() + _ONE_S)
-        ran = run_script(
-            script.path, script.anomaly, directory=directory, until_s=until_s, stop=stop
-        )
+        ran = asked(script.path, script.anomaly, until_s=until_s, stop=stop)
         for _ in range(script.again):
             if ran.fails is not False or stop.is_set():
                 break
             script.write(script.most)  # it may be one that shows now and then
-            ran = run_script(
-                script.path, script.anomaly, directory=directory, until_s=until_s, stop=stop
-            )
+            ran = asked(script.path, script.anomaly, until_s=until_s, stop=stop)
         return ran
 
     with ThreadPoolExecutor(max(1, workers)) as pool:

@@ -20,6 +20,7 @@ from typing import Any
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.engine.children import LIFELINE
+from sessionproof.engine.limits import Room
 from sessionproof.engine.plan import Plan, child_environment
 from sessionproof.engine.records import RECORDS, value_of
 from sessionproof.engine.timings import Pass
@@ -30,6 +31,10 @@ xfail_strict = true
 filterwarnings = default
 """
 _GRACE_S = 5.0  # for a controller to end by itself
+_FULL = (
+    "the run was ended, as more was written below its folder than there may be: "
+    "--location names a file system with more room"
+)
 SUITES = ("sessionproof_suites",)
 
 Follow = Callable[[dict[str, Any]], None]
@@ -117,14 +122,21 @@ def _one_pass(
     times.end()
     ended.finished = (plan.directory / mark).exists()
     if not ended.finished and not ended.interrupted:
-        last = output.read_text("utf-8", "replace").strip().splitlines()[-3:]
-        ended.problems.append("the run did not come to its end: " + " / ".join(last))
+        ended.problems.append(f"the run did not come to its end: {_last_words(output)}")
+
+
+def _last_words(output: Path) -> str:
+    try:
+        return " / ".join(output.read_text("utf-8", "replace").strip().splitlines()[-3:])
+    except OSError:
+        return "somebody removed its folder while it ran, the store or who clears temporary files"
 
 
 def _follow(
     process: subprocess.Popen[bytes], tail: _Tail, mark: Path, ended: Supervised, until: float
 ) -> None:
-    """Wait for the end of the run, its deadline, or the user."""
+    """Wait for the end of the run, its deadline, the end of the room on its disk, or the user."""
+    room = Room(mark.parent)
     marked_at: float | None = None
     try:
         while process.poll() is None:
@@ -136,6 +148,9 @@ def _follow(
                 return  # all is told; something of the store keeps the process alive
             if now > until:
                 ended.problems.append("the run's time was over before all was judged")
+                return
+            if room.is_used_up():
+                ended.problems.append(_FULL)
                 return
             time.sleep(0.05)
     except KeyboardInterrupt:

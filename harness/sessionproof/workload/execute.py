@@ -126,6 +126,7 @@ class StoreUnderTest:
         self.location = self._fresh_location()
 
     def _fresh_location(self) -> Location:
+        self._parent.mkdir(parents=True, exist_ok=True)  # a store may have removed it
         return Location(Path(tempfile.mkdtemp(prefix="location-", dir=self._parent)))
 
 
