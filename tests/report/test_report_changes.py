@@ -242,7 +242,8 @@ def test_json_has_what_the_page_has():
     value = to_json(changes(all_hold, three_broken))
     assert value["exit_code"] == 1
     assert value["guarantees"][0] == {
-        "id": "CORE-06", "change": "broke", "before": "holds", "after": "broken", "why": "changed-content",
+        "id": "CORE-06", "change": "broke", "before": "holds", "after": "broken",
+        "why": "changed-content",
     }  # fmt: skip
     assert [one["change"] for one in value["guarantees"]] == [
         "broke", "broke", "broke", "untold", "withdrawn",
