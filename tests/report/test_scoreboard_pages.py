@@ -236,6 +236,15 @@ def test_the_readme_lists_what_is_broken():
     assert "This board is a part" in text
 
 
+def test_a_run_that_was_cut_short_says_so():
+    """What could not be told of such a store is no judgement of it."""
+    part = replace(BROKEN, state="cut short", problem="the run was cut short: its time was over")
+    page = Page(render_board(board(part, SOUND)))
+    assert page.all("span", class_="tag") == ["cut short"]
+    assert "| [broken](stores/broken.html): cut short |" in render_readme(board(part))
+    assert ": judged |" not in render_readme(board(SOUND))
+
+
 def test_a_board_that_was_interrupted_says_so():
     """A part is never taken for the whole."""
     assert "This board is a part" in render_board(board(SOUND, interrupted=True))

@@ -213,7 +213,8 @@ def _print(board: Board, page: Path) -> None:
     for entry in board.entries:
         counted = entry.counted()
         cells = [str(counted.get(one, 0)) for one in shown] if entry.rows else [entry.state]
-        texts = (for_terminal(text, console.encoding) for text in (entry.name, *cells))
+        part = f" ({entry.state})" if entry.rows and entry.state != "judged" else ""
+        texts = (for_terminal(text, console.encoding) for text in (entry.name + part, *cells))
         table.add_row(*map(Text, texts))
     console.print(table)
     say(console, f"scoreboard: {page}")

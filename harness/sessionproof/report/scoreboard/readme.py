@@ -48,6 +48,8 @@ def _cells(entry: Entry) -> list[str]:
     package = plain(" ".join(filter(None, (entry.package, entry.version))), 80)
     if not entry.rows:
         return [name, package, plain(f"{entry.state}: {entry.problem}", 300), "", "", "", ""]
+    if entry.state != "judged":
+        name = f"{name}: {entry.state}"
     listed = [_ids(entry, standing) for standing in _LISTED]
     return [name, package, *listed, *(str(len(entry.of(standing))) for standing in _COUNTED)]
 
