@@ -10,13 +10,14 @@ from sessionproof.bench.blocks import (
     calls_of,
     closed_shift,
 )
-from sessionproof.bench.clients import Did, Shift, appending, at_once, serve, tasks
+from sessionproof.bench.clients import Appends, Did, Shift, at_once, serve, tasks
 from sessionproof.bench.crews import ThreadCrew
 from sessionproof.bench.throughput import by_number
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import HANG
+from sessionproof.workload.texts import ZEROS
 from sessionproof.workload.threads import Stopped, Threads
 
 SAID = Message("user", "x")
@@ -39,7 +40,7 @@ def crew_of():
     made = []
 
     def make(*appends, deadline_s=20.0):
-        made.append(ThreadCrew(seats(*appends), appending(SAID), deadline_s=deadline_s))
+        made.append(ThreadCrew(seats(*appends), Appends(SAID), deadline_s=deadline_s))
         return made[-1]
 
     yield make
@@ -80,10 +81,19 @@ def test_no_call_begins_after_the_time_of_a_shift():
 
 def test_messages_with_a_time_have_a_later_one_each_time():
     """A store that orders by time gets the order of the appends."""
-    assert appending(SAID)("s") == ("s", [SAID])
-    arguments = appending(Message("user", "x", created_at_us=0))
-    first, second = (arguments("s")[1][0].created_at_us for _ in range(2))
+    assert Appends(SAID)("s")[1][0].created_at_us is None
+    appends = Appends(Message("user", "x", created_at_us=0))
+    first, second = (appends("s")[1][0].created_at_us for _ in range(2))
     assert 0 < first < second
+
+
+def test_no_two_appends_say_the_same():
+    """A store that keeps equal messages once is measured at work, also beyond the stock."""
+    appends, number = Appends(Message("user", ZEROS), first=7), 5_100
+    said = [appends("s")[1][0].content for _ in range(number)]
+    appends.stock()
+    said.append(appends("s")[1][0].content)
+    assert said == [f"{one:010}" for one in range(7, 7 + number + 1)]
 
 
 def test_threads_work_on_their_own_sessions(crew_of):
@@ -139,7 +149,7 @@ def test_tasks_take_turns_on_one_loop():
             all_begun.set()
         await all_begun.wait()
 
-    done = asyncio.run(tasks([append] * 3, appending(SAID), shift(("a", "b", "c"), 2)))
+    done = asyncio.run(tasks([append] * 3, Appends(SAID), shift(("a", "b", "c"), 2)))
     assert sorted(begun) == ["a", "a", "b", "b", "c", "c"]
     assert acknowledged([done]) == 6
     assert done.late_ns == ()
@@ -155,7 +165,7 @@ def test_tasks_carry_out_what_is_due(number):
         await asyncio.sleep(0)
 
     one = Shift(("a", "b", "c")[:number], begin, begin + 20 * 10**9, due=due)
-    done = asyncio.run(tasks([append] * number, appending(SAID), one))
+    done = asyncio.run(tasks([append] * number, Appends(SAID), one))
     assert tuple(sorted(call.due for call in calls_of([done]))) == due
     assert all(call.began >= call.due for call in calls_of([done]))
     assert len(done.late_ns) == 12

@@ -169,7 +169,8 @@ def test_sessions_are_made_as_the_store_makes_them(opened):
             assert outcome.value == number
         listed = handle.perform("list", lambda call: call("list")).value
         assert len(listed) == 50
-        assert texts(handle, listed[-1]) == ["0"]
+        said = [texts(handle, session) for session in listed]
+        assert sorted(said, key=lambda one: int(one[0])) == [[str(n)] for n in range(50)]
 
 
 def test_a_session_is_begun_where_appends_do_not(opened):
@@ -191,11 +192,14 @@ def test_a_session_is_begun_where_appends_do_not(opened):
 
 
 def test_messages_are_plain_and_timed_where_they_must_be():
-    """A text; in stores ordered by time, each message is later than the one before."""
+    """A text with a number; in stores ordered by time, each is later than the one before."""
     spec = spec_of("memory", MemoryStore)
-    made = plain(vocabulary(spec, MemoryStore.claims), "hello")
-    assert made(0) == made(1)
-    assert made(0).content == "hello"
+    made = plain(vocabulary(spec, MemoryStore.claims), "hello, number what?")
+    assert [made(number).content for number in (0, 12)] == [
+        "hello, nu0000000000", "hello, nu0000000012",
+    ]  # fmt: skip
+    short = plain(vocabulary(spec, replace(MemoryStore.claims, limits=Limits(content_bytes=3))))
+    assert short(12).content == "012"
     ordered = replace(MemoryStore.claims, order="timestamp")
     timed = plain(vocabulary(spec, ordered), "hello")
     assert timed(0).created_at_us < timed(1).created_at_us

@@ -1,5 +1,6 @@
 """Sizes: what is counted, and what is said when nothing can be."""
 
+import itertools
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.reference import ReferenceStore
 from sessionproof.workload.sessions import needs_create
-from sessionproof.workload.texts import cut, said, text_bytes
+from sessionproof.workload.texts import ZEROS, cut, said, text_bytes, with_number
 
 
 def test_all_files_below_a_location_count(tmp_path):
@@ -37,13 +38,34 @@ def test_too_little_says_nothing(before, after, number):
 
 
 def test_texts_are_as_long_as_the_store_takes_them():
-    """Each is cut to the length, in bytes, and no two that follow are equal."""
+    """Each is cut to the length, in bytes."""
     limited = Claims(limits=Limits(content_bytes=50))
     assert (text_bytes(Claims(), 200), text_bytes(limited, 200)) == (200, 50)
     made = cut("some words ", 200)
-    first, second = next(made), next(made)
-    assert len(first.encode()) == len(second.encode()) == 200
-    assert first != second
+    assert {len(next(made).encode()) for _ in range(3)} == {200}
+
+
+def test_no_two_texts_are_equal():
+    """Also long after the pool of words has come to its end, and when lengths change."""
+    numbers = itertools.count()
+    texts = [*itertools.islice(cut("some words ", 30, numbers), 2_000)]
+    texts += itertools.islice(cut("some words ", 20, numbers), 2_000)
+    assert len(set(texts)) == 4_000
+    assert len({text[-10:] for text in texts}) == 4_000
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "expected"),
+    [
+        ("what do you say?", 12, "what d0000000012"),
+        ("x", 12, "2"),
+        ("", 12, ""),
+        (ZEROS, 10**10 + 1, "0000000001"),
+    ],
+)
+def test_a_number_takes_the_place_of_a_texts_end(text, number, expected):
+    """The text stays as long as it was: what it costs to store does not change."""
+    assert with_number(text, number) == expected
 
 
 def test_messages_carry_the_text_where_their_kind_has_a_place():

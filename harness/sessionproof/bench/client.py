@@ -71,6 +71,7 @@ class Client:
         self.message_s = math.inf  # what a message took when many were loaded, undisturbed
         self.names = (f"{names}{number}" for number in itertools.count())
         self._pool = pool
+        self._numbers = itertools.count()  # of texts: no two of them are equal
         self._sample = sample
         self._times = itertools.count(_FIRST_US)
         self._claims = claims
@@ -79,7 +80,7 @@ class Client:
 
     def speak(self, length: int) -> None:
         """Let texts be so long, as far as the store takes them."""
-        self.texts = cut(self._pool, text_bytes(self._claims, length))
+        self.texts = cut(self._pool, text_bytes(self._claims, length), self._numbers)
 
     def do(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call the store, and await what it answers."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sessionproof.bench.clients import (
+    Appends,
     Did,
     Shift,
-    appending,
     at_once,
     at_once_awaiting,
     serve,
@@ -32,6 +32,7 @@ from sessionproof.contract.message import from_json
 from sessionproof.host.server import Channel, begun
 from sessionproof.workload.awaiting import settled, waited
 from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.texts import ZEROS
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Client:
     floor: Floor
     runner: asyncio.Runner
     awaits: bool
+    appends: Appends
 
     def work(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request for a shift."""
@@ -51,22 +53,21 @@ class Client:
             until_ns=request["until_ns"],
             calls=request["calls"],
         )
-        did = self._did(request["arm"], shift, request)
+        did = self._did(request["arm"], shift)
         return {"calls": did.calls, "said": did.said}
 
-    def _did(self, arm: str, shift: Shift, request: dict[str, Any]) -> Did:
+    def _did(self, arm: str, shift: Shift) -> Did:
         session = shift.sessions[0]
         if arm == "floor":
-            given = (session, "x")
+            given = (session, ZEROS)
             return serve(self.floor.append, lambda: given, at_once(shift.calls), shift)
-        arguments = appending(from_json(request["message"]))
-        append = self.store.append
+        append, appends = self.store.append, self.appends
         if not self.awaits:
-            return serve(append, lambda: arguments(session), at_once(shift.calls), shift)
+            return serve(append, lambda: appends(session), at_once(shift.calls), shift)
 
         async def awaiting() -> Did:
             return await serve_awaiting(
-                append, lambda: arguments(session), at_once_awaiting(shift.calls), shift
+                append, lambda: appends(session), at_once_awaiting(shift.calls), shift
             )
 
         sleep_until(shift.begin_ns)
@@ -93,7 +94,8 @@ def opened(request: dict[str, Any]) -> Client:
     except BaseException as error:
         floor.close()
         raise _DoesNotOpen(_in_a_line(error)) from error
-    return Client(store, floor, runner, request["awaits"])
+    appends = Appends(from_json(request["message"]), request["first"])
+    return Client(store, floor, runner, request["awaits"], appends)
 
 
 def answer_all(channel: Channel) -> None:
@@ -114,6 +116,8 @@ def answer_all(channel: Channel) -> None:
         except Exception as error:  # noqa: BLE001 - of ours: calls of the store are caught singly
             answer = {"error": _in_a_line(error)}
         channel.send(json.dumps(answer).encode() + b"\n")
+        if client is not None:
+            client.appends.stock()
     if client is not None:
         with contextlib.suppress(Exception):  # closing is judged elsewhere
             client.close()

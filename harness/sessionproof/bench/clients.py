@@ -13,14 +13,16 @@ import asyncio
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
 
 from sessionproof.contract.clock import SystemClock, monotonic_ns
 from sessionproof.contract.message import Message
 from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.texts import ZEROS, said, with_number
 
 Due: TypeAlias = int | None
 """When a call is due, in nanoseconds of the monotonic clock; 0 for at once, None for no more."""
@@ -30,6 +32,7 @@ Arguments: TypeAlias = Callable[[str], tuple[Any, ...]]
 
 AT_ONCE = 0
 _SAID = 200  # characters of an error that are kept
+_STOCK = 5_000  # appends that are made beforehand: as many as any shift has
 
 
 class Call(NamedTuple):
@@ -85,12 +88,37 @@ Work: TypeAlias = Callable[[Shift], Block]
 """Has clients do a shift; raises what ends a measurement, such as ``threads.Stopped``."""
 
 
-def appending(message: Message) -> Arguments:
-    """Appends of this message; where it has a time, each is given a later one."""
-    if message.created_at_us is None:
-        return lambda session: (session, [message])
-    times = itertools.count(SystemClock().now_us())
-    return lambda session: (session, [replace(message, created_at_us=next(times))])
+class Appends:
+    """Arguments of single appends of such a message, made while nothing is timed.
+
+    No two texts are equal, as far as the message's own has room for a number. Where it has a time,
+    each is given a later one. Threads may share them.
+    """
+
+    def __init__(self, message: Message, first: int = 0) -> None:
+        """``first`` is the number of the first text."""
+        self._message = message
+        self._text = message.content if isinstance(message.content, str) else ZEROS
+        self._numbers = itertools.count(first)
+        self._times = itertools.count(SystemClock().now_us())
+        self._made: deque[Message] = deque()
+        self.stock()
+
+    def stock(self) -> None:
+        """Make as many as clients may need at a time; a client that needs more makes its own."""
+        self._made.extend([self._next() for _ in range(_STOCK - len(self._made))])
+
+    def __call__(self, session: str) -> tuple[str, list[Message]]:
+        """The arguments of the next append to this session."""
+        try:
+            message = self._made.popleft()
+        except IndexError:
+            message = self._next()
+        return session, [message]
+
+    def _next(self) -> Message:
+        at_us = None if self._message.created_at_us is None else next(self._times)
+        return said(self._message, with_number(self._text, next(self._numbers)), at_us=at_us)
 
 
 def serve(

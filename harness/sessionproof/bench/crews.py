@@ -24,6 +24,7 @@ Append: TypeAlias = Callable[..., object]
 Seat: TypeAlias = Callable[[Callable[[Append], Did]], Did]
 """Runs a client's work with the append that is its own, in the thread in which it may be called."""
 
+_APART = 10**9  # between the numbers of the texts of one process and of the next
 _GRACE_S = 5.0  # for a process to close its store after its last call
 
 
@@ -89,7 +90,6 @@ class ProcessCrew:
     ) -> None:
         """Start them; ``awaits`` says that appends answer awaitables."""
         self._operation_s = operation_s
-        self._message = to_json(message)
         self._threads = Threads(number)
         self._processes: list[Process] = []
         request = {
@@ -100,11 +100,13 @@ class ProcessCrew:
             "floor": os.fspath(floor),
             "synchronous": synchronous,
             "awaits": awaits,
+            "message": to_json(message),
         }
         try:
             for _ in range(number):
                 self._processes.append(Process(client_command()))
-            self._ask([request] * number, "the opening of the store", open_s)
+            asked = [{**request, "first": (1 + at) * _APART} for at in range(number)]
+            self._ask(asked, "the opening of the store", open_s)
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
@@ -118,7 +120,6 @@ class ProcessCrew:
             "calls": shift.calls,
             "begin_ns": shift.begin_ns,
             "until_ns": shift.until_ns,
-            "message": self._message,
         }
         length_s = (shift.until_ns - shift.begin_ns) / 1e9
         answers = self._ask(

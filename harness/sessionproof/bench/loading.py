@@ -6,7 +6,7 @@ import inspect
 import math
 import statistics
 from collections.abc import Callable, Collection, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from sessionproof.contract.claims import Claims
@@ -14,7 +14,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Outcome
 from sessionproof.workload.guard import Handle, Wait
-from sessionproof.workload.texts import said
+from sessionproof.workload.texts import ZEROS, said, text_bytes, with_number
 from sessionproof.workload.vocabulary import MARK_US, Vocabulary, timed
 
 T = TypeVar("T")
@@ -63,15 +63,20 @@ class Filled:
         return statistics.median(self.single_us) if self.single_us else math.nan
 
 
-def plain(words: Vocabulary, text: str = "x") -> Numbered:
-    """Messages with this text, and with times that rise where the store is ordered by them."""
+def plain(words: Vocabulary, text: str = ZEROS) -> Numbered:
+    """Messages with this text, whose end is their number: no two of a session are equal.
+
+    Their times rise where the store is ordered by them.
+    """
     sample = next((one for one in words.samples if one.kind == "text"), words.samples[0])
-    if sample.kind != "tool_call":  # those have no text
-        sample = said(sample, text, at_us=sample.created_at_us)
-    message = timed(sample, words.claims)
-    if message.created_at_us != MARK_US:
-        return lambda _: message
-    return lambda number: replace(message, created_at_us=_START_US + number * _STEP_US)
+    timely = timed(sample, words.claims).created_at_us == MARK_US
+    text = text[: text_bytes(words.claims, len(text))]
+
+    def made(number: int) -> Message:
+        at_us = _START_US + number * _STEP_US if timely else sample.created_at_us
+        return said(sample, with_number(text, number), at_us=at_us)
+
+    return made
 
 
 def batch_most(claims: Claims) -> int:
@@ -161,7 +166,7 @@ def make_sessions(
         until = monotonic_s() + _CHUNK_S
         while made < number and monotonic_s() < until:
             name = None if by_store else f"session-{made}"
-            first = [message(0)]
+            first = [message(made)]
             if created:
                 yield store.create(name, messages=first)
             else:

@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from sessionproof.bench.clients import Block, Did, Shift, Work, appending, tasks
+from sessionproof.bench.clients import Appends, Block, Did, Shift, Work, tasks
 from sessionproof.bench.crews import Seat, ThreadCrew
 from sessionproof.bench.floors import Floor, Synchronous
-from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG
 from sessionproof.trials.single import Trial
 from sessionproof.workload.awaiting import waited
 from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.guard import CannotOpen, Handle, Wait
+from sessionproof.workload.texts import ZEROS
 from sessionproof.workload.threads import Stopped
 
 T = TypeVar("T")
@@ -40,8 +40,8 @@ class Crew:
         return f"{number} {self.kind}{plural if number > 1 else ''}"
 
 
-Gathering: TypeAlias = "Callable[[Trial, Message], AbstractContextManager[Crew]]"
-"""Opens what a crew needs for appends of this message, and closes it again."""
+Gathering: TypeAlias = "Callable[[Trial, Appends], AbstractContextManager[Crew]]"
+"""Opens what a crew needs for these appends, and closes it again."""
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def floors(path: Path, number: int, *, synchronous: Synchronous) -> Iterator[Wor
             floor = Floor(path, synchronous=synchronous)
             stack.callback(floor.close)
             seats.append(partial(_call, floor.append))
-        crew = ThreadCrew(seats, lambda session: (session, "x"), deadline_s=_FLOOR_S)
+        crew = ThreadCrew(seats, lambda session: (session, ZEROS), deadline_s=_FLOOR_S)
         stack.callback(crew.close)
         yield crew.work
 
@@ -70,15 +70,15 @@ def crew_for(trial: Trial) -> Gathering:
 
 
 @contextmanager
-def _on_one_handle(trial: Trial, message: Message) -> Iterator[Crew]:
+def _on_one_handle(trial: Trial, appends: Appends) -> Iterator[Crew]:
     """Threads that share the handle."""
     append = _lent(trial.handle(), lambda store, _: store.append)
-    with _threads(trial, message, [partial(_call, append)] * CLIENTS) as crew:
+    with _threads(trial, appends, [partial(_call, append)] * CLIENTS) as crew:
         yield crew
 
 
 @contextmanager
-def _on_own_handles(trial: Trial, message: Message) -> Iterator[Crew]:
+def _on_own_handles(trial: Trial, appends: Appends) -> Iterator[Crew]:
     """Threads with a handle each."""
     with ExitStack() as stack:
         seats = []
@@ -86,27 +86,27 @@ def _on_own_handles(trial: Trial, message: Message) -> Iterator[Crew]:
             handle = trial.store.another_handle()
             stack.callback(handle.close)
             seats.append(partial(_call_on, handle))
-        yield stack.enter_context(_threads(trial, message, seats))
+        yield stack.enter_context(_threads(trial, appends, seats))
 
 
 @contextmanager
-def alone(trial: Trial, message: Message) -> Iterator[Crew]:
+def alone(trial: Trial, appends: Appends) -> Iterator[Crew]:
     """The one client that the claims allow."""
     if "append" in trial.store.awaited:
         append = _lent(trial.handle(), lambda store, _: store.append)
-        yield _of_tasks(trial, message, [append])
+        yield _of_tasks(trial, appends, [append])
         return
-    with _threads(trial, message, [partial(_call_on, trial.handle())]) as crew:
+    with _threads(trial, appends, [partial(_call_on, trial.handle())]) as crew:
         yield crew
 
 
 @contextmanager
-def _as_tasks(trial: Trial, message: Message) -> Iterator[Crew]:
+def _as_tasks(trial: Trial, appends: Appends) -> Iterator[Crew]:
     """Tasks on the event loop of the handle: on the handle itself, or on one each beside it."""
     handle, location = trial.handle(), trial.store.location
     if trial.claims.shared_handle:
         append = _lent(handle, lambda store, _: store.append)
-        yield _of_tasks(trial, message, [append] * CLIENTS)
+        yield _of_tasks(trial, appends, [append] * CLIENTS)
         return
     opening = trial.store.spec.open
     with ExitStack() as stack:
@@ -117,27 +117,27 @@ def _as_tasks(trial: Trial, message: Message) -> Iterator[Crew]:
                 raise CannotOpen(f"a second time: {opened.failure.type}: {opened.failure.text}")
             stack.callback(_close_beside, handle, opened.value)
             stores.append(opened.value)
-        yield _of_tasks(trial, message, [store.append for store in stores])
+        yield _of_tasks(trial, appends, [store.append for store in stores])
 
 
 @contextmanager
-def _threads(trial: Trial, message: Message, seats: Sequence[Seat]) -> Iterator[Crew]:
+def _threads(trial: Trial, appends: Appends, seats: Sequence[Seat]) -> Iterator[Crew]:
     deadline_s = trial.store.deadlines.operation_s
-    crew = ThreadCrew(seats, appending(message), deadline_s=deadline_s)
+    crew = ThreadCrew(seats, appends, deadline_s=deadline_s)
     try:
         yield Crew("thread", len(seats), crew.work)
     finally:
         crew.close()
 
 
-def _of_tasks(trial: Trial, message: Message, appends: list[Callable[..., Any]]) -> Crew:
-    handle, arguments = trial.handle(), appending(message)
+def _of_tasks(trial: Trial, appends: Appends, calls: list[Callable[..., Any]]) -> Crew:
+    handle = trial.handle()
 
     def work(shift: Shift) -> Block:
-        block: Block = _lent(handle, lambda _, wait: wait(tasks(appends, arguments, shift)))
+        block: Block = _lent(handle, lambda _, wait: wait(tasks(calls, appends, shift)))
         return block
 
-    return Crew("task", len(appends), work)
+    return Crew("task", len(calls), work)
 
 
 def _call(append: Callable[..., object], work: Callable[[Callable[..., object]], Did]) -> Did:

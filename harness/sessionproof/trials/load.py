@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from sessionproof.bench.blocks import failures
-from sessionproof.bench.clients import Block, Shift, Work, appending
+from sessionproof.bench.clients import Appends, Block, Shift, Work
 from sessionproof.bench.crews import CannotMeasure, ProcessCrew
 from sessionproof.bench.floors import Synchronous, synchronous_for
 from sessionproof.bench.throughput import at_rates, beside_floor, by_number
@@ -27,6 +27,7 @@ from sessionproof.trials.beside import own_folder
 from sessionproof.trials.clients import CLIENTS, Crew, alone, crew_for, floors
 from sessionproof.trials.single import NotClaimed, Trial
 from sessionproof.workload.sessions import begin
+from sessionproof.workload.texts import ZEROS, said, text_bytes
 from sessionproof.workload.threads import Stopped
 
 PROCESSES = 4
@@ -46,6 +47,7 @@ class _Bench:
 
     trial: Trial
     message: Message
+    appends: Appends
     floor: Path
     sessions: tuple[str, ...] = ()
     kept: Counter[str] = field(default_factory=Counter)
@@ -104,6 +106,7 @@ class _Bench:
             for session, did in zip(shift.sessions, block.did, strict=True):
                 self.kept[session] += did.number("ok")
                 self.unsure[session] += did.number("info")
+            self.appends.stock()
             for text in failures([block]):
                 if text.startswith(f"{CRASH}: "):  # of a store behind a pipe
                     raise Stopped(Outcome("info", failure=Failure(CRASH, text)))
@@ -124,7 +127,7 @@ def many_clients(trial: Trial) -> None:
         bench = _prepared(trial, Path(folder) / "floor.db")
         gathering = crew_for(trial)
         try:
-            with gathering(trial, bench.message) as crew:
+            with gathering(trial, bench.appends) as crew:
                 counted = replace(crew, work=bench.counted(crew.work))
                 _beside_floors(bench, counted)
                 if trial.claims.handles == "processes" and bench.whole:
@@ -144,14 +147,15 @@ def many_clients(trial: Trial) -> None:
 
 def _prepared(trial: Trial, floor: Path) -> _Bench:
     """Sessions with a message each: what a first append does beside is not measured."""
-    bench = _Bench(trial, trial.several(1)[0], floor)
-    handle = trial.handle()
-    arguments, prefix = appending(bench.message), trial.store.next_program()
+    sample, text = trial.several(1)[0], ZEROS[: text_bytes(trial.claims, len(ZEROS))]
+    message = said(sample, text, at_us=sample.created_at_us)
+    bench = _Bench(trial, message, Appends(message), floor)
+    handle, prefix = trial.handle(), trial.store.next_program()
     for number in range(CLIENTS):
         begun = begin(handle, f"{prefix}client{number}", trial.claims, trial.capabilities)
         trial.require_ok(begun, "created a session")
         session = str(begun.value)
-        _, messages = arguments(session)
+        _, messages = bench.appends(session)
         appended = handle.invoke(Append(f"s{number}", tuple(messages)), session)
         trial.require_ok(appended, "appended to a session")
         bench.kept[session] += 1

@@ -35,6 +35,7 @@ from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.workload.awaiting import settled, waited
 from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.sessions import begin
+from sessionproof.workload.texts import with_number
 from sessionproof.workload.threads import Stopped, Threads
 
 LONG_MS = 30.0  # of an append that readers can be watched beside
@@ -253,16 +254,17 @@ def _judged(trial: Trial, cast: Cast) -> str | None:
 
 def _long_batch(trial: Trial, cast: Cast) -> list[Message]:
     """A batch that takes long enough, or the largest that the store may be given."""
-    message, limit = good_message(trial, _TEXT), trial.claims.limits.batch_bytes
+    limit = trial.claims.limits.batch_bytes
     most = _MOST if limit is None else max(1, limit // (2 * len(_TEXT)))
     size = min(_FIRST, most)
     while True:
-        calls = [cast.alone(_session(trial, cast), [message] * size) for _ in range(_CALM)]
+        batch = [good_message(trial, with_number(_TEXT, number)) for number in range(size)]
+        calls = [cast.alone(_session(trial, cast), batch) for _ in range(_CALM)]
         for call in calls:
             if call.raised:
                 raise CouldNotTell(f"an append of {size} messages failed: {call.raised}")
         if min(call.length for call in calls) >= LONG_MS * 1e6 or size >= most:
-            return [message] * size
+            return batch
         size = min(most, size * _TIMES)
 
 

@@ -50,6 +50,7 @@ from sessionproof.trials.explain import indexes_in, looked, plan_of, rows_in
 from sessionproof.trials.scene import Call, Scene, must_be_heard, seen
 from sessionproof.trials.single import CouldNotTell, Trial
 from sessionproof.trials.statements import Traced
+from sessionproof.workload.texts import ZEROS
 
 _OTHERS, _TIMES = 8, 8  # sessions beside the one that is asked; as many of all, later
 _FEW, _MANY_SESSIONS, _MANY_MESSAGES = 5, 40, 80
@@ -92,7 +93,7 @@ def _hot(scene: Scene) -> list[Call]:
     trial = scene.trial
     if "set_state" in trial.capabilities:
         trial.require_ok(scene.invoke(SetState("s0", "step", 1)), "set a session's state")
-    message = plain(trial.words, "one more")
+    message = plain(trial.words, f"one more: {ZEROS}")
 
     def append() -> Outcome:
         scene.own += 1

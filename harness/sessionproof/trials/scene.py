@@ -14,6 +14,7 @@ from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
 from sessionproof.trials.statements import Trace, Traced, least, traced
 from sessionproof.workload.crews import is_hosted
 from sessionproof.workload.sessions import begin
+from sessionproof.workload.texts import ZEROS
 
 _FILL_S = 8.0  # a store that is slower has fewer rows by then, and is judged on those
 _TURNS = 20  # in which sessions are filled side by side
@@ -69,7 +70,7 @@ class Scene:
     def _append(self, at: int, start: int, end: int) -> None:
         """The messages from ``start`` to ``end`` of a session, at once where the store may."""
         trial, handle = self.trial, self.trial.handle()
-        message = plain(trial.words, f"in session {at}")
+        message = plain(trial.words, f"in session {at}: {ZEROS}")
         batch = tuple(map(message, range(start, end)))
         size = len(trial.several(_BATCH))
         for first in range(0, len(batch), size):

@@ -155,10 +155,12 @@ def _by_limits(trial: Trial) -> Way:
     def stored(store: Any, number: int) -> Steps[None]:
         limit_us = (_YEAR_US, _LEAST_US, _YEAR_US, None)[number % 4]
         name = f"stored-{number}"
-        yield from _session(store, name, message(0), limit_us, trial, create=create)
+        yield from _session(store, name, message(number), limit_us, trial, create=create)
 
     def due(store: Any, number: int) -> Steps[None]:
-        yield from _session(store, f"due-{number}", message(0), _LEAST_US, trial, create=create)
+        yield from _session(
+            store, f"due-{number}", message(number), _LEAST_US, trial, create=create
+        )
 
     return Way(
         noun="sweep",
