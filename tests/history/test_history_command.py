@@ -1,6 +1,7 @@
 """``sessionproof history`` as a user and a program see it."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,14 @@ def test_an_unknown_session_is_2(command, good):
     code, out = command("show", good, "--session", "gamma")
     assert code == 2
     assert "no session 'gamma'; it has 'alpha'" in out
+
+
+def test_the_code_of_the_page_runs(good, tmp_path_factory, monkeypatch, capsys):
+    """It reads a file and a folder, and writes another file that says the same."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path_factory.mktemp("page"))
+    files.save(files.read(good), Path("history.npz"))
+    Path("a-folder").symlink_to(good)
+    exec(compile(code, "docs/history.md", "exec"), {})
+    assert "operations" in capsys.readouterr().out
+    assert len(files.read(Path("history.parquet"))) == len(files.read(good)) > 0

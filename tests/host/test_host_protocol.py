@@ -237,15 +237,15 @@ def _call(method, params):
     return json.dumps(wire.request(5, method, params))
 
 
-def block(name):
-    """The code block of the guide that stands below this mark."""
-    return re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", GUIDE, re.DOTALL)[1]
+def block(language):
+    """The guide's one block in this language."""
+    return re.search(rf"^```{language}\n(.*?)```", GUIDE, re.DOTALL | re.MULTILINE)[1]
 
 
 def test_the_guides_transcript_is_real(tmp_path):
     """The session that the guide prints is what its store answers, line by line."""
-    (tmp_path / "tiny.py").write_text(block("store"), "utf-8")
-    lines = block("transcript").replace("/data/one", str(tmp_path)).splitlines()
+    (tmp_path / "tiny.py").write_text(block("python"), "utf-8")
+    lines = block("text").replace("/data/one", str(tmp_path)).splitlines()
     calls = [line.removeprefix("→ ") for line in lines if line.startswith("→ ")]
     expected = [json.loads(line.removeprefix("← ")) for line in lines if line.startswith("← ")]
     assert len(calls) == len(expected) == len(lines) / 2
@@ -261,7 +261,7 @@ def test_the_guides_transcript_is_real(tmp_path):
 
 def test_the_guides_store_works(tmp_path):
     """The store that the guide prints is opened by the harness and keeps what it was given."""
-    (tmp_path / "tiny.py").write_text(block("store"), "utf-8")
+    (tmp_path / "tiny.py").write_text(block("python"), "utf-8")
     message = Message("user", "\ud83d\0\u2028")
     for expected in ([message], [message, message]):
         store = HostedStore([sys.executable, str(tmp_path / "tiny.py")], Location(tmp_path))

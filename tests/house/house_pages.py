@@ -16,7 +16,8 @@ README = ROOT / "README.md"
 WHERE = ("ci", "deep", "test", "output")
 
 _BLOCK = re.compile(
-    r"(?:<!-- (?P<where>\w+): (?P<name>[^\n]+?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)```\n",
+    r"(?:<!-- (?P<where>[a-z ]+?)(?:: (?P<name>[^\n]+?))? -->\n)?"
+    r"```(?P<language>\w*)\n(?P<code>.*?)```\n",
     re.DOTALL,
 )
 _TABLE = re.compile(r"(?<=<!-- guarantees -->\n).*?(?=<!-- /guarantees -->)", re.DOTALL)

@@ -127,7 +127,8 @@ def commands(group, prefix):
 
 def test_every_command_and_option_is_documented():
     """What the command line takes is on a page, and each has help of its own."""
-    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    told = [page for page in PAGES if page.name != "cli.md"]  # that one is made of the commands
+    text = "\n".join(page.read_text("utf-8") for page in told)
     for words, command in commands(main, "sessionproof"):
         assert command.help, words
         assert words in text, words

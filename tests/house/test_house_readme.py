@@ -1,13 +1,12 @@
 """What the README shows is what happens: each block is run, or is what a run printed."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 
 import pytest
 from house_pages import README, ROOT, WHERE, block, blocks, guarantees_table, written_table
+from house_shell import assert_shown, shell
 
 from fixtures import legacy
 from sessionproof.contract.verdicts import Verdict
@@ -23,35 +22,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def shell(command, folder):
-    """Run a block as a reader would; its exit code and its output."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "SESSIONPROOF_", "HYPOTHESIS_"))
-    }
-    ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command], cwd=folder, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, check=False, encoding="utf-8", timeout=120,
-        env={**environment, "PYTHONUTF8": "1", "COLUMNS": "80"},
-    )  # fmt: skip
-    return ended.returncode, ended.stdout
-
-
-def shape(line):
-    """A line without what differs from run to run: amounts, widths, roles, what was chosen."""
-    line = re.sub(r"(--seed \d+).*", r"\1", line.replace(" --profile smoke", ""))
-    line = re.sub(r"\d[\d,.]*", "0", line)
-    line = re.sub(r"'(user|assistant|system|tool|developer)'", "'role'", line)
-    return re.sub(r"[─\s]+", " ", line).strip()
-
-
-def assert_shown(name, printed):
-    """Every line of the pasted output is in what was printed, in the same order."""
-    lines = iter(map(shape, printed.splitlines()))
-    for line in block(name).code.splitlines():
-        if line != "…":
-            assert any(shape(line) == one for one in lines), f"not printed: {line}\n{printed}"
+def assert_block_shown(name, printed):
+    """The README's output of this name is in what was printed."""
+    assert_shown(block(name).code, printed)
 
 
 def test_every_block_says_who_runs_it():
@@ -83,7 +56,7 @@ def test_the_reference_is_judged_as_shown(folder):
     chosen = "--profile smoke --only CORE --only SEQ"
     code, printed = shell(f".venv/bin/sessionproof run reference {chosen}", folder)
     assert code == 0, printed
-    assert_shown("reference table", printed)
+    assert_block_shown("reference table", printed)
 
 
 @pytest.mark.night
@@ -93,7 +66,7 @@ def test_the_example_is_broken_as_shown_and_mended_as_said(folder):
     store.write_text(block("mystore.py").code, "utf-8")
     code, printed = shell(block("mystore").code, folder)
     assert code == results.EXIT_BROKEN, printed
-    assert_shown("mystore finding", printed)
+    assert_block_shown("mystore finding", printed)
     store.write_text(block("mystore.py").code.replace(", ensure_ascii=False", ""), "utf-8")
     code, printed = shell(block("mystore").code, folder)
     assert code == 0, printed
@@ -106,7 +79,7 @@ def test_a_database_is_audited_as_shown(folder):
     legacy.build(damaged, folder / "chat.db")
     code, printed = shell(block("audit").code, folder)
     assert code == 1, printed
-    assert_shown("audit table", printed)
+    assert_block_shown("audit table", printed)
 
 
 @pytest.mark.night

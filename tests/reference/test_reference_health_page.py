@@ -9,8 +9,6 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
 from sessionproof import Message
 from sessionproof.reference import ReferenceStore
 from sessionproof.reference.chores.plan import Plan
@@ -20,20 +18,13 @@ from sessionproof.reference.vitals.thresholds import Limit, Thresholds
 
 PAGE = Path(__file__).parents[2] / "docs" / "health.md"
 TEXT = PAGE.read_text("utf-8")
-CODE = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
-
-@pytest.mark.parametrize("code", CODE, ids=range(len(CODE)))
-def test_every_block_of_code_runs(code, tmp_path, monkeypatch):
-    """Each by itself."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    exec(compile(code, str(PAGE), "exec"), {"__name__": "__main__"})
 
 
 def test_every_command_runs(tmp_path):
     """In order, in a folder with a store."""
-    assert len(CODE) + len(COMMANDS) == TEXT.count("```") // 2 >= 6
+    assert len(COMMANDS) == TEXT.count("```sh") >= 3
     (tmp_path / "chats").mkdir()
     with ReferenceStore(tmp_path / "chats", durability="process") as store:
         store.append("s1", [Message("user", "Hello!")])

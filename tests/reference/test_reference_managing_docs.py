@@ -7,8 +7,6 @@ from dataclasses import fields
 from inspect import Parameter
 from pathlib import Path
 
-import pytest
-
 from sessionproof.contract.managing import CALLS, METRICS, ManagedSession
 from sessionproof.reference import ReferenceStore
 from sessionproof.reference.managing import Store
@@ -16,7 +14,6 @@ from sessionproof.reference.managing.settings import CLEANUP_US, STEPS, TIMEOUT_
 
 PAGE = Path(__file__).parents[2] / "docs" / "session-manager.md"
 TEXT = PAGE.read_text("utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 ROWS = [
     [cell.strip() for cell in line.split("|")[1:-1]]
     for line in TEXT.splitlines()
@@ -24,16 +21,6 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_block_runs(code: str, tmp_path: Path, monkeypatch):
-    """Each block of code runs by itself."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    exec(compile(code, str(PAGE), "exec"), {"__name__": "__main__"})
-
-
-def test_the_page_has_code():
-    """The search for blocks finds it."""
-    assert len(BLOCKS) == TEXT.count("```python") == 1
 
 
 def test_every_call_is_there_with_its_arguments():

@@ -14,7 +14,6 @@ from sessionproof.reference import ReferenceStore, snapshots
 from sessionproof.reference.transitions import MOVES, TRANSITIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def say(text: str = "x") -> list[Message]:
@@ -238,17 +237,3 @@ def test_the_page_draws_these_moves():
     drawn = {one: tuple(re.findall(r"`(\w+)`", others)) for one, others, _ in rows}
     assert drawn == dict(MOVES)
     assert [one for one, _, takes in rows if takes == "yes"] == ["active", "idle"]
-
-
-@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_block_of_the_page_runs(code: str, tmp_path: Path, monkeypatch):
-    """Each block of code runs by itself."""
-    folders = iter(range(9))
-
-    def fresh() -> str:
-        folder = tmp_path / str(next(folders))
-        folder.mkdir()
-        return str(folder)
-
-    monkeypatch.setattr("tempfile.mkdtemp", fresh)
-    exec(compile(code, "docs/lifecycle.md", "exec"), {"__name__": "__main__"})

@@ -309,3 +309,15 @@ def test_every_type_of_the_result_can_be_read():
 def _leaves(hint):
     parts = [part for part in typing.get_args(hint) if part is not Ellipsis]
     return [leaf for part in parts for leaf in _leaves(part)] if parts else [hint]
+
+
+def test_the_code_of_the_document_reads_a_result(tmp_path, monkeypatch):
+    """The block of Python finds what is broken in the result of a run."""
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", DOCUMENT.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    write_report(three_broken, tmp_path / "sessionproof-report")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(code, DOCUMENT.name, "exec"), names)
+    assert len(names["broken"]) == 3

@@ -26,7 +26,10 @@ def crash() -> None:
     help="New or empty folder that the recording is put into.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the texts.")
-@click.option("--clients", type=click.IntRange(1, 2), default=1, show_default=True)
+@click.option(
+    "--clients", type=click.IntRange(1, 2), default=1, show_default=True,
+    help="Clients that use it at the same time.",
+)  # fmt: skip
 @click.option("--require", multiple=True, help="Judge by this claim, as durability=power.")
 def record(store: str, *, folder: Path, seed: int, clients: int, require: tuple[str, ...]) -> None:
     """Record STORE, named as for run, while one client or two use it.

@@ -22,7 +22,10 @@ _MINUTES = {False: 1.0, True: 0.25}  # with rates each takes so long
     show_default=True,
     help="Who carries it out: threads, processes, or dask://HOST:PORT.",
 )
-@click.option("--clients", type=click.IntRange(2, 1024), default=4, show_default=True)
+@click.option(
+    "--clients", type=click.IntRange(2, 1024), default=4, show_default=True,
+    help="Clients at work at the same time.",
+)  # fmt: skip
 @click.option("--minutes", type=Span(0, min_open=True), help="How long.  [default: 1]")
 @click.option("--operations", type=click.IntRange(1), help="So many operations, however long.")
 @click.option(
