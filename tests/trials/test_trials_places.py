@@ -1,9 +1,11 @@
 """Locations that cannot be used."""
 
 import stat
+from dataclasses import replace
 
 import pytest
 
+from fixtures.benign.crash_safe_files import SyncedLines
 from fixtures.benign.files import JsonFiles
 from fixtures.mutants import places as mutants
 from sessionproof.contract.anomalies import Anomaly
@@ -26,10 +28,11 @@ def trial(tmp_path):
     """Make the trial of a store that other processes can import."""
     stores = []
 
-    def make(factory):
+    def make(factory, **claims):
         spec = find_store(f"{factory.__module__}:{factory.__qualname__}")
         deadlines = PROFILES["smoke"].deadlines
-        stores.append(StoreUnderTest(spec, spec.claims, parent=tmp_path, deadlines=deadlines))
+        claimed = replace(spec.claims, **claims)
+        stores.append(StoreUnderTest(spec, claimed, parent=tmp_path, deadlines=deadlines))
         return Trial(
             guarantee=GUARANTEES["DUR-07"],
             store=stores[-1],
@@ -58,7 +61,25 @@ def test_what_can_be_written_all_the_same_is_not_judged(trial):
     made = trial(JsonFiles)
     places.refused(made)
     assert made.examined["places"] == 3
-    assert made.notes == ["1 of 4 places could be written all the same"]
+    assert made.notes == ["1 of 4 places could be written all the same: files are read-only"]
+
+
+@can
+def test_a_missing_folder_is_made_as_is_claimed(trial):
+    """A store that makes the folder on purpose, and keeps there what it acknowledged, holds."""
+    made = trial(SyncedLines)
+    places.refused(made)
+    assert made.examined["places"] == 4
+    assert not made.notes
+
+
+@can
+def test_a_missing_folder_that_is_made_without_a_claim_is_noted(trial):
+    """Only what is declared can be broken: where nothing is, a made folder is seen and told."""
+    made = trial(mutants.MakesTheFolder, missing_folder=None)
+    places.refused(made)
+    assert made.examined["places"] == 3
+    assert made.notes == ["1 of 4 places could be written all the same: folder is missing"]
 
 
 @can
@@ -66,6 +87,8 @@ def test_what_can_be_written_all_the_same_is_not_judged(trial):
     ("store", "anomaly", "words"),
     [
         (mutants.MakesTheFolder, Anomaly.ACCEPTED_INVALID, "folder is missing"),
+        (mutants.MakesAnEmptyFolder, Anomaly.SWALLOWED, "folder is missing"),
+        (mutants.SaysThatItMakes, Anomaly.UNEXPECTED_REFUSAL, "folder is missing"),
         (mutants.GoesElsewhere, Anomaly.ESCAPE, "folder is read-only"),
         (mutants.UsesTheHome, Anomaly.ESCAPE, "folder is read-only"),
         (mutants.KeepsInMemory, Anomaly.SWALLOWED, "folder is read-only"),

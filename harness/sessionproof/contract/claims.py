@@ -71,6 +71,8 @@ class Claims:
     sessions name it: it is refused, or they name none afterwards. ``on_delete_user``: what removing
     a user does while sessions are his: it is refused, or they are deleted with him.
     ``private_files``: files that the store makes are readable by their owner alone.
+    ``missing_folder``: what opening a location does whose folder is not there: it is refused, or
+    the folder is made.
     ``checksums``: content that changed by itself, by a fault of the disk, is found by ``verify`` or
     by reading it. ``erases``: a message that is removed leaves the table of messages: no row stays
     there that no read answers.
@@ -114,6 +116,7 @@ class Claims:
     on_delete_in_use: Literal["refuses", "cascades"] | None = None
     on_delete_user: Literal["refuses", "cascades"] | None = None
     private_files: bool = False
+    missing_folder: Literal["refuses", "makes"] | None = None
     checksums: bool = False
     erases: bool = False
     activity: Set[str] = frozenset({"append"})

@@ -698,8 +698,8 @@ _ROWS = (
     ),
     Guarantee(
         id="DUR-07",
-        promise="A location that cannot be written, or is not there, is refused with a clear "
-        "error, and nothing is created elsewhere.",
+        promise="A location that cannot be written is refused with a clear error, one whose folder "
+        "is missing is refused or made as declared, and nothing is created elsewhere.",
         damage="The volume was not mounted; the chats of a day went to a folder that the next "
         "start wiped.",
         unit="places",

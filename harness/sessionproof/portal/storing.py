@@ -30,6 +30,7 @@ CLAIMS = Claims(
     seq_start=1,
     seq_after_delete="never",
     private_files=True,
+    missing_folder="refuses",
     on_delete_user="cascades",
     activity={"append", "touch"},
     expires="at_once",
@@ -39,7 +40,7 @@ CLAIMS = Claims(
 )
 """On SQLite."""
 
-ON_SERVER = replace(CLAIMS, private_files=False)
+ON_SERVER = replace(CLAIMS, private_files=False, missing_folder=None)
 
 
 def encode(message: Message) -> NewMessage:

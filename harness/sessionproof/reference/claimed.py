@@ -46,6 +46,7 @@ CLAIMS = Claims(
     seq_start=1,
     seq_after_delete="never",
     private_files=True,
+    missing_folder="refuses",
     checksums=True,
     erases=True,
     on_delete_in_use="refuses",

@@ -53,6 +53,7 @@ class _Place:
     """``make`` makes a location unusable, ``mend`` undoes it. ``filled``: it had a chat before.
 
     ``lines`` do the same as ``make`` in a script, with the location in ``directory``.
+    ``missing``: there is no folder, which a store may make unless it claims to refuse it.
     """
 
     words: str
@@ -60,14 +61,15 @@ class _Place:
     make: Callable[[Path], None]
     mend: Callable[[Path], None]
     lines: tuple[str, ...]
+    missing: bool = False
 
 
 def refused(trial: Trial) -> None:
     """Append at each unusable place; raises Broken.
 
     A place counts when it was refused by a clear error, with nothing made elsewhere and nothing
-    changed. What a store can write all the same, and keeps there, is not judged. Raises NotClaimed
-    for a store without files.
+    changed, or when a missing folder was made, as is claimed. What a store can write all the same,
+    and keeps there, is not judged. Raises NotClaimed for a store without files.
     """
     with ExitStack() as stack:
         try:
@@ -75,16 +77,19 @@ def refused(trial: Trial) -> None:
         except CannotInject as error:
             raise CouldNotTell(str(error)) from None
         parent = Path(mkdtemp(prefix="places-", dir=parent_of(trial)))
-        writable = 0
+        writable: list[str] = []
         for number, place in enumerate(trial.within_time(_PLACES)):
             folder = parent / str(number)
             folder.mkdir()
             if _Visit(trial, injector, folder, place).judged():
                 trial.count("places")
             else:
-                writable += 1
+                writable.append(place.words)
         if writable:
-            trial.notes.append(f"{writable} of {len(_PLACES)} places could be written all the same")
+            trial.notes.append(
+                f"{len(writable)} of {len(_PLACES)} places could be written all the same: "
+                + "; ".join(writable)
+            )
 
 
 def is_clear(failure: Failure) -> bool:
@@ -111,7 +116,7 @@ class _Visit:
         self._store.location = Location(self._root)
 
     def judged(self) -> bool:
-        """Whether the place was refused as it should be; raises Broken."""
+        """Whether the place was refused, or made, as it should be; raises Broken."""
         trial, place = self._trial, self._place
         before: Transcript = ()
         ids: dict[str, str] = {}
@@ -125,17 +130,27 @@ class _Visit:
                 raise NotClaimed("the store writes no file below its location")
         place.make(self._root)
         try:
-            outcome, elsewhere = self._tried(ids)
+            tried, outcome, elsewhere = self._tried(ids)
         finally:
             place.mend(self._root)
-        return self._concluded(before, ids, outcome, elsewhere)
+        self._require_nothing_elsewhere(outcome, elsewhere)
+        self._require_clear(outcome)
+        if place.filled:
+            self._require_untouched(before, tried, ids, outcome)
+        elif _may_make(trial, place):
+            self._require_made(tried, ids, outcome)
+            return outcome.failure is not None or trial.claims.missing_folder == "makes"
+        else:
+            self._require_unmade(outcome)
+        return outcome.failure is not None
 
-    def _tried(self, ids: dict[str, str]) -> tuple[Outcome, list[Path]]:
-        """Open the place and append: the first error, and the files that were made elsewhere."""
+    def _tried(self, ids: dict[str, str]) -> tuple[Transcript, Outcome, list[Path]]:
+        """Open the place and append: what was called, the first error, files made elsewhere."""
         here = str(self._around)
         environment = {"HOME": here, "TMPDIR": here, "XDG_DATA_HOME": here, "XDG_STATE_HOME": here}
         self._injector.setting = Setting(folder=self._around, environment=environment, rights=False)
         self._injector.watch(self._root)
+        done: Transcript = ()
         try:
             self._store.handle()
         except CannotOpen as error:
@@ -149,12 +164,9 @@ class _Visit:
             outcome = next(failed, Outcome("ok"))
             self._store.close()
         self._injector.setting = Setting()
-        return outcome, self._injector.met().elsewhere
+        return done, outcome, self._injector.met().elsewhere
 
-    def _concluded(
-        self, before: Transcript, ids: dict[str, str], outcome: Outcome, elsewhere: list[Path]
-    ) -> bool:
-        place = self._place
+    def _require_nothing_elsewhere(self, outcome: Outcome, elsewhere: list[Path]) -> None:
         found = next((path for path in elsewhere if _is_data(path)), None)
         if found is not None:
             raise self._broken(
@@ -163,23 +175,28 @@ class _Visit:
                 "nothing is made elsewhere",
                 f"there is a file of the store's at {found}",
             )
-        failure = outcome.failure
-        if not place.filled and failure is None:
-            raise self._broken(
-                Anomaly.ACCEPTED_INVALID,
-                outcome,
-                "a clear error",
-                "the append returned normally: "
-                + ("the place was made" if self._root.is_dir() else "nothing is at the place"),
-            )
-        self._require_clear(outcome)
-        if place.filled:
-            self._require_untouched(before, ids, outcome)
-        elif self._root.is_dir():
-            raise self._broken(
-                Anomaly.ESCAPE, outcome, "nothing is made", "the folder that was missing was made"
-            )
-        return failure is not None
+
+    def _require_unmade(self, outcome: Outcome) -> None:
+        """A place that must be refused is not made, whatever was answered."""
+        made = self._root.is_dir()
+        if outcome.failure is None:
+            seen = "the place was made" if made else "nothing is at the place"
+            seen = f"the append returned normally: {seen}"
+            raise self._broken(Anomaly.ACCEPTED_INVALID, outcome, "a clear error", seen)
+        if made:
+            seen = "the folder that was missing was made"
+            raise self._broken(Anomaly.ESCAPE, outcome, "nothing is made", seen)
+
+    def _require_made(self, tried: Transcript, ids: dict[str, str], outcome: Outcome) -> None:
+        """A missing folder that may be made is there, with what was acknowledged, or refused."""
+        if outcome.failure is None and self._root.is_dir():
+            self._require_untouched((), tried, ids, outcome)
+        elif outcome.failure is None:
+            self._require_unmade(outcome)
+        elif self._trial.claims.missing_folder == "makes":
+            seen = outcome.failure.text[:300]
+            expected = "the folder is made, as is claimed"
+            raise self._broken(Anomaly.UNEXPECTED_REFUSAL, outcome, expected, seen)
 
     def _require_clear(self, outcome: Outcome) -> None:
         failure = outcome.failure
@@ -193,12 +210,14 @@ class _Visit:
                 Anomaly.UNEXPECTED_REFUSAL, outcome, "an error that says what is wrong", text
             )
 
-    def _require_untouched(self, before: Transcript, ids: dict[str, str], outcome: Outcome) -> None:
+    def _require_untouched(
+        self, before: Transcript, tried: Transcript, ids: dict[str, str], outcome: Outcome
+    ) -> None:
         """When the place has been mended, all is as it was, and what was acknowledged is there."""
         trial = self._trial
         if not trial.claims.at_least("durability", "process"):
             return
-        sent = Append("s0", (good_message(trial, _SENT),))
+        sent = tried or (Completed(Append("s0", (good_message(trial, _SENT),)), outcome),)
         after = Append("s0", (good_message(trial, _AFTER),))
         try:
             self._store.handle()
@@ -207,8 +226,8 @@ class _Visit:
             failure = Failure("CannotOpen", str(error))
             done = (Completed(Reopen(), Outcome("info", failure=failure)),)
         self._store.close()
-        transcript = (*before, Completed(sent, outcome), *done)
-        fault = judge(transcript, trial.claims, disturbed={len(before)})
+        disturbed = range(len(before), len(before) + len(sent))
+        fault = judge((*before, *sent, *done), trial.claims, disturbed=disturbed)
         if fault is not None:
             lost = fault.anomaly is Anomaly.LOST_MESSAGE and outcome.type == "ok"
             anomaly = Anomaly.SWALLOWED if lost else fault.anomaly
@@ -237,6 +256,7 @@ def _script(trial: Trial, place: _Place, anomaly: Anomaly) -> list[str]:
     def append(text: str) -> str:
         return call(Append("s0", (good_message(trial, text),)), "s0")
 
+    may = place.filled or _may_make(trial, place)
     opens = "store = injector.spec.open(location)"
     begun = [opens, *made(trial, "s0")]
     mend = ["for path in [directory, *directory.rglob('*')]:", "    path.chmod(0o700)"]
@@ -253,7 +273,7 @@ def _script(trial: Trial, place: _Place, anomaly: Anomaly) -> list[str]:
             "kept = [path for path in elsewhere if path.is_file()]",
             "kept = [path for path in kept if path.suffix != '.pyc']",
             "assert not kept, kept",
-            *(["assert not directory.is_dir(), 'made'"] if not place.filled else []),
+            *([] if may else ["assert not directory.is_dir(), 'made'"]),
         ],
     }.get(anomaly)
     if wrong is None:
@@ -277,6 +297,11 @@ def _script(trial: Trial, place: _Place, anomaly: Anomaly) -> list[str]:
         "with Injector(find_store(STORE)) as injector:",
         *(f"    {line}" for line in lines),
     ]
+
+
+def _may_make(trial: Trial, place: _Place) -> bool:
+    """Whether the folder that is missing may be made: nothing claims that it is refused."""
+    return place.missing and trial.claims.missing_folder != "refuses"
 
 
 def _is_data(path: Path) -> bool:
@@ -332,6 +357,7 @@ _PLACES = (
         make=Path.rmdir,
         mend=_nothing,
         lines=("directory.rmdir()",),
+        missing=True,
     ),
     _Place(
         words="files are read-only",

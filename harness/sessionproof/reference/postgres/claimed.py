@@ -12,6 +12,7 @@ CLAIMS = replace(
     # PostgreSQL has checksums of its own pages, where the server was made with them.
     checksums=False,
     private_files=False,
+    missing_folder=None,  # its data lies in no folder
     erases=False,  # its tables are not shown, so nothing would be examined
     limits=Limits(nul=False, surrogates=False),
     # Its costs are those of a server and of the way there, not multiples of raw SQLite.
