@@ -14,7 +14,6 @@ from sessionproof.contract.upkeep import Verified
 try:
     import sqlite_utils
     from llm.logs import LogStore
-    from llm.migrations import migrate
 
     from sessionproof.adapters.llm_messages import KEPT, KINDS, ROLES, decode, encode
 except ImportError as error:
@@ -45,7 +44,6 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self._db = sqlite_utils.Database(location.path("logs.db"))
-        migrate(self._db)
         self._log = LogStore(self._db)
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:

@@ -46,11 +46,12 @@ class Store:
         self._sessions = Sessions(location.path("sessions"))
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
-        """``append_message`` for each, as an agent calls it for each that it adds."""
+        """``append_message`` and ``sync_agent`` for each, as an agent's hooks call them."""
         for sent, item in enumerate([messages_of.encode(message) for message in messages]):
             live = self._sessions.use(session_id)
             try:
                 live.manager.append_message(item, live.agent)
+                live.manager.sync_agent(live.agent)
             except Exception as error:
                 if sent:
                     raise Indefinite(f"a part of the batch is in: {error}") from error

@@ -56,19 +56,22 @@ class Sessions:
 
     def find(self, session_id: str) -> Live | None:
         """The session with its agent; None where its folder is not there: to open one makes it."""
-        known = session_id in self._live or (self._folder / f"session_{session_id}").exists()
+        known = session_id in self._live or self._has(session_id)
         return self.use(session_id) if known else None
 
     def leave(self, session_id: str) -> None:
         """Forget the session's agent; what it saved stays."""
         self._live.pop(session_id, None)
 
+    def _has(self, session_id: str) -> bool:
+        return (self._folder / f"session_{session_id}").exists()
+
     def _opened(self, session_id: str) -> Live:
         try:
             manager = FileSessionManager(session_id, storage_dir=str(self._folder))
-        except UnicodeDecodeError:  # a damaged file
-            raise
         except ValueError as error:
+            if self._has(session_id):  # its file is damaged
+                raise
             raise Refused(f"no session can have the id {session_id!r}: {error}") from error
         agent = Agent(
             Silent(), agent_id=AGENT, session_manager=manager, callback_handler=None, tools=[]
