@@ -33,7 +33,7 @@ from sessionproof.report.scoreboard.files import read_board, write_board, write_
 from sessionproof.workload.profiles import PROFILES
 
 _MACHINE = ("cpu", "cores", "memory")
-_NAME_MOST = 24  # characters of a name that stay on a line
+_NAME_MOST = 24  # characters of a name that stays on a line
 _SMOKE_S = 900.0  # a run of profile smoke takes a minute or two
 
 
@@ -210,7 +210,7 @@ def _print(board: Board, page: Path) -> None:
     table = Table(box=box.SQUARE, header_style="bold", highlight=False)
     shown = [one for one in Standing if one not in (Standing.NOT_CLAIMED, Standing.NOT_RUN)]
     longest = max((len(entry.name) for entry in board.entries), default=0)
-    table.add_column("store", overflow="fold", min_width=min(longest, _NAME_MOST))
+    table.add_column("store", overflow="fold", no_wrap=longest <= _NAME_MOST)
     for one in shown:
         table.add_column(one.value, overflow="fold")
     for entry in board.entries:
