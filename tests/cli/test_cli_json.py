@@ -30,7 +30,7 @@ COMMANDS = {
     "snapshots show": ("snapshots", "show", "chats", "SNAPSHOT"),
     "snapshots diff": ("snapshots", "diff", "chats", "SNAPSHOT"),
 }
-ELSEWHERE = {"crash judge", "history check", "stores"}
+ELSEWHERE = {"compare", "crash judge", "history check", "stores"}
 """Commands about recordings and the list of stores, which have pages of their own."""
 
 LISTS = {"drills", "checks", "runs", "snapshots"}

@@ -67,6 +67,21 @@ function led() {
   target.scrollIntoView();
 }
 
+// Paper has what is folded away, also where CSS alone cannot open it.
+function unfolded() {
+  for (const one of document.querySelectorAll("details:not([open])")) {
+    one.open = true;
+    one.dataset.folded = "";
+  }
+}
+
+function folded() {
+  for (const one of document.querySelectorAll("details[data-folded]")) {
+    one.open = false;
+    delete one.dataset.folded;
+  }
+}
+
 form.hidden = false;
 for (const name of new Set(groups.values())) group.append(new Option(name, name));
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -81,4 +96,6 @@ group.addEventListener("change", narrow);
 for (const one of document.querySelectorAll("[name=show]")) one.addEventListener("change", told);
 document.addEventListener("keydown", pressed);
 window.addEventListener("hashchange", led);
+window.addEventListener("beforeprint", unfolded);
+window.addEventListener("afterprint", folded);
 narrow(); // a browser may have kept what was typed before
