@@ -3,10 +3,15 @@
 import errno
 import os
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
@@ -19,6 +24,24 @@ from sessionproof.host.client import ProcessEnded, Unexpected, python_store_comm
 
 HERE = Path(__file__).parent
 ONE = [Message("user", "x")]
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import find_store
+from sessionproof.faults.failing.injection import Injector
+
+with Injector(find_store("writing_stores:Plain")) as injector:
+    store = injector.spec.open(Location(Path(sys.argv[1])))
+    copy = os.fork()
+    if copy == 0:  # it has all that is open, and outlives its parent
+        os.close(1)
+        time.sleep(120)
+        os._exit(0)
+    forks = Path(f"/proc/{store.pid}/stat").read_text().rpartition(")")[2].split()[1]
+    print(copy, store.pid, forks, flush=True)
+    os.kill(os.getpid(), 9)
+"""
 can = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
 
@@ -191,6 +214,32 @@ def test_no_process_is_left(importable, tmp_path):
         store.read("s")
     with pytest.raises(ProcessLookupError):
         os.kill(store.pid, 0)
+
+
+def runs(pid):
+    """Whether the process is there and has not ended."""
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+@can
+def test_no_process_outlives_a_harness_that_was_killed(tmp_path):
+    """Also where a copy of the harness lives on, with all that it had open."""
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path], cwd=HERE, stdout=subprocess.PIPE, check=False,
+        timeout=60,
+    )  # fmt: skip
+    copy, *started = map(int, ended.stdout.split())
+    until = monotonic_s() + 60
+    try:
+        while any(map(runs, started)) and monotonic_s() < until:
+            time.sleep(0.05)
+        assert runs(copy)
+        assert not any(map(runs, started))
+    finally:
+        os.kill(copy, signal.SIGKILL)
 
 
 def test_where_calls_are_not_known_the_reason_is_told(monkeypatch):

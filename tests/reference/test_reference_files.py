@@ -114,6 +114,21 @@ def test_a_damaged_file_can_be_held(tmp_path: Path):
         files.open_alone(file)
 
 
+def test_elsewhere_than_on_linux_it_is_held_as_well(file: Path, monkeypatch):
+    """Without locks of single descriptors, other processes are kept out, and no byte is changed."""
+    monkeypatch.setattr(files, "_DESCRIPTORS", "/dev/fd")
+    with ReferenceStore(file.parent):
+        monkeypatch.setattr(sys, "platform", "darwin")
+        with pytest.raises(files.InUse), files.held_alone(file):
+            pass
+    (log := file.with_name(f"{file.name}-wal")).write_bytes(b"of another database")
+    before = file.read_bytes()
+    with files.held_alone(file):
+        monkeypatch.undo()
+        assert elsewhere(file, ASK) == "in use\nin use"
+    assert (file.read_bytes(), log.read_bytes()) == (before, b"of another database")
+
+
 def test_a_removed_file_is_still_in_use(file: Path):
     """A handle whose file was removed is noticed by the memory that it shares with others."""
     with ReferenceStore(file.parent):

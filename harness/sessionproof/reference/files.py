@@ -23,8 +23,10 @@ from sessionproof.contract.errors import Refused
 from sessionproof.reference.failures import as_store_error, is_busy
 from sessionproof.reference.opening import FILE, uri
 
-if sys.platform == "linux":
+try:
     import fcntl
+except ImportError:  # Windows: a file can only be looked at
+    fcntl = None  # type: ignore[assignment]
 
 BACKUP = "backup"
 """The last part of a backup's name."""
@@ -43,6 +45,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # with a write-ahead log open shares the range all the time.
 _LOCK_BYTES = (0x40000000, 512)
 _SHARED_MEMORY_LOCK_BYTES = (120, 9)  # in the file -shm
+_DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 
 
 class InUse(Refused):
@@ -161,8 +164,8 @@ def held_alone(file: Path) -> Iterator[None]:
     For moving and copying files byte by byte, also damaged ones. The lock stays with the file when
     it is moved. Raises ``InUse`` when somebody has it open, in this process or another.
     """
-    if sys.platform != "linux":
-        with closing(open_alone(file)):  # without such locks it can only be looked at
+    if fcntl is None:
+        with closing(open_alone(file)):
             pass
         yield
         return
@@ -174,7 +177,7 @@ def held_alone(file: Path) -> Iterator[None]:
 def held_without_file(file: Path) -> Iterator[None]:
     """The same for a database that was removed, while somebody may have it open nevertheless."""
     shared = file.with_name(f"{file.name}-shm")
-    if sys.platform != "linux" or not shared.exists():
+    if fcntl is None or not shared.exists():
         yield
         return
     with _locked(shared, _SHARED_MEMORY_LOCK_BYTES, file):
@@ -191,9 +194,8 @@ def _locked(path: Path, lock_bytes: tuple[int, int], file: Path) -> Iterator[Non
     except OSError as error:
         raise Refused(f"{path} cannot be opened: {error.strerror}") from error
     try:
-        request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, *lock_bytes, 0)
         try:
-            fcntl.fcntl(handle, fcntl.F_OFD_SETLK, request)
+            _lock(handle, *lock_bytes)
         except (BlockingIOError, PermissionError) as error:
             raise _in_use(file) from error
         yield
@@ -201,10 +203,19 @@ def _locked(path: Path, lock_bytes: tuple[int, int], file: Path) -> Iterator[Non
         os.close(handle)
 
 
+def _lock(handle: int, start: int, length: int) -> None:
+    """Lock these bytes against all others; elsewhere than on Linux, against other processes."""
+    if sys.platform == "linux":
+        request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, request)
+    else:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+
+
 def open_here(file: Path) -> bool:
     """Whether this process has the file open already."""
     wanted = file.stat()
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers are wanted, not paths
+    for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - numbers are wanted, not paths
         with suppress(OSError):  # the one that lists them is closed by now
             if os.path.samestat(os.stat(int(name)), wanted):  # noqa: PTH116 - by its number
                 return True

@@ -30,6 +30,7 @@ _CAPABILITY_VERSION = 0x20080522
 _PARENT_DEATH, _BOUND_DROP = 1, 24
 _OVERRIDE, _READ_SEARCH = 1, 2  # the rights that let root pass permissions
 _REQUEST_BYTES = 1 << 20
+_LOOK_MS = 1_000  # how often it is seen whether the harness is still there
 
 
 def drop_rights() -> None:
@@ -53,8 +54,9 @@ def drop_rights() -> None:
 class _Forks:
     """Forks hosts of one store on request, and tells how each ended."""
 
-    def __init__(self, name: str, control: socket.socket) -> None:
+    def __init__(self, name: str, control: socket.socket, parent: int) -> None:
         self._name = name
+        self._parent = parent
         self._control = control
         self._told: dict[int, int] = {}  # children by the pipe that tells of their end
         self._ended: set[int] = set()  # those pipes that have told it
@@ -66,11 +68,14 @@ class _Forks:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def serve(self) -> None:
-        """Until the harness has gone."""
+        """Until the harness has gone.
+
+        Then its end of the socket is closed; a copy of it that was forked may have that open, too.
+        """
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(self._woken, select.POLLIN)
-        while True:
-            for descriptor, _ in self._poll.poll():
+        while os.getppid() == self._parent:
+            for descriptor, _ in self._poll.poll(_LOOK_MS):
                 if descriptor == self._woken:
                     os.read(self._woken, 4096)
                     self._tell()
@@ -79,10 +84,15 @@ class _Forks:
                 else:
                     line, pipes, _, _ = socket.recv_fds(self._control, _REQUEST_BYTES, 4)
                     if not line:
-                        for told in [*self._told]:
-                            self._bury(told)
                         return
                     self._fork(json.loads(line), pipes)
+
+    def bury(self) -> None:
+        """End all children; nothing is written for it, as nobody may be there who lets it pass."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for told in [*self._told]:
+            self._bury(told)
 
     def _fork(self, request: dict[str, Any], pipes: list[int]) -> None:
         sys.stdout.flush()
@@ -165,6 +175,7 @@ def main() -> None:
     parser.add_argument("--prepared", type=json.loads, default={}, metavar="JSON")
     parser.add_argument("command", nargs="*", metavar="ARGV")
     arguments = parser.parse_args()
+    parent = os.getppid()
     control = socket.socket(fileno=arguments.socket)
     try:
         listener = trap()
@@ -186,7 +197,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # children share these pages as long as no collection writes to them
     control.send(b"ready")
-    _Forks(arguments.store, control).serve()
+    forks = _Forks(arguments.store, control, parent)
+    forks.serve()
+    forks.bury()
     os._exit(0)  # nothing of the store is open here: its modules need not be taken down
 
 
