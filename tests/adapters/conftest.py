@@ -63,10 +63,10 @@ class Driven:
 def drive(tmp_path):
     """Run ``body(*handles)`` on as many handles of one location as it takes, then close them."""
 
-    def run(spec, body):
+    def run(spec, body, folder=tmp_path):
         async def main():
             count = len(inspect.signature(body).parameters)
-            handles = [Driven(spec.open(Location(tmp_path))) for _ in range(count)]
+            handles = [Driven(spec.open(Location(folder))) for _ in range(count)]
             try:
                 return await body(*handles)
             finally:

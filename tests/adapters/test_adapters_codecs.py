@@ -27,7 +27,8 @@ TAKES_ALL = ("tinydb", "sqlite-utils")  # plain stores: a place for each field
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
 SCALARS = SCALARS.filter(lambda value: value not in (float("inf"), float("-inf")))
 # Lone surrogates in keys are left out: google-adk replaces them, which is the harness's to find.
-KEYS = st.text(max_size=20).filter(lambda key: key != "tool_calls")
+# So are the keys that a library reads itself.
+KEYS = st.text(max_size=20).filter(lambda key: key not in ("tool_calls", "tool_call_id", "images"))
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
 )

@@ -85,6 +85,25 @@ def test_stale_session_is_a_conflict(each, drive):
     assert drive(each, body) == HELLO
 
 
+def test_words_of_others_are_no_refusal(each, drive):
+    """An error that quotes a text or an id is not taken for what the service says of a session."""
+
+    async def body(store):
+        with pytest.raises(NotFound):
+            await store.append("stale session modified in storage", HELLO)
+        await store.begin("s")
+
+        async def fails(*_given):
+            raise ValueError("1 error in: The session has been modified in storage, s not found.")
+
+        store.handle.service.append_event = fails
+        with pytest.raises(ValueError, match="1 error in") as raised:
+            await store.append("s", HELLO)
+        return type(raised.value)
+
+    assert drive(each, body) is ValueError
+
+
 def test_half_a_batch_is_indefinite(each, drive):
     """When a part of a batch is in, the failure does not claim that nothing is."""
 

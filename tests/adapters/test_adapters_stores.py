@@ -79,6 +79,25 @@ def test_everything_lies_below_the_location(spec, drive, tmp_path):
     connection.close()
 
 
+def test_a_location_may_have_any_name(spec, drive, tmp_path):
+    """What is special in addresses is nothing special in the name of a folder."""
+    folder = tmp_path / "a #1 & b;c %20"
+    folder.mkdir()
+
+    async def first(store):
+        session = await store.begin("s")
+        await store.append(session, HELLO)
+        return session
+
+    session = drive(spec, first, folder)
+
+    async def again(store):
+        return await store.read(session)
+
+    assert same_messages(HELLO, drive(spec, again, folder), spec.claims.keeps)
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
 def representable(spec, message):
     """Whether the adapter has a place for the message."""
     try:

@@ -17,7 +17,7 @@ from sessionproof.workload.execute import Transcript
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.profiles import Deadlines
 
-_PATIENCE = 2
+_PATIENCE, _LEAST_S = 2, 60.0
 
 
 def still_there(trial: Trial) -> None:
@@ -56,9 +56,10 @@ def _read_elsewhere(
 def in_another_process(spec: StoreSpec, location: Location, deadlines: Deadlines) -> Handle:
     """A handle on the location in a process of its own; raises CannotOpen.
 
-    It has more time to open: an interpreter starts and imports, however busy the machine is.
+    It has more time to open, a minute at least: an interpreter starts and imports libraries, some
+    of which take ten seconds where nothing else is going on.
     """
-    patient = replace(deadlines, open_s=_PATIENCE * deadlines.open_s)
+    patient = replace(deadlines, open_s=max(_LEAST_S, _PATIENCE * deadlines.open_s))
     if not spec.name.startswith("cmd:"):  # a command is a process of its own already
         name, late_s = spec.name, patient.open_s
         spec = replace(spec, open=lambda there: open_hosted(name, there, handshake_s=late_s))

@@ -11,6 +11,7 @@ from sessionproof.contract.lookup import MissingExtra
 try:
     import sqlalchemy.ext.asyncio  # noqa: F401  # the service finds out too late that it is absent
     from google.adk.sessions import DatabaseSessionService, database_session_service
+    from sqlalchemy import URL
 
     from sessionproof.adapters.google_adk import events, sessions
 except ImportError as error:
@@ -39,7 +40,9 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self.path = location.path("chat.db")
-        self.service = DatabaseSessionService(f"{DRIVER}:///{self.path}")
+        self.service = DatabaseSessionService(
+            URL.create(DRIVER, database=str(self.path)).render_as_string()
+        )
 
     async def close(self) -> None:
         """Dispose of the engine and its connections."""

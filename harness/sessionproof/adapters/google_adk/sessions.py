@@ -20,9 +20,10 @@ from sessionproof.contract.store import SqliteTables
 
 OWNER = {"app_name": "sessionproof", "user_id": "sessionproof"}
 SHARED = ("app:", "user:", "temp:")  # keys of state that is not a session's own
-REFUSALS = {  # by their words, as older releases raise a plain ValueError for each
-    "modified in storage": Conflict, "stale session": Conflict, "not found.": NotFound,
-}  # fmt: skip
+STALE = (  # what both services say of a session that another one has changed since
+    "The session has been modified in storage since it was loaded",
+    "The last_update_time provided in the session object",
+)
 GUIDE = (
     "https://github.com/google/adk-docs/blob/"
     "05c57fcab0828b6a00afc91c5a685f03db591767/docs/sessions/session/index.md"
@@ -135,8 +136,22 @@ async def _send(store: OnFile, session: Any, events: Sequence[Any], *, sent: int
         except Exception as error:
             if sent:
                 raise Indefinite(f"a part of the batch is in: {error}") from error
-            for words, refusal in REFUSALS.items():
-                if words in str(error):
-                    raise refusal(str(error)) from error
-            raise
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
         sent += 1
+
+
+def _refusal(error: Exception) -> Refused | None:
+    """The definite refusal that an error is, known by how it begins and ends; else None.
+
+    Older releases raise a plain ValueError for each, and what is between may be anybody's text.
+    """
+    said = str(error)
+    if not isinstance(error, ValueError):
+        return None
+    if said.startswith(STALE):
+        return Conflict(said)
+    gone = said.startswith("Session ") and said.endswith(" not found.")
+    return NotFound(said) if gone else None

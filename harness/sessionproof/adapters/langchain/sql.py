@@ -14,7 +14,7 @@ from sessionproof.contract.store import SqliteTables
 
 try:
     from langchain_community.chat_message_histories import SQLChatMessageHistory
-    from sqlalchemy import create_engine
+    from sqlalchemy import URL, create_engine
 except ImportError as error:
     raise MissingExtra("langchain", "langchain", "langchain-community") from error
 
@@ -51,7 +51,7 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self._path = location.path("chat.db")
-        self._engine = engine = create_engine(f"sqlite:///{self._path}")
+        self._engine = engine = create_engine(URL.create("sqlite", database=str(self._path)))
         # Bounded, as each history maps a class of its own; those that fall out hold nothing open.
         self._history = lru_cache(32)(lambda sid: SQLChatMessageHistory(sid, connection=engine))
 

@@ -46,7 +46,6 @@ class Store:
     def __init__(self, location: Location) -> None:
         self._db = sqlite3.connect(location.path("chat.db"), check_same_thread=False)
         self._saver = SqliteSaver(self._db)
-        self._saver.setup()
         self._graph = graph.kept_by(self._saver)
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:

@@ -13,6 +13,7 @@ from sessionproof.contract.store import SqliteTables
 
 try:
     from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
+    from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import create_async_engine
 
     from sessionproof.adapters.llama_index.messages import KEPT, KINDS, ROLES, decode, encode
@@ -47,7 +48,7 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self._path = location.path("chat.db")
-        self._engine = create_async_engine(f"sqlite+aiosqlite:///{self._path}")
+        self._engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(self._path)))
         self._store = SQLAlchemyChatStore(
             TABLE, async_database_uri=str(self._engine.url), async_engine=self._engine
         )

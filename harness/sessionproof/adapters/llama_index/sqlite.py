@@ -13,6 +13,7 @@ from sessionproof.contract.store import SqliteTables
 
 try:
     from llama_index.storage.chat_store.sqlite import SQLiteChatStore
+    from sqlalchemy import URL
 
     from sessionproof.adapters.llama_index.messages import KEPT, KINDS, ROLES, decode, encode
 except ImportError as error:
@@ -44,7 +45,14 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self._path = location.path("chat.db")
-        self._store = SQLiteChatStore.from_uri(f"sqlite:///{self._path}")
+        self._store = SQLiteChatStore.from_params(
+            self._path.name,
+            connection_string=self._address("sqlite"),
+            async_connection_string=self._address("sqlite+aiosqlite"),
+        )
+
+    def _address(self, driver: str) -> str:
+        return URL.create(driver, database=str(self._path)).render_as_string()
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
         """``add_message`` for each: a transaction for each."""

@@ -18,7 +18,7 @@ def encode(message: Message) -> dict[str, Any]:
             item = {"role": role, "content": text}
         case Message(kind="tool_call", name=str(name), call_id=str(call)):
             item = {"type": "function_call", "call_id": call, "name": name}
-            item["arguments"] = json.dumps(message.arguments)
+            item["arguments"] = json.dumps(message.arguments, ensure_ascii=False)
         case Message(kind="tool_result", content=str(text), call_id=str(call)):
             item = {"type": "function_call_output", "call_id": call, "output": text}
         case _:

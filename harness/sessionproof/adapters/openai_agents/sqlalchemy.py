@@ -11,6 +11,7 @@ from sessionproof.contract.lookup import MissingExtra
 try:
     import aiosqlite  # noqa: F401 - SQLAlchemy loads it by its name
     from agents.extensions.memory import SQLAlchemySession
+    from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import create_async_engine
 except ImportError as error:
     raise MissingExtra(
@@ -34,7 +35,7 @@ class Store:
 
     def __init__(self, location: Location) -> None:
         self.path = location.path("chat.db")
-        self._engine = create_async_engine(f"sqlite+aiosqlite:///{self.path}")
+        self._engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(self.path)))
         self.opened = sessions.Sessions(
             lambda session: SQLAlchemySession(session, engine=self._engine, create_tables=True)
         )
