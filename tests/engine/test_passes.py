@@ -7,6 +7,7 @@ import pytest
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.verdicts import Verdict
+from sessionproof.engine.crashes import crash_record
 from sessionproof.engine.imports import user_modules_first
 from sessionproof.engine.plan import make_plan
 from sessionproof.engine.records import read_records
@@ -101,6 +102,25 @@ def test_a_store_that_ends_the_process_of_timed_tests_is_found(tmp_path):
     (finding,) = records["test_first"].findings
     assert finding.anomaly == Anomaly.CRASH
     assert records["test_second"].verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("stack", "seen"),
+    [
+        ("Fatal Python error: Segmentation fault\n\nThread 1:\n", "ended: Segmentation fault"),
+        ("", "the store ended"),
+    ],
+)
+def test_a_worker_that_died_says_of_what(tmp_path, stack, seen):
+    """What Python noted of the signal stands in the finding; nothing where it noted nothing."""
+    plan = make_plan(
+        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=tmp_path
+    )
+    (tmp_path / "stack-gw0.txt").write_text(stack)
+    begun = {"worker": "gw0", "nodeid": "a.py::test_a", "guarantee": "CORE-01"}
+    (finding,) = crash_record(begun, plan).findings
+    assert finding.anomaly == Anomaly.CRASH
+    assert finding.seen.endswith(seen)
 
 
 def test_a_test_that_is_slow_is_no_hang(tmp_path):

@@ -15,6 +15,7 @@ from sessionproof.contract.verdicts import Finding, Record, Verdict
 from sessionproof.engine.plan import Plan
 from sessionproof.workload.guard import FlightRecorder
 
+_FATAL = "Fatal Python error: "
 _GOING = 0.9  # of a test's deadline: when it is noted whether threads still run
 
 
@@ -79,7 +80,7 @@ def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
         else "an answer; the process goes on",
         seen="no answer; no timer inside the process helped, so it was ended from outside"
         if hung
-        else "the process that ran the store ended",
+        else f"the process that ran the store ended{_fatal(stack)}",
         evidence={"stack": stack} if stack else {},
     )
     return Record(
@@ -88,3 +89,9 @@ def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
         verdict=Verdict.BROKEN,
         findings=(finding,),
     )
+
+
+def _fatal(stack: str) -> str:
+    """What Python said of a signal that ended the process, as ``: Segmentation fault``."""
+    first = stack.partition("\n")[0]
+    return f": {first.removeprefix(_FATAL)}" if first.startswith(_FATAL) else ""
