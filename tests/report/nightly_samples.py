@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.report.nightly.corpus import Corpus, after
+from sessionproof.report.nightly.corpus import MOST, Corpus, after
 from sessionproof.report.nightly.night import REPLAY, SPEED, Night, Ran, Seen, Slice
 
 STORE = "shop.chat:Store"
@@ -53,9 +55,10 @@ def speed(code: int = 0, **changes) -> Ran:
 
 
 def night(*every: Ran, day: int = 5, **changes) -> Night:
-    """A night of January 2026."""
+    """A night of 2026, by its day from the first of January on."""
+    began = date(2026, 1, 1) + timedelta(days=day - 1)
     usual = {
-        "started_at": f"2026-01-{day:02d}T03:17:00+00:00",
+        "started_at": f"{began.isoformat()}T03:17:00+00:00",
         "sessionproof": "0.1.0",
         "machine": {"cores": "2"},
         "stores": (STORE,),
@@ -74,3 +77,52 @@ def left(*nights: Night) -> Corpus:
     for one in nights:
         corpus = after(corpus, one)
     return corpus
+
+
+def weeks(number: int = 60) -> list[Night]:
+    """Many nights of one store: some breaks, one of them flaky, and a regression of speed."""
+    every = [name for name in GUARANTEES if not name.startswith(("MGR", "PERF"))]
+    return [_of_weeks(day, every) for day in range(1, number + 1)]
+
+
+def _of_weeks(day: int, every: list[str]) -> Night:
+    broken = {"CORE-06"} | ({"CONC-05", "SEQ-04"} if 20 <= day < 27 else set())
+    broken |= {"DUR-03"} if day % 3 == 0 and day > 40 else set()
+    broken |= {"COR-01"} if 50 <= day < 59 else set()
+    broken |= {"TMO-06"} if day == 60 else set()
+    unsure = {"SCALE-01"} if day % 7 == 0 else set()
+    slices = [
+        ran(
+            part=part,
+            seed=1_000 * day + place,
+            broken=" ".join(sorted(broken.intersection(rows) - {"CORE-06"})),
+            unsure=" ".join(sorted(unsure.intersection(rows))),
+            held=" ".join(sorted(set(rows) - broken - unsure)),
+            rows=(seen("CORE-06", known="issue 12"),) if "CORE-06" in rows else (),
+            seconds=400.0 + 90 * place,
+            version="7.1",
+            report=f"runs/n{day}/{place:04d}-x" if broken.intersection(rows) - {"CORE-06"} else "",
+        )
+        for place, (part, rows) in enumerate(_by_area(every))
+    ]
+    gone = {27: (20_000, "CONC-05 SEQ-04"), 60: (50_002, "COR-01")}
+    replays = []
+    if day in gone:
+        seed, rows = gone[day]
+        replays = [replay(held=rows, seed=seed + 1_000 * at) for at in range(3)] * MOST
+    spared = [replay(held="DUR-03", seed=42_001)] * 2 if day > 58 else []
+    return night(*slices, *replays, *spared, speed(3 if day == 33 else 0), day=day)
+
+
+def _by_area(every: list[str]) -> list[tuple[str, list[str]]]:
+    groups = {
+        "concurrency": ("CONC", "SEQ"), "crash": ("DUR",), "corruption": ("COR", "BAK", "MIG"),
+        "timeouts": ("TMO",), "scale": ("SCALE",),
+    }  # fmt: skip
+    named = {group for those in groups.values() for group in those}
+    others = [name for name in every if name.partition("-")[0] not in named]
+    return [
+        *((part, [name for name in every if name.partition("-")[0] in those])
+          for part, those in groups.items()),
+        ("one client", others),
+    ]  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
-from report_measurements import LOAD
-from report_samples import SAMPLES, all_hold, fast, slow, three_broken
+from nightly_samples import night as night_of
+from nightly_samples import ran, seen, weeks
+from report_measurements import LOAD, SLOW
+from report_samples import HOSTILE, SAMPLES, all_hold, fast, slow, three_broken, with_measured
 from scoreboard_samples import BROKEN, SHUT, SOUND, board
 
 from fixtures.regressions.gates import COMPARISON, night
@@ -20,6 +23,9 @@ from sessionproof.report.changes.between import changes
 from sessionproof.report.changes.page import render_changes
 from sessionproof.report.comparison import Column
 from sessionproof.report.html import render_html
+from sessionproof.report.nightly.corpus import Corpus, after
+from sessionproof.report.nightly.pages import render_page as render_nightly
+from sessionproof.report.nightly.standing import told
 from sessionproof.report.offered import render_offered
 from sessionproof.report.regressions import render_comparison, render_nights, render_trends
 from sessionproof.report.scoreboard.pages import render_board, render_store
@@ -37,6 +43,7 @@ TEMPLATES = {
     "compared.html.j2": ("comparison",),
     "nights.html.j2": ("nights",),
     "trend.html.j2": ("trend",),
+    "nightly.html.j2": ("nightly", "first_night"),
     "browse.html.j2": ("browse",),
     "scoreboard.html.j2": ("board",),
     "scoreboard_store.html.j2": ("store",),
@@ -59,7 +66,8 @@ def pages() -> dict[str, str]:
     return {
         **{name: render_html(SAMPLES[name]) for name in RUNS},
         "changes": render_changes(
-            changes(all_hold, three_broken), reports=("a/index.html", "b/index.html")
+            changes(fast, with_measured(three_broken, SLOW)),
+            reports=("a/index.html", "b/index.html"),
         ),
         "unchanged": render_changes(changes(all_hold, all_hold)),
         "performance": comparison.render_page(_COLUMNS),
@@ -70,6 +78,7 @@ def pages() -> dict[str, str]:
         "comparison": render_comparison(COMPARISON),
         "nights": render_nights([night()]),
         "trend": render_trends(_trends()),
+        **_nightly(),
         "browse": render_sessions("chats", _sessions(), made="as of today"),
         "board": render_board(whole),
         "store": render_store(whole, BROKEN, has_run=True),
@@ -89,6 +98,24 @@ def _rates() -> list[OfferedRate]:
 def _trends():
     runs = nights({"append": stepped(60, 40, 0.2), "get": [3.0] * 60})
     return trends(runs, find=lambda values: [40] if len(values) > 40 else [])
+
+
+def _nightly() -> dict[str, str]:
+    """The page after many nights, and after a first one in which nobody behaved."""
+    every, corpus = weeks(), Corpus()
+    for one in every[:-1]:
+        corpus = after(corpus, one)
+    last = every[-1]
+    bad = replace(night_of(ran(broken="CORE-01", rows=(seen("CORE-02", said=HOSTILE),))),
+                  stores=(HOSTILE, "shop.chat:Store"), ended=False)  # fmt: skip
+    return {
+        "nightly": render_nightly(
+            last, told(corpus, last), after(corpus, last), nights=every, speeds=_trends(), code=1
+        ),
+        "first_night": render_nightly(
+            bad, told(Corpus(), bad), after(Corpus(), bad), nights=[bad], unread=[HOSTILE], code=130
+        ),
+    }
 
 
 def _sessions() -> list[Browsed]:

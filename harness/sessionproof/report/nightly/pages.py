@@ -133,7 +133,7 @@ def _spent(night: Night) -> Markup | None:
     for one in night.ran:
         seconds[one.asked.part] += round(one.seconds)
     bars = [
-        Bar(part, float(value), f"{span(value)}, {slices[part]} slices")
+        Bar(part, float(value), f"{span(value)}, {slices[part]} slice{'s'[: slices[part] > 1]}")
         for part, value in seconds.most_common()
     ]
     return columns(bars, label="Seconds of each part of the night") if bars else None

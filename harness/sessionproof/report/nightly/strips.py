@@ -49,8 +49,8 @@ class Strip:
                 continue
             nights = "1 night" if number[one] == 1 else f"{number[one]} nights"
             days = [day for day, each in zip(self.days, self.nights, strict=True) if each == one]
-            more = ", …" if len(days) > _DAYS_MOST else ""
-            when = "" if one == "holds" else f" ({', '.join(days[-_DAYS_MOST:])}{more})"
+            more = "…, " if len(days) > _DAYS_MOST else ""
+            when = "" if one == "holds" else f" ({more}{', '.join(days[-_DAYS_MOST:])})"
             parts.append(f"{WORDS[one]} in {nights}{when}")
         return ", ".join(parts) or "not looked at"
 
