@@ -33,6 +33,7 @@ from sessionproof.engine.crashes import crash_record, ended_after
 from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.limits import hold
+from sessionproof.engine.neighbours import no_benchmarks
 from sessionproof.engine.plan import DEFAULT_PROFILE, STORES, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
 from sessionproof.engine.settings import Settings, read_settings
@@ -72,26 +73,10 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
             config.option.numprocesses = 1
         if config.option.maxworkerrestart is None:
             config.option.maxworkerrestart = str(_RESTARTS)
-        _no_benchmarks(config)
+        no_benchmarks(config)
     elif _is_worker(config) and config.workerinput.get("sessionproof_plan"):  # type: ignore[attr-defined]
-        _no_benchmarks(config)
+        no_benchmarks(config)
     return (yield)
-
-
-def _no_benchmarks(config: pytest.Config) -> None:
-    """Switch pytest-benchmark off, before it warns of workers: under -W error it ends the run.
-
-    It measures nothing in workers, and would silently write no file.
-    """
-    if not hasattr(config.option, "benchmark_disable"):
-        return
-    for name in ("json", "save", "autosave"):
-        if getattr(config.option, f"benchmark_{name}", None):
-            raise pytest.UsageError(
-                f"--benchmark-{name} writes nothing beside --store, whose tests run in workers: "
-                "measure in a run of its own"
-            )
-    config.option.benchmark_disable = True
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -171,7 +156,8 @@ def _start_runner(config: pytest.Config, plan: Plan) -> None:
     worker = os.environ["PYTEST_XDIST_WORKER"]
     worker = f"timed-{worker}" if config.option.store_timed else worker  # files of their own
     this_folder_counts()
-    hold(plan.limits)
+    if config.option.store_plan:  # else other tests share this process, with needs of their own
+        hold(plan.limits)
     config.pluginmanager.register(_Runner(config, plan, worker), "sessionproof-runner")
 
 
@@ -256,6 +242,7 @@ class _Runner:
         self._stack = (plan.directory / f"stack-{worker}.txt").open("w")
         faulthandler.enable(self._stack)
         self._hangs = 0
+        self._silent = True  # whether the test in hand has no record yet
         self._timed = 0  # tests for the second pass
 
     def pytest_collection_modifyitems(
@@ -304,9 +291,15 @@ class _Runner:
         begun = {"event": "begun", "nodeid": item.nodeid, "guarantee": row, "worker": self._worker}
         self._log.write(begun)
         self._recorder.note("")
-        test_s = self._plan.profile.deadlines.test_s
+        test_s, self._silent = self._plan.profile.deadlines.test_s, True
         with ended_after(test_s, self._stack, self._plan.directory, self._worker, item.nodeid):
-            return (yield)
+            answer = yield
+        if self._silent:  # it ended before it came to its trial
+            reason = "the test could not be begun: what pytest said of it is in the run's log"
+            self._write(
+                Record(guarantee=row, test=item.name, verdict=Verdict.UNKNOWN, reason=reason)
+            )
+        return answer
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -317,7 +310,7 @@ class _Runner:
         record = self._record(pyfuncitem, trial)
         if any(finding.anomaly == Anomaly.HANG for finding in record.findings):
             self._hangs += 1
-        self._log.write(record_to_json(record))
+        self._write(record)
         pyfuncitem.user_properties.append(("sessionproof", json.dumps(record_to_json(record))))
         if record.verdict is Verdict.BROKEN:
             if record.guarantee in _known(self._plan):
@@ -326,6 +319,10 @@ class _Runner:
         if record.verdict is not Verdict.HOLDS:
             pytest.skip(shown(f"{record.verdict.shown}: {record.reason}"))
         return True
+
+    def _write(self, record: Record) -> None:
+        self._silent = False
+        self._log.write(record_to_json(record))
 
     def _record(self, item: pytest.Function, trial: Trial) -> Record:
         unknown = Record(
@@ -354,7 +351,7 @@ class _Runner:
             surroundings.put_back(before)
             # A check that fails itself says nothing about the store, least of all that it holds.
             reason = f"the check itself failed: {type(error).__name__}: {error}"
-            self._log.write(record_to_json(replace(unknown, reason=reason)))
+            self._write(replace(unknown, reason=reason))
             raise
 
     @pytest.hookimpl(trylast=True)

@@ -3,20 +3,18 @@
 import ast
 import io
 import re
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from commanded import command
 from hostile_words import PIECES, assert_harmless, hostile_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from sessionproof import Message
-from sessionproof.cli.main import entry
 from sessionproof.cli.upkeep import say
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
@@ -64,19 +62,6 @@ def result(text):
             sessionproof="0",
         )
     )
-
-
-def command(*words):
-    """What ``sessionproof`` prints in this process: exit code, stdout, stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    given_before = sys.argv
-    sys.argv = ["sessionproof", *map(str, words)]
-    try:
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            entry()
-    finally:
-        sys.argv = given_before
-    return ended.value.code, out.getvalue(), err.getvalue()
 
 
 @given(hostile_texts(), st.sampled_from(["utf-8", "ascii", "cp1252"]), st.booleans())

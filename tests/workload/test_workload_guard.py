@@ -299,6 +299,7 @@ class EndlessMapping(dict):
         (Read("s0"), [Message("user", Hostile())], ["messages[0]", "a Hostile"]),
         (Read("s0"), [Message("user", EndlessMapping())], ["nested deeper than 100 levels"]),
         (Read("s0"), [Message("user", "a", tokens=1 << 20_000)], ["tokens holds", "20,001 bits"]),
+        (Read("s0"), [Message("user", "x" * (65 << 20))], ["content holds a text of 68,157,440 ch"]),
         (Count("s0"), 1 << 20_000, ["count holds a number of 20,001 bits"]),
         (Count("s0"), type("N" * 100_000, (), {})(), [f"a {'N' * 100},"]),
         (Read("s0"), [Message(1, "a"), Message("user", "a", tokens="3", name=b"n")],

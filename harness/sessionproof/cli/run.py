@@ -17,6 +17,7 @@ from sessionproof.cli.upkeep import say
 from sessionproof.contract.folders import private_folder
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.contract.verdicts import Verdict
+from sessionproof.engine.children import nothing_left
 from sessionproof.engine.judge import LOG, Judgement
 from sessionproof.engine.judge import judge as run_plan
 from sessionproof.engine.machine import check_location, cores, fast_folder, make_report_folder
@@ -61,6 +62,7 @@ def judge(
             directory = stack.enter_context(private_folder(parent))
             with waiting:
                 found = stack.enter_context(opened(store, servers, parent))
+                stack.enter_context(nothing_left())
                 plan = make_plan(
                     found.name,
                     profile=profile,

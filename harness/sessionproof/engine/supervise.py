@@ -30,6 +30,7 @@ addopts =
 xfail_strict = true
 filterwarnings = default
 """
+_FINISHED = ("0", "1", "5")  # pytest's codes: all passed, some failed, none was collected
 _GRACE_S = 5.0  # for a controller to end by itself
 _FULL = (
     "the run was ended, as more was written below its folder than there may be: "
@@ -99,7 +100,9 @@ def _one_pass(
         sys.executable, "-m", "pytest", "-c", str(plan.directory / "pytest.ini"),
         "--rootdir", str(plan.directory), "--noconftest", "-p", "no:cacheprovider",
         "-p", "no:faulthandler", "-p", "sessionproof.plugin",
-        "--store-plan", str(plan.directory / "plan.json"), "-q", *arguments,
+        "--store-plan", str(plan.directory / "plan.json"), "-q",
+        "-s",  # what a store prints, however much, goes into the log and not into memory
+        *arguments,
     ]  # fmt: skip
     environment = {
         **child_environment(),
@@ -120,9 +123,17 @@ def _one_pass(
             os.close(theirs)
     tail.read()
     times.end()
-    ended.finished = (plan.directory / mark).exists()
+    ended.finished = _is_finished(plan.directory / mark)
     if not ended.finished and not ended.interrupted:
         ended.problems.append(f"the run did not come to its end: {_last_words(output)}")
+
+
+def _is_finished(mark: Path) -> bool:
+    """Whether the controller came to its end, by its mark, and not by an error of its own."""
+    try:
+        return mark.read_text("ascii") in _FINISHED
+    except (OSError, ValueError):
+        return False
 
 
 def _last_words(output: Path) -> str:

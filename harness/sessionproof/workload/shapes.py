@@ -38,6 +38,7 @@ Checked = tuple[Any, list[str]]
 _LONGEST = 2_000_000  # elements of an answer
 _MOST = 12  # problems listed at most; the rest is counted
 _NAME_MOST = 100  # characters of a type's name
+_TEXT_MOST = 64 * 1024 * 1024  # characters; several copies are made of each
 _BITS_MOST = 13_000  # of a number: Python refuses to write one of more than 4,300 digits
 _DEEPEST = 100  # levels of lists and mappings in one value
 _TEXTS = ("session_id", "status", "owner", "title", "llm_model")
@@ -94,7 +95,7 @@ def plain(value: object, where: str, *, depth: int = 0) -> Checked:
     if value is None or value is True or value is False:
         return value, []
     if isinstance(value, str):
-        return str.__str__(value), []
+        return _text(value, where)
     if isinstance(value, int):
         return _whole(value, where)
     if isinstance(value, float):
@@ -179,9 +180,11 @@ def _receipt(value: object, length: int) -> Checked:
 
 
 def _text(value: object, where: str) -> Checked:
-    if isinstance(value, str):
-        return str.__str__(value), []
-    return "", [f"{where} is {kind(value)}, expected a string"]
+    if not isinstance(value, str):
+        return "", [f"{where} is {kind(value)}, expected a string"]
+    if str.__len__(value) > _TEXT_MOST:
+        return "", [f"{where} holds a text of {str.__len__(value):,} characters"]
+    return str.__str__(value), []
 
 
 def _integer(value: object, where: str) -> Checked:
