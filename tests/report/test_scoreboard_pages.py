@@ -132,6 +132,17 @@ def test_claims_that_promise_nothing_are_a_line():
     assert "validates" not in page.all("th")
 
 
+def test_a_break_says_why_it_was_judged():
+    """What every store owes, or what this one claims."""
+    store = entry("x", row("CORE-01", Verdict.BROKEN), row("CORE-02", Verdict.BROKEN))
+    page = Page(render_store(board(store), store, has_run=False))
+    told = [text for text in page.all("p") if text.startswith("Judged")]
+    assert told == [
+        "Judged in any case: every store that has the calls owes it.",
+        "Judged, as the store claims atomic_batches.",
+    ]
+
+
 def test_what_was_confirmed_is_told_first():
     """Doubts come behind what is sure, whatever the order of their ids."""
     mixed = entry("x", row("CORE-01", Verdict.BROKEN, confirmed=0), row("SEQ-03", Verdict.BROKEN))

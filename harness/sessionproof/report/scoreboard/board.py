@@ -168,10 +168,15 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """What a guarantee promises, and an example of what a break does to a user's chat."""
+    """What a guarantee promises, and an example of what a break does to a user's chat.
+
+    ``claim`` is what a store must claim to be judged by it; where it is empty, every store that has
+    the calls owes it.
+    """
 
     promise: str
     damage: str
+    claim: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,14 @@ def with_result(entry: Entry, result: RunResult, folder: Path, hide: Hide) -> En
 
 def promises() -> dict[str, Promise]:
     """What each guarantee of the registry promises, by its id."""
-    return {row.id: Promise(promise=row.promise, damage=row.damage) for row in GUARANTEES.values()}
+    return {
+        row.id: Promise(
+            promise=row.promise,
+            damage=row.damage,
+            claim="" if row.claim is None else row.claim.words,
+        )
+        for row in GUARANTEES.values()
+    }
 
 
 def groups() -> dict[str, str]:

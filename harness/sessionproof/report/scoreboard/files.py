@@ -112,7 +112,7 @@ def _decoded(kind: type[T], value: dict[str, Any], path: Path) -> T:
 
 
 _MAY_LACK = (
-    "reason", "examined", "unit", "findings", "confirmed", "example", "interrupted",
+    "reason", "examined", "unit", "findings", "confirmed", "example", "interrupted", "claim",
 )  # fmt: skip
 
 

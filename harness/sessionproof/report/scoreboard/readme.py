@@ -12,8 +12,9 @@ _LISTED = (Standing.BROKEN, Standing.UNCONFIRMED, Standing.UNKNOWN)
 _COUNTED = (Standing.HOLDS, Standing.NOT_CLAIMED)
 
 _READ = """\
-Each store was judged by what its own documents claim, in the version that is shown; what is not \
-claimed is not held against it. They stand in the order of the alphabet, and there is no total.
+Each store was judged by what every store of chats owes, and by what its own documents claim \
+beyond that, in the version that is shown; what is not claimed is not held against it. They stand \
+in the order of the alphabet, and there is no total.
 
 - **broken**: a script without the harness showed it once more
 - **broken, not confirmed**: seen in the run; no script showed it by itself
