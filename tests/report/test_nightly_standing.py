@@ -7,7 +7,7 @@ from nightly_samples import left, night, ran, replay, seen, speed
 
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.report.nightly.corpus import CONFIRMING, MOST, Corpus
-from sessionproof.report.nightly.standing import Standing, exit_code, headline, problems, told
+from sessionproof.report.nightly.standing import Standing, exit_code, headline, problems, told, tone
 
 BEFORE = left(night(ran(broken="CONC-01")))
 NEEDED = BEFORE.entries[0].needed
@@ -178,3 +178,19 @@ def test_what_went_wrong_with_the_night_is_said_once():
         "shop.chat:Store: the run left no result: it said nothing"
     ]
     assert problems(tonight(ran(state="cut short", problem="its time was over"))) == []
+
+
+def test_the_colour_is_that_of_the_worst():
+    """Green is for a night of which all holds; an interrupted one with a break is red."""
+
+    def colour(one, *, interrupted=False):
+        code = exit_code(Corpus(), one, interrupted=interrupted)
+        return tone(told(Corpus(), one), code)
+
+    assert colour(tonight(ran(held="CORE-01"))) is Verdict.HOLDS
+    assert colour(tonight(ran(held="CORE-01")), interrupted=True) is Verdict.UNKNOWN
+    assert colour(tonight(ran(broken="CORE-01")), interrupted=True) is Verdict.BROKEN
+    assert colour(tonight(ran(held="CORE-01"), speed(3))) is Verdict.BROKEN
+    assert colour(tonight(ran(unsure="CORE-01"))) is Verdict.UNKNOWN
+    known = seen("CORE-06", known="issue 12")
+    assert colour(tonight(ran(rows=(known,), held="CORE-01"))) is Verdict.NOT_CLAIMED

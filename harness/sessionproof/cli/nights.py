@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 import sessionproof
-from sessionproof.cli.servers import Servers
+from sessionproof.cli.servers import Servers, words_of
 from sessionproof.cli.upkeep import say
 from sessionproof.contract.seed import fresh_seed
 from sessionproof.engine import addresses
@@ -88,18 +88,13 @@ def _checked(wanted: Wanted) -> dict[str, tuple[str, ...]]:
     wanted_rows(wanted.only)
     if wanted.location is not None:
         check_location(wanted.location)
-    if wanted.servers.count is not None and wanted.servers.kind is None:
-        raise BadUsage("--servers says how many are started: give --on postgres, too")
-    more: tuple[str, ...] = ()
-    if wanted.servers.kind is not None:
-        more = ("--on", wanted.servers.kind)
-        more += () if wanted.servers.count is None else ("--servers", str(wanted.servers.count))
     found: dict[str, tuple[str, ...]] = {}
     for store in wanted.stores:
-        name = " ".join([addresses.named(store), *more])
+        words = words_of(store, wanted.servers) or (store,)
+        name = " ".join([addresses.named(store), *words[1:]])
         if name in found:
             raise BadUsage(f"{name} is named twice: name each store once")
-        found[name] = (store, *more)
+        found[name] = words
     return found
 
 
@@ -116,11 +111,10 @@ def _judge(wanted: Wanted, words: Mapping[str, tuple[str, ...]], console: Consol
             words=dict(words), folder=folder, night=night.name, options=night.options, stop=stop
         )
         known = taken(one for one in earlier if one.name != night.name)
-        for night in slices(night, corpus, known, where):  # noqa: B020 - the same one goes on
-            files.write_night(night, folder)
-            _say_slice(night, console)
-        interrupted = not night.ended
-    return _concluded(night, corpus, folder, console, interrupted=interrupted)
+        for so_far in slices(night, corpus, known, where):
+            files.write_night(so_far, folder)
+            _say_slice(so_far, console)
+    return _concluded(so_far, corpus, folder, console)
 
 
 def slices(night: Night, corpus: Corpus, known: Known, where: Where) -> Iterator[Night]:
@@ -241,11 +235,9 @@ def _interruptible() -> Iterator[threading.Event]:
             signal.signal(one, handler)
 
 
-def _concluded(
-    night: Night, corpus: Corpus, folder: Path, console: Console, *, interrupted: bool
-) -> int:
+def _concluded(night: Night, corpus: Corpus, folder: Path, console: Console) -> int:
     """Write the corpus and the pages, print what the night says; the exit code."""
-    code = exit_code(corpus, night, interrupted=interrupted)
+    code = exit_code(corpus, night, interrupted=not night.ended)
     found = told(corpus, night)
     left = after(corpus, night)
     if night.ended:

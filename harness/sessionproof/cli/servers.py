@@ -54,7 +54,7 @@ def opened(store: str, servers: Servers, parent: Path | None) -> Iterator[Opened
     """
     from sessionproof.engine.addresses import reached
 
-    words = _words(store, servers)
+    words = words_of(store, servers)
     with ExitStack() as stack:
         if servers.kind is not None:
             kind = "" if store == _REFERENCE else f"{store}:"
@@ -63,7 +63,7 @@ def opened(store: str, servers: Servers, parent: Path | None) -> Iterator[Opened
         yield Opened(name=name, words=words or (name,))
 
 
-def _words(store: str, servers: Servers) -> tuple[str, ...]:
+def words_of(store: str, servers: Servers) -> tuple[str, ...]:
     """The words of the command, none where the name of the store says it; raises BadUsage."""
     from sessionproof.contract.lookup import takes_server
     from sessionproof.engine.plan import BadUsage

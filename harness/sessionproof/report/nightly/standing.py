@@ -99,7 +99,7 @@ def headline(found: Sequence[Told], night: Night) -> str:
     held = {(one.asked.store, row) for one in night.ran for row in one.held}
     held -= {(one.store, one.row) for one in found}
     hold = f"{len(held)} {'guarantee holds' if len(held) == 1 else 'guarantees hold'}"
-    if not night.ran:
+    if not any(one.held or one.rows or one.asked.part == SPEED for one in night.ran):
         return "Nothing was examined."
     if not counted[Standing.NEW]:
         parts.insert(0, "nothing new")
@@ -218,11 +218,11 @@ def _times(number: int) -> str:
     return "1 run" if number == 1 else f"{number} runs"
 
 
-def tone(found: Iterable[Told], code: int) -> Verdict:
-    """The verdict whose colour the night wears."""
-    if code in (EXIT_BROKEN, EXIT_REGRESSION):
+def tone(found: Sequence[Told], code: int) -> Verdict:
+    """The verdict whose colour the night wears; an interrupted one that of what it saw broken."""
+    standings = {one.standing for one in found}
+    if code in (EXIT_BROKEN, EXIT_REGRESSION) or standings & set(BROKEN):
         return Verdict.BROKEN
-    known = any(one.standing is Standing.KNOWN for one in found)
     if code == EXIT_HOLDS:
-        return Verdict.NOT_CLAIMED if known else Verdict.HOLDS
+        return Verdict.NOT_CLAIMED if Standing.KNOWN in standings else Verdict.HOLDS
     return Verdict.UNKNOWN
