@@ -36,13 +36,15 @@ def packed(folder: Path) -> Path:
     name = f"{OURS}-{installed.version}"
     info = f"{name}.dist-info"
     wheel = folder / f"{name}-py3-none-any.whl"
+    part = wheel.with_suffix(".part")  # another command may be installing what lies there
     lines = []
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in (*_code(), *_metadata(installed, info)):
             archive.writestr(zipfile.ZipInfo(path), data, zipfile.ZIP_DEFLATED)
             lines.append(_recorded(path, data))
         record = f"{info}/RECORD"
         archive.writestr(zipfile.ZipInfo(record), "".join([*lines, f"{record},,\n"]))
+    part.replace(wheel)
     return wheel
 
 
