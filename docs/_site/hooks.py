@@ -1,4 +1,4 @@
-"""What the site makes of the pages: links of pages that are named, and pictures in the page.
+"""What the site makes of the pages: links of pages that are named, pictures in the page, a report.
 
 MkDocs calls these functions; what stands in the repository stays as it is read there.
 """
@@ -11,12 +11,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mkdocs.structure.files import File
+
+from sessionproof.report.html import render_html
+from sessionproof.report.write import read_result
+
 ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "docs" / "_site" / "sample"  # the first run of docs/start.md
 _FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 _NAMED = re.compile(r"`docs/([\w/-]+\.md)`")
 _PICTURE = re.compile(r"^!\[[^\]]*\]\(assets/([\w-]+\.svg)\)$", re.MULTILINE)
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+
+
+def on_files(files: Any, *, config: Any) -> Any:
+    """Add the sample report, whose page is drawn as this version draws pages."""
+    page = render_html(read_result(SAMPLE / "result.json"))
+    files.append(File.generated(config, "sample/index.html", content=page))
+    for path in sorted(SAMPLE.rglob("*")):
+        if path.is_file():
+            name = f"sample/{path.relative_to(SAMPLE).as_posix()}"
+            files.append(File.generated(config, name, abs_src_path=str(path)))
+    return files
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from fixtures.registry import Mutant, mutants
@@ -24,12 +26,15 @@ stores that each guarantee must catch.
 A guarantee applies to a store that has what stands under *needs*: a capability (an optional \
 method), or a claim. Without it the verdict is "not claimed".
 With less than the *least evidence* it is "could not tell".
+
+| group | is about | guarantees | as when |
+|---|---|---|---|
 """
 
 
 def page() -> str:
     """The whole page."""
-    parts = [_HEAD]
+    parts = [_HEAD + "\n".join(_groups()) + "\n"]
     caught: dict[str, list[Mutant]] = {}
     for mutant in mutants():
         caught.setdefault(mutant.guarantee, []).append(mutant)
@@ -38,6 +43,14 @@ def page() -> str:
         rows = [row for row in GUARANTEES.values() if row.group == group]
         parts += [_section(row, caught.get(row.id, [])) for row in rows]
     return "\n".join(parts)
+
+
+def _groups() -> Iterator[str]:
+    """A row for each group, with what its first guarantee's break does."""
+    for group, title in TITLES.items():
+        rows = [row for row in GUARANTEES.values() if row.group == group]
+        place = re.sub(r"[^\w -]", "", f"{group} {title}").lower().replace(" ", "-")
+        yield f"| [{group}](#{place}) | {title} | {len(rows)} | {rows[0].damage} |"
 
 
 def _section(row: Guarantee, caught: list[Mutant]) -> str:

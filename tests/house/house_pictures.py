@@ -60,15 +60,15 @@ def judged() -> str:
         text(16, 36, "what is done to it", class_="strong"),
         *lines(16, 64, ["generated programs", "hostile texts and ids", "many clients at once",
                         "kills, loss of power", "full disks, damaged files"], "quiet"),
-        arrow(200, 95, 250, 95, class_="line"),
-        box(250, 60, 120, 70, class_="box", radius=6),
-        text(310, 100, "your store", class_="strong", anchor="middle"),
-        arrow(370, 95, 420, 95, class_="line"),
-        box(420, 30, 150, 130, class_="box", radius=6),
-        text(436, 56, "what came of it", class_="strong"),
-        *lines(436, 84, ["each call and answer,", "by whom and when;", "each change of a file"],
+        arrow(200, 95, 240, 95, class_="line"),
+        box(240, 60, 110, 70, class_="box", radius=6),
+        text(295, 100, "your store", class_="strong", anchor="middle"),
+        arrow(350, 95, 390, 95, class_="line"),
+        box(390, 30, 190, 130, class_="box", radius=6),
+        text(406, 56, "what came of it", class_="strong"),
+        *lines(406, 84, ["each call and answer,", "by whom and when;", "each change of a file"],
                "quiet"),
-        arrow(570, 95, 620, 95, class_="line"),
+        arrow(580, 95, 620, 95, class_="line"),
         box(620, 30, 140, 130, class_="box", radius=6),
         text(636, 56, "checks", class_="strong"),
         text(636, 84, "✓ holds", class_="good"),
@@ -87,11 +87,11 @@ def clients() -> str:
         *bar(200, 110, 190, "append(b)  ok", "two"),
         *bar(500, 170, 110, "read()  [b]", "box"),
         element("path", d="M280 60 C 300 150, 420 170, 494 170", class_="bad"),
-        text(440, 56, "a was acknowledged before the read began,", class_="bad"),
-        text(440, 76, "and no read has it: lost-message", class_="bad"),
+        text(130, 218, "a was acknowledged before the read began, and the read has it not: "
+             "lost-message", class_="bad"),
     ]  # fmt: skip
     said = "Two clients append at once; both are told ok; the read at the end has one of two"
-    return picture(760, 195, said, inside)
+    return picture(760, 230, said, inside)
 
 
 def schedules() -> str:
@@ -121,12 +121,12 @@ def schedules() -> str:
 def crashes() -> str:
     """What a kill and a loss of power leave of the same changes."""
     changes = ["write", "write", "fsync", "ok", "write", "write"]
-    places = [130 + 80 * row for row in range(len(changes))]
+    places = [150 + 80 * row for row in range(len(changes))]
     survived = {"was done": (70, 6), "after a kill": (120, 5), "after a loss of power": (170, 3)}
     inside = [
         text(150, 24, "append(a)", class_="code"), text(470, 24, "append(b)", class_="code"),
-        element("path", d="M522 40 l-8 45 l14 8 l-10 45 l12 8 l-8 44", class_="bad"),
-        text(536, 50, "crash", class_="bad"),
+        element("path", d="M542 40 l-8 45 l14 8 l-10 45 l12 8 l-8 44", class_="bad"),
+        text(556, 50, "crash", class_="bad"),
     ]  # fmt: skip
     for name, (y, kept) in survived.items():
         inside += [text(0, y + 4, name, class_="quiet")]
@@ -138,8 +138,8 @@ def crashes() -> str:
                         text(x + 32, y + 4, change, class_=tone, anchor="middle"),
                         class_=faint.strip() or "kept"),
             ]  # fmt: skip
-    inside += lines(630, 124, ["b half written:", "none of it"], "quiet")
-    inside += lines(630, 174, ["a was told ok:", "it must be there"], "quiet")
+    inside += lines(650, 124, ["b half written:", "none of it"], "quiet")
+    inside += lines(650, 174, ["a was told ok:", "it must be there"], "quiet")
     said = "A crash between two writes: a kill keeps all before it, a loss of power what was synced"
     return picture(760, 205, said, inside)
 
@@ -152,13 +152,13 @@ def shrunk() -> str:
         *(box(0, 10 + 15 * row, width, 9, class_="two" if row in kept else "box")
           for row, width in enumerate(widths)),
         text(0, 208, "60 calls, one of them wrong", class_="quiet"),
-        arrow(190, 95, 310, 95, class_="line"),
-        *lines(196, 68, ["smaller, while it", ], "quiet"),
-        *lines(196, 122, ["fails in the same way"], "quiet"),
-        box(330, 50, 430, 90, class_="box", radius=6),
-        text(346, 84, "store.append('s0', [Message('user', 'a\\u2028b')])", class_="code"),
-        text(346, 110, "store.read('s0')   # JSONDecodeError", class_="code"),
-        text(330, 208, "2 calls, and a script that runs them without the harness", class_="quiet"),
+        arrow(185, 95, 325, 95, class_="line"),
+        text(182, 78, "smaller, while it", class_="quiet"),
+        text(182, 120, "fails in the same way", class_="quiet"),
+        box(340, 50, 420, 90, class_="box", radius=6),
+        text(354, 84, "store.append('s0', [Message('user', 'a\\u2028b')])", class_="code"),
+        text(354, 110, "store.read('s0')   # JSONDecodeError", class_="code"),
+        text(340, 208, "2 calls, and a script that runs them without the harness", class_="quiet"),
     ]  # fmt: skip
     said = "A program of many calls becomes the two calls that show the same"
     return picture(760, 220, said, inside)
