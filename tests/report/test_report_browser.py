@@ -86,8 +86,8 @@ def test_a_window_is_told_by_keyboard(tmp_path):
     for focused, name, told in seen["bars"]:
         assert focused
         (words,) = told
-        client, call = name.split(";")[0].replace(" (", "(").split(": ")
-        assert words.startswith(f"{client} {call}")
+        client, call = name.split(";")[0].split(": ")
+        assert words.replace("(", " ").startswith(f"{client} {call}")
         assert all(part in words for part in name.split("; ")[1:])
     assert "guilty" in seen["jumped"].split()
     assert seen["closed"]

@@ -161,8 +161,7 @@ def _row(one: Interval, number: int, key: str) -> Row:
 
 
 def _act(one: Interval, row: Row, blame: str) -> Act:
-    apart = row.call.replace("(", " (", 1)  # a bar may show the part in brackets alone
-    parts = [f"{row.client}: {apart}", row.when, row.outcome, row.said]
+    parts = [f"{row.client}: {_spoken(row.call)}", row.when, row.outcome, row.said]
     if row.guilty:
         parts.append(blame)
     outcome: Outcome = "fail" if one.outcome == "fail" else "ok"
@@ -186,6 +185,12 @@ def _titles(call: str) -> tuple[str, ...]:
     """A call, and what is left of it where there is little room: ``append(#8)``, ``#8``."""
     name, _, arguments = call.partition("(")
     return call, arguments.removesuffix(")") or name
+
+
+def _spoken(call: str) -> str:
+    """A call as ``append #8``: who speaks to the machine names a bar by any word that it shows."""
+    name, _, arguments = call.partition("(")
+    return f"{name} {arguments.removesuffix(')')}".rstrip()
 
 
 def _kind(one: Interval) -> Kind:
