@@ -12,6 +12,7 @@ from report_samples import CHANGED, LOST, broken, known, records, run, three_bro
 from scoreboard_samples import BROKEN, SHUT, SOUND, board, drawn_entries, entry, row
 
 from sessionproof.contract.verdicts import Reproducer, Verdict
+from sessionproof.report.brief import brief
 from sessionproof.report.result import merge
 from sessionproof.report.scoreboard.badges import badge_words
 from sessionproof.report.scoreboard.board import Standing
@@ -112,6 +113,15 @@ def test_texts_are_the_same_on_any_machine(tmp_path):
     result = run(merge(records(broken("CORE-08", replace(LOST, seen=said)))))
     (found,) = [one for one in compacted(result, tmp_path).rows if one.example]
     assert found.example.seen == "line 4 from 'histories/p1.jsonl'; \\ud800"
+
+
+def test_what_came_after_an_error_is_kept():
+    """Its stderr goes, on one line or on many; a very long text is no reason to wait."""
+    said = "it raised OSError: no space [cmd:x]; stderr: File 'a.py', line 3; then it went on"
+    assert brief(said) == "it raised OSError: no space; then it went on"
+    assert brief("disk full; stderr:; then it went on") == "disk full; then it went on"
+    assert brief("disk full") == "disk full"
+    assert len(brief("/" * 100_000 + " [" * 100_000 + "/ab" * 100_000)) == 600_000
 
 
 @hypothesis_settings(max_examples=25)
