@@ -1,4 +1,4 @@
-// What this session manager promises as a store; docs/claims.md says what each word means.
+// What this session manager promises as a store; docs/adapters.md says what each word means.
 import { KEEPS, KINDS, ROLES } from "./values.mjs";
 
 export const CLAIMS = {

@@ -18,6 +18,7 @@ from house_shell import assert_shown, shell
 
 ALONE = dict(python_blocks())
 TOGETHER = pages_of_commands()
+TEXTS = (".md", ".mjs", ".py", ".sh", ".toml", ".yml")
 
 
 @pytest.mark.parametrize("name", [name for name, _ in pages()])
@@ -67,7 +68,8 @@ def test_output_that_stands_twice_is_the_same():
 
 
 def test_pages_that_are_named_are_there():
-    """Wherever a page names another, it exists."""
-    for path in (*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+    """Wherever a page or an example names a page, it exists."""
+    examples = [path for path in (ROOT / "examples").rglob("*.*") if path.suffix in TEXTS]
+    for path in (*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *examples):
         for named in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text("utf-8")):
             assert (ROOT / named).is_file(), f"{path.name}: {named}"
