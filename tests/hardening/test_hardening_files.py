@@ -162,6 +162,23 @@ def test_a_damaged_file_is_told(reader, good, tmp_path):
         shutil.rmtree(bad.parent)
 
 
+@pytest.mark.parametrize("reader", ["backup", "restore", "migrate", "recover", "verify", "export"])
+def test_words_that_are_no_text_are_told(reader, good, tmp_path):
+    """SQLite quotes a damaged schema as it is: it is told as damage, though it is no UTF-8."""
+    bad = tmp_path / "bad.db"
+    data = (good / "legacy.db").read_bytes()
+    assert data.count(b"CREATE TRIGGER ") > 0
+    bad.write_bytes(data.replace(b"CREATE TRIGGER ", b"CREATE TRI\xff\xfeER "))
+    to = tmp_path / "to"
+    to.mkdir()
+    where = {"verify": (), "backup": ("--to", to), "export": ("--to", to / "x")}
+    code, out, err = command(reader, bad, *where.get(reader, ("--to", to)))
+    assert code in (1, 2), (code, out, err)
+    assert_harmless(out)
+    assert_harmless(err)
+    assert [one.name for one in to.iterdir() if code == 2] == []
+
+
 def damaged_folder(good, to, chance):
     """A copy of the folder in which one file is damaged."""
     shutil.copytree(good, to)

@@ -31,7 +31,7 @@ FOUND = {
     "answers:RaisesWordless": "unexpected-refusal",
     "answers:Speaks": "unexpected-refusal",
     "answers:SpeaksInAnswers": "changed-content",
-    "answers:AnswersMuch": "malformed-answer",
+    "answers:AnswersMuch": None,  # a malformed answer, or a hang where the machine is slow
     "answers:AnswersNumbers": "malformed-answer",
     "answers:AnswersDeeply": "malformed-answer",
     "answers:AnswersNoNumber": "malformed-answer",

@@ -25,6 +25,7 @@ from sessionproof.reference.copying import (
     told,
     unfinished,
 )
+from sessionproof.reference.failures import ERRORS
 from sessionproof.reference.files import BACKUP, copies, copy_name, present
 from sessionproof.reference.opening import sync
 
@@ -98,7 +99,7 @@ def _made(
             size_bytes = part.stat().st_size
             part.rename(final)
         sync(into)
-    except (sqlite3.Error, OSError) as error:
+    except (*ERRORS, OSError) as error:
         raise told(error, what) from error
     removed = () if keep is None else tuple(_without_older(source, final, keep, progress))
     return Backup(file=source, path=final, size_bytes=size_bytes, rows=rows, removed=removed)

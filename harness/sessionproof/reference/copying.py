@@ -13,6 +13,7 @@ from sessionproof.audit.file import Unreadable, on_committed_state
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.connections import WAIT_S, patiently
+from sessionproof.reference.failures import DAMAGED, ERRORS
 from sessionproof.reference.files import copy_name, open_here, series_of, with_logs
 from sessionproof.reference.opening import new_file, sync, uri
 from sessionproof.reference.steps import APPLICATION_ID
@@ -168,7 +169,7 @@ def problems_of(file: Path, rows: Rows | None, *, as_it_is: bool = False) -> tup
             found = () if complete else damage(connection, indexes=not as_it_is)
             if not found and rows is not None:
                 found = tuple(_differing(rows, row_counts(connection)))
-    except sqlite3.Error as error:
+    except ERRORS as error:
         return (f"SQLite cannot read it ({error})",)
     if found or not complete:
         return found
@@ -191,7 +192,7 @@ def damage(connection: sqlite3.Connection, *, indexes: bool = True) -> tuple[str
             for one in integrity_problems(connection, most=_LINES_MAX)
             if one.kind not in ignored
         ]
-    except sqlite3.Error as error:
+    except ERRORS as error:
         return (f"SQLite cannot read it ({error})",)
     return tuple(f"{one.what}: {' '.join(one.examples[0].split())}" for one in found)
 
@@ -215,7 +216,9 @@ def _remove_left_behind(final: Path) -> None:
                     one.unlink()
 
 
-def told(error: sqlite3.Error | OSError, what: str) -> Refused:
+def told(error: sqlite3.Error | UnicodeDecodeError | OSError, what: str) -> Refused:
     """One line for what a file or SQLite said."""
-    why = (error.strerror if isinstance(error, OSError) else None) or error
+    why: object = (error.strerror if isinstance(error, OSError) else None) or error
+    if isinstance(error, UnicodeDecodeError):  # SQLite quoted a damaged text
+        why = DAMAGED
     return Refused(f"{what}: {why}")

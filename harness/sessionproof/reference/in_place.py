@@ -19,7 +19,7 @@ from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.contract.upkeep import Repaired
 from sessionproof.reference import files
 from sessionproof.reference.copying import kept_copy, on_state
-from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.opening import new_file, sync
 
 SET_ASIDE = "set-aside.jsonl"
@@ -116,7 +116,7 @@ def _errors_of(file: Path, *, writes: bool) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise as_store_error(error, path=file, writes=writes) from error
     except OSError as error:
         raise Refused(f"{file} cannot be copied: {error.strerror or error}") from error

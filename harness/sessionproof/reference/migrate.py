@@ -29,7 +29,7 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.upkeep import Migrated
 from sessionproof.reference import steps as schema
 from sessionproof.reference.copying import on_state
-from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.files import copy_name, held_alone, open_alone
 from sessionproof.reference.legacy import kept as keeping
 from sessionproof.reference.legacy.aside import Aside
@@ -79,7 +79,7 @@ def migrate(
         if dry_run:
             return _tried(source, manner, told)
         return _migrated(source, place, before, manner, inside=inside, told=told)
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise as_store_error(error, path=source, writes=False) from error
     except Unreadable as error:
         raise Refused(str(error)) from error
@@ -97,7 +97,7 @@ def version_at(target: Path) -> int | None:
         with closing(sqlite3.connect(uri(target, "mode=ro&immutable=1"), uri=True)) as header:
             application = header.execute("PRAGMA application_id").fetchone()[0]
             return schema.version_of(header) if application == schema.APPLICATION_ID else None
-    except sqlite3.Error:
+    except ERRORS:
         return None
 
 

@@ -17,7 +17,7 @@ from sessionproof.contract.clock import Clock, SystemClock
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.upkeep import Recovered
 from sessionproof.reference import steps as schema
-from sessionproof.reference.failures import as_store_error
+from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.files import copy_name, held_alone, present, with_logs
 from sessionproof.reference.finding.index import forget
 from sessionproof.reference.opening import FILE, new_file, sync, uri
@@ -54,7 +54,7 @@ def recover(
     try:
         with held_alone(source) if os.access(source, os.W_OK) else nullcontext():
             return _recovered(source, target, tell, now_us, dry_run=dry_run)
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise as_store_error(error, path=target, writes=True) from error
     except OSError as error:
         raise Refused(f"{source} cannot be recovered: {error.strerror or error}") from error

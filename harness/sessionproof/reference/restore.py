@@ -31,6 +31,7 @@ from sessionproof.reference.copying import (
     told,
     unfinished,
 )
+from sessionproof.reference.failures import ERRORS
 from sessionproof.reference.files import (
     BACKUP,
     copy_name,
@@ -101,7 +102,7 @@ def put_back(
                 raise Refused(f"{what}: {problems[0]}; choose another backup, or recover this one")
             _refuse_foreign(part, into, what)
             before = None if dry_run else _replaced(into, part, progress)
-    except (sqlite3.Error, OSError) as error:
+    except (*ERRORS, OSError) as error:
         raise told(error, what) from error
     return Restored(file=into, rows=rows, before=before)
 
@@ -132,7 +133,7 @@ def _seen(into: Path) -> tuple[bool, set[str]] | None:
     """The same of what is there; None when there is nothing, or nothing that can be read."""
     try:
         return on_state(into, _look) if into.exists() else None
-    except (sqlite3.Error, Refused):
+    except (*ERRORS, Refused):
         return None
 
 
@@ -163,7 +164,7 @@ def _can_be_written_over(into: Path, part: Path) -> bool:
     """
     try:
         there = on_state(into, lambda seen: None if damage(seen) else _page_bytes(seen))
-    except (sqlite3.Error, Refused):
+    except (*ERRORS, Refused):
         return False
     with to_read(part) as source:
         return there == _page_bytes(source)
