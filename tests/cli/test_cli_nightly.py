@@ -50,7 +50,7 @@ class Sound:
     def close(self):
         self.db.close()
 """
-QUICK = ("--profile", "smoke", "--only", "CORE-01", "--only", "CORE-02", "--only", "CORE-12")
+QUICK = ("--profile", "smoke", "--only", "CORE-01")
 
 
 @pytest.fixture
@@ -257,24 +257,33 @@ def test_a_slice_is_a_command_of_its_own(tmp_path):
 
 
 @pytest.mark.night
-def test_a_store_is_judged_broken_and_mended(run, tmp_path):
+def test_a_store_is_judged_broken_and_mended(tmp_path):
     """A whole night each: new, still broken, mended, by real runs of a real store."""
     (tmp_path / "shop.py").write_text(STORES)
     (tmp_path / "bad").touch()
-    command = ("nightly", "shop:Sound", *QUICK, "--budget", "30s", "--folder", "n")
-    code, out, err = run(*command)
-    assert code == 1, err
-    assert "1 new" in out or "2 new" in out
-    (night,) = files.names(tmp_path / "n")
-    reports = list((tmp_path / "n" / "runs" / night).iterdir())
+
+    def night():
+        words = [sys.executable, "-m", "sessionproof", "nightly", "shop:Sound", *QUICK]
+        ended = subprocess.run(
+            [*words, "--budget", "90s", "--folder", "n"], cwd=tmp_path, capture_output=True,
+            check=False, encoding="utf-8", timeout=300,
+        )  # fmt: skip
+        assert "Traceback" not in ended.stderr
+        return ended.returncode, ended.stdout
+
+    code, out = night()
+    assert (code, "| 1 new; 0 guarantees hold." in out) == (1, True), out
+    (name,) = files.names(tmp_path / "n")
+    reports = list((tmp_path / "n" / "runs" / name).iterdir())
     assert reports
     assert all((one / "index.html").exists() for one in reports)
-    assert "still broken" in run(*command)[1]
+    code, out = night()
+    assert (code, "| Nothing new, 1 still broken; " in out) == (1, True), out
     (tmp_path / "bad").unlink()
-    code, out, err = run(*command[:-3], "55s", *command[-2:])
-    assert "mended" in out or "not settled" in out, err
-    entries = json.loads((tmp_path / "n" / "corpus.json").read_text())["entries"]
-    assert {one["row"] for one in entries} <= {"CORE-01", "CORE-02"}
+    code, out = night()
+    assert code in (0, 4), out  # for how many replays there is time is the machine's
+    assert "mended" in out or "not settled" in out
+    assert json.loads((tmp_path / "n" / "corpus.json").read_text())["entries"]
 
 
 @pytest.mark.night

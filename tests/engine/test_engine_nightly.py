@@ -103,12 +103,13 @@ def test_a_slice_is_judged_by_what_it_took():
     assert estimated_s(more, {}) > estimated_s(asked, {})
 
 
-def test_a_slow_store_has_slow_replays():
-    """What its areas took tells what a seed of it will take; within bounds."""
-    one = Slice(store=STORE, part=REPLAY, profile="gate", seed=1, rows=("CONC-01",))
+def test_a_slow_area_has_slow_replays():
+    """What it took tells what one of its seeds will take; within bounds."""
+    one = Slice(store=STORE, part=REPLAY, profile="gate", seed=1, rows=("DUR-01",))
     usual = estimated_s(one, {})
     assert estimated_s(one, {(STORE, "crash", "gate"): 1.0}) == usual
     assert estimated_s(one, {("other", "crash", "gate"): 900.0}) == usual
+    assert estimated_s(one, {(STORE, "concurrency", "gate"): 900.0}) == usual
     assert usual < estimated_s(one, {(STORE, "crash", "gate"): 200.0}) < 5 * usual
     assert estimated_s(one, {(STORE, "crash", "gate"): 9e9}) == 5 * usual
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.seed import derive
-from sessionproof.engine.areas import AREAS, REPLAYS, Area, rows_of
+from sessionproof.engine.areas import AREAS, REPLAYS, Area, area_of, rows_of
 from sessionproof.report.nightly.corpus import Corpus, Owed, owed
 from sessionproof.report.nightly.night import REPLAY, SPEED, Night, Ran, Slice
 from sessionproof.workload.profiles import PROFILES
@@ -59,8 +59,8 @@ def taken(nights: Iterable[Night], known: Known | None = None) -> dict[tuple[str
 def estimated_s(one: Slice, times: Known) -> float:
     """How long a slice will take: as long as any of its kind, else by its guarantees' weights.
 
-    Replays differ in their guarantees, so theirs is by weight always, and by how slow the store
-    has been so far.
+    Replays differ in their guarantees, so theirs is by weight always, and by how slow the areas of
+    these guarantees were.
     """
     name = (one.store, one.part, one.profile)
     if name in times and one.part != REPLAY:
@@ -76,14 +76,14 @@ def _guessed_s(rows: Iterable[str], profile: str) -> float:
 
 
 def _slowness(one: Slice, times: Known) -> float:
-    """How many times the guess areas of the store took, from 1 to a bound."""
-    found = (
-        seconds / _guessed_s(rows_of(area, tuple(GUARANTEES)), profile)
-        for (store, part, profile), seconds in times.items()
+    """How many times the guess the areas of these guarantees took, from 1 to a bound."""
+    own = {area_of(row) for row in one.rows}
+    found = [
+        times[name] / _guessed_s(rows_of(area, tuple(GUARANTEES)), one.profile)
         for area in AREAS
-        if (store, part, profile) == (one.store, area.name, one.profile) and not area.once
-    )
-    return min(_SLOWEST, max(1.0, *found, 1.0))
+        if area.name in own and (name := (one.store, area.name, one.profile)) in times
+    ]
+    return min(_SLOWEST, max([1.0, *found]))
 
 
 def _next_replay(night: Night, corpus: Corpus, times: Known, left_s: float) -> Slice | None:
