@@ -23,6 +23,7 @@ SHOWN = {
     "llama-index-pydantic": r"1 message in 59 bytes\nPydanticSerializationError: .*\n0 bytes",
     "llama-index-sqlite-replace": r"\['old', 'new'\]\n.*: None\nother: \['first of another chat'\]",
     "llm-lost-tips": r"2 stored, read: \['from the one'\]",
+    "mem0-close-crash": r"the process is ended by signal 11",
     "openai-agents-advanced-costs": r"10,000 messages, get_items: \d{3},\d{3} steps",
     "openai-agents-first-use": r"table agent_sessions already exists",
     "strands-half-made-session": r"(SessionException: Session chat already exists\n){2}",
