@@ -268,6 +268,17 @@ def test_growth_that_is_plain_to_see_needs_no_large_sizes(trial):
     assert made.notes == ["dearer at each size: sizes up to 1,000"]
 
 
+def test_a_store_too_slow_for_three_sizes_has_a_smaller_one(trial):
+    """Where the third size would take minutes, as each append writes all, growth is seen before."""
+    claims = replace(Costly.claims, limits=Limits(batch_bytes=100))
+    made = trial("SCALE-01", claims=claims, append=times(lambda messages: 10.0 * messages))
+    made.profile = replace(SMALL, messages=(300, 1_000, 3_000, 10_000))
+    with pytest.raises(Broken):
+        growth.of_appends(made)
+    assert made.measured[0].sizes == (100, 300, 1_000)
+    assert made.notes == ["dearer at each size, no time for 3,000: sizes up to 1,000"]
+
+
 def test_what_is_refused_is_told(trial):
     """A store that stops taking messages owes them."""
 

@@ -41,6 +41,7 @@ _FEWEST = (10, 30, 100)  # sizes, however slow a store is
 _SLOW_US = 300.0  # an append
 _SLOW_PART = 0.4  # of the time for filling, where appends are slow
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
+_SMALLER = 3  # times smaller than the first, where a smaller size is needed
 _PLAIN = 2.5  # times the cost at the smallest size: growth that needs no statistics
 _PART = 0.3  # of a test's deadline: what grows is measured twice
 _CALLS_MOST_S = 0.3  # of the first rounds at a further size, then
@@ -188,8 +189,9 @@ def at_sizes(
 
     A store that is slow to fill gets sizes up to a tenth, and sooner where its appends are slow,
     too, as each call to be measured is then dear. Where cost grows for all to see, larger
-    sizes are left out once they would take long; three are always there. Sizes that were asked
-    for are left out only where there is no time for them.
+    sizes are left out once they would take long; three are always there, and where the third would
+    take too long, a smaller one is in its place. Sizes that were asked for are left out only where
+    there is no time for them.
     """
     profile = trial.profile
     most_s = profile.limit_s(max(profile.share_s * profile.patience, profile.patience_s) / 2, _PART)
@@ -207,6 +209,13 @@ def at_sizes(
                 places.append(_place(trial, filled, sizes[0], operations))
             limit_s = most_s if profile.patient else 2 * most_s
         for size in sizes[1:]:
+            if len(places) == TOP - 1 and _takes_too_long(places, size, most_s):
+                trial.notes.append(
+                    f"dearer at each size, no time for {size:,}: sizes up to {places[-1].size:,}"
+                )
+                smaller = max(_SMALLEST, places[0].size // _SMALLER)
+                places.insert(0, _place(trial, filled, smaller, operations))
+                break
             why = _left_out(trial, places, size, most_s, until_s) if len(places) >= TOP else None
             if why is not None:
                 trial.notes.append(f"{why}: sizes up to {places[-1].size:,}")
@@ -301,6 +310,14 @@ def _deep(trial: Trial, place: Place, session: str) -> Any:
         )
         trial.require_ok(outcome, f"paged through a session of {place.messages:,} messages")
     return cursor
+
+
+def _takes_too_long(places: Sequence[Place], size: int, most_s: float) -> bool:
+    """Whether filling grows for all to see, and one size more would take far more than its time."""
+    first, last = places[0], places[-1]
+    filling_s = (last.each_s * last.size + last.deep_s) * (size / last.size) ** 2
+    smaller = first.size // _SMALLER >= _SMALLEST
+    return smaller and filling_s > 2 * most_s and last.each_s > 2 * first.each_s
 
 
 def _too_dear(places: Sequence[Place], size: int, most_s: float) -> bool:
