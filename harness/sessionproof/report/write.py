@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sessionproof.contract.decoding import decoded, parsed
 from sessionproof.report.badge import badge
@@ -25,6 +26,7 @@ _ADDED = (
     "baseline", "crash", "known", "measured", "reproducer", "script", "steps", "timings", "window",
 )  # fmt: skip
 _NUMBER = r"-?\d[\d.e+-]*"
+_LONE = re.compile("[\ud800-\udfff]")
 _NUMBERS = re.compile(rf"\[\n\s+({_NUMBER}(?:,\n\s+{_NUMBER})*)\n\s+\]")
 
 
@@ -45,13 +47,27 @@ def write_report(result: RunResult, directory: Path) -> Path:
 
 
 def write_result(result: RunResult, directory: Path) -> None:
-    """Write ``result.json`` alone: ASCII, so that lone surrogates stay; lists of numbers in a line.
+    """Write ``result.json`` alone: ASCII, lists of numbers in a line.
 
-    A line break within brackets is never part of a text, as JSON escapes it there.
+    A line break within brackets is never part of a text, as JSON escapes it there. A lone surrogate
+    is written as the characters of its escape: many readers of JSON refuse a file that has one.
     """
-    values = json.dumps(to_json(result), indent=1, allow_nan=False)
+    values = json.dumps(_without_surrogates(to_json(result)), indent=1, allow_nan=False)
     compact = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", values)
     write_whole(directory / RESULT, compact + "\n")
+
+
+def _without_surrogates(value: Any) -> Any:
+    """JSON values of whole characters alone."""
+    match value:
+        case str():
+            return value if value.isascii() else _LONE.sub(lambda found: shown(found[0]), value)
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(of) for key, of in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(one) for one in value]
+        case _:
+            return value
 
 
 def _write_benchmark(result: RunResult, path: Path) -> None:
