@@ -167,11 +167,12 @@ def test_an_interrupted_night_goes_on(here, store, tmp_path):
 def test_a_fresh_night_is_begun_on_demand(here, store, tmp_path):
     """What the interrupted one found is not lost."""
     store.broken, store.stop_after = {"CONC-01"}, 2
-    assert here("shop:Store", "--budget", "20m")[0] == 130
+    words = ("shop:Store", "--budget", "20m", "--only", "CONC-01")
+    assert here(*words)[0] == 130
     store.stop_after = None
-    code, _, err = here("shop:Store", "--budget", "20m", "--fresh")
+    code, _, err = here(*words, "--fresh")
     assert code == 1
-    assert "1 seeds to replay" in err or "2 seeds to replay" in err
+    assert "1 seed to replay" in err
     assert len(files.names(tmp_path / "sessionproof-nightly")) == 2
 
 

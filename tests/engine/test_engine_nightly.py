@@ -82,6 +82,15 @@ def test_each_area_comes_once_before_any_comes_twice():
     assert sorted(first) == sorted(area.name for area in AREAS)
 
 
+def test_short_nights_come_to_every_area_in_turn():
+    """None is always the one for which no time is left."""
+    firsts = Counter(
+        next_slice(replace(NEW, seed=seed), Corpus(), {}, left_s=600.0).part for seed in range(200)
+    )
+    assert set(firsts) == {area.name for area in AREAS}
+    assert min(firsts.values()) > 8
+
+
 def test_nothing_is_begun_that_cannot_end_in_time():
     """Whatever slices take, the budget holds, once it is known how long they take."""
     known = {(STORE, area.name, "gate"): 300.0 for area in AREAS}

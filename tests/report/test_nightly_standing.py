@@ -7,7 +7,15 @@ from nightly_samples import left, night, ran, replay, seen, speed
 
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.report.nightly.corpus import CONFIRMING, MOST, Corpus
-from sessionproof.report.nightly.standing import Standing, exit_code, headline, problems, told, tone
+from sessionproof.report.nightly.standing import (
+    Standing,
+    exit_code,
+    headline,
+    missed,
+    problems,
+    told,
+    tone,
+)
 
 BEFORE = left(night(ran(broken="CONC-01")))
 NEEDED = BEFORE.entries[0].needed
@@ -194,3 +202,13 @@ def test_the_colour_is_that_of_the_worst():
     assert colour(tonight(ran(unsure="CORE-01"))) is Verdict.UNKNOWN
     known = seen("CORE-06", known="issue 12")
     assert colour(tonight(ran(rows=(known,), held="CORE-01"))) is Verdict.NOT_CLAIMED
+
+
+def test_what_the_night_did_not_come_to_is_said():
+    """Nobody takes it for holding."""
+    one = tonight(ran(held="CORE-01"), rows=("CORE-01", "CORE-02", "DUR-01"))
+    assert missed(one) == [
+        "the night did not come to 2 of 3 guarantees of shop.chat:Store: "
+        "it needs a larger budget, or another night"
+    ]
+    assert missed(tonight(ran(held="CORE-01"), rows=("CORE-01",))) == []

@@ -32,7 +32,7 @@ from sessionproof.report.nightly import files
 from sessionproof.report.nightly.corpus import Corpus, after
 from sessionproof.report.nightly.night import Night
 from sessionproof.report.nightly.pages import write_pages
-from sessionproof.report.nightly.standing import Told, exit_code, headline, problems, told
+from sessionproof.report.nightly.standing import Told, exit_code, headline, missed, problems, told
 from sessionproof.report.nightly.words import render_markdown, shown_row, slice_words, span
 from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
@@ -255,11 +255,12 @@ def _concluded(night: Night, corpus: Corpus, folder: Path, console: Console) -> 
 
 
 def _say_begin(night: Night, corpus: Corpus, console: Console) -> None:
+    seeds = f"{len(corpus.entries)} seed{'' if len(corpus.entries) == 1 else 's'} to replay"
     goes_on = f", going on after {len(night.ran)} slices" if night.ran else ""
     say(
         console,
         f"night {night.name} of {', '.join(night.stores)}: {span(night.budget_s)}, profile "
-        f"{night.profile}, seed {night.seed}, {len(corpus.entries)} seeds to replay{goes_on}",
+        f"{night.profile}, seed {night.seed}, {seeds}{goes_on}",
     )
 
 
@@ -288,6 +289,8 @@ def _print(night: Night, found: Sequence[Told], console: Console) -> None:
             if one.repeat:
                 say(console, for_terminal(f"| {one.row}: {one.repeat}", console.encoding))
     say(console, f"| {headline(found, night)}")
+    for sentence in missed(night):
+        say(console, f"| {for_terminal(sentence, console.encoding)}")
 
 
 def _text(value: Any, console: Console) -> Text:

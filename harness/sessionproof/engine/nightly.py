@@ -117,8 +117,14 @@ def _next_of_areas(night: Night, times: Known, left_s: float) -> Slice | None:
     for one in night.ran:
         spent[one.asked.store, one.asked.part] += one.seconds
     lost = lost_stores(night)
+
+    def behind(one: tuple[str, Area]) -> tuple[float, int]:
+        store, area = one
+        # Of those that had nothing yet another is first each night: short nights come to all.
+        return spent[store, area.name] / area.share, derive(night.seed, "turn", store, area.name)
+
     places = [(store, area) for area in AREAS for store in night.stores]
-    for store, area in sorted(places, key=lambda one: spent[one[0], one[1].name] / one[1].share):
+    for store, area in sorted(places, key=behind):
         rows = rows_of(area, night.rows)
         ran = [one for one in night.of(store) if one.asked.part == area.name]
         if not rows or store in lost or _is_done(area, ran):

@@ -19,7 +19,7 @@ from sessionproof.report.html import environment
 from sessionproof.report.nightly import files
 from sessionproof.report.nightly.corpus import Corpus
 from sessionproof.report.nightly.night import Night
-from sessionproof.report.nightly.standing import BROKEN, Told, headline, problems, tone
+from sessionproof.report.nightly.standing import BROKEN, Told, headline, missed, problems, tone
 from sessionproof.report.nightly.strips import WORDS, WORST, groups_of
 from sessionproof.report.nightly.words import render_markdown, slice_words, span
 from sessionproof.report.regressions import write_trends
@@ -82,6 +82,7 @@ def render_page(
             corpus=corpus,
             headline=headline(found, night),
             problems=[*problems(night), *unread],
+            missed=missed(night),
             several=len(night.stores) > 1,
             stores=[(store, groups_of(store, nights)) for store in stores],
             legend=[(one, WORDS[one]) for one in WORST],

@@ -118,6 +118,20 @@ def problems(night: Night) -> list[str]:
     return list(dict.fromkeys(every))
 
 
+def missed(night: Night) -> list[str]:
+    """For each store a sentence where the night did not come to some of its guarantees."""
+    found = []
+    for store in night.stores:
+        ran = [one for one in night.of(store) if one.state != "not run"]
+        asked = {row for one in ran for row in one.asked.rows}
+        if number := len(set(night.rows) - asked):
+            found.append(
+                f"the night did not come to {number} of {len(night.rows)} guarantees of {store}: "
+                "it needs a larger budget, or another night"
+            )
+    return found
+
+
 @dataclass(frozen=True)
 class _View:
     """A night between the corpus before it and the one that it leaves."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sessionproof.report.markdown import code, plain
 from sessionproof.report.nightly.night import SPEED, Night, Ran
-from sessionproof.report.nightly.standing import Standing, Told, headline, problems
+from sessionproof.report.nightly.standing import Standing, Told, headline, missed, problems
 
 _ROWS_MOST = 40
 _NAMES_MOST = 6
@@ -54,7 +54,7 @@ def render_markdown(night: Night, found: Sequence[Told]) -> str:
             for one in shown
         ]
         lines.append("")
-    lines += [f"- {plain(one, 300)}" for one in problems(night)]
+    lines += [f"- {plain(one, 300)}" for one in (*problems(night), *missed(night))]
     spent = f"{len(night.ran)} slices, {span(night.spent_s)} of {span(night.budget_s)}"
     state = "" if night.ended else " It was interrupted: the same command goes on with it."
     lines.append(f"{spent}, profile {code(night.profile)}, seed {night.seed}.{state}")
