@@ -44,6 +44,11 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return "".join(parts)
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Blocks of code take the focus: they may scroll, and not everybody has a mouse."""
+    return html.replace("<pre><span></span><code>", '<pre><span></span><code tabindex="0">')
+
+
 def _linked(here: str) -> Any:
     """What stands in the place of a page's name on a page of this folder."""
 
@@ -65,4 +70,4 @@ def _title(name: str) -> str:
 def _inside(found: re.Match[str]) -> str:
     """The picture itself: so it has the colours of the page, light or dark."""
     picture = (ROOT / "docs" / "assets" / found[1]).read_text("utf-8")
-    return f"<figure>{_STYLE.sub('', picture).strip()}</figure>"
+    return f'<figure tabindex="0">{_STYLE.sub("", picture).strip()}</figure>'  # it may scroll
