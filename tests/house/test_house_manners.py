@@ -153,7 +153,7 @@ def test_every_option_on_a_page_exists(pytestconfig):
             assert option in known or theirs, f"{page.name}: {option}"
 
 
-@pytest.mark.parametrize("name", ["run", "deep"])
+@pytest.mark.parametrize("name", ["run", "deep", "package"])
 def test_ci_names_no_machine(name):
     """The scripts run anywhere: strict, executable, no host, no path of a machine."""
     path = ROOT / ".ci" / name

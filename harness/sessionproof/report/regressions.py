@@ -22,7 +22,7 @@ from sessionproof.report.html import environment
 from sessionproof.report.write import write_whole
 from sessionproof.svg import small
 
-COMPARISON_PAGE, NIGHTS_PAGE = "comparison.html", "nights.html"
+COMPARISON_PAGE = "comparison.html"
 RUNS_MAX = 400  # of all stores of a page of trends; the other forms have all
 _RUNS_LEAST = 40  # of one store, however many there are
 

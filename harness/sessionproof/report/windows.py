@@ -19,7 +19,6 @@ ACTS_MAX = 60  # bars of one picture
 NAME_CHARACTERS_MAX = 40
 CALL_CHARACTERS_MAX = 80
 SAID_CHARACTERS_MAX = 160
-FILE_CHARACTERS_MAX = 300
 
 READS = frozenset(
     {"read", "read_last", "page", "pages", "count", "get", "exists", "list", "search"}
