@@ -78,7 +78,7 @@ def test_a_damaged_answer_is_an_error_of_the_protocol(lines):
             except (ValueError, RecursionError) as error:
                 refused.append(str(error))
     assert len(refused) > NUMBER
-    assert all(0 < len(reason) < 20_000 and "Traceback" not in reason for reason in refused)
+    assert all(reason and "Traceback" not in reason for reason in refused)
 
 
 def test_a_damaged_call_is_answered_by_an_error(lines, tmp_path):
