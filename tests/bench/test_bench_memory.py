@@ -1,5 +1,6 @@
 """What readings of memory say: leaks rise for ever, caches fill up, sqlite3 goes up and down."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -153,3 +154,12 @@ def test_another_process_is_read_with_its_children():
         process.stdin.close()
     assert resident([process.pid]) == 0
     assert gauges_of(process.pid) == ()
+
+
+def test_what_a_store_logs_is_not_kept(caplog):
+    """A warning at each call would fill pytest's list of records, which is no leak of the store."""
+    with tracing():
+        logging.getLogger("a store").warning("while it is measured")
+    assert caplog.records == []
+    logging.getLogger("a store").warning("afterwards")
+    assert len(caplog.records) == 1

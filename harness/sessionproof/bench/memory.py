@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import logging
 import os
 import threading
 import tracemalloc
@@ -184,9 +185,11 @@ def _resident(pid: int) -> Gauge:
 def tracing() -> Iterator[None]:
     """Python's allocations are counted within the block, and collections are quick.
 
-    What is there before is left out of collections. A tracer that runs already goes on.
+    What is there before is left out of collections. A tracer that runs already goes on. What a
+    store logs meanwhile is dropped: pytest keeps the records of a test as long as it runs.
     """
-    mine = not tracemalloc.is_tracing()
+    mine, disabled = not tracemalloc.is_tracing(), logging.root.manager.disable
+    logging.disable()
     gc.collect()
     gc.freeze()
     if mine:
@@ -197,6 +200,7 @@ def tracing() -> Iterator[None]:
         if mine:
             tracemalloc.stop()
         gc.unfreeze()
+        logging.disable(disabled)
 
 
 # Paths are plain texts from here on: pathlib keeps every name that it has seen, and would be
