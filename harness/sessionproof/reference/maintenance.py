@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,17 @@ def maintain(store: ReferenceStore, *, plan: Plan = DEFAULT) -> list[str]:
     Nothing is done, and nothing answered, while another thread or process is at it. What fails does
     not stop the rest, and is raised at the end as ``Refused``.
     """
-    runs = tuple(due_runs(store, plan))
-    failed = [run for run in runs if run.failed]
+    return names_of(due_runs(store, plan), str(store._path))
+
+
+def names_of(runs: Iterable[Run], where: str) -> list[str]:
+    """The names of the tasks, once all are done; Refused where some failed."""
+    done = tuple(runs)
+    failed = [run for run in done if run.failed]
     if failed:
         others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise Refused(f"upkeep of {store._path}: {failed[0].task}: {failed[0].text}{others}")
-    return [run.task for run in runs]
+        raise Refused(f"upkeep of {where}: {failed[0].task}: {failed[0].text}{others}")
+    return [run.task for run in done]
 
 
 def due_runs(

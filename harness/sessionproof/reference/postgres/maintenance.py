@@ -12,6 +12,7 @@ import psycopg
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.reference.chores.plan import Plan, is_due
 from sessionproof.reference.chores.runs import Run, last_good_runs, last_runs
+from sessionproof.reference.maintenance import names_of
 from sessionproof.reference.postgres.chores.runs import alone, store_run
 from sessionproof.reference.postgres.chores.tasks import TASKS
 from sessionproof.reference.postgres.failures import as_store_error, one_line
@@ -32,12 +33,7 @@ def maintain(store: PostgresStore, *, plan: Plan = DEFAULT) -> list[str]:
     Nothing is done, and nothing answered, while another thread or process is at it. What fails does
     not stop the rest, and is raised at the end as ``Refused``.
     """
-    runs = tuple(due_runs(store, plan))
-    failed = [run for run in runs if run.failed]
-    if failed:
-        others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise Refused(f"upkeep of {store.where}: {failed[0].task}: {failed[0].text}{others}")
-    return [run.task for run in runs]
+    return names_of(due_runs(store, plan), store.where)
 
 
 def due_runs(
