@@ -139,7 +139,7 @@ def test_axe_sees_what_is_wrong(tmp_path, axe):
 
 
 @pytest.mark.night
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [one for one in NAMES if one != "hostile"])  # one name for all
 def test_axe_finds_nothing(tmp_path, name, axe):
     """By the rules of WCAG 2.2 A and AA, on a phone and on a screen, light and dark."""
     (tmp_path / "axe.min.js").write_text(axe, "utf-8")
