@@ -16,7 +16,7 @@ from pathlib import Path
 MIB = 1024 * 1024
 _MEMORY_LEAST = 2048 * MIB  # our own share of a large test is some hundred
 _MEMORY_PARTS = 8  # so many processes may reach their limit before the machine has no more
-_FILE_PARTS, _ALL_PARTS = 4, 2  # of what may be written in all: one file, all files of a run
+_FILE_PARTS, _ALL_PARTS = 8, 2  # of what may be written in all: one file, all files of a run
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - what is written there is taken from the memory
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
 

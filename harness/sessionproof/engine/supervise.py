@@ -30,7 +30,7 @@ addopts =
 xfail_strict = true
 filterwarnings = default
 """
-_FINISHED = ("0", "1", "5")  # pytest's codes: all passed, some failed, none was collected
+_FINISHED = ("0", "1", "2", "5")  # pytest's codes: all passed, some failed, given up, no test
 _GRACE_S = 5.0  # for a controller to end by itself
 _FULL = (
     "the run was ended, as more was written below its folder than there may be: "
@@ -123,8 +123,10 @@ def _one_pass(
             os.close(theirs)
     tail.read()
     times.end()
+    if ended.interrupted or ended.problems:
+        return  # it was ended, whatever it says of itself
     ended.finished = _is_finished(plan.directory / mark)
-    if not ended.finished and not ended.interrupted:
+    if not ended.finished:
         ended.problems.append(f"the run did not come to its end: {_last_words(output)}")
 
 
