@@ -44,11 +44,6 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     return "".join(parts)
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Blocks of code take the focus: they may scroll, and not everybody has a mouse."""
-    return html.replace("<pre><span></span><code>", '<pre><span></span><code tabindex="0">')
-
-
 def _linked(here: str) -> Any:
     """What stands in the place of a page's name on a page of this folder."""
 
