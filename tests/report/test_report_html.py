@@ -225,8 +225,10 @@ def test_could_not_tell_has_its_reason(pages):
 
 
 def page_words(result) -> str:
-    """The words of a page but for the promises, which speak of unknown sessions."""
-    (text,) = Page(render_html(result)).all("body")
+    """The words of a page but for its script, and the promises, which speak of unknown sessions."""
+    page = Page(render_html(result))
+    (text,), (script,) = page.all("body"), page.all("script")
+    text = text.removesuffix(script)
     for row in result.guarantees:
         text = text.replace(row.promise, "")
     return text
@@ -310,6 +312,9 @@ def test_long_texts_are_cut_with_their_length():
     assert "of 10,000 lines left out" in source
     assert re.search(r"2\d more findings are in result.json", source)
     assert "20 more pieces of evidence are in result.json" in source
+    assert (
+        source.count("The marked last line is the one that went wrong") == page_module.FEWER_ROWS[0]
+    )
     rows = merge(records(*(broken(row, *[long] * 30) for row in names[:60])))
     assert re.search("1[69] more pieces of evidence are in result.json", render_html(run(rows)))
     assert "store.append(&#39;s&#39;, [&#39;9999yyy" in source

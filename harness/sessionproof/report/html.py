@@ -7,7 +7,7 @@ its digest, so that nothing else runs, whatever a store said; without it the who
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -40,6 +40,7 @@ from sessionproof.schedule.table_text import remarks_of
 # Limits that keep the page small however much a store says; result.json has it all.
 FINDINGS_MAX = 5  # per guarantee
 FINDINGS_OF_PAGE = 60
+FEWER_ROWS = (60, 15, 0)  # that have findings, where those of all are too much
 PROGRAM_LINES_MAX = 40
 LINE_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 1_000
@@ -56,18 +57,19 @@ def render_html(result: RunResult) -> str:
     """The page of a concluded result; it can always be encoded as UTF-8.
 
     Evidence and findings that would make it larger than ``PAGE_BYTES_MAX`` are left to
-    result.json, and the page says so.
+    result.json, and the page says so: first the evidence, then the findings of the last rows.
     """
-    full = (FINDINGS_OF_PAGE, EVIDENCE_PARTS_MAX)
-    for findings, evidence in (full, (FINDINGS_OF_PAGE, 1), (FINDINGS_OF_PAGE, 0), (0, 0)):
-        page = _rendered(result, findings, evidence)
+    every = len(result.guarantees)
+    whole = [(every, parts) for parts in (EVIDENCE_PARTS_MAX, 1, 0)]
+    for rows, evidence in (*whole, *((fewer, 0) for fewer in FEWER_ROWS)):
+        page = _rendered(result, rows, evidence)
         if len(page.encode("utf-8")) <= PAGE_BYTES_MAX:
             break
     return page
 
 
-def _rendered(result: RunResult, findings: int, evidence: int) -> str:
-    """The page with about so many findings, each with at most so many pieces of evidence."""
+def _rendered(result: RunResult, rows: int, evidence: int) -> str:
+    """The page with findings of so many rows, each with at most so many pieces of evidence."""
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
@@ -94,7 +96,9 @@ def _rendered(result: RunResult, findings: int, evidence: int) -> str:
         highest=pictures.evidence_top(judged),
         longest_s=max((row.duration_s for row in judged), default=0.0),
         claims=words.claim_rows(result.claims or {}),
-        findings_max=_findings_max(number[Verdict.BROKEN], findings),
+        findings_max=_findings_max(
+            (*words.new_breaks(result), *words.known_breaks(result), *tried), rows
+        ),
         evidence_max=evidence,
         measured=measured,
         promised=promises.promised(measured.speeds, measured.sizes),
@@ -195,9 +199,10 @@ def environment() -> Environment:
     return made
 
 
-def _findings_max(broken: int, of_page: int) -> int:
-    """How many findings a guarantee may show when so many are broken: one, where there is room."""
-    return max(min(of_page, 1), min(FINDINGS_MAX, of_page // max(broken, 1)))
+def _findings_max(broken: Sequence[GuaranteeResult], rows: int) -> dict[str, int]:
+    """How many findings each guarantee may show, by its id: none where there is no room."""
+    each = max(1, min(FINDINGS_MAX, FINDINGS_OF_PAGE // max(len(broken), 1)))
+    return {row.id: each if place < rows else 0 for place, row in enumerate(broken)}
 
 
 def _some(items: Iterable[Any]) -> list[Any]:
