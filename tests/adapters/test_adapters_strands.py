@@ -125,3 +125,28 @@ def test_agents_that_are_not_used_give_way(strands, drive):
         return [await store.read(f"s{k}") for k in range(count)]
 
     assert drive(strands, body) == [HELLO[:2]] * count
+
+
+def test_a_damaged_session_is_no_refused_id(strands, drive, tmp_path):
+    """A session whose file is damaged raises what the library says of it, and no refusal."""
+
+    async def body(store, again):
+        await store.append("s", HELLO)
+        file = tmp_path / "sessions" / "session_s" / "session.json"
+        file.write_bytes(b"\xff" + file.read_bytes())
+        with pytest.raises(UnicodeDecodeError):
+            await again.read("s")
+
+    drive(strands, body)
+
+
+def test_an_append_is_what_the_hooks_of_an_agent_do(strands, drive):
+    """Each message is followed by a sync of the agent, so that nothing is held for long."""
+
+    async def body(store):
+        for _ in range(3):
+            await store.append("s", HELLO)
+        manager = store.handle._sessions.find("s").manager
+        return len(getattr(manager, "_held_records", {}).get("sessionproof", ()))
+
+    assert drive(strands, body) == 0

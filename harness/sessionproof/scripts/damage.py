@@ -108,7 +108,7 @@ def alone_script(
         "try:",
         *(f"    {line}" for line in [*(_repaired() if repairs else ()), *_opened(asked)]),
         "except Exception as error:",
-        "    raise AssertionError(f'one damaged record stops all: {error!r}') from error",
+        "    raise AssertionError(f'one damaged record stops all: {type(error).__name__}: {error}') from error",
         f"wanted = {wanted}",
         "missing = [one for one in wanted if one not in seen]",
         "assert not missing, f'not read: {missing}'",
