@@ -11,9 +11,11 @@ import pytest
 
 from sessionproof.bench.operations import ROWS
 from sessionproof.contract.claims import Limits
+from sessionproof.contract.location import Location
+from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.measurements import Speed
 from sessionproof.oracle.memory import MemoryStore
-from sessionproof.trials import beside, speed
+from sessionproof.trials import beside, reopening, speed
 from sessionproof.trials.beside import CHUNK, in_chunks
 from sessionproof.trials.single import NotClaimed
 from sessionproof.workload.profiles import Deadlines, Profile
@@ -94,3 +96,17 @@ def test_a_folder_that_is_written_to_for_ever_hides_no_finding(tmp_path):
 
     with pytest.raises(LookupError):
         find()
+
+
+@pytest.mark.parametrize(("open_s", "expected"), [(10.0, 60.0), (30.0, 60.0), (50.0, 100.0)])
+def test_another_process_has_a_minute_to_open(monkeypatch, tmp_path, open_s, expected):
+    """A library that takes ten seconds to import, and thirty on a busy machine, breaks nothing."""
+    given = []
+
+    def opened(_spec, _location, *, deadlines):
+        given.append(deadlines.open_s)
+
+    monkeypatch.setattr(reopening, "Handle", opened)
+    deadlines = Deadlines(open_s=open_s)
+    reopening.in_another_process(spec_of("memory", MemoryStore), Location(tmp_path), deadlines)
+    assert given == [expected]
