@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -38,7 +39,7 @@ REPORTS_MOST = 30
 """Of one night: the page names the command that makes any other again."""
 _GRACE_S = 20.0  # for a run that is asked to end: it reports what it knows
 _OUTPUT_BYTES = 64 * 1024
-_SAID = 300
+_SAID = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,8 @@ def carried_out(one: Slice, where: Where, *, number: int, left_s: float, kept: i
     keep = found and kept < REPORTS_MOST
     if not keep:
         shutil.rmtree(report, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others of this night were kept
+            report.parent.rmdir()
     path = report.relative_to(where.folder).as_posix() if keep else ""
     return replace(ran, at=at, seconds=round(monotonic_s() - begun, 1), report=path)
 
