@@ -144,7 +144,8 @@ def test_every_option_on_a_page_exists(pytestconfig):
     # Of click, pytest, the scripts that write pages, and elle-cli.
     known |= {"--version", "--help", "--pyargs", "--write", "--all"}
     known |= {"--model", "--consistency-models"}
-    known |= {"--again", "--seeds", "--environments", "--jobs", "--no-deps", "--target"}  # of past bugs
+    # Of past bugs.
+    known |= {"--again", "--seeds", "--environments", "--jobs", "--no-deps", "--target"}
     for page in PAGES:
         for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text("utf-8"))):
             name = option[2:].replace("-", "_")
