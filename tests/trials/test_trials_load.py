@@ -365,3 +365,18 @@ def test_a_message_is_of_the_simplest_kind(loaded):
     loaded(odd(append=append), SHARED)
     assert {len(messages) for messages in sent} == {1}
     assert all(isinstance(messages[0], Message) for messages in sent)
+
+
+def test_a_store_that_keeps_equal_messages_once_is_measured_at_work(loaded):
+    """No two of the timed messages are equal, in one session or by several clients."""
+
+    class KeepsOnce(Lists):
+        kept = defaultdict(lambda: defaultdict(list))  # noqa: RUF012 - shared on purpose
+
+        def append(self, session_id, messages):
+            known = self.sessions[session_id]
+            known += [one for one in messages if one not in known]
+
+    for claims in (SHARED, Claims()):
+        _, ended = loaded(KeepsOnce, claims)
+        assert isinstance(ended, NotClaimed)
