@@ -33,6 +33,7 @@ _PARTS = (100, 30, 10, 3, 1)  # of the largest size at which growth is measured
 _MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended before
 _READ_MOST_S = 0.0001  # a message of a session that is read whole: no such read is a hang
 _TESTS_OF_SIZE = 5
+_START_S = 20.0  # for Python to start on a busy machine: it ends itself after two openings
 _OUTPUT_BYTES = 64 * 1024  # of what a store prints when it is opened; its last line is shown
 
 
@@ -238,7 +239,7 @@ def described(
             output=output,
             environment=child_environment() if environment is None else environment,
             folder=None,
-            until_s=monotonic_s() + 3 * deadlines.open_s,
+            until_s=monotonic_s() + _START_S + 3 * deadlines.open_s,
             stop=threading.Event(),
             grace_s=0,
         )  # fmt: skip
