@@ -133,7 +133,7 @@ def test_a_call_that_fails_after_a_while_is_a_finding(trial_of):
 
         def count(self, session_id):
             self.calls += 1
-            if self.calls > 300:
+            if self.calls > 100:
                 raise OSError("too many open files")
             return super().count(session_id)
 

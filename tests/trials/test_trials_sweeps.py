@@ -1,6 +1,7 @@
 """Sweeps, snapshots and searches beside clients: what is judged, of whom, and how it is told."""
 
 import asyncio
+import re
 import shlex
 import sys
 import time
@@ -175,7 +176,7 @@ def test_sessions_that_nobody_is_told_of_are_a_finding(trial_of):
     """Sweepers that tell nothing have not expired each session once."""
     finding = broken(trial_of("SweepsNobody", "TMO-07"), sweeps.two_at_once)
     assert finding.seen == "8 of 8 sessions past their limit were told to nobody"
-    assert finding.repeats == "3 of 3 races"
+    assert re.fullmatch(r"([1-9]\d*) of \1 races", finding.repeats), "as many as there was time for"
 
 
 def test_a_sweep_that_expires_nothing_tells_nothing_of_its_cost(trial_of):
