@@ -84,9 +84,10 @@ def test_the_workflows_of_the_consumer_give_inputs_that_exist(file):
     assert may_write == ("pull_request" not in workflow["on"])
 
 
-def test_the_workflow_on_the_page_is_one(tmp_path):
-    """What the page on regressions shows is what GitHub reads, with inputs that exist."""
-    page = (ROOT / "docs" / "regressions.md").read_text("utf-8")
+@pytest.mark.parametrize("name", ["regressions.md", "start.md"])
+def test_the_workflow_on_a_page_is_one(name, tmp_path):
+    """What a page shows is what GitHub reads, with inputs that exist."""
+    page = (ROOT / "docs" / name).read_text("utf-8")
     (text,) = [one.code for one in blocks(page) if "actions/checkout" in one.code]
     file = tmp_path / "workflow.yml"
     file.write_text(text, "utf-8")
