@@ -94,6 +94,10 @@ def test_the_python_line_is_short():
         ({"limits": Limits(retention="3")}, ["limits.retention", "a whole number"]),
         ({"limits": Limits(retention=-3)}, ["limits.retention", "-3"]),
         ({"writers": -1}, ["writers", "-1"]),
+        ({"costs": 3}, ["costs must map operations to ratios", "3"]),
+        ({"costs": {"flying": 2}}, ["costs names 'flying'", "append"]),
+        ({"costs": {"append": 0.5}}, ["costs.append must be a number of at least 1", "0.5"]),
+        ({"activity": frozenset({"dreaming"})}, ["activity names dreaming", "known: "]),
     ],
 )
 def test_nonsense_is_refused(wrong, parts):
@@ -141,6 +145,7 @@ def test_nonsense_from_json_is_refused(value, parts):
         ("keeps=role,content", {"keeps": frozenset({"role", "content"})}),
         ("limits.retention=20", {"limits": Limits(retention=20)}),
         ("limits.nul=false", {"limits": Limits(nul=False)}),
+        ("costs.append=3", {"costs": {"append": 3.0}}),
     ],
 )
 def test_a_claim_can_be_required_by_text(requirement, change):
@@ -163,6 +168,8 @@ def test_a_claim_can_be_required_by_text(requirement, change):
         ("limits.most=3", ["no claim 'limits.most'"]),
         ("limits.retention=few", ["claim limits.retention", "'few'"]),
         ("keeps=colour", ["no field of a message: colour"]),
+        ("costs.append=cheap", ["claim costs.append must be a number", "costs.append=3"]),
+        ("costs.flying=3", ["costs names 'flying'"]),
     ],
 )
 def test_a_requirement_that_makes_no_sense_is_one_line(requirement, parts):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sessionproof.contract import folders
+from sessionproof.contract import folders, machine
 from sessionproof.contract.folders import folder_in_memory, private_folder
 from sessionproof.contract.machine import lock, unlock, usable_cores
 
@@ -105,6 +105,16 @@ def test_one_process_has_a_lock_at_a_time(tmp_path):
     os.close(first)
     with pytest.raises(OSError, match="Bad file descriptor"):
         lock(first)
+
+
+def test_where_there_are_no_locks_nobody_is_kept_out(tmp_path, monkeypatch):
+    """As on Windows: a lock is always had, and to let it go is nothing."""
+    monkeypatch.setattr(machine, "fcntl", None)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    assert lock(descriptor)
+    assert lock(descriptor, wait=True)
+    unlock(descriptor)
+    os.close(descriptor)
 
 
 def test_there_is_a_core(monkeypatch):
