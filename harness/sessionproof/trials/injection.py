@@ -325,8 +325,10 @@ def _one_name(trial: Trial, ids: Mapping[str, str], method: str, payload: str) -
 def _made_anew(
     known: Mapping[str, list[Any]], now: Mapping[str, list[Any]], edited: Message
 ) -> bool:
-    """Whether the edit of a message that is not there has made one, and nothing else: no input
-    was run, and no row says what such an edit owes."""
+    """Whether the edit of a message that is not there has made one, and has done nothing else.
+
+    No input was run then, and no row says what such an edit owes.
+    """
     return now["w1"] == known["w1"] and now["w0"] == [*known["w0"], edited.content]
 
 
