@@ -31,8 +31,8 @@ GUIDE = (
 CODE = "https://github.com/google/adk-python/blob"
 
 
-def claimed(source: str) -> Claims:
-    """What each service claims: ``source`` shows its code."""
+def claimed(source: str, *, durability: str = GUIDE) -> Claims:
+    """What each service claims: ``source`` shows its code, ``durability`` says that it keeps."""
     return Claims(
         keeps=KEPT,
         roles=ROLES.keys(),
@@ -42,7 +42,8 @@ def claimed(source: str) -> Claims:
         handles="processes",
         durability="process",
         sources={
-            **dict.fromkeys(("keeps", "roles", "kinds", "durability"), GUIDE),
+            **dict.fromkeys(("keeps", "roles", "kinds"), GUIDE),
+            "durability": durability,
             **dict.fromkeys(("order", "missing_session", "handles"), source),
         },
     )

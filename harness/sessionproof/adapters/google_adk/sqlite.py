@@ -24,7 +24,7 @@ class Store:
     """One service on one SQLite file; each of its calls opens a connection of its own."""
 
     version = importlib.metadata.version("google-adk")
-    claims = sessions.claimed(SOURCE)
+    claims = sessions.claimed(SOURCE, durability=SOURCE)
     encode = staticmethod(events.encode)
     decode = staticmethod(events.decode)
 
