@@ -100,12 +100,18 @@ def test_only_files_beside_the_page_are_links(file):
     assert file not in [g["href"] for t, g in page.elements if t == "a"]
 
 
-def test_the_filter_is_there_when_something_is_broken(pages):
-    """Without a break there is nothing to filter; the choice has names and a group."""
-    inputs = [given for tag, given in pages["three_broken"].elements if tag == "input"]
-    assert [one["id"] for one in inputs] == ["show-all", "show-broken"]
-    assert pages["three_broken"].all("label") == ["all guarantees", "only broken"]
-    assert not pages["all_hold"].all("label")
+def test_verdicts_that_occur_can_be_chosen(pages):
+    """A choice for each of them, by the words of the verdict; none where there is one alone."""
+    choices = [
+        given["id"]
+        for tag, given in pages["three_broken"].elements
+        if tag == "input" and given["type"] == "radio"
+    ]
+    verdicts = ["holds", "broken", "not-claimed", "could-not-tell"]
+    assert choices == ["show-all", *(f"show-{one}" for one in verdicts)]
+    labels = pages["three_broken"].all("label")
+    assert labels[:5] == ["all", "✓ holds", "✗ broken", "– not claimed", "? could not tell"]
+    assert pages["all_hold"].all("legend") == []
 
 
 def test_steps_are_drawn(pages):
