@@ -7,7 +7,7 @@ its digest, so that nothing else runs, whatever a store said; without it the who
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -40,10 +40,12 @@ from sessionproof.schedule.table_text import remarks_of
 # Limits that keep the page small however much a store says; result.json has it all.
 FINDINGS_MAX = 5  # per guarantee
 FINDINGS_OF_PAGE = 60
-FEWER_ROWS = (60, 15, 0)  # that have findings, where those of all are too much
+FEWER_ROWS = (60, 15)  # that have findings, where those of all are too much
 PROGRAM_LINES_MAX = 40
 LINE_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 1_000
+NOTE_CHARACTERS_MAX = 600
+SHORT_CHARACTERS_MAX = 100  # of reasons and notes, where there is little room
 COMMAND_CHARACTERS_MAX = 20_000  # commands are there to be copied
 EVIDENCE_CHARACTERS_MAX = 4_000
 EVIDENCE_PARTS_MAX = 4
@@ -62,14 +64,28 @@ def render_html(result: RunResult) -> str:
     every = len(result.guarantees)
     whole = [(every, parts) for parts in (EVIDENCE_PARTS_MAX, 1, 0)]
     for rows, evidence in (*whole, *((fewer, 0) for fewer in FEWER_ROWS)):
-        page = _rendered(result, rows, evidence)
-        if len(page.encode("utf-8")) <= PAGE_BYTES_MAX:
-            break
-    return page
+        page = _fitting(_rendered(result, rows, evidence))
+        if page is not None:
+            return page
+    return "".join(_rendered(result, 0, 0))
 
 
-def _rendered(result: RunResult, rows: int, evidence: int) -> str:
-    """The page with findings of so many rows, each with at most so many pieces of evidence."""
+def _fitting(parts: Iterable[str]) -> str | None:
+    """The page; None as soon as it has become too large, so that no store makes that take long."""
+    kept, size = [], 0
+    for one in parts:
+        kept.append(one)
+        size += len(one.encode("utf-8"))
+        if size > PAGE_BYTES_MAX:
+            return None
+    return "".join(kept)
+
+
+def _rendered(result: RunResult, rows: int, evidence: int) -> Iterator[str]:
+    """The page with findings of so many rows, each with at most so many pieces of evidence.
+
+    Where no row has any, reasons and notes are short, too.
+    """
     judged, tried = words.judged(result), words.tried(result)
     detailed = {row.id for row in (*judged, *tried) if row.verdict is not Verdict.HOLDS}
     number, measured = counts(result), speed.measurements(result)
@@ -78,7 +94,7 @@ def _rendered(result: RunResult, rows: int, evidence: int) -> str:
     every = [one for row in result.guarantees for one in row.findings]
     template = environment().get_template("report.html.j2")
     script = part("report.js")
-    return template.render(
+    return template.generate(
         result=result,
         counts=number,
         seen=[verdict for verdict in Verdict if number[verdict]],
@@ -100,6 +116,8 @@ def _rendered(result: RunResult, rows: int, evidence: int) -> str:
             (*words.new_breaks(result), *words.known_breaks(result), *tried), rows
         ),
         evidence_max=evidence,
+        reason_max=TEXT_CHARACTERS_MAX if rows else SHORT_CHARACTERS_MAX,
+        note_max=NOTE_CHARACTERS_MAX if rows else SHORT_CHARACTERS_MAX,
         measured=measured,
         promised=promises.promised(measured.speeds, measured.sizes),
         traffic=busy,
