@@ -12,7 +12,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "portal.md"
 TEXT = PAGE.read_text("utf-8")
 
 
-
 def test_tables_and_columns_are_on_the_page():
     """Every table is there with all its columns, in their own words."""
     for name, table in Base.metadata.tables.items():

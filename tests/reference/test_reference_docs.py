@@ -14,8 +14,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
 TEXT = PAGE.read_text("utf-8")
 
 
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_presets_are_as_documented(name: str):
     """The table of presets has the real numbers."""

@@ -13,7 +13,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "exchange.md"
 TEXT = PAGE.read_text("utf-8")
 
 
-
 def test_forms_and_libraries_are_on_the_page():
     """The tables have every form and every library, and every listing is a method of the store."""
     for name in (*FORMS, *LIBRARIES):

@@ -21,7 +21,6 @@ TEXT = PAGE.read_text("utf-8")
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
-
 def test_every_command_runs(tmp_path):
     """In order, in a folder with a store."""
     assert len(COMMANDS) == TEXT.count("```sh") >= 3

@@ -21,8 +21,6 @@ ROWS = [
 ]
 
 
-
-
 def test_every_call_is_there_with_its_arguments():
     """The table of calls has the contract's names and arguments, in its order."""
     rows = [row for row in ROWS if row[0].strip("`") in CALLS]

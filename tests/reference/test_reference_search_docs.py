@@ -14,7 +14,6 @@ from sessionproof.reference.finding import index, queries, words
 TEXT = (Path(__file__).parents[2] / "docs" / "search.md").read_text("utf-8")
 
 
-
 def test_each_option_is_documented():
     """The table has the options that there are, and no others."""
     options = {*inspect.signature(searching.search).parameters} - {"store", "query", "limit"}
