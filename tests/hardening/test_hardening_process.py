@@ -80,7 +80,8 @@ def test_a_run_leaves_room_to_others(tmp_path, monkeypatch):
     free = [1000 * MIB]
     monkeypatch.setattr(limits, "_free", lambda directory: free[0])
     monkeypatch.setattr(limits, "_memory", lambda: 100 * MIB)
-    room, within = Room(tmp_path), Room(Path("/dev/shm/x"))
+    monkeypatch.setattr(limits, "_IN_MEMORY", tmp_path / "memory")
+    room, within = Room(tmp_path), Room(tmp_path / "memory" / "x")
     for left, used_up, used_up_within in [
         (990, False, False),
         (940, False, True),
