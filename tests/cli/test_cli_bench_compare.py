@@ -121,6 +121,7 @@ def test_what_one_side_lacks_is_said(project):
     assert written(project).left_out == {"count": "head alone has it"}
 
 
+@pytest.mark.night
 def test_an_interruption_leaves_what_is_known(project):
     """Ctrl-C after some pairs: the code is 130, and the files have the rows and the reason."""
     process = subprocess.Popen(

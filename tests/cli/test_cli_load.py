@@ -25,9 +25,8 @@ def load(run, monkeypatch):
     return lambda *words: run("load", *words)
 
 
-@pytest.mark.parametrize(
-    "executor", [pytest.param("threads", marks=pytest.mark.night), "processes"]
-)
+@pytest.mark.night
+@pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_a_load_that_holds_is_told_and_written(executor, load, run, tmp_path):
     """The summary, the file and the history agree, and the history can be judged again."""
     code, out, err = load("reference", *SMALL, "--executor", executor, "--seed", "7")

@@ -26,6 +26,7 @@ def told(base, head, *only, effort=QUICK):
     return compared(side(base), side(head), profile="smoke", seed=3, only=only, effort=effort)
 
 
+@pytest.mark.night
 def test_versions_of_one_name_are_told_apart(tmp_path):
     """Each side finds its own module of the same name, and what was measured is kept."""
     text = Path(STORES, "arm_stores.py").read_text("utf-8")

@@ -203,7 +203,7 @@ class Store:
 
 
 @pytest.mark.parametrize(
-    "way", ["plain", *(pytest.param(one, marks=pytest.mark.night) for one in ("async", "function"))]
+    "way", [pytest.param(one, marks=pytest.mark.night) for one in ("plain", "async", "function")]
 )
 def test_a_person_runs_it_from_the_same_folder(tmp_path, way):
     """With nothing but the folder where the run was started; mended, it says so and exits 0."""

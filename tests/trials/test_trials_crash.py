@@ -128,6 +128,7 @@ def test_power_is_looked_at_where_it_is_claimed(trial_of):
         crash.survives(trial_of("DUR-03", f"{STORES}:Whole"))
 
 
+@pytest.mark.night
 def test_what_is_not_claimed_is_shown_in_longer_runs(trial_of):
     """Models that a store does not claim to survive decide nothing, and short runs skip them."""
     short = trial_of("DUR-01", f"{STORES}:Whole")

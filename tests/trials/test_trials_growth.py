@@ -321,6 +321,7 @@ def test_all_that_a_trial_wrote_is_gone(trial):
     assert [path for path in parent.iterdir() if path.is_dir()] == [made.store.location.root]
 
 
+@pytest.mark.night
 def test_floors_and_steps_stand_beside_a_store_on_sqlite(trial_of):
     """A floor for each size, and about the same steps at each, as all look-ups go by an index."""
     made = trial_of("SCALE-02", ReferenceStore, profile=SMALL)

@@ -104,6 +104,7 @@ def broken(trial):
     return raised.value.finding
 
 
+@pytest.mark.night
 def test_a_session_that_ends_keeps_its_messages(trial_of):
     """A message that a sweep takes out for a moment is missing after a crash."""
     finding = broken(trial_of("LosesOneByOne"))

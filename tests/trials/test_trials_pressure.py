@@ -67,8 +67,9 @@ def test_a_hang_is_told_with_who_waits_for_what(trial_of, store):
     """The stacks of all clients that wait are evidence, and a script waits as they do."""
     claims = replace(ReferenceStore.claims, handles="threads")
     trial = trial_of("CONC-08", store, claims=claims)
-    with pytest.raises(Broken) as caught:
-        pressure.every_operation_ends(trial)
+    with pytest.raises(Broken) as caught:  # noqa: PT012
+        for _ in range(3):  # a busy machine may let the clients miss each other
+            pressure.every_operation_ends(trial)
     finding = caught.value.finding
     assert finding.anomaly is Anomaly.HANG
     stacks = [text for name, text in finding.evidence.items() if name.startswith("stack")]
