@@ -1,5 +1,6 @@
 """The proxy that cuts connections: what goes through it, and what each cut leaves."""
 
+import socket
 import threading
 from pathlib import Path
 
@@ -64,6 +65,24 @@ def test_each_moment_cuts_where_it_says(server, moment):
         assert proxy.done == {moment: 1}
     wait_for_backends(server)
     assert rows_of(server, body) == (moment in TOOK_EFFECT)
+
+
+def test_a_cut_that_has_begun_is_made_as_it_was_drawn(server, monkeypatch):
+    """Its client hears of it first, and may close all: the server has the request all the same."""
+    shut, first = socket.socket.shutdown, iter([0.3])
+
+    def slowly(one, how):
+        shut(one, how)
+        threading.Event().wait(next(first, 0.0))
+
+    with CuttingProxy(server.socket, lambda: Cut(Moment.SENT, 1)) as proxy:
+        proxy.armed = True
+        connection = through(server, proxy)
+        monkeypatch.setattr(socket.socket, "shutdown", slowly)
+        with connection, pytest.raises(psycopg.OperationalError):
+            connection.execute("INSERT INTO said VALUES ('behind its back')")
+    wait_for_backends(server)
+    assert rows_of(server, "behind its back") == 1
 
 
 def test_the_answer_to_a_commit_is_cut_and_not_those_before(server):

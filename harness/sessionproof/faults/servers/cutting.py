@@ -134,6 +134,7 @@ class _Link:
         self._cut = cut
         self._told = told
         self._requests = 0
+        self._cutting = threading.Lock()  # a cut that has begun reaches the server as it is to be
         self._threads = [
             threading.Thread(target=self._carry, args=(work,), daemon=True)
             for work in (self._ask, self._answer)
@@ -148,9 +149,10 @@ class _Link:
 
     def end(self) -> None:
         """Cut both ends; a second time does nothing."""
-        for one in (self._client, self._server):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        with self._cutting:
+            for one in (self._client, self._server):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def join(self) -> None:
         """Wait until nothing is carried any more, and close."""
@@ -194,10 +196,11 @@ class _Link:
             return False
         if not self._told(cut.moment):
             return False
-        with suppress(OSError):  # at once, or an answer could be quicker than the cut
-            self._client.shutdown(socket.SHUT_RDWR)
         through = {Moment.BEFORE: 0, Moment.INSIDE: int(cut.part * len(frame))}
-        self._server.sendall(frame[: through.get(cut.moment, len(frame))])
+        with self._cutting:
+            with suppress(OSError):  # at once, or an answer could be quicker than the cut
+                self._client.shutdown(socket.SHUT_RDWR)
+            self._server.sendall(frame[: through.get(cut.moment, len(frame))])
         return True
 
     def _answer(self) -> None:
