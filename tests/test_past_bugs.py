@@ -219,11 +219,10 @@ def test_what_cannot_be_installed_does_not_stop_the_others(monkeypatch, capsys, 
 def test_a_run_without_a_result_says_nothing_of_the_bug(monkeypatch, ended, told):
     """It is neither caught nor missed: why it ended is told."""
 
-    def run_child(command, *, output, **_):
-        output.write(b"sessionproof: there is no module '\x1b[2J'\n")
-        return ended
+    def run_and_read(command, **_):
+        return ended, "sessionproof: there is no module '\x1b[2J'\n"
 
-    monkeypatch.setattr(judging, "run_child", run_child)
+    monkeypatch.setattr(judging, "run_and_read", run_and_read)
     with pytest.raises(NoResult, match=told) as raised:
         judging.judge(BUG, 1, Place(ROOT, ROOT), threading.Event())
     assert str(raised.value).isprintable()

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _BURIAL_S = 5.0
 LIFELINE = "SESSIONPROOF_LIFELINE"
 _LOOK_S = 0.1
+OUTPUT_BYTES = 64 * 1024
+"""Of what a command printed so much is usually read: its end says how it ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,31 @@ def run_child(
             os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
     return Ended(code=code, why=why)
+
+
+def run_and_read(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path | None,
+    until_s: float,
+    stop: threading.Event,
+    grace_s: float,
+    directory: Path | None = None,
+    most_bytes: int | None = OUTPUT_BYTES,
+) -> tuple[Ended, str]:
+    """``run_child``, and the last ``most_bytes`` of what it printed, None for all of it.
+
+    ``directory`` takes what is printed until it has been read; the temporary folder if None.
+    """
+    with tempfile.TemporaryFile(dir=directory) as output:
+        ended = run_child(
+            command, output=output, environment=environment, folder=folder, until_s=until_s,
+            stop=stop, grace_s=grace_s,
+        )  # fmt: skip
+        size = output.seek(0, os.SEEK_END)
+        output.seek(0 if most_bytes is None else max(0, size - most_bytes))
+        return ended, output.read().decode("utf-8", "replace")
 
 
 def end_with_the_supervisor() -> None:

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.extras import OURS
-from sessionproof.engine.children import run_child
+from sessionproof.engine.children import run_and_read
 from sessionproof.engine.packing import packed
 from sessionproof.engine.plan import BadUsage
 
@@ -108,18 +107,15 @@ class Environments:
         self.install(made, f"{OURS}{wanted} @ {self._wheel.resolve().as_uri()}", *also)
 
     def _do(self, command: Sequence[str]) -> None:
-        with tempfile.TemporaryFile() as output:
-            ended = run_child(
-                command,
-                output=output,
-                environment=_environment(),
-                folder=self._folder,
-                until_s=monotonic_s() + _INSTALL_S,
-                stop=self._stop,
-                grace_s=_GRACE_S,
-            )
-            output.seek(0)
-            printed = output.read().decode("utf-8", "replace")
+        ended, printed = run_and_read(
+            command,
+            environment=_environment(),
+            folder=self._folder,
+            until_s=monotonic_s() + _INSTALL_S,
+            stop=self._stop,
+            grace_s=_GRACE_S,
+            most_bytes=None,  # any line may name a host that is not to be shown
+        )
         if ended.why:
             raise NotInstalled(f"installing it was ended: {ended.why}")
         if ended.code:

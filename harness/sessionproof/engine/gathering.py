@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,7 +19,7 @@ from typing import Literal
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.extras import versions
-from sessionproof.engine.children import Ended, run_child
+from sessionproof.engine.children import Ended, run_and_read
 from sessionproof.engine.environments import Environment, Environments, NotInstalled
 from sessionproof.engine.roster import Asked
 from sessionproof.report.result import EXIT_USAGE, RunResult
@@ -32,7 +31,6 @@ RUNS = "runs"
 NOT_RUN = "the command was interrupted before it was this store's turn"
 _GRACE_S = 20.0  # for a run that is asked to end: it reports what it knows
 _LOOK_S = 0.5
-_OUTPUT_BYTES = 64 * 1024
 _SHOWN = 300
 _SAID = re.compile(r"sessionproof: (.+)")
 
@@ -184,20 +182,15 @@ class _Runner:
         ]  # fmt: skip
         self.under.running.add(store.name)
         try:
-            with tempfile.TemporaryFile() as output:
-                ended = run_child(
-                    command,
-                    output=output,
-                    environment=_environment(made),
-                    # An adapter finds its library in its environment, never in the user's folder.
-                    folder=None if made is None else made.folder,
-                    until_s=monotonic_s() + how.deadline_s,
-                    stop=self.stop,
-                    grace_s=_GRACE_S,
-                )
-                size = output.seek(0, os.SEEK_END)
-                output.seek(max(0, size - _OUTPUT_BYTES))
-                return ended, output.read().decode("utf-8", "replace")
+            return run_and_read(
+                command,
+                environment=_environment(made),
+                # An adapter finds its library in its environment, never in the user's folder.
+                folder=None if made is None else made.folder,
+                until_s=monotonic_s() + how.deadline_s,
+                stop=self.stop,
+                grace_s=_GRACE_S,
+            )
         finally:
             self.under.running.discard(store.name)
 

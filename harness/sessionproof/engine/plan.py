@@ -10,7 +10,6 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +22,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.engine.baseline import KnownBreaks, read_baseline
-from sessionproof.engine.children import run_child
+from sessionproof.engine.children import run_and_read
 from sessionproof.engine.limits import NO_LIMITS, Limits, limits_of
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
@@ -34,7 +33,6 @@ _MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended befo
 _READ_MOST_S = 0.0001  # a message of a session that is read whole: no such read is a hang
 _TESTS_OF_SIZE = 5
 _START_S = 20.0  # for Python to start on a busy machine: it ends itself after two openings
-_OUTPUT_BYTES = 64 * 1024  # of what a store prints when it is opened; its last line is shown
 
 
 class BadUsage(Exception):
@@ -231,21 +229,17 @@ def described(
     if sys.platform == "win32":  # no process groups, no file descriptors handed on, no poll
         raise BadUsage("stores are judged on Linux and macOS: on Windows, run this in WSL")
     answer = directory / "described.json"
-    with tempfile.TemporaryFile(dir=directory) as output:
-        ended = run_child(
-            [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
-             str(deadlines.open_s), str(deadlines.operation_s),
-             str(limits.memory), str(limits.file)],
-            output=output,
-            environment=child_environment() if environment is None else environment,
-            folder=None,
-            until_s=monotonic_s() + _START_S + 3 * deadlines.open_s,
-            stop=threading.Event(),
-            grace_s=0,
-        )  # fmt: skip
-        code = None if ended.why else ended.code
-        output.seek(max(0, output.seek(0, os.SEEK_END) - _OUTPUT_BYTES))
-        printed = output.read().decode("utf-8", "replace").strip().splitlines()
+    ended, words = run_and_read(
+        [sys.executable, "-m", "sessionproof.engine.describe", store, str(answer),
+         str(deadlines.open_s), str(deadlines.operation_s), str(limits.memory), str(limits.file)],
+        environment=child_environment() if environment is None else environment,
+        folder=None,
+        until_s=monotonic_s() + _START_S + 3 * deadlines.open_s,
+        stop=threading.Event(),
+        grace_s=0,
+        directory=directory,
+    )  # fmt: skip
+    code, printed = None if ended.why else ended.code, words.strip().splitlines()
     if not answer.exists():
         raise BadUsage(f"{store} cannot be opened: {_ending(code, printed)}")
     seen: dict[str, Any] = json.loads(answer.read_text("utf-8"))

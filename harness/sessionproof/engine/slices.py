@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from sessionproof.bench.tracking.nights import Nights
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.decoding import decoded
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.engine.children import Ended, run_child
+from sessionproof.engine.children import Ended, run_and_read
 from sessionproof.engine.gathering import judged
 from sessionproof.report import nights as speeds
 from sessionproof.report.nightly.night import SPEED, Ran, Seen, Slice
@@ -38,7 +37,6 @@ RUNS = "runs"
 REPORTS_MOST = 30
 """Of one night: the page names the command that makes any other again."""
 _GRACE_S = 20.0  # for a run that is asked to end: it reports what it knows
-_OUTPUT_BYTES = 64 * 1024
 _SAID = 200
 
 
@@ -98,19 +96,14 @@ def command_of(one: Slice, where: Where, report: Path) -> list[str]:
 def _run(one: Slice, where: Where, report: Path, left_s: float) -> tuple[Ended, str]:
     """Run the command; how it ended, and the end of what it printed."""
     kept = {name: value for name, value in os.environ.items() if name != STEP_SUMMARY}
-    with tempfile.TemporaryFile() as output:
-        ended = run_child(
-            command_of(one, where, report),
-            output=output,
-            environment=kept,
-            folder=None,
-            until_s=monotonic_s() + left_s,
-            stop=where.stop,
-            grace_s=_GRACE_S,
-        )
-        size = output.seek(0, os.SEEK_END)
-        output.seek(max(0, size - _OUTPUT_BYTES))
-        return ended, output.read().decode("utf-8", "replace")
+    return run_and_read(
+        command_of(one, where, report),
+        environment=kept,
+        folder=None,
+        until_s=monotonic_s() + left_s,
+        stop=where.stop,
+        grace_s=_GRACE_S,
+    )
 
 
 def _judged(one: Slice, ended: Ended, report: Path, printed: str) -> Ran:
