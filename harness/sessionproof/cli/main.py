@@ -20,6 +20,7 @@ from sessionproof.cli.explain import explain
 from sessionproof.cli.export import export, import_sessions
 from sessionproof.cli.health import health
 from sessionproof.cli.history import history
+from sessionproof.cli.judging import judging_options
 from sessionproof.cli.load import load
 from sessionproof.cli.maintain import maintain
 from sessionproof.cli.migrate import migrate, rollback
@@ -96,11 +97,7 @@ def main() -> None:
     help="Folder for result.json, index.html and junit.xml.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Repeat a run: the seed that it printed.")
-@click.option("--only", multiple=True, help="A guarantee or a group, as CORE-01 or SEQ.")
-@click.option("--require", multiple=True, help="Judge by this claim, as durability=process.")
-@click.option(
-    "--accept-unknown", multiple=True, help='A group or id whose "could not tell" is accepted.'
-)
+@judging_options
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),

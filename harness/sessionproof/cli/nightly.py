@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sessionproof.cli.judging import judging_options
 from sessionproof.cli.servers import Servers, server_options
 from sessionproof.cli.spans import Budget
 
@@ -38,11 +39,7 @@ BUDGET_LEAST_S = 30.0
 @click.option("--profile", default="gate", show_default=True, help="smoke, gate or deep.")
 @click.option("-n", "--workers", type=click.IntRange(1, 64), help="Worker processes of a run.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat the areas of a night by its seed.")
-@click.option("--only", multiple=True, help="A guarantee or a group, as CORE-01 or SEQ.")
-@click.option("--require", multiple=True, help="Judge by this claim, as durability=process.")
-@click.option(
-    "--accept-unknown", multiple=True, help='A group or id whose "could not tell" is accepted.'
-)
+@judging_options
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),

@@ -248,7 +248,7 @@ def _concluded(night: Night, corpus: Corpus, folder: Path, console: Console) -> 
     say(out, f"report: {page}")
     unsaid = append_to_job(render_markdown(night, found), os.environ)
     for problem in filter(None, [*problems(night), unsaid]):
-        say(console, f"sessionproof: {for_terminal(problem, console.encoding)}")
+        say(console, f"sessionproof: {problem}")
     if code == EXIT_INTERRUPTED:
         say(console, "sessionproof: interrupted; the same command goes on with this night")
     return code
@@ -271,7 +271,7 @@ def _say_slice(night: Night, console: Console) -> None:
     ran = night.ran[-1]
     words = f"{ran.asked.part}, seed {ran.asked.seed}: {slice_words(ran)} ({span(ran.seconds)})"
     store = f"{ran.asked.store} " if len(night.stores) > 1 else ""
-    say(console, for_terminal(f"{len(night.ran)} {store}{words}", console.encoding))
+    say(console, f"{len(night.ran)} {store}{words}")
 
 
 def _print(night: Night, found: Sequence[Told], console: Console) -> None:
@@ -287,10 +287,10 @@ def _print(night: Night, found: Sequence[Told], console: Console) -> None:
         console.print(table)
         for one in found:
             if one.repeat:
-                say(console, for_terminal(f"| {one.row}: {one.repeat}", console.encoding))
+                say(console, f"| {one.row}: {one.repeat}")
     say(console, f"| {headline(found, night)}")
     for sentence in missed(night):
-        say(console, f"| {for_terminal(sentence, console.encoding)}")
+        say(console, f"| {sentence}")
 
 
 def _text(value: Any, console: Console) -> Text:

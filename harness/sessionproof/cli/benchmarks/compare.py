@@ -188,7 +188,7 @@ def _print(comparison: Comparison, console: Console) -> None:
     lines += [f"{name} was not compared: {why}" for name, why in comparison.left_out.items()]
     lines += [f"base: {named(comparison.base)}", f"head: {named(comparison.head)}"]
     for line in (*lines, *filter(None, [comparison.warning]), headline(comparison)):
-        say(console, for_terminal(line, console.encoding))
+        say(console, line)
 
 
 class _Progress:
