@@ -129,6 +129,28 @@ def read_result(path: Path) -> RunResult:
         raise ValueError(f"{name} is no result of a run: {error}") from None
 
 
+def read_versioned(
+    path: Path, what: str, version: int, *, older: str, remedy: str = ""
+) -> dict[str, Any]:
+    """The JSON object of a file with a schema version; raises ValueError in one line.
+
+    ``what`` says what a wrong file is, as "not a night", and ``remedy`` ends that; ``older`` is
+    said of a file with another version.
+    """
+    name = shown(str(path))
+    try:
+        value: Any = parsed(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"cannot read {name}: {error.strerror}") from None
+    except ValueError:
+        raise ValueError(f"{name} is {what}: it is not JSON{remedy}") from None
+    if not isinstance(value, dict) or "schema" not in value:
+        raise ValueError(f"{name} is {what}: it has no field schema{remedy}")
+    if value["schema"] != version:
+        raise ValueError(f"{name} has another schema version than {version}: {older}")
+    return value
+
+
 def write_whole(path: Path, text: str) -> None:
     """Put the text in the place of the file in one step: a crash leaves the old one or the new."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sessionproof.contract.decoding import decoded, parsed
+from sessionproof.contract.decoding import decoded
 from sessionproof.report.nightly.corpus import Corpus, after
 from sessionproof.report.nightly.night import SCHEMA_VERSION, Night
 from sessionproof.report.plain import shown
-from sessionproof.report.write import write_whole
+from sessionproof.report.write import read_versioned, write_whole
 
 NIGHTS, CORPUS = "nights", "corpus.json"
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z")
@@ -91,21 +91,11 @@ def _text(value: Night | Corpus, *, indent: int | None) -> str:
 
 
 def _read(kind: type[T], path: Path, what: str) -> T:
-    name = shown(str(path))
-    try:
-        value: Any = parsed(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"cannot read {name}: {error.strerror}") from None
-    except ValueError:
-        raise ValueError(f"{name} is not {what}: it is not JSON; move it away") from None
-    if not isinstance(value, dict) or "schema" not in value:
-        raise ValueError(f"{name} is not {what}: it has no field schema; move it away")
-    if value["schema"] != SCHEMA_VERSION:
-        raise ValueError(
-            f"{name} has another schema version than {SCHEMA_VERSION}: "
-            "use the sessionproof that wrote it, or another folder"
-        )
+    older = "use the sessionproof that wrote it, or another folder"
+    value = read_versioned(
+        path, f"not {what}", SCHEMA_VERSION, older=older, remedy="; move it away"
+    )
     try:
         return decoded(kind, value)
     except ValueError as error:
-        raise ValueError(f"{name} is not {what}: {error}; move it away") from None
+        raise ValueError(f"{shown(str(path))} is not {what}: {error}; move it away") from None

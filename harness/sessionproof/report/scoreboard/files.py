@@ -12,13 +12,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sessionproof.contract.decoding import decoded, parsed
+from sessionproof.contract.decoding import decoded
 from sessionproof.report.plain import shown
 from sessionproof.report.scoreboard.badges import badge_of
 from sessionproof.report.scoreboard.board import SCHEMA_VERSION, Board, Entry
 from sessionproof.report.scoreboard.pages import render_board, render_store
 from sessionproof.report.scoreboard.readme import render_readme
-from sessionproof.report.write import write_whole
+from sessionproof.report.write import read_versioned, write_whole
 
 DATA, PAGE, README = "scoreboard.json", "index.html", "README.md"
 STORE_DATA, STORE_PAGES, BADGES = "data", "stores", "badges"
@@ -87,21 +87,8 @@ def _without_empty(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    name = shown(str(path))
-    try:
-        value = parsed(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"cannot read {name}: {error.strerror}") from None
-    except ValueError:
-        raise ValueError(f"{name} is no data of a scoreboard: it is not JSON") from None
-    if not isinstance(value, dict) or "schema" not in value:
-        raise ValueError(f"{name} is no data of a scoreboard: it has no field schema")
-    if value["schema"] != SCHEMA_VERSION:
-        raise ValueError(
-            f"{name} has another schema version than {SCHEMA_VERSION}: "
-            "use the sessionproof that wrote it"
-        )
-    return value
+    older = "use the sessionproof that wrote it"
+    return read_versioned(path, "no data of a scoreboard", SCHEMA_VERSION, older=older)
 
 
 def _decoded(kind: type[T], value: dict[str, Any], path: Path) -> T:
