@@ -1,4 +1,4 @@
-"""What the machine gives: cores, and locks of files between processes.
+"""What the machine gives: cores, memory, and locks of files between processes.
 
 Nothing here fails on a system that has it not: everywhere else the modules of Linux are asked for
 where they are used.
@@ -25,6 +25,11 @@ def usable_cores() -> set[int]:
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))
+
+
+def physical_bytes() -> int:
+    """The memory of the machine; raises OSError, ValueError where the system does not say."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def lock(descriptor: int, *, wait: bool = False) -> bool:

@@ -7,11 +7,12 @@ goes on. Both hold for each process by itself, and for those that it starts.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from sessionproof.contract.machine import physical_bytes
 
 MIB = 1024 * 1024
 _MEMORY_LEAST = 2048 * MIB  # our own share of a large test is some hundred
@@ -82,7 +83,7 @@ def _lower(limits: Sequence[int], most: int) -> tuple[int, int]:
 
 def _memory() -> int:
     """That of the machine, or of the container that this process lives in."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    physical = physical_bytes()
     try:
         return min(physical, int(_CONTAINER.read_text("ascii")))
     except (OSError, ValueError):  # none, or "max"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sessionproof.contract.folders import folder_in_memory
-from sessionproof.contract.machine import usable_cores
+from sessionproof.contract.machine import physical_bytes, usable_cores
 from sessionproof.engine.plan import BadUsage
 
 _ROOM_BYTES = 512 * 1024 * 1024
@@ -81,8 +81,7 @@ def _cpu() -> str | None:
 
 
 def _memory() -> str:
-    number = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{number / 1024**3:.1f} GiB"
+    return f"{physical_bytes() / 1024**3:.1f} GiB"
 
 
 def _sqlite() -> str:
