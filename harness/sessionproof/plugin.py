@@ -36,6 +36,7 @@ from sessionproof.engine.limits import hold
 from sessionproof.engine.neighbours import no_benchmarks
 from sessionproof.engine.plan import DEFAULT_PROFILE, STORES, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
+from sessionproof.engine.seeds import one_test_each, seed_of
 from sessionproof.engine.settings import Settings, read_settings
 from sessionproof.report.plain import shown
 from sessionproof.report.result import EXIT_HOLDS
@@ -260,9 +261,14 @@ class _Runner:
         row = _guarantee(item)
         return not self._alone if row is None else row in self._plan.only
 
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """With several seeds, a test for each of them."""
+        one_test_each(metafunc, self._plan)
+
     @pytest.fixture
     def trial(self, request: pytest.FixtureRequest) -> Generator[Trial, None, None]:
         """One test of one guarantee: the store on a fresh location, claims, budget, seed."""
+        seed = getattr(request, "param", self._plan.seed)
         row = GUARANTEES[_guarantee(request.node) or ""]
         user_modules_first(sys.path)
         store = StoreUnderTest(
@@ -277,8 +283,8 @@ class _Runner:
             store=store,
             capabilities=frozenset(self._plan.capabilities),
             profile=self._plan.profile,
-            seed=derive(self._plan.seed, row.id, request.node.name),
-            run_seed=self._plan.seed,
+            seed=derive(seed, row.id, request.node.originalname),
+            run_seed=seed,
         )
         store.close()
 
@@ -289,16 +295,15 @@ class _Runner:
         if row is None:
             return (yield)
         begun = {"event": "begun", "nodeid": item.nodeid, "guarantee": row, "worker": self._worker}
-        self._log.write(begun)
+        self._log.write({**begun, "seed": seed_of(item, self._plan)})
         self._recorder.note("")
         test_s, self._silent = self._plan.profile.deadlines.test_s, True
         with ended_after(test_s, self._stack, self._plan.directory, self._worker, item.nodeid):
             answer = yield
         if self._silent:  # it ended before it came to its trial
             reason = "the test could not be begun: what pytest said of it is in the run's log"
-            self._write(
-                Record(guarantee=row, test=item.name, verdict=Verdict.UNKNOWN, reason=reason)
-            )
+            silent = Record(guarantee=row, test=item.name, verdict=Verdict.UNKNOWN, reason=reason)
+            self._write(item, silent)
         return answer
 
     @pytest.hookimpl(tryfirst=True)
@@ -310,7 +315,7 @@ class _Runner:
         record = self._record(pyfuncitem, trial)
         if any(finding.anomaly == Anomaly.HANG for finding in record.findings):
             self._hangs += 1
-        self._write(record)
+        self._write(pyfuncitem, record)
         pyfuncitem.user_properties.append(("sessionproof", json.dumps(record_to_json(record))))
         if record.verdict is Verdict.BROKEN:
             if record.guarantee in _known(self._plan):
@@ -320,9 +325,9 @@ class _Runner:
             pytest.skip(shown(f"{record.verdict.shown}: {record.reason}"))
         return True
 
-    def _write(self, record: Record) -> None:
+    def _write(self, item: pytest.Item, record: Record) -> None:
         self._silent = False
-        self._log.write(record_to_json(record))
+        self._log.write(record_to_json(replace(record, seed=seed_of(item, self._plan))))
 
     def _record(self, item: pytest.Function, trial: Trial) -> Record:
         unknown = Record(
@@ -351,7 +356,7 @@ class _Runner:
             surroundings.put_back(before)
             # A check that fails itself says nothing about the store, least of all that it holds.
             reason = f"the check itself failed: {type(error).__name__}: {error}"
-            self._write(replace(unknown, reason=reason))
+            self._write(item, replace(unknown, reason=reason))
             raise
 
     @pytest.hookimpl(trylast=True)

@@ -97,6 +97,13 @@ def main() -> None:
     help="Folder for result.json, index.html and junit.xml.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Repeat a run: the seed that it printed.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Judge with so many seeds, from --seed on: how often does it break?",
+)
 @judging_options
 @click.option(
     "--baseline",
@@ -130,6 +137,7 @@ def run(
     workers: int | None,
     report: Path,
     seed: int | None,
+    seeds: int,
     only: tuple[str, ...],
     require: tuple[str, ...],
     accept_unknown: tuple[str, ...],
@@ -156,6 +164,7 @@ def run(
         workers=workers,
         report=report,
         seed=seed,
+        seeds=seeds,
         only=only,
         require=require,
         accept_unknown=accept_unknown,

@@ -36,6 +36,7 @@ def judge(
     workers: int | None,
     report: Path,
     seed: int | None,
+    seeds: int,
     only: Sequence[str],
     require: Sequence[str],
     accept_unknown: Sequence[str],
@@ -56,8 +57,7 @@ def judge(
             check_location(location)
         make_report_folder(report)
         parent = location or fast_folder()
-        # On a terminal alone: elsewhere a mistake stays one line.
-        waiting = console.status("opening the store") if console.is_terminal else nullcontext()
+        waiting = _waiting(console)
         with ExitStack() as stack:
             directory = stack.enter_context(private_folder(parent))
             with waiting:
@@ -67,6 +67,7 @@ def judge(
                     found.name,
                     profile=profile,
                     seed=fresh_seed() if seed is None else seed,
+                    seeds=seeds,
                     directory=directory,
                     require=require,
                     only=only,
@@ -89,11 +90,18 @@ def judge(
     return EXIT_USAGE if judged.never_started else judged.result.exit_code
 
 
+def _waiting(console: Console) -> AbstractContextManager[Any]:
+    """What moves while a store is opened: on a terminal alone, so that a mistake stays one line."""
+    return console.status("opening the store") if console.is_terminal else nullcontext()
+
+
 def _run(
     plan: Plan, workers: int, report: Path, accept_unknown: Sequence[str], console: Console
 ) -> Judgement:
     version = f" (version {plan.version})" if plan.version else ""
-    say(console, f"judging {plan.store}{version}: profile {plan.profile.name}, seed {plan.seed}")
+    seeds = "" if plan.seeds == 1 else f" and the {plan.seeds - 1} that follow it"
+    about = f"profile {plan.profile.name}, seed {plan.seed}{seeds}"
+    say(console, f"judging {plan.store}{version}: {about}")
     with Watch(console) as watch:
         judged = run_plan(
             plan, report, workers=workers, follow=watch.follow, accept_unknown=accept_unknown
@@ -149,7 +157,9 @@ class Watch:
             self._describe(value["guarantee"])
         else:
             words = verdict.shown + (f": {value['reason']}" if value["reason"] else "")
-            say(self._console, f"{value['guarantee']} {words} ({value['duration_s']:.1f} s)")
+            name = value["guarantee"]
+            name += "" if value["seed"] is None else f" seed {value['seed']}"
+            say(self._console, f"{name} {words} ({value['duration_s']:.1f} s)")
 
     def _describe(self, guarantee: str) -> None:
         broken = f", {self._broken} broken" if self._broken else ""

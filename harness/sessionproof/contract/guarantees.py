@@ -503,6 +503,7 @@ _ROWS = (
         unit="appends",
         least=100,
         claim=CONCURRENT,
+        weight=5.0,
     ),
     Guarantee(
         id="CONC-02",
@@ -612,8 +613,9 @@ _ROWS = (
         damage="After a deployment all workers start at once, and half of them fail because "
         "a table exists already.",
         unit="openings",
-        least=8,
+        least=40,
         claim=PROCESSES,
+        weight=6.0,
     ),
     Guarantee(
         id="CONC-14",

@@ -222,7 +222,8 @@ class Record:
 
     ``gated`` is False when the store declared no claims and the row needs one: then the verdict
     is what was seen, and decides nothing. ``measured`` is what was measured on the way, whatever
-    the verdict.
+    the verdict. ``seed`` is the one of several seeds that the test was run with; None where the
+    run has one.
     """
 
     guarantee: str
@@ -235,6 +236,7 @@ class Record:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     measured: tuple[Measured, ...] = ()
+    seed: int | None = None
 
 
 def record_to_json(record: Record) -> dict[str, Any]:

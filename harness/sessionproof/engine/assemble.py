@@ -60,17 +60,24 @@ def assemble(
         notes=(*plan.notes, *notes),
         baseline=baseline,
         timings=timings,
+        seeds=plan.seeds,
     )
     return concluded(result)
 
 
 def _with_repeat(plan: Plan) -> Callable[[Record], Record]:
     def repeat(record: Record) -> Record:
-        command = f"{plan.command} --only {record.guarantee}"
+        command = f"{_with_seed(plan, record.seed)} --only {record.guarantee}"
         findings = tuple(replace(finding, repeat=command) for finding in record.findings)
         return replace(record, findings=findings)
 
     return repeat
+
+
+def _with_seed(plan: Plan, seed: int | None) -> str:
+    """The command with another seed; its last such option is ours, whatever the store's words."""
+    before, option, after = plan.command.rpartition(f"--seed {plan.seed}")
+    return plan.command if seed is None else f"{before}{option.split()[0]} {seed}{after}"
 
 
 def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:
@@ -91,6 +98,7 @@ def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:
 def _again(plan: Plan) -> str:
     all_of_them = set(plan.only) == set(GUARANTEES)
     words = [] if all_of_them else [word for name in plan.only for word in ("--only", name)]
+    words += [] if plan.seeds == 1 else ["--seeds", str(plan.seeds)]
     words += [] if plan.baseline is None else ["--baseline", plan.baseline.file]
     return " ".join([plan.command, shlex.join(words)]).rstrip()
 

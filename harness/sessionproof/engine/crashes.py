@@ -71,6 +71,7 @@ def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
         return Record(
             guarantee=begun["guarantee"], test=test, verdict=Verdict.UNKNOWN, reason=reason,
             gated=GUARANTEES[begun["guarantee"]].is_gated(declared=plan.declared),
+            seed=begun.get("seed"),
         )  # fmt: skip
     finding = Finding(
         anomaly=Anomaly.HANG if hung else Anomaly.CRASH,
@@ -88,6 +89,7 @@ def crash_record(begun: dict[str, Any], plan: Plan) -> Record:
         test=test,
         verdict=Verdict.BROKEN,
         findings=(finding,),
+        seed=begun.get("seed"),
     )
 
 

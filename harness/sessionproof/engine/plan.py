@@ -44,7 +44,8 @@ class Plan:
     """All that workers need to know. ``claims`` are declared, or probed when ``declared`` is False.
 
     ``directory`` is where locations and records of this run lie; ``command`` runs the same again,
-    for all guarantees. ``described_s`` is how long the look at the store took.
+    for all guarantees. ``described_s`` is how long the look at the store took. Each test is run
+    with so many ``seeds``: ``seed`` and those that follow it.
     """
 
     store: str
@@ -62,6 +63,7 @@ class Plan:
     baseline: KnownBreaks | None = None
     described_s: float = 0.0
     limits: Limits = NO_LIMITS
+    seeds: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values."""
@@ -110,16 +112,18 @@ def make_plan(
     size: int | None = None,
     memory: int | None = None,
     called: Sequence[str] | None = None,
+    seeds: int = 1,
 ) -> Plan:
     """Look at the store in a child process and plan its run; raises BadUsage.
 
     ``size`` is the largest number of messages at which growth is measured, ``memory`` the bytes
     that a process may take, 0 for all; ``called`` are the words that name the store on a command
-    line, where its name is of use for this run alone.
+    line, where its name is of use for this run alone. Each test has so many ``seeds``, and the run
+    as many times its time.
     """
     began_s = monotonic_s()
     store = _shown(store)
-    chosen = _profile(profile, operation_s, test_s, size)
+    chosen = _profile(profile, operation_s, test_s, size, seeds)
     wanted = wanted_rows(only)
     try:
         known = None if baseline is None else read_baseline(baseline)
@@ -145,6 +149,7 @@ def make_plan(
         only=wanted,
         directory=directory,
         command=_command(called or [store], chosen.name, seed, require, size),
+        seeds=seeds,
         not_representable=tuple(seen["not_representable"]),
         notes=tuple(seen["notes"]),
         baseline=known,
@@ -179,7 +184,7 @@ def check_profile(name: str) -> None:
 
 
 def _profile(
-    name: str, operation_s: float | None, test_s: float | None, size: int | None
+    name: str, operation_s: float | None, test_s: float | None, size: int | None, seeds: int
 ) -> Profile:
     check_profile(name)
     chosen = PROFILES[name]
@@ -195,6 +200,7 @@ def _profile(
         deadlines = replace(deadlines, operation_s=operation_s, open_s=operation_s)
     if test_s is not None:
         deadlines = replace(deadlines, test_s=test_s)
+    deadlines = replace(deadlines, run_s=deadlines.run_s * seeds)
     return replace(chosen, deadlines=deadlines)
 
 

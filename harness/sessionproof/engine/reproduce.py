@@ -31,6 +31,7 @@ from sessionproof.engine.limits import NO_LIMITS, Limits, hold
 from sessionproof.engine.plan import child_environment
 from sessionproof.engine.scripts import HOLDS, source_of, stands_alone, starts_itself
 from sessionproof.report.plain import cut, shown
+from sessionproof.report.result import first_seeds
 
 FOLDER = "repro"
 _OURS = re.compile(r"[A-Z]+-\d+(-\d+)?\.py")
@@ -161,14 +162,18 @@ def _now_and_then(finding: Finding) -> bool:
 def _broken(records: Sequence[Record]) -> Iterator[tuple[tuple[int, int], str, Finding, str]]:
     """Each finding of a broken guarantee: its place, the name of its file, itself, its id.
 
-    In the order of the result, so that a run repeated by its seed gives the same names.
+    In the order of the result, so that a run repeated by its seed gives the same names. What
+    another seed had shown before is left out.
     """
     numbers: Counter[str] = Counter()
+    first = first_seeds(records)
     for at, record in sorted(enumerate(records), key=lambda item: item[1].test):
         if record.verdict is not Verdict.BROKEN:
             continue
         for number, finding in enumerate(record.findings):
             row = record.guarantee
+            if record.seed is not None and first[row, finding.anomaly] != record.seed:
+                continue
             numbers[row] += 1
             name = f"{row}.py" if numbers[row] == 1 else f"{row}-{numbers[row]}.py"
             yield (at, number), name, finding, row

@@ -45,6 +45,8 @@ class GuaranteeResult:
     """A guarantee with its verdict: all records of its tests, merged.
 
     ``known`` is the reason that a baseline gives for a break; None when it is not listed there.
+    Of a run with several seeds, ``seeds`` are those of each verdict, by its value; ``examined`` and
+    ``duration_s`` are those of all together, and of equal anomalies the first is a finding.
     """
 
     id: str
@@ -61,13 +63,15 @@ class GuaranteeResult:
     notes: tuple[str, ...] = ()
     known: str | None = None
     measured: tuple[Measured, ...] = ()
+    seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
     """All that a run says. ``store`` is the name as it was given; times are seconds, UTC ISO 8601.
 
-    ``command`` is the shell command that runs the same again.
+    ``command`` is the shell command that runs the same again. The run had so many ``seeds``:
+    ``seed`` and those that follow it.
 
     ``complete`` is False when the run was interrupted or cut short. ``suggested_claims`` is a
     line for the adapter of a store that declared none. ``notes`` are sentences about the run.
@@ -99,6 +103,13 @@ class RunResult:
     notes: tuple[str, ...] = ()
     baseline: Baseline | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+    seeds: int = 1
+
+    @property
+    def seeds_shown(self) -> str:
+        """``7``, or ``7 to 26``."""
+        last = self.seed + self.seeds - 1
+        return str(self.seed) if self.seeds == 1 else f"{self.seed} to {last}"
 
 
 def merge(records: Iterable[Record], expected: Sequence[str] | None = None) -> tuple[
@@ -128,6 +139,72 @@ def _merge_one(row: Guarantee, records: list[Record], *, wanted: bool) -> Guaran
         if not wanted:
             return empty
         return replace(empty, verdict=Verdict.UNKNOWN, reason="the run ended before it was judged")
+    seeds = sorted({record.seed for record in records if record.seed is not None})
+    if len(seeds) < 2:
+        return _of_one_seed(row, empty, records)
+    return _of_seeds(
+        {
+            seed: _of_one_seed(row, empty, [one for one in records if one.seed == seed])
+            for seed in seeds
+        },
+        first_seeds(records),
+    )
+
+
+def first_seeds(records: Iterable[Record]) -> dict[tuple[str, str], int]:
+    """By guarantee and anomaly, the lowest seed that showed it: others show the same once more."""
+    out: dict[tuple[str, str], int] = {}
+    for record in records:
+        for finding in record.findings:
+            if record.seed is not None:
+                key = (record.guarantee, finding.anomaly)
+                out[key] = min(record.seed, out.get(key, record.seed))
+    return out
+
+
+def _of_seeds(
+    by_seed: Mapping[int, GuaranteeResult], first: Mapping[tuple[str, str], int]
+) -> GuaranteeResult:
+    """What several seeds say of a guarantee: the worst, with the seeds that say so."""
+    parts = list(by_seed.values())
+    order = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.NOT_CLAIMED, Verdict.HOLDS)
+    verdict = next(one for one in order if any(part.verdict is one for part in parts))
+    worst = next(part for part in parts if part.verdict is verdict)
+    seeds = {
+        one.value: tuple(seed for seed, part in by_seed.items() if part.verdict is one)
+        for one in order
+    }
+    seeds = {name: some for name, some in seeds.items() if some}
+    said = len(seeds) > 1 or verdict is Verdict.BROKEN
+    return replace(
+        worst,
+        examined=sum(part.examined for part in parts),
+        duration_s=round(sum(part.duration_s for part in parts), 3),
+        gated=any(part.gated for part in parts),
+        findings=tuple(
+            finding
+            for seed, part in by_seed.items()
+            for finding in part.findings
+            if first[part.id, finding.anomaly] == seed
+        ),
+        notes=(
+            *([_how_often(verdict, seeds[verdict.value], len(by_seed))] if said else []),
+            *dict.fromkeys(note for part in parts for note in part.notes),
+        ),
+        measured=parts[0].measured,  # of one seed: a page with those of all would be long
+        seeds=seeds,
+    )
+
+
+def _how_often(verdict: Verdict, seeds: Sequence[int], of: int) -> str:
+    if len(seeds) == of:
+        return f"{verdict.shown} with each of {of} seeds"
+    return f"{verdict.shown} with {len(seeds)} of {of} seeds: {', '.join(map(str, seeds))}"
+
+
+def _of_one_seed(
+    row: Guarantee, empty: GuaranteeResult, records: Sequence[Record]
+) -> GuaranteeResult:
     verdicts = {record.verdict for record in records}
     order = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.NOT_CLAIMED)
     verdict = next(one for one in order if one in verdicts)

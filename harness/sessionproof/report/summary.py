@@ -104,7 +104,7 @@ def _head(result: RunResult) -> str:
         f"## {symbol} {plain(result.verdict, 400)}",
         *(f"> **{plain(warning, 200)}**" for warning in words.warnings(result)[:WARNINGS_MAX]),
         f"Store {code(result.store, 300)}{version}, profile {code(result.profile, 100)}, "
-        f"seed {result.seed}, {words.seconds(result.duration_s)} s.",
+        f"seed {result.seeds_shown}, {words.seconds(result.duration_s)} s.",
         _command("Run it again", result.command),
     ]
     if note := words.seen_broken(result):

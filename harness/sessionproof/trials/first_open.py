@@ -14,21 +14,23 @@ from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome, Read, message_call
 from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Finding, Interval, Window
-from sessionproof.host.process import Process, ProcessEnded, ProtocolError
+from sessionproof.host.process import ProcessEnded, ProtocolError
 from sessionproof.scripts.crowds import Crowd, crowd_script
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 from sessionproof.workload.crews import NothingToSay, awaits
 from sessionproof.workload.guard import Handle
-from sessionproof.workload.opener_main import asked, opener, ready
 from sessionproof.workload.openings import Deed, Visit, visited
+from sessionproof.workload.pool import POOL
 from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.threads import Stopped, Threads
+from sessionproof.workload.visitors import asked, ready
 
 _CLIENTS = 4  # of each kind
 _SOON_NS = 3_000_000  # from the order to the common moment: all have heard it by then
-_SPREADS_NS = (0, 0, 200_000, 1_000_000)  # within which clients begin, in turn
+_WAYS = 5
+_SPREADS_NS = (0, 200_000, 1_000_000, 3_000_000)  # within which clients begin, in turn
 _APPENDS = 2
 _SHORT_S = 1.0
 _AGAIN = 5
@@ -51,7 +53,7 @@ def by_many(trial: Trial) -> None:
     with _crowd(trial) as ways:
         start, turn = monotonic_s(), 0
         while turn < len(ways) or not trial.enough(monotonic_s() - start):
-            named, clients = list(ways.items())[turn % len(ways)]
+            named, clients = ways[turn % len(ways)]
             turn += 1
             round_ = _opened(trial, named, clients, turn)
             doubt = _judged(trial, round_, clients)
@@ -93,16 +95,18 @@ class FirstRound:
 
 
 @contextmanager
-def _crowd(trial: Trial) -> Iterator[dict[str, list[Opens]]]:
-    """Who opens: by name, a way to have each client visit the current location."""
+def _crowd(trial: Trial) -> Iterator[list[tuple[str, list[Opens]]]]:
+    """Who opens, in turn: a name, and for each client how it visits the current location.
+
+    Processes come most often: threads of one interpreter seldom are inside SQLite at one moment.
+    """
     spec, deadlines = trial.store.spec, trial.store.deadlines
-    processes: list[Process] = []
     with ExitStack() as stack:
-        stack.callback(lambda: _ended(processes))
         try:
-            processes.extend(opener() for _ in range(_CLIENTS))  # those that did start, ended too
-        except OSError as error:
-            raise CouldNotTell(f"no process could be started: {error}") from None
+            processes = POOL.take(_CLIENTS)
+        except RuntimeError as error:
+            raise CouldNotTell(str(error)) from None
+        stack.callback(POOL.give, processes)
         starting = Threads(_CLIENTS)
         stack.callback(starting.close)
         jobs = [partial(ready, one, spec.name, deadlines.open_s) for one in processes]
@@ -118,23 +122,20 @@ def _crowd(trial: Trial) -> Iterator[dict[str, list[Opens]]]:
             lambda visit, one=one: asked(one, spec.name, trial.store.location, visit, bound_s)  # type: ignore[misc]
             for one in processes
         ]
-        yield {
-            f"{_CLIENTS} processes": outside,
-            f"{_CLIENTS} threads": inside,
-            f"{_CLIENTS} processes and {_CLIENTS} threads": [*outside, *inside],
-        }
-
-
-def _ended(processes: Sequence[Process]) -> None:
-    threads = Threads(len(processes))
-    threads.together([partial(one.finish, _GRACE_S) for one in processes], deadline_s=4 * _GRACE_S)
-    threads.close()
+        processes_alone = (f"{_CLIENTS} processes", outside)
+        yield [
+            processes_alone,
+            (f"{_CLIENTS} threads", inside),
+            processes_alone,
+            (f"{_CLIENTS} processes and {_CLIENTS} threads", [*outside, *inside]),
+            processes_alone,
+        ]
 
 
 def _opened(trial: Trial, named: str, clients: Sequence[Opens], turn: int) -> FirstRound:
     """One fresh location, opened by all of them; raises Broken when one hangs or ends."""
     trial.store.fresh_location()
-    spread, chance = _SPREADS_NS[turn // 3 % len(_SPREADS_NS)], generator(trial.seed, turn)
+    spread, chance = _SPREADS_NS[turn // _WAYS % len(_SPREADS_NS)], generator(trial.seed, turn)
     begin_ns = monotonic_ns() + _SOON_NS
     creates = needs_create(trial.claims, trial.capabilities)
     keeps = trial.claims.limits.retention

@@ -99,6 +99,8 @@ def _hold(trial: Trial, kinds: Sequence[Kind], *, number: int) -> None:
             if played.counts:
                 trial.count(unit, row.counted(played))
                 trial.count("rounds")
+            if turn < len(gathered):  # each opened its handles: processes may import for seconds
+                start = monotonic_s()
             whole = turn + 1 >= max(len(mixes), len(gathered))
             if trial.enough(monotonic_s() - start) and (whole or trial.time_is_up()):
                 break

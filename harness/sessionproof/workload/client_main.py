@@ -1,8 +1,9 @@
 """The program of a client process: ``python -m sessionproof.workload.client_main``.
 
 It reads one request a line, as JSON, and answers each with one line: ``open`` a store by its name,
-``work`` on a job of a round, ``close`` the store again; then it may open another. It ends when its
-stdin does. What the store prints goes to stderr.
+``work`` on a job of a round, ``close`` the store again; then it may open another. Without any that
+is open it answers what ``visitors.py`` asks. It ends when its stdin does. What the store prints
+goes to stderr.
 
 The store lives in a guarded handle of this process, so that a call that hangs is told with its
 stack. Should not even this process be able to speak, it writes its stacks to stderr before it is
@@ -24,6 +25,7 @@ from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.columns import F, Phase
 from sessionproof.host.server import Channel, begun
+from sessionproof.workload import visitors
 from sessionproof.workload.client import Job
 from sessionproof.workload.guard import CannotOpen, Handle, outcome_of
 from sessionproof.workload.meeting import OfProcesses
@@ -49,6 +51,8 @@ class Desk:
                     return self._open(request)
                 case "work":
                     return self._work(request)
+                case "find" | "visit":
+                    return visitors.answer(request)
                 case _:
                     return self._close()
         except (CannotOpen, StoreNotFound) as refusal:

@@ -19,6 +19,7 @@ from sessionproof.workload.guard import outcome_of
 
 _CONFLICT_S = 5.0  # in which a Conflict is tried again
 _WAIT_S = 0.002
+_SPIN_S = 0.001
 
 
 class Deed(NamedTuple):
@@ -51,9 +52,7 @@ def visited(opening: Callable[[Location], Any], location: Location, visit: Visit
         def wait(value: Any) -> Any:
             return waited(value, lambda awaitable: runner.run(settled(awaitable)))
 
-        left_s = (visit.begin_ns - monotonic_ns()) / 1e9
-        if left_s > 0:
-            time.sleep(left_s)
+        _meet(visit.begin_ns)
         deeds: list[Deed] = []
         store = _done(deeds, "open", "", lambda: wait(opening(location)))
         if store is not None:
@@ -61,6 +60,15 @@ def visited(opening: Callable[[Location], Any], location: Location, visit: Visit
             with contextlib.suppress(Exception):  # closing is judged elsewhere
                 wait(store.close())
         return deeds
+
+
+def _meet(begin_ns: int) -> None:
+    """Return at this moment; a sleep would end later, and for each of them at another time."""
+    left_s = (begin_ns - monotonic_ns()) / 1e9
+    if left_s > _SPIN_S:
+        time.sleep(left_s - _SPIN_S)
+    while monotonic_ns() < begin_ns:
+        time.sleep(0)  # lets other threads of this process look, too
 
 
 def _appended(deeds: list[Deed], store: Any, wait: Callable[[Any], Any], visit: Visit) -> None:

@@ -250,7 +250,7 @@ def _circumstances(run: RunResult) -> Iterator[tuple[str, str]]:
     yield "not representable", ", ".join(sorted(run.not_representable)) or "nothing"
     yield "sessionproof", run.sessionproof
     yield "profile", run.profile
-    yield "seed", str(run.seed)
+    yield "seed", run.seeds_shown
     yield "baseline", run.baseline.file if run.baseline is not None else "none"
     yield "accepted as not told", ", ".join(sorted(run.accepted_unknown)) or "none"
     for name, fact in run.environment.items():
