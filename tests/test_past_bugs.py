@@ -18,10 +18,11 @@ from sessionproof.contract.lookup import STORES
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.engine.children import Ended
 from sessionproof.engine.environments import Environment, NotInstalled
+from sessionproof.report.result import GuaranteeResult, RunResult
 
-BROKEN = Seen(verdict=Verdict.BROKEN, said="lost-message: gone", exit_code=1, seconds=1.0)
-HOLDS = Seen(verdict=Verdict.HOLDS, said="", exit_code=0, seconds=1.0)
-UNKNOWN = Seen(verdict=Verdict.UNKNOWN, said="too slow", exit_code=4, seconds=1.0)
+BROKEN = Seen(verdict=Verdict.BROKEN, said="lost-message: gone", seconds=1.0)
+HOLDS = Seen(verdict=Verdict.HOLDS, said="", seconds=1.0)
+UNKNOWN = Seen(verdict=Verdict.UNKNOWN, said="too slow", seconds=1.0)
 NAME = "tinydb-last-id"
 BUG = BUGS[NAME]
 
@@ -68,11 +69,12 @@ def judged(monkeypatch):
         def ready(self, bug, version):
             return version
 
-    def judge(bug, seed, version, stop):
-        answer = answers[version][seed - 1]
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+    def judge(bug, seeds, version, stop):
+        found = {seed: answers[version][seed - 1] for seed in seeds}
+        for answer in found.values():
+            if isinstance(answer, BaseException):
+                raise answer
+        return found
 
     monkeypatch.setattr(runner, "Places", Nowhere)
     monkeypatch.setattr(runner, "judge", judge)
@@ -93,54 +95,89 @@ def test_runs_are_counted(judged, tmp_path, capsys):
     assert runner.main(arguments) == 1
     told = capsys.readouterr().out.splitlines()
     about = f"{NAME} {BUG.bad}"
-    assert f"{about} seed 1: {BUG.row} caught, 1.0 s" in told
-    assert f"{about} seed 2: {BUG.row} not caught, 1.0 s: holds, exit code 0: " in told
-    assert f"{about}: {BUG.row} caught in 1 of 2, 1.0 s a run; not with seed 2" in told
+    assert f"{about}: {BUG.row} caught with 1 of 2 seeds, 2.0 s" in told
+    assert f"{about} seed 2: not caught: holds: " in told
+    assert f"{about}: {BUG.row} caught in 1 of 2, 1.0 s a seed; not with seed 2" in told
     about = f"{NAME} {BUG.fixed}"
-    unclear = "not cleared, 1.0 s: could not tell, exit code 4: too slow"
-    assert f"{about} seed 2: {BUG.row} {unclear}" in told
-    assert f"{about}: {BUG.row} cleared in 1 of 2, 1.0 s a run; not with seed 2" in told
+    assert f"{about} seed 2: not cleared: could not tell: too slow" in told
+    assert f"{about}: {BUG.row} cleared in 1 of 2, 1.0 s a seed; not with seed 2" in told
     judged |= {BUG.bad: [BROKEN] * 2, BUG.fixed: [HOLDS] * 2}
     assert runner.main(arguments) == 0
 
 
-def test_a_broken_row_alone_is_no_catch():
+def run_of(monkeypatch, row, code):
+    """What ``judge`` makes of a run that ended with this code and said this of the bug's row."""
+    result = RunResult(
+        store="s", store_version=None, profile="gate", seed=4, guarantees=(row,), sessionproof="0"
+    )
+    commands = []
+
+    def run_and_read(command, **_):
+        commands.append(command)
+        return Ended(code=code), ""
+
+    monkeypatch.setattr(judging, "run_and_read", run_and_read)
+    monkeypatch.setattr(judging, "judged", lambda *_: ("judged", "", result))
+    seen_by_seed = judging.judge(BUG, range(4, 7), Place(ROOT, ROOT), threading.Event())
+    return seen_by_seed, " ".join(commands[0])
+
+
+def row_of(verdict, **others):
+    return GuaranteeResult(id=BUG.row, group="", promise="", verdict=verdict, **others)
+
+
+def test_each_seed_has_a_verdict_of_its_own(monkeypatch):
+    """One run has all seeds; the row's reason is told of those that it is the reason of."""
+    row = row_of(Verdict.UNKNOWN, reason="too slow", seeds={"unknown": (5,), "holds": (4, 6)})
+    by_seed, command = run_of(monkeypatch, row, 4)
+    assert "--seed 4 --seeds 3" in command
+    assert {seed: (one.verdict, one.said) for seed, one in by_seed.items()} == {
+        4: (Verdict.HOLDS, ""),
+        5: (Verdict.UNKNOWN, "too slow"),
+        6: (Verdict.HOLDS, ""),
+    }
+    by_seed, _ = run_of(monkeypatch, row_of(Verdict.HOLDS), 0)
+    assert {one.verdict for one in by_seed.values()} == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(Verdict.BROKEN, 0), (Verdict.HOLDS, 1)])
+def test_a_broken_row_alone_is_no_catch(monkeypatch, verdict, code):
     """The exit code says it, too; a row that holds in a run that failed is not cleared."""
-    assert not Seen(verdict=Verdict.BROKEN, said="", exit_code=0, seconds=0).caught
-    assert not Seen(verdict=Verdict.HOLDS, said="", exit_code=1, seconds=0).cleared
+    with pytest.raises(NoResult, match=f"exit code {code}, though {BUG.row} {verdict.shown}"):
+        run_of(monkeypatch, row_of(verdict), code)
 
 
-def test_seeds_come_before_bugs():
-    """Whenever it ends, each version was run about as often; what is known is not run again."""
+def test_what_is_known_is_not_run_again():
+    """The rest is run in as few runs as there can be."""
     known = {(NAME, BUG.bad): seen.unknown(BUG, BUG.bad).also(1, BROKEN).also(3, UNKNOWN)}
-    wanted = runner.turns([BUG], 3, known)
-    assert [(one.version, one.seed) for one in wanted] == [
-        (BUG.fixed, 1),
-        (BUG.bad, 2),
-        (BUG.fixed, 2),
-        (BUG.fixed, 3),
+    wanted = runner.turns([BUG], 5, known)
+    assert [(one.version, one.seeds) for one in wanted] == [
+        (BUG.bad, range(2, 3)),
+        (BUG.bad, range(4, 6)),
+        (BUG.fixed, range(1, 6)),
     ]
 
 
 def test_it_goes_on_from_what_was_seen(judged, files, capsys):
     """A run is kept as soon as it has ended, one without a result is not; ``--again`` forgets."""
     judged |= {BUG.bad: [BROKEN, NoResult("killed")], BUG.fixed: [HOLDS, NoResult("killed")]}
+    assert runner.main([NAME, "--write"]) == 0
     arguments = [NAME, "--seeds", "2", "--write"]
     assert runner.main(arguments) == 1
-    assert f"{NAME} {BUG.bad} seed 2: {BUG.row} no result: killed" in capsys.readouterr().out
+    assert f"{NAME} {BUG.bad}: {BUG.row} no result: killed" in capsys.readouterr().out
     assert [(one.version, one.right) for one in seen.kept().values()] == [
         (BUG.bad, (1,)),
         (BUG.fixed, (1,)),
     ]
     judged |= {BUG.bad: [None, BROKEN], BUG.fixed: [None, UNKNOWN]}
     assert runner.main(arguments) == 1
-    assert "seed 1" not in capsys.readouterr().out
+    assert "caught with 1 of 1 seeds" in capsys.readouterr().out
     bad, fixed = seen.kept().values()
     assert (bad.right, bad.wrong, bad.runs) == ((1, 2), {}, 2)
-    assert (fixed.right, fixed.wrong) == ((1,), {2: "could not tell, exit code 4"})
+    assert (fixed.right, fixed.wrong) == ((1,), {2: "could not tell"})
     page = seen.PAGE.read_text("utf-8")
     assert f"| `{NAME}` | {BUG.row} | {BUG.bad} | 2 of 2 | {BUG.fixed} | 1 of 2 |" in page
-    assert f"- `{NAME}` {BUG.fixed}, {BUG.row}, seed 2: could not tell, exit code 4\n" in page
+    assert f"- `{NAME}` {BUG.fixed}, {BUG.row}, seed 2: could not tell\n" in page
     assert runner.main(arguments) == 1  # a run that was not right is not tried until it is
     judged |= {BUG.bad: [BROKEN] * 2, BUG.fixed: [HOLDS] * 2}
     assert runner.main([*arguments, "--again"]) == 0
@@ -203,7 +240,7 @@ def test_what_cannot_be_installed_does_not_stop_the_others(monkeypatch, capsys, 
     assert runner.main([NAME, "--environments", str(tmp_path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    start = f"{NAME} {BUG.bad} seed 1: {BUG.row} no result: tinydb==2.0.1 cannot be installed: "
+    start = f"{NAME} {BUG.bad}: {BUG.row} no result: tinydb==2.0.1 cannot be installed: "
     assert any(line.startswith(start) for line in lines)
 
 
@@ -224,7 +261,7 @@ def test_a_run_without_a_result_says_nothing_of_the_bug(monkeypatch, ended, told
 
     monkeypatch.setattr(judging, "run_and_read", run_and_read)
     with pytest.raises(NoResult, match=told) as raised:
-        judging.judge(BUG, 1, Place(ROOT, ROOT), threading.Event())
+        judging.judge(BUG, range(1, 2), Place(ROOT, ROOT), threading.Event())
     assert str(raised.value).isprintable()
 
 

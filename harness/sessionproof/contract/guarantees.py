@@ -503,7 +503,7 @@ _ROWS = (
         unit="appends",
         least=100,
         claim=CONCURRENT,
-        weight=5.0,
+        weight=8.0,
     ),
     Guarantee(
         id="CONC-02",
@@ -615,7 +615,7 @@ _ROWS = (
         unit="openings",
         least=40,
         claim=PROCESSES,
-        weight=6.0,
+        weight=10.0,
     ),
     Guarantee(
         id="CONC-14",
