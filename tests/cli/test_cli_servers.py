@@ -103,7 +103,7 @@ def test_what_to_install_is_told(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(programs, "_PACKAGED", ())
     code = judge(
-        "reference", servers=Servers(kind="postgres"), profile="smoke", workers=1, seed=1,
+        "reference", servers=Servers(kind="postgres"), profile="smoke", workers=1, seed=1, seeds=1,
         report=tmp_path / "report", only=(), require=(), accept_unknown=(), baseline=None,
         location=None, size=None, memory=None, timings=False, operation_s=None,
         test_s=None,
