@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--store-baseline", help="TOML file of known breaks with their reasons")
     group.addoption("--store-report", default="sessionproof-report", help="folder of the report")
     group.addoption("--store-plan", help="a plan made by sessionproof run")
-    group.addoption("--store-timed", action="store_true", help="run timed tests, and only those")
+    group.addoption("--store-timed", default="no", help="timed tests: no, only these, or last")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -155,7 +155,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 def _start_runner(config: pytest.Config, plan: Plan) -> None:
     worker = os.environ["PYTEST_XDIST_WORKER"]
-    worker = f"timed-{worker}" if config.option.store_timed else worker  # files of their own
+    worker = f"timed-{worker}" if config.option.store_timed == "only" else worker  # own files
     this_folder_counts()
     if config.option.store_plan:  # else other tests share this process, with needs of their own
         hold(plan.limits)
@@ -204,7 +204,7 @@ class _Controller:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Say that the run came to its end; in a plain pytest run, conclude and report."""
         if self._config.option.store_plan:
-            name = "finished-timed" if self._config.option.store_timed else "finished"
+            name = "finished-timed" if self._config.option.store_timed == "only" else "finished"
             (self._plan.directory / name).write_text(str(int(session.exitstatus)), "utf-8")
             return
         directory = self._plan.directory
@@ -235,7 +235,7 @@ class _Runner:
     """What a worker does: run each test as a trial, and keep its record."""
 
     def __init__(self, config: pytest.Config, plan: Plan, worker: str) -> None:
-        self._alone = bool(config.option.store_timed)
+        self._timed_tests = config.option.store_timed
         self._plan = plan
         self._worker = worker
         self._log = Log(plan.directory, worker)
@@ -252,14 +252,15 @@ class _Runner:
         """Keep the guarantees that were asked for, and the tests of this pass."""
         wanted = [item for item in items if self._is_wanted(item)]
         timed = [item for item in wanted if item.get_closest_marker("timed")]
-        kept = timed if self._alone else [item for item in wanted if item not in timed]
+        others = [item for item in wanted if item not in timed]
+        kept = {"no": others, "only": timed, "last": others + timed}[self._timed_tests]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
         self._timed = len(timed)
 
     def _is_wanted(self, item: pytest.Item) -> bool:
         row = _guarantee(item)
-        return not self._alone if row is None else row in self._plan.only
+        return self._timed_tests != "only" if row is None else row in self._plan.only
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """With several seeds, a test for each of them."""
@@ -339,8 +340,7 @@ class _Runner:
             return replace(
                 unknown, reason=f"not examined: the store hung in {self._hangs} tests before"
             )
-        names = item._fixtureinfo.argnames
-        arguments = {name: item.funcargs[name] for name in names}
+        arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
         before = surroundings.surroundings()
         try:
             record = examine(

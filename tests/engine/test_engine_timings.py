@@ -63,7 +63,7 @@ def test_what_nobody_measured_is_the_rest():
 def test_a_run_says_where_its_time_went(tmp_path):
     """The parts are in result.json and add up to all of it; the option prints them."""
     ran = judge(
-        tmp_path, MEMORY, "--profile", "smoke", "--only", "CORE-01", "--only", "PERF-01", "-n", 1,
+        tmp_path, MEMORY, "--profile", "smoke", "--only", "CORE-01", "--only", "PERF-01", "-n", 2,
         "--size", 300, "--timings",
     )  # fmt: skip
     timings = ran.result["timings"]

@@ -1,4 +1,4 @@
-"""The two passes: tests of time run afterwards, alone, in a worker of their own."""
+"""The two passes: tests of time run afterwards, alone."""
 
 import json
 from pathlib import Path
@@ -18,17 +18,17 @@ SUITE = '''
 import os
 import pytest
 
-@pytest.mark.guarantee("CORE-01")
-def test_plain(trial):
-    """Runs in a worker."""
-    trial.notes.append("worker " + os.environ["PYTEST_XDIST_WORKER"])
-    trial.count("messages", 50)
-
 @pytest.mark.timed
 @pytest.mark.guarantee("CORE-14")
 def test_timed(trial):
     """Runs alone."""
     trial.notes.append("of " + os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    trial.count("messages", 50)
+
+@pytest.mark.guarantee("CORE-01")
+def test_plain(trial):
+    """Runs in a worker."""
+    trial.notes.append("worker " + os.environ["PYTEST_XDIST_WORKER"])
     trial.count("messages", 50)
 '''
 
@@ -67,8 +67,12 @@ def test_that_stands_still(trial):
 '''
 
 
-def test_timed_tests_run_alone_afterwards(tmp_path):
-    """Every test runs once: plain ones in workers first, timed ones alone after them."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_timed_tests_run_alone_afterwards(tmp_path, workers):
+    """Every test runs once: plain ones in workers first, timed ones alone after them.
+
+    One worker does both, so that a store is imported once.
+    """
     suite = tmp_path / "test_suite.py"
     suite.write_text(SUITE)
     directory = tmp_path / "run"
@@ -77,8 +81,9 @@ def test_timed_tests_run_alone_afterwards(tmp_path):
         "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
     )
     lines = []
-    ended = supervise(plan, workers=2, follow=lines.append, suites=(str(suite),))
+    ended = supervise(plan, workers=workers, follow=lines.append, suites=(str(suite),))
     assert ended.finished, ended.problems
+    assert len(ended.passes) == workers
     records = {record.test: record for record in read_records(directory)}
     assert records["test_plain"].notes[0] in ("worker gw0", "worker gw1")
     assert records["test_timed"].notes == ("of 1",)

@@ -251,3 +251,54 @@ def test_where_calls_are_not_known_the_reason_is_told(monkeypatch):
             injection._started([])
     finally:
         why_not.cache_clear()
+
+
+def forker(store):
+    """The process that forked it."""
+    return int(Path(f"/proc/{store.pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@can
+def test_a_store_is_imported_once_for_many_injectors(importable, tmp_path, monkeypatch):
+    """The process that imports is kept while it would start the same, and nothing is left in it.
+
+    The next injector has no rule and none of the notes of the last.
+    """
+    spec = find_store("writing_stores:Plain")
+    parents = []
+    for change in (None, None, lambda: monkeypatch.setenv("ELSEWHERE", "1"), None):
+        if change:
+            change()
+        with Injector(spec) as injector:
+            assert not injector.met().calls
+            store = injector.spec.open(Location(tmp_path))
+            store.append("s", ONE)
+            parents.append(forker(store))
+            injector.watch(tmp_path, rule(Sort.WRITE, stays=True))
+            store.close()
+    first, second, third, fourth = parents
+    assert first == second
+    assert second != third == fourth
+    assert not runs(first)
+
+
+@can
+def test_a_process_with_something_left_is_not_kept(importable, tmp_path):
+    """A host that was not closed, and a process that ended: the next injector has another."""
+    spec = find_store("writing_stores:Plain")
+    with Injector(spec) as injector:
+        left = injector.spec.open(Location(tmp_path))
+        first = forker(left)
+    left.kill()
+    with Injector(spec) as injector:
+        store = injector.spec.open(Location(tmp_path))
+        second = forker(store)
+        assert second != first
+        store.close()
+    os.kill(second, signal.SIGKILL)
+    while runs(second):
+        time.sleep(0.01)
+    with Injector(spec) as injector:
+        store = injector.spec.open(Location(tmp_path))
+        assert forker(store) != second
+        store.close()

@@ -54,9 +54,10 @@ class Supervised:
 def supervise(
     plan: Plan, *, workers: int, follow: Follow, suites: Sequence[str] = SUITES
 ) -> Supervised:
-    """Run both passes of the suites; ``follow`` gets every line that a worker writes.
+    """Run the suites; ``follow`` gets every line that a worker writes.
 
-    The second pass runs timed tests alone, one after the other, when there are any.
+    Timed tests are run alone, one after the other: after all others by the one worker, or in a
+    second pass when there are more.
     """
     (plan.directory / "plan.json").write_text(json.dumps(plan.to_json()), "utf-8")
     (plan.directory / "pytest.ini").write_text(_INI, "utf-8")
@@ -64,11 +65,13 @@ def supervise(
     ended = Supervised()
     until = monotonic_s() + plan.profile.deadlines.run_s
     ended.passes.append(Pass("first pass", workers))
-    _one_pass(plan, "finished", [*_workers(workers), *_targets(suites)], tail, ended, until)
-    if ended.finished and tail.timed and not ended.interrupted:
+    timed = "last" if workers == 1 else "no"
+    first = [*_workers(workers), f"--store-timed={timed}", *_targets(suites)]
+    _one_pass(plan, "finished", first, tail, ended, until)
+    if workers > 1 and ended.finished and tail.timed and not ended.interrupted:
         ended.finished = False
         ended.passes.append(Pass("timed pass", 1))
-        alone = [*_workers(1), "--store-timed", *_targets(suites)]
+        alone = [*_workers(1), "--store-timed=only", *_targets(suites)]
         _one_pass(plan, "finished-timed", alone, tail, ended, until)
     return ended
 

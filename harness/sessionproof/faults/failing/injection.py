@@ -6,6 +6,7 @@ Python store in forks of one that has imported it, one behind ``cmd:`` in the co
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
@@ -79,17 +80,16 @@ class Injector:
 
     def __init__(self, spec: StoreSpec) -> None:
         self.setting = Setting()
-        self._forks: _Forks | None = None
         hosted = spec.name.startswith("cmd:")
         reason = why_not() if hosted else None  # else starting the forks tells
         if reason is not None:
             raise CannotInject(reason)
-        self._listener = Listener()
-        try:
-            self._forks = None if hosted else _Forks(spec.name, self._listener)
-        except BaseException:
-            self._listener.close()
-            raise
+        self._forks: _Forks | None = None
+        if hosted:
+            self._listener = Listener()
+        else:
+            self._forks = _taken(spec.name)
+            self._listener = self._forks.listener
         self._argv = (
             shlex.split(spec.name.partition(":")[2]) if self._forks is None else [spec.name]
         )
@@ -104,9 +104,10 @@ class Injector:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if self._forks is not None:
-            self._forks.close()
-        self._listener.close()
+        if self._forks is None:
+            self._listener.close()
+        else:
+            _give_back(self._forks)
 
     def watch(self, root: Path, rule: Rule | None = None) -> None:
         """From now on note all changes of files below the folder, and let the rule hold."""
@@ -131,12 +132,22 @@ class Injector:
 
 
 class _Forks:
-    """A process that has imported a Python store, and forks hosts of it."""
+    """A process that has imported a Python store, and forks hosts of it; with its listener."""
 
-    def __init__(self, name: str, listener: Listener) -> None:
+    def __init__(self, name: str) -> None:
+        self.made_for = _here(name)
+        self.listener = Listener()
+        self._made: list[_Fork] = []
+        try:
+            self._start(name)
+        except BaseException:
+            self.listener.close()
+            raise
+
+    def _start(self, name: str) -> None:
         paths = [f"--path={Path(entry).absolute()}" for entry in sys.path]
         self._process, self._control, descriptor = _started([*paths, "--store", name])
-        listener.add(descriptor)
+        self.listener.add(descriptor)
         try:
             ready = self._control.recv(16)
         except OSError as error:
@@ -145,8 +156,14 @@ class _Forks:
         else:
             reason = f" (exit code {self._process.wait()})" if not ready else ""
         if not ready:
-            self.close()
+            self._end()
             raise CannotInject(f"the process that imports {name} ended before it was ready{reason}")
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is there, and none of its hosts is left."""
+        self._made = [host for host in self._made if host.poll() is None]
+        return not self._made and self._process.poll() is None
 
     def fork(self, setting: Setting) -> _Fork:
         """One more host, in a process of its own."""
@@ -167,16 +184,65 @@ class _Forks:
             os.fdopen(end, mode, 0)
             for end, mode in ((to_stdin, "wb"), (from_stdout, "rb"), (from_stderr, "rb"))
         )
-        return _Fork(told, *streams)
+        host = _Fork(told, *streams)
+        self._made.append(host)
+        return host
 
     def close(self) -> None:
         """End it; its children end with it."""
+        self._end()
+        self.listener.close()
+
+    def _end(self) -> None:
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_GRACE_S)
         if self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+_kept: list[_Forks] = []
+"""At most one, idle, for the next who asks: a store may take seconds to be imported."""
+
+
+def _taken(name: str) -> _Forks:
+    """The process that is kept if it suits, else a new one; raises CannotInject."""
+    while _kept:
+        forks = _kept.pop()
+        if forks.made_for == _here(name) and forks.idle:
+            return forks
+        _ended(forks)
+    return _Forks(name)
+
+
+def _give_back(forks: _Forks) -> None:
+    """Keep it if nothing of a location is left in it, in the place of another."""
+    forks.listener.met()  # and no rule holds any more
+    if not forks.idle:
+        _ended(forks)
+        return
+    _end_kept()
+    _kept.append(forks)
+
+
+def _end_kept() -> None:
+    while _kept:
+        _ended(_kept.pop())
+
+
+def _ended(forks: _Forks) -> None:
+    if forks.made_for[0] == os.getpid():  # a fork does not end the processes of its parent
+        forks.close()
+
+
+def _here(name: str) -> tuple[object, ...]:
+    """What a process takes over when it starts."""
+    given = {**os.environ, "PYTEST_CURRENT_TEST": ""}
+    return (os.getpid(), name, Path.cwd(), tuple(sys.path), tuple(sorted(given.items())))
+
+
+atexit.register(_end_kept)
 
 
 class _Fork:
