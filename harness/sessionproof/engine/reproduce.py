@@ -35,7 +35,7 @@ from sessionproof.report.result import first_seeds
 
 FOLDER = "repro"
 _OURS = re.compile(r"[A-Z]+-\d+(-\d+)?\.py")
-_ONE_S = 30.0  # a script that has not ended by then is ended; one that shows a hang ends before
+_ONE_S = 60.0  # a script that has not ended by then is ended; one that shows a hang ends before
 _ALL_S = 120.0  # for all scripts together
 _RUNS_MOST = 40
 _RACES_AGAIN = 2  # what one script shows in two runs of three, the next ones show
