@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import zlib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from archived_runs import MACHINE, RUNS, counted, day, night, speed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
+from sessionproof.bench.tracking.archive import Archive, ArchiveRefused, _make
 from sessionproof.bench.tracking.archived import changed_facts, from_line, to_line
 
 ADDS = """
@@ -190,6 +191,39 @@ def test_writers_at_once_lose_nothing(tmp_path):
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
     with Archive.opened(tmp_path / "a", create=False) as archive:
         assert [run.seed for run in archive.runs()] == list(range(50))
+
+
+def test_whoever_makes_it_second_finds_it_made(tmp_path):
+    """Another process may make the archive after one has looked: its tables and runs stay."""
+    path = tmp_path / "a"
+
+    class Late(sqlite3.Connection):
+        def execute(self, sql, *more):
+            if sql == "BEGIN IMMEDIATE" and not path.stat().st_size:
+                assert added(path, night(1)) == 1
+            return super().execute(sql, *more)
+
+    with closing(sqlite3.connect(path, isolation_level=None, factory=Late)) as connection:
+        _make(connection)
+        assert not connection.in_transaction
+    assert text(path) == [to_line(night(1))]
+
+
+def test_a_measurement_is_known_by_its_start_and_its_seed(tmp_path):
+    """A bare run of a report is kept already when its measurement is, with its causes or without.
+
+    What has causes or commits of its own says more than a measurement, and is never taken for it.
+    """
+    whole = replace(night(1, causes=(counted(),)), between=(night(0).commit,))
+    added(tmp_path / "a", whole)
+    bare = replace(night(1), commit=None)
+    with Archive.opened(tmp_path / "a", create=False) as archive:
+        assert archive.holds_measurement(bare)
+        assert not archive.holds_measurement(replace(bare, seed=2))
+        assert not archive.holds_measurement(replace(bare, started_at=day(9)))
+        assert not archive.holds_measurement(replace(bare, store="other:Store"))
+        assert not archive.holds_measurement(replace(bare, causes=(counted(),)))
+        assert not archive.holds_measurement(replace(bare, between=(night(0).commit,)))
 
 
 def damaged(path, sql):

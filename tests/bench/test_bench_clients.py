@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from sessionproof.bench import clients
 from sessionproof.bench.blocks import (
     acknowledged,
     calls_of,
@@ -180,6 +181,17 @@ def test_threads_carry_out_what_is_due(crew_of):
     assert tuple(sorted(call.due for call in calls_of([done]))) == due
     assert all(call.began >= call.due for call in calls_of([done]))
     assert len(done.late_ns) <= 11
+
+
+def test_only_those_who_slept_are_late(monkeypatch):
+    """A call that was due before is handed out at once; what a sleep takes too long is told."""
+    now = [1_000]
+    monkeypatch.setattr(clients, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr(clients, "sleep_until", lambda at: now.__setitem__(0, at + 7))
+    schedule = clients.Schedule((990, 1_000, 1_500, 1_504, 2_000), clients=1)
+    assert [schedule.take() for _ in range(6)] == [990, 1_000, 1_500, 1_504, 2_000, None]
+    assert schedule.late_ns() == (7, 7)
+    assert now == [2_007]
 
 
 def test_throughput_by_the_number_of_clients(crew_of):

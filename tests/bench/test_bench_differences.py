@@ -68,6 +68,17 @@ def test_a_statement_with_another_text_is_told_as_changed():
     assert differences(causes(COUNT=(1, 308)), head) == (text,)
 
 
+def test_a_changed_statement_of_equal_cost_is_told_without_steps():
+    """Its text is what differs; steps that hardly do, or that nobody counted, are not told."""
+    other = COUNT.replace("count(*)", "count(1)")
+    new = StatementCost(text=other, times=1, steps=310)
+    head = Causes(operation="append", calls=20, steps=310, statements=(new,), connections=0.0)
+    assert differences(causes(COUNT=(1, 308)), head) == (f"a statement was changed: {other}",)
+    uncounted = replace(head, steps=None, statements=(replace(new, steps=9_000),))
+    told = differences(causes(COUNT=(1, 308)), uncounted)
+    assert told == (f"a statement was changed: {other}",)
+
+
 def test_what_is_written_and_synced_is_told():
     """In bytes below a kilobyte and in kilobytes above."""
     head = replace(BASE, bytes_written=8240.0, syncs=2.0)

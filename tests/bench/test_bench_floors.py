@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from sessionproof.bench import floors
 from sessionproof.bench.floors import Floor, open_and_close, synchronous_for
 
 
@@ -103,3 +104,28 @@ def test_opening_finds_the_file_and_leaves_nothing_open(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["floor.db"]
     with pytest.raises(sqlite3.OperationalError):
         open_and_close(tmp_path / "empty.db", "a")
+
+
+def turned_on_at(monkeypatch, *answers):
+    """A log that is turned on when these answers say so, on a clock that sleeping alone moves."""
+    left, now = list(answers), [0.0]
+    monkeypatch.setattr(floors, "_turned_on", lambda _: left.pop(0) if left else False)
+    monkeypatch.setattr(floors, "monotonic_s", lambda: now[0])
+    monkeypatch.setattr(floors.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return left, now
+
+
+def test_it_waits_for_others_who_turn_on_the_log(tmp_path, monkeypatch):
+    """SQLite refuses at once when two do the same: the second tries again, and then no more."""
+    left, now = turned_on_at(monkeypatch, False, False, True, True)
+    Floor(tmp_path / "floor.db", synchronous="NORMAL").close()
+    assert left == [True]
+    assert 0 < now[0] < 1
+
+
+def test_it_does_not_wait_for_ever_for_the_log(tmp_path, monkeypatch):
+    """A file that stays locked is an error, and no measurement of what is not there."""
+    _, now = turned_on_at(monkeypatch)
+    with pytest.raises(sqlite3.OperationalError, match="keep the database locked"):
+        Floor(tmp_path / "floor.db", synchronous="NORMAL")
+    assert 30 < now[0] < 31

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sessionproof.bench import loading
-from sessionproof.bench.loading import fill, make_sessions, plain
+from sessionproof.bench.loading import Filled, fill, make_sessions, plain
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import NotFound, TooLarge
@@ -132,6 +132,32 @@ def test_the_cost_of_an_append_is_that_of_single_ones(opened, monkeypatch):
     assert filled.append_us == pytest.approx(30_000)
     assert 10_000 < filled.each_us < 15_000
     assert filled.batch <= 16
+
+
+def test_without_batches_a_message_costs_what_an_append_does():
+    """Up to the single appends there is nothing else to divide."""
+    alone = Filled(messages=23, start=20, most=500, seconds=9.0, single_us=[10.0, 30.0, 50.0])
+    assert alone.each_us == alone.append_us == 30.0
+    more = replace(alone, messages=25, seconds=190e-6)
+    assert more.each_us == pytest.approx(50.0)
+
+
+def test_a_session_that_is_not_made_ends_the_making(opened):
+    """What the store said is answered, and it is not asked again."""
+    asked = []
+
+    def create(self, session_id=None, *, messages=()):
+        asked.append(session_id)
+        if len(asked) == 3:
+            raise TooLarge("no more sessions")
+        return MemoryStore.create(self, session_id, messages=messages)
+
+    outcome = make_sessions(
+        opened(create=create), 9, message=numbered, claims=MemoryStore.claims,
+        capabilities={"create"},
+    )  # fmt: skip
+    assert (outcome.type, outcome.failure.type) == ("fail", "TooLarge")
+    assert asked == ["session-0", "session-1", "session-2"]
 
 
 def test_awaitables_are_awaited(opened):

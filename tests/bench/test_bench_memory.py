@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,20 @@ def test_a_slow_call_makes_small_groups():
     assert PACE.at(10.0).group == 2 * READINGS
 
 
+def test_a_leak_is_told_from_the_first_reading_to_the_last():
+    """Once so many descriptors are open, groups say no more: what a call adds is known at once."""
+    said, series = outcome(lambda calls: 9 + 3 * calls, DESCRIPTORS)
+    assert said == "grows"
+    assert len(series.lows) == 1
+    assert per_call(series, PACE) == pytest.approx(3)
+
+
+def test_of_one_group_nothing_is_told():
+    """A first group has none before it, however high it lies."""
+    _, series = outcome(lambda calls: 50 * calls, groups=1)
+    assert per_call(series, PACE) == 0
+
+
 def test_what_would_not_be_seen_is_told():
     """The report has the readings beyond the first one, and the least that would show."""
     _, series = outcome(lambda calls: 1_000 + 50 * calls)
@@ -154,6 +169,15 @@ def test_another_process_is_read_with_its_children():
         process.stdin.close()
     assert resident([process.pid]) == 0
     assert gauges_of(process.pid) == ()
+
+
+def test_a_tracer_that_runs_already_goes_on():
+    """Whoever began to trace memory finds it traced afterwards, and nobody else does."""
+    with tracing():
+        with tracing():
+            assert tracemalloc.is_tracing()
+        assert tracemalloc.is_tracing()
+    assert not tracemalloc.is_tracing()
 
 
 def test_what_a_store_logs_is_not_kept(caplog):

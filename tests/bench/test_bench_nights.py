@@ -148,6 +148,18 @@ def test_what_is_measured_no_more_is_told():
     assert judged(both[5], both[:5]).notes == ()
 
 
+def test_a_night_that_was_too_busy_is_none():
+    """A run whose ratio is not known, or is nothing, is not among those that say what is usual."""
+    busy = night(20, speeds=(replace(speed(1.3), ratio=None, note="too busy"),))
+    nothing = night(21, speeds=(replace(speed(1.3), ratio=replace(speed().ratio, value=0.0)),))
+    found = row(night(30, 1.3), [*BEFORE[:4], busy, nothing])
+    assert found.reason == "4 runs before, and 5 are needed"
+    today = row(replace(busy, seed=31), BEFORE)
+    assert (today.verdict, today.reason, today.change) == ("undecided", "too busy", None)
+    assert found.change is None
+    assert row(night(30, 1.3), [*BEFORE[:5], busy, nothing]).verdict == "same"
+
+
 def test_nonsense_of_a_file_is_no_error():
     """Ratios beyond all measure leave a limit that is a number."""
     row = judged(night(6), [night(n, 1e-300 if n % 2 else 1e300) for n in range(6)]).rows[0]

@@ -249,3 +249,19 @@ def test_a_store_too_slow_for_rates_has_no_load():
     """Twenty calls at a rate are the least that says anything."""
     slow = Speed(operation="a", clients="c", latency=REACHED.latency, per_second=0.5)
     assert at_rates(lambda _: Block(()), ("s",), slow, total_s=3, longest_s=9, seed=1) is None
+
+
+@pytest.mark.parametrize("due", [(400, 500), (0, 100, 400), (500, 800, 890)])
+def test_without_calls_at_both_ends_nothing_rises(due):
+    """Whether calls wait longer and longer is told by the first and the last third, or not at all.
+
+    All were done in time here; those at the end took ten times as long as those before.
+    """
+    one = Offer(900, due)
+    calls = tuple(Call(at, at, at + (20 if at < 600 else 200), "ok") for at in due)
+    seen = offered.answered(Block((Did(calls),)), due, 2_000)
+    assert offered.kept_up(seen, one, usual_ns=199)
+    both = (0, 850, 880)
+    calls = tuple(Call(at, at, at + (20 if at < 600 else 200), "ok") for at in both)
+    seen = offered.answered(Block((Did(calls),)), both, 2_000)
+    assert not offered.kept_up(seen, Offer(900, both), usual_ns=199)

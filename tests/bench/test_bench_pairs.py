@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 from bench_noise import costs
 
-from sessionproof.bench.tracking.compared import PairOfCosts
+from sessionproof.bench.tracking.compared import (
+    Comparison,
+    PairOfCosts,
+    Version,
+    comparison_from_json,
+    comparison_to_json,
+)
 from sessionproof.bench.tracking.pairs import (
     is_open,
     judged,
@@ -199,3 +206,22 @@ def test_pairs_of_one_round_tell_what_is_many_times_slower():
     """An operation that takes seconds has few rounds, and pairs make the interval all the same."""
     generator = np.random.default_rng(5)
     assert judged("append", [pair(generator, 20.0, rounds=1) for _ in range(8)]).verdict == "slower"
+
+
+def test_a_comparison_comes_back_from_its_json():
+    """All that was compared, after a way through a file; one of another version is refused."""
+    generator = np.random.default_rng(3)
+    versions = (Version(asked=name, store="shop:Store") for name in ("v1.2", "here"))
+    made = Comparison(
+        base=next(versions), head=next(versions), profile="gate", seed=3,
+        started_at="2026-01-01T00:00:00Z", seconds=1.5, machine={"cpu": "Made CPU"},
+        rows=(judged("append", [pair(generator, 1.2) for _ in range(8)]),),
+        left_out={"count": "head cannot count"},
+    )  # fmt: skip
+    value = json.loads(json.dumps(comparison_to_json(made)))
+    assert comparison_from_json(value) == made
+    assert made.named("slower") == ("append",)
+    assert made.named("faster") == ()
+    for other in ({**value, "schema": 99}, {}):
+        with pytest.raises(ValueError, match=r"schema (99|None), and this version reads 1"):
+            comparison_from_json(other)

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from sessionproof.cli.main import main
-from sessionproof.history import elle, files
-from sessionproof.history.columns import F, Phase, Type
+from sessionproof.history import elle, files, porcupine
+from sessionproof.history.columns import MISSING, ROW, F, History, Phase, Type
 from sessionproof.history.journal import Journal
 from sessionproof.history.tokens import text_of
 from sessionproof.history.transactions import Step, Transaction, to_lines
@@ -78,6 +79,20 @@ def test_porcupine_gets_an_array(command, folder):
     assert told == "| 6 operations for porcupine\n"
 
 
+def test_porcupine_is_told_of_sessions_that_were_not_there(command, tmp_path):
+    """A session that is missing is not an empty one; what was never answered is null."""
+    files.name_sessions(tmp_path, ["alpha"])
+    with Journal(tmp_path, 0, every=1) as one:
+        one.complete(one.invoke(F.COUNT, 0, 256, 0, Phase.LOAD), Type.OK, MISSING)
+        one.complete(one.invoke(F.COUNT, 0, 512, 0, Phase.LOAD), Type.OK, 0)
+        one.complete(one.invoke(F.APPEND, 0, 768, 1, Phase.LOAD), Type.INFO)
+    _, out, _ = command(tmp_path, "--to", "porcupine")
+    missing, empty, unknown = (operation["Output"] for operation in json.loads(out))
+    assert missing == {"Missing": True}
+    assert empty["Length"] == 0
+    assert unknown is None
+
+
 @pytest.mark.parametrize("to", ["elle", "porcupine"])
 def test_a_file_has_what_would_be_printed(command, folder, tmp_path, to):
     """It is there whole; a saved history says the same."""
@@ -142,6 +157,17 @@ def test_nothing_for_that_checker_is_2(command, tmp_path):
     assert (code, out) == (2, "")
     assert "no operation that elle can be told: only 1 in sessions that were deleted" in told
     assert command(tmp_path, "--to", "porcupine")[0] == 0
+
+
+@pytest.mark.parametrize("atomic_batches", [True, False])
+def test_no_operation_is_no_event(atomic_batches):
+    """A history without rows is an empty text for Elle, and an empty array for Porcupine."""
+    nothing = History(np.zeros(0, ROW))
+    for_elle = elle.exported(nothing, atomic_batches=atomic_batches)
+    assert (list(for_elle.text), for_elle.operations, for_elle.left_out) == ([], 0, {})
+    for_porcupine = porcupine.exported(nothing, atomic_batches=atomic_batches)
+    assert json.loads("".join(for_porcupine.text)) == []
+    assert (for_porcupine.operations, for_porcupine.left_out) == (0, {})
 
 
 def test_a_checker_must_be_named(command, folder):

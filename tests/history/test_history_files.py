@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from sessionproof.history import files, npz
 from sessionproof.history.columns import NEVER, NONE, ROW, F, History, Lists, Phase, Type, digest_of
 from sessionproof.history.files import HistoryError
+from sessionproof.history.format import Facts, facts_to_json
+from sessionproof.history.parts import joined
 
 SUFFIXES = [".npz", ".parquet"]
 
@@ -184,10 +186,10 @@ def repacked(path, **members):
             archive.writestr(name, members.get(name.removesuffix(".npy").replace("/", "_"), old))
 
 
-def array(values):
+def array(values, version=None):
     """An array as a member."""
     file = io.BytesIO()
-    np.lib.format.write_array(file, values, allow_pickle=True)
+    np.lib.format.write_array(file, values, version, allow_pickle=True)
     return file.getvalue()
 
 
@@ -203,6 +205,14 @@ def test_objects_are_never_unpickled(tmp_path, small):
     repacked(path, _0_rows=b"")
     repacked(path, **{"0_rows": array(np.array([Trap()], object))})
     assert "unpickled" not in refused(path)
+
+
+def test_an_array_of_a_later_version_is_told(tmp_path, small):
+    """Its header is never read as one of the first version; the line names the version."""
+    path = tmp_path / "a.npz"
+    files.save(small, path)
+    repacked(path, **{"0_list_ids": array(small.lists.ids, version=(2, 0))})
+    assert "NPY version (2, 0)" in refused(path)
 
 
 def changed(history, **columns):
@@ -231,6 +241,12 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, small):
         "a list's end": {"0_list_start": array(np.array([0, 3]))},
         "a list's length": {"0_rows": array(changed(small, length=7))},
         "another list's": {"0_list_row": array(np.array([1]))},
+        "two lists of a row": {
+            "0_list_row": array(np.array([2, 2])),
+            "0_list_start": array(np.array([0, 2, 4])),
+            "0_list_ids": array(np.tile(small.lists.ids, 2)),
+        },
+        "an odd text": {"history.json": facts_to_json(Facts(odd=(((3, "odd"),),))).encode()},
         "no list": {"0_list_start": array(np.zeros(0, np.int64))},
         "a huge array": {"0_list_ids": huge},
         "no JSON": {"history.json": b"{"},
@@ -260,6 +276,48 @@ def test_parquet_names_its_extra(tmp_path, small, monkeypatch):
     assert "sessionproof[scale]" in refused(tmp_path / "a.parquet")
     with pytest.raises(HistoryError, match=r"sessionproof\[scale\]"):
         files.save(small, tmp_path / "b.parquet")
+
+
+def test_a_table_of_another_program_is_no_history(tmp_path):
+    """Parquet without our facts is told apart from a damaged history."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow")
+    parquet.write_table(pa.table({"id": [1, 2]}), tmp_path / "other.parquet")
+    assert "is no history" in refused(tmp_path / "other.parquet")
+
+
+def test_parquet_with_other_shards_than_it_says_is_refused(tmp_path, small):
+    """Its rows would stand in no shard, and be missing from the history without a word."""
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    files.save(small, path)
+    table = parquet.read_table(path)
+    said = table.schema.metadata
+    parquet.write_table(pa.concat_tables([table, table]), path, row_group_size=len(table))
+    assert parquet.read_schema(path).metadata == said
+    assert "other shards than it says" in refused(path)
+
+
+def test_at_least_one_shard(tmp_path, small):
+    """A file of no shards would be a history of no operations."""
+    with pytest.raises(ValueError, match="at least one shard"):
+        files.save(small, tmp_path / "a.npz", shards=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_errors_than_numbers_for_them(small):
+    """The kinds of errors of many files together: those beyond the most are one, the last."""
+    texts = [f"kind {number}" for number in range(60_010)]
+    parts = [
+        History(changed(small, error=[1, 2, 0]), small.lists, small.sessions, ("", *some))
+        for some in (texts[:30_000], texts[30_000:60_000], texts[60_000:])
+    ]
+    whole = joined(parts)
+    assert [whole.errors[code] for code in whole.rows["error"]] == [
+        "kind 0", "kind 1", "", "kind 30000", "kind 30001", "", "…", "…", "",
+    ]  # fmt: skip
+    assert len(whole.errors) == 60_001
 
 
 def test_a_history_that_cannot_be_saved_is_refused(tmp_path, small):

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessionproof.contract.message import Message
-from sessionproof.history import files
+from sessionproof.history import files, slots
 from sessionproof.history.columns import MISSING, NEVER, NONE, F, Phase, Type, digest_of
 from sessionproof.history.files import HistoryError
 from sessionproof.history.journal import Journal
@@ -183,6 +184,37 @@ def test_messages_give_their_texts(tmp_path):
     assert history.odd == ((0, "(dict, not a text)"), (0, "x" * 500))
 
 
+def test_of_a_strange_answer_some_texts_are_kept(tmp_path):
+    """The first sixteen odd texts of each read, and no more: a history stays small."""
+    strange = [f"strange {number}" for number in range(20)]
+    with Journal(tmp_path, 0) as journal:
+        journal.answered(journal.invoke(F.READ, 0, 256), strange)
+        journal.answered(journal.invoke(F.READ, 0, 512), [*strange[:2], text_of(768)])
+    history = files.load(tmp_path)
+    assert history.odd == (
+        *((0, text) for text in strange[:16]),
+        *((1, text) for text in strange[:2]),
+    )
+    assert history.rows["length"].tolist() == [20, 3]
+
+
+@pytest.mark.parametrize("option", ["rows", "shards", "every"])
+def test_sizes_of_a_journal_are_at_least_one(tmp_path, option):
+    """The mistake is told before anything is written."""
+    with pytest.raises(ValueError, match=option):
+        Journal(tmp_path / "none", 0, **{option: 0})
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_sealed_file_keeps_its_name(tmp_path):
+    """A second journal of the client never takes the name of a sealed one, which would hide it."""
+    for number in (1, 3):
+        with Journal(tmp_path, 0, rows=1) as journal:
+            for first in (number, number + 1):
+                journal.complete(journal.invoke(F.APPEND, 0, first << 8, 1), Type.OK)
+    assert sorted(files.load(tmp_path).rows["id"] >> 8) == [1, 2, 3, 4]
+
+
 def test_an_answer_waits_until_it_is_settled(tmp_path):
     """A read that was not settled yet never answered; what waits is bounded."""
     with Journal(tmp_path, 0) as journal:
@@ -290,6 +322,46 @@ def test_a_file_system_that_cannot_reserve_will_do(tmp_path, monkeypatch):
     with Journal(tmp_path, 0) as journal:
         journal.complete(journal.invoke(F.APPEND, 0, 256), Type.OK)
     assert len(files.load(tmp_path)) == 1
+
+
+def test_a_system_that_cannot_reserve_will_do(tmp_path, monkeypatch):
+    """Where there is no call for it at all, as on macOS, the file has holes too."""
+    monkeypatch.delattr(os, "posix_fallocate")
+    with Journal(tmp_path, 0) as journal:
+        for number in range(1, 1_003):  # so many that it grows
+            journal.complete(journal.invoke(F.APPEND, 0, number << 8), Type.OK)
+    assert len(files.load(tmp_path)) == 1_002
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "words"),
+    [
+        (slots.SIZE - 8, slots.VERSION + 1, "newer sessionproof: update"),
+        (slots.SIZE - 4, slots.SIZE + 8, "cut short"),
+        (0, 0, "no journal"),
+    ],
+)
+def test_a_journal_with_another_header_is_refused(tmp_path, at, value, words):
+    """Rows of another form are never read as ours; the line says what to do."""
+    with Journal(tmp_path, 0) as journal:
+        journal.complete(journal.invoke(F.APPEND, 0, 256), Type.OK)
+    (path,) = tmp_path.iterdir()
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, at, value)
+    path.write_bytes(data)
+    with pytest.raises(HistoryError, match=words):
+        files.load(tmp_path)
+
+
+def test_a_journal_cut_within_a_row_is_refused(tmp_path):
+    """A process that is killed leaves whole rows: less of one is a damaged file."""
+    with Journal(tmp_path, 0) as journal:
+        for number in (1, 2):
+            journal.complete(journal.invoke(F.APPEND, 0, number << 8), Type.OK)
+    (path,) = tmp_path.iterdir()
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(HistoryError, match="cut short"):
+        files.load(tmp_path)
 
 
 def test_a_folder_that_goes_away_is_one_line(tmp_path):

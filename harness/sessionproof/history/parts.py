@@ -8,7 +8,7 @@ from itertools import zip_longest
 import numpy as np
 import numpy.typing as npt
 
-from sessionproof.history.columns import ROW, History, Lists, no_lists
+from sessionproof.history.columns import History, Lists, no_lists
 
 _ERRORS_MOST = 60_000  # a row has 16 bits for its error
 _OTHER = "…"
@@ -45,11 +45,9 @@ def sharded(history: History, shards: int) -> Iterator[History]:
 
 
 def joined(parts: Sequence[History]) -> History:
-    """One history of several: the numbers of sessions mean the same in all, those of errors not."""
+    """One history of one or more: numbers of sessions mean the same in all, those of errors not."""
     if len(parts) == 1:
         return parts[0]
-    if not parts:
-        return History(np.zeros(0, ROW))
     errors, codes = _merged([part.errors for part in parts])
     rows = np.concatenate([part.rows for part in parts])
     first = np.cumsum([0, *map(len, parts)])

@@ -85,9 +85,8 @@ def _lines(history: History, chosen: Units) -> Iterator[str]:
         chosen.n,
         rows["n"],
     )
-    outputs = _outputs(history, chosen)
-    for client, session, f, inv, ret, part, first, sent, n in zip(
-        *(column.tolist() for column in columns), strict=True
+    for client, session, f, inv, ret, part, first, sent, n, output in zip(
+        *(column.tolist() for column in columns), _outputs(history, chosen), strict=True
     ):
         more = f', "N": {n}' if f == F.READ_LAST else ""
         if f in _SENDS:
@@ -95,7 +94,7 @@ def _lines(history: History, chosen: Units) -> Iterator[str]:
         yield (
             f'{{"ClientId": {client}, "Input": {{"Session": {keys[session]}, '
             f'"Call": "{"append" if part else _CALLS[f]}"{more}}}, "Call": {inv}, '
-            f'"Output": {next(outputs)}, "Return": {ret}}}'
+            f'"Output": {output}, "Return": {ret}}}'
         )
 
 
