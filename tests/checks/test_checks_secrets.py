@@ -43,6 +43,20 @@ def test_each_form_is_found(name):
     assert made == form.data
 
 
+@pytest.mark.parametrize("secret", ["???0f4c21???9a7", ">>>0f4c21>>>9a7"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_is_found_in_both_alphabets(encode, secret):
+    """A secret whose code has a slash, or a plus, looks otherwise in an address."""
+    assert base64.b64encode(secret.encode()) != base64.urlsafe_b64encode(secret.encode())
+    for before in (b"", b"a", b"ab"):
+        data = b"x" + encode(before + secret.encode() + b"after") + b"y"
+        form = shown_in(data, forms(secret, "password"))
+        assert form is not None
+        made = eval(form.expression, {"secret": secret, "base64": base64, "hashlib": hashlib})
+        assert made == form.data
+        assert made in data
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -67,6 +81,14 @@ def test_a_token_may_be_kept_as_its_digest_and_not_as_its_bytes():
         form = shown_in(b"x" + raw + b"y", wanted)
         assert form is not None
         assert eval(form.expression, {"secret": token, "base64": base64}) == raw
+
+
+def test_a_token_that_spells_no_bytes_is_looked_for_as_it_is():
+    """It is neither hexadecimal nor base64, and is found all the same."""
+    token = "session:7f3a:99d1:own!"
+    wanted = forms(token, "token")
+    assert not [form for form in wanted if form.words == "as its bytes"]
+    assert shown_in(b"x" + token.encode() + b"y", wanted) is not None
 
 
 PASSWORDS = ("same", "a", "same", "same", "b", "same")

@@ -228,3 +228,86 @@ def test_a_time_that_is_known_roughly_proves_nothing():
     for outcome in (OK, raised("Expired")):
         late = Done(Step(9, "append", "s0"), rough, outcome, "id-s0")
         assert kind_of(lives(late)) is None
+
+
+def test_limits_that_come_after_the_end_may_be_taken_or_refused():
+    """It is left to the store, and what follows is not known; before the end they are taken."""
+    for outcome in (OK, raised("Expired")):
+        late = step(10, "set_limits", outcome, idle=5)
+        for answer in (OK, raised("Expired")):
+            assert kind_of(lives(late, step(99, "append", answer))) is None
+    assert kind_of(lives(step(9, "set_limits", raised("Expired"), idle=5))) == "limits"
+    assert kind_of(lives(step(9, "set_limits", idle=5), step(14, "append"))) == "late"
+
+
+def test_messages_are_activity_only_where_that_is_claimed():
+    """A touch may be the only thing that is."""
+    claims = Claims(expires="at_once", activity={"touch"})
+    assert kind_of(lives(step(9, "append"), step(10, "append")), claims) == "late"
+    assert kind_of(lives(step(9, "touch"), step(18, "append")), claims) is None
+    assert kind_of(lives(step(9, "append"), step(18, "append"))) is None
+
+
+def test_a_message_whose_outcome_is_unknown_may_be_there():
+    """Between the end and the sweep; after a definite refusal it is not."""
+    claims = Claims(expires="by_sweep")
+    unknown = step(10, "append", raised("RuntimeError", "info"), sent=[TWO])
+    refused = step(10, "append", raised("Expired"), sent=[TWO])
+    for answer in ((ONE,), (ONE, TWO)):
+        assert kind_of(lives(unknown, step(11, "read", Outcome("ok", answer))), claims) is None
+    read = step(11, "read", Outcome("ok", (ONE, TWO)))
+    assert kind_of(lives(refused, read), claims) == "content"
+    assert kind_of(lives(unknown, told(19)), claims) is None
+    for expired in ([], ["id-s0"]):  # it may have been activity, and need not
+        assert kind_of(lives(unknown, told(15, expired=expired)), claims) is None
+    after = [told(15), step(16, "append")]
+    assert kind_of(lives(unknown, *after), claims) is None
+    assert kind_of(lives(refused, *after), claims) == "late"
+
+
+def test_of_a_session_without_limits_of_ours_a_sweep_may_tell():
+    """A new session may have limits of the store's own."""
+    new = step(0, "begin", sent=[ONE])
+    for sweep in (told(99), told(99, expired=["id-s0"]), told(99, warned=["id-s0"])):
+        assert kind_of([new, sweep]) is None
+    unlimited = step(0, "set_limits")
+    assert kind_of([new, unlimited, told(99, expired=["id-s0"])]) == "early"
+    assert kind_of([new, unlimited, told(99, warned=["id-s0"])]) == "warning"
+
+
+def test_one_sweep_tells_of_a_session_once():
+    """Of its end, and of what comes soon where warnings are claimed."""
+    twice = judged(lives(told(10, expired=["id-s0", "id-s0"])), CLAIMS, ALL).fault
+    assert twice is not None
+    assert (twice.kind, twice.anomaly) == ("late", Anomaly.DUPLICATE)
+    assert kind_of(lives(told(10, expired=["id-s0"]))) is None
+    warned = lives(told(9, warned=["id-s0", "id-s0"]))
+    told_twice = judged(warned, CLAIMS, ALL).fault
+    assert told_twice is not None
+    assert (told_twice.kind, told_twice.anomaly) == ("warning", Anomaly.DUPLICATE)
+    assert kind_of(warned, Claims(expires="at_once")) is None
+
+
+def test_what_is_about_no_session_moves_no_end():
+    """Reopening, a list, an audit: the session ends at the same time."""
+    calls = [step(5, "reopen"), step(6, "list", name=""), step(7, "verify", name="")]
+    assert kind_of(lives(*calls, step(9, "append"))) is None
+    assert kind_of(lives(*calls, step(10, "append"))) == "late"
+
+
+def test_no_call_says_expired_before_the_end():
+    """Nor may a look at it; what any other error means is for other rows."""
+    assert kind_of(lives(step(9, "get", raised("Expired")))) == "early"
+    assert kind_of(lives(step(10, "get", raised("Expired")))) is None
+    assert kind_of(lives(step(9, "get", raised("NotFound")))) is None
+
+
+def test_contents_are_judged_while_they_are_known():
+    """After a removal they are not; where what has ended is hidden by a sweep, either is right."""
+    two, one = step(1, "append", sent=[TWO]), step(3, "read", Outcome("ok", (ONE,)))
+    assert kind_of(lives(two, one)) == "content"
+    assert kind_of(lives(two, step(2, "pop_last"), one)) is None
+    hidden = Claims(expires="by_sweep", after_expiry="gone")
+    for answer in ((), (ONE,)):
+        assert kind_of(lives(step(10, "read", Outcome("ok", answer))), hidden) is None
+    assert kind_of(lives(step(9, "read", Outcome("ok", ()))), hidden) == "content"

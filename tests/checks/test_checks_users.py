@@ -78,6 +78,21 @@ RIGHT = {
         *BOTH, ok(ACTIVATE, user="u0", active=False), no(WHOSE, key="t0"),
         ok(ACTIVATE, user="u0", active=True), ok(WHOSE, "u0", key="t0"),
     ],
+    "a user who is removed cannot be renamed": [
+        *BOTH, ok(REMOVE, user="u0"), no(RENAME, "NotFound", user="u0", name="eve"),
+    ],
+    "a user who is removed may be removed again": [
+        *BOTH, ok(REMOVE, user="u0"), ok(REMOVE, user="u0"), no(REMOVE, "NotFound", user="u0"),
+    ],
+    "one who is shut out cannot sign in, and may be told why": [
+        *BOTH, ok(ACTIVATE, user="u1", active=False),
+        no(SIGN_IN, name="zoe", knows="u1", key="t1"),
+        no(SIGN_IN, "Expired", text="shut out", name="ben", knows="u1", key="t1"),
+    ],
+    "a password with another case": [
+        *BOTH, no(SIGN_IN, name="ada", knows="u0", key="t1", spoilt="in capitals"),
+    ],
+    "a session that is there has facts": [*OWNED_BY_ADA, ok(GET, 1, session="s0")],
     "the own name again": [*BOTH, no(RENAME, "Conflict", user="u0", name="ada")],
     "the name of one who was removed": [
         *BOTH, ok(REMOVE, user="u0"), added("u2", "ada"), no(WHOSE, "NotFound", key="t0"),
@@ -130,6 +145,20 @@ WRONG = {
          no(SIGN_IN, "NotFound", name="zoe", knows="u1", key="t1")], Anomaly.WRONG_ANSWER),
     "a session that cannot be deleted": (
         [*OWNED_BY_ADA, no(DELETE, "NotFound", session="s0")], Anomaly.UNEXPECTED_REFUSAL),
+    "a user who is removed gets a name": (
+        [*BOTH, ok(REMOVE, user="u0"), ok(RENAME, user="u0", name="eve")],
+        Anomaly.ACCEPTED_INVALID),
+    "one who is shut out signs in": (
+        [*BOTH, ok(ACTIVATE, user="u0", active=False), signed_in("u0", "ada", "t1")],
+        Anomaly.ACCEPTED_INVALID),
+    "a password with another case signs in": (
+        [*BOTH, ok(SIGN_IN, "t1", name="ada", knows="u0", key="t1", spoilt="in capitals")],
+        Anomaly.ACCEPTED_INVALID),
+    "a token ends when somebody else is shut out": (
+        [*BOTH, ok(ACTIVATE, user="u1", active=False), no(WHOSE, key="t0")],
+        Anomaly.UNEXPECTED_REFUSAL),
+    "a session that is there is unknown": (
+        [*OWNED_BY_ADA, ok(GET, 0, session="s0")], Anomaly.LOST_SESSION),
     "a hang": ([*BOTH, no(WHOSE, "hang", key="t0")], Anomaly.HANG),
 }  # fmt: skip
 

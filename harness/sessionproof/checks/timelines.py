@@ -92,9 +92,8 @@ def judged(done: Sequence[Done], claims: Claims, kinds: Collection[Kind]) -> Jud
         for fault in _step(state, index, one):
             if fault.kind == "call" or fault.kind in kinds:
                 return Judgement(replace(fault, refusable=frozenset(refusable)))
-            if fault.session:
-                state.lives[fault.session] = replace(state.lives[fault.session], known=False)
-                state.kept[fault.session] = None
+            state.lives[fault.session] = replace(state.lives[fault.session], known=False)
+            state.kept[fault.session] = None
     return Judgement(None, len(state.ended), state.warnings)
 
 
@@ -376,7 +375,6 @@ def _why_alive(life: Life, now: Span) -> str:
 
 
 def _why_over(life: Life, now: Span) -> str:
-    if life.end is None:
-        return "the session has ended"
+    assert life.end is not None  # only a limit runs out
     passed = now.earliest - life.end.latest
     return f"its limit ran out {f'{passed:,} µs ago' if passed else 'at this microsecond'}"

@@ -40,7 +40,11 @@ class Token:
 
 @dataclass
 class World:
-    """What must be there. ``owners`` are of the sessions that are, empty for nobody's."""
+    """What must be there. ``owners`` are of the sessions that are, empty for nobody's.
+
+    Sessions are given to users only where ``on_delete_user`` is claimed: who is removed without
+    that claim has none.
+    """
 
     claims: Claims
     people: dict[str, Person] = field(default_factory=dict)
@@ -164,8 +168,6 @@ def _removing(world: World, step: Step) -> Owed:
         return _MAY
     if not owned:
         return Owed("succeeds", f"no session is {user}'s")
-    if world.claims.on_delete_user is None:
-        return _MAY
     if world.claims.on_delete_user == "refuses":
         return Owed("refused", f"{', '.join(owned)} are {user}'s, and that is claimed to refuse")
     return Owed("succeeds", f"{', '.join(owned)} are {user}'s, and are claimed to go with him")
@@ -241,11 +243,8 @@ def _doubt(world: World, user: str) -> None:
 
 def _removed(world: World, user: str) -> None:
     world.people[user] = replace(world.people[user], there=False)
-    for session in world.owned_by(user):
-        if world.claims.on_delete_user == "cascades":
-            del world.owners[session]
-        else:
-            world.owners[session] = ""
+    for session in world.owned_by(user):  # where that is claimed to refuse, none is his
+        del world.owners[session]
 
 
 def _used(world: World, one: Done) -> None:
