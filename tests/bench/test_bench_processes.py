@@ -1,19 +1,27 @@
 """Clients that are processes: what they tell, and how they end with a bad store."""
 
 import asyncio
+import gc
+import io
+import json
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sessionproof.bench import crews
 from sessionproof.bench.blocks import acknowledged, closed_shift
+from sessionproof.bench.client_main import answer_all
 from sessionproof.bench.crews import CannotMeasure, ProcessCrew
+from sessionproof.bench.floors import Floor
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
-from sessionproof.contract.message import Message
+from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.operations import CRASH, HANG
+from sessionproof.host.server import Channel
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference import ReferenceStore
 from sessionproof.workload.threads import Stopped
@@ -56,6 +64,22 @@ class Hangs(MemoryStore):
 
     def append(self, session_id, messages):
         threading.Event().wait()
+
+
+class Quiet(MemoryStore):
+    """Notes its appends in the class, and does not close."""
+
+    kept: ClassVar[list[str]] = []
+
+    def __init__(self, location):
+        super().__init__(location)
+        self.kept.clear()
+
+    def append(self, session_id, messages):
+        self.kept.append(session_id)
+
+    def close(self):
+        raise RuntimeError("never")
 
 
 class Shut(MemoryStore):
@@ -182,3 +206,56 @@ def test_processes_that_cannot_be_started_are_no_fault_of_the_store(process_crew
     monkeypatch.setattr(crews, "client_command", lambda: ["/nonexistent/python"])
     with pytest.raises(CannotMeasure, match="no process could be started"):
         process_crew("reference")
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What the program of a client answers to requests, one by one, in this process."""
+
+    def ask(*requests):
+        lines = b"".join(json.dumps(one).encode() + b"\n" for one in requests)
+        answers = io.BytesIO()
+        answer_all(Channel(io.BytesIO(lines), answers))
+        return [json.loads(line) for line in answers.getvalue().splitlines()]
+
+    yield ask
+    gc.unfreeze()  # the program froze what was there, for a process of its own
+    gc.enable()
+
+
+def opening(store, root, *, awaits=False):
+    """The request that opens a store of this file."""
+    return {
+        "store": f"{HERE}:{store.__name__}", "floor": str(root / "floor.db"),
+        "synchronous": "NORMAL", "root": str(root), "url": None, "namespace": None,
+        "message": to_json(SAID), "first": 0, "awaits": awaits,
+    }  # fmt: skip
+
+
+def asked(arm, calls):
+    """The request for a shift that begins at once."""
+    return {"arm": arm, "session": "s", "begin_ns": 0, "until_ns": 10**18, "calls": calls}
+
+
+@pytest.mark.parametrize(("store", "awaits"), [(Quiet, False), (Aio, True)])
+def test_the_program_of_a_client_tells_each_call(told, tmp_path, store, awaits):
+    """Of the store and of the floor, awaited where they must be; an error of ours ends nothing."""
+    done = told(
+        opening(store, tmp_path, awaits=awaits), asked("store", 3), {"arm": "store"},
+        asked("floor", 2), asked("store", 1),
+    )  # fmt: skip
+    assert done[0] == {"ok": True}
+    assert done[2] == {"error": "KeyError: 'session'"}
+    endings = [[call[-1] for call in one["calls"]] for one in (done[1], done[3], done[4])]
+    assert endings == [["ok"] * 3, ["ok"] * 2, ["ok"]]
+    with closing(Floor(tmp_path / "floor.db", synchronous="NORMAL")) as floor:
+        assert floor.count("s") == 2
+    kept = Quiet.kept if store is Quiet else (tmp_path / "log").read_text().split()
+    assert len(kept) == 4
+
+
+def test_a_store_that_does_not_open_is_told_by_the_program(told, tmp_path):
+    """In one line, as what the store did; the next request may open another."""
+    refused, ok = told(opening(Shut, tmp_path), opening(Quiet, tmp_path))
+    assert refused == {"refused": "RuntimeError: the door is shut"}
+    assert ok == {"ok": True}

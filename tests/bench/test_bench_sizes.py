@@ -1,13 +1,19 @@
 """Sizes: what is counted, and what is said when nothing can be."""
 
 import itertools
+import json
+import subprocess
 import sys
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sessionproof import Location, Message
+from sessionproof.bench import handles_main
 from sessionproof.bench.sizes import Unmeasured, bytes_below, each_of, memory_of_a_handle
 from sessionproof.contract.claims import Claims, Limits
+from sessionproof.oracle.memory import MemoryStore
 from sessionproof.reference import ReferenceStore
 from sessionproof.workload.sessions import needs_create
 from sessionproof.workload.texts import ZEROS, cut, said, text_bytes, with_number
@@ -132,3 +138,65 @@ def test_a_store_that_writes_to_stdout_is_no_error(tmp_path, monkeypatch, late, 
     else:
         with pytest.raises(Unmeasured, match="after the answer"):
             memory_of_a_handle(name, Location(tmp_path), "a")
+
+
+class Held(MemoryStore):
+    """Notes how many are open, and what they read."""
+
+    seen: ClassVar[list[str]] = []
+    open: ClassVar[int] = 0
+
+    def __init__(self, location):
+        super().__init__(location)
+        type(self).open += 1
+
+    def read(self, session_id):
+        self.seen.append(session_id)
+        return []
+
+    async def close(self):
+        type(self).open -= 1
+
+
+def test_the_memory_of_a_handle_is_that_of_further_ones(tmp_path, monkeypatch, capsys):
+    """Two are open before the first reading; each has read the session, and none stays open."""
+    monkeypatch.setattr(Held, "seen", [])
+    monkeypatch.setattr(Held, "open", 0)
+    readings = []
+
+    def private_bytes():
+        readings.append(Held.open)
+        return 1_000_000 + 5_000 * Held.open
+
+    monkeypatch.setattr(handles_main, "private_bytes", private_bytes)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    store = f"{Path(__file__).stem}:Held"
+    given = [*(f"--path={entry}" for entry in sys.path), store, str(tmp_path), "a", "8"]
+    monkeypatch.setattr(sys, "argv", ["handles_main", *given])
+    handles_main.main()
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == 5_000
+    assert readings == [2, 10]
+    assert Held.seen == ["a"] * 10
+    assert Held.open == 0
+
+
+def test_a_system_that_does_not_tell_its_memory_is_no_measurement(monkeypatch):
+    """The process ends with the reason as its last line, which is what a row shows."""
+
+    def missing(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    with pytest.raises(SystemExit, match="does not tell the private memory"):
+        handles_main.private_bytes()
+
+
+def test_a_process_that_never_answers_is_no_measurement(tmp_path, monkeypatch):
+    """It is said how long it was waited for."""
+
+    def run(command, **options):
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(Unmeasured, match="no answer within"):
+        memory_of_a_handle("reference", Location(tmp_path), "a")
