@@ -234,6 +234,27 @@ def test_a_changed_text_is_told_from_a_strange_one():
     assert {one.anomaly for one in strange.incidents} == {"phantom", "lost-message"}
 
 
+@pytest.mark.parametrize(
+    ("texts", "anomaly"),
+    [
+        (("#100 the quikc",), "changed-content"),
+        (("hello", "#100 the quikc"), "changed-content"),
+        (("hello",), "phantom"),
+        (("100 without its sign",), "phantom"),
+        (("#770000 of nobody",), "phantom"),
+        (("#10000000000000000 too large a number",), "phantom"),
+    ],
+)
+def test_a_changed_text_is_told_from_a_strange_one_where_messages_go(texts, anomaly):
+    """A session that was cleared is judged by search, and names what is strange as well."""
+    lines = ("1 append a 0-10", "1 clear 20-30", "1 append b 40-50", "9 final read -> ? b 90-91")
+    odd = tuple((3, text) for text in texts)
+    (incident,) = judge_history(named(*lines, odd=odd).history, CLAIMS).incidents
+    assert (incident.anomaly, incident.rows) == (anomaly, (3,))
+    strange = texts[-1] if anomaly == "changed-content" else texts[0]
+    assert repr(strange) in incident.sentence
+
+
 def test_an_answer_that_was_not_kept_is_judged_by_its_digest():
     """A digest shows that an answer is no prefix, though not how."""
     lines = ("1 append a 0-50", "2 append b 0-50", "3 read -> b 60-70", "9 final read -> a b 90-91")

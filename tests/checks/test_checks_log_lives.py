@@ -164,3 +164,22 @@ def test_pages_beside_a_deletion_are_not_judged_by_time():
         one.anomaly for one in judge_history(history(*lines, *between, after), REFUSES).incidents
     }
     assert names == {"resurrection"}
+
+
+def test_a_session_that_is_back_after_a_refusal_says_so():
+    """What was told that there is no session had been refused, and not acknowledged."""
+    lines = (
+        "1 create 0-10",
+        "1 append a 12-15",
+        "1 delete 20-80",
+        "2 append b -> missing 35-40 refused",
+        "2 append c 50-60",
+        "9 final read -> missing 90-91",
+    )
+    (incident,) = judge_log(history(*lines), REFUSES).incidents
+    assert incident.anomaly == "resurrection"
+    assert incident.sentence == (
+        "client 2's append of #500 began 10 µs after its own append of #400 had been refused, and "
+        "the session is there again."
+    )
+    assert judge_log(history(*lines[:4], lines[5]), REFUSES).incidents == ()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from histories import history as of_lines
 
 from sessionproof.checks.history import judge_history
 from sessionproof.contract.anomalies import Anomaly
@@ -73,3 +74,36 @@ def test_a_session_that_nobody_read_in_the_end_is_not_judged():
     judged = judge_history(history(read(1, 8), append(1, A)), CLAIMS)
     assert not judged.incidents
     assert judged.unknown
+
+
+def found(*lines):
+    """What is wrong in a history of these lines, with the rows that show it."""
+    return [(one.anomaly, one.rows) for one in judge_history(of_lines(*lines), CLAIMS).incidents]
+
+
+def test_a_message_of_another_session_is_a_leak():
+    """It was sent, and it is where nobody sent it."""
+    sent = ("1 append a 0-10 @t", "2 append b 0-10", "9 final read -> a 92-93 @t")
+    assert found(*sent, "9 final read -> b a 90-91") == [(Anomaly.LEAK, (3, 0))]
+    assert found(*sent, "9 final read -> b 90-91") == []
+
+
+@pytest.mark.parametrize("call", ["delete", "clear", "replace b"])
+def test_what_a_removal_may_have_taken_is_not_lost(call):
+    """Of a removal that was refused nothing goes."""
+    left = "9 final read -> b 90-91" if "b" in call else "9 final read -> 90-91"
+    assert found("1 append a 0-10", f"1 {call} 20-30", left) == []
+    assert found("1 append a 0-10", f"1 {call} 20-?", left) == []
+    refused = ("1 append a 0-10", f"1 {call} 20-30 refused", "9 final read -> 90-91")
+    assert found(*refused) == [(Anomaly.LOST_MESSAGE, (0, 2))]
+
+
+def test_a_count_when_all_is_quiet_is_that_of_the_final_read():
+    """Before that, messages may come beside it; that there is no session tells no number."""
+    load = ("1 append a 0-10", "2 count -> 1 15-18", "2 append b 20-30")
+    final = "9 final read -> b a 90-91"
+    assert found(*load, final, "9 final count -> 2 92-93") == []
+    assert found(*load, final, "9 final count -> missing 92-93") == []
+    for wrong in (0, 1, 3):
+        counts = ("8 final count -> 2 92-93", f"9 final count -> {wrong} 92-93")
+        assert found(*load, final, *counts) == [(Anomaly.COUNTER_DRIFT, (5,))]
