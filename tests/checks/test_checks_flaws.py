@@ -166,6 +166,31 @@ def test_the_newest_messages_are_those_that_are_read():
     shown = reads("a", "b", newest={"s0": Outcome("ok", says("a"))})
     (flaw,) = at_point((AB,), 2, shown)
     assert (flaw.anomaly, flaw.aspect) == (Anomaly.WRONG_ANSWER, "read")
+    more = reads("a", "b", "c", "d", newest={"s0": Outcome("ok", says("c", "d"))})
+    assert at_point((AB, CD), 4, more) == ()
+
+
+@pytest.mark.parametrize("outcome", [DEAD, UNKNOWN])
+def test_the_newest_messages_can_be_read_where_there_are_any(outcome):
+    """An error, or that there is no such session, is wrong when its messages are read."""
+    shown = reads("a", "b", newest={"s0": outcome})
+    (flaw,) = at_point((AB,), 2, shown)
+    assert (flaw.anomaly, flaw.aspect, flaw.session) == (Anomaly.UNREADABLE, "read", "s0")
+
+
+def test_the_newest_messages_of_a_session_without_any_may_be_refused():
+    """Nor is an error of read_last told twice, where nothing of the session can be read."""
+    assert at_point((AB,), 1, reads(newest={"s0": UNKNOWN})) == ()
+    dead = Shown(reads={"s0": DEAD}, newest={"s0": DEAD})
+    (flaw,) = at_point((AB,), 2, dead)
+    assert flaw.expected.startswith("s0 can be read")
+
+
+def test_sessions_that_cannot_be_listed_are_told():
+    """Whatever is in flight: an error is no half of a change."""
+    for point in (1, 2):
+        (flaw,) = at_point((AB,), point, reads("a", "b", listed=DEAD))
+        assert (flaw.anomaly, flaw.aspect) == (Anomaly.UNREADABLE, "sessions")
 
 
 @pytest.mark.parametrize(
@@ -196,6 +221,12 @@ def test_what_changes_between_two_looks_is_told():
     """What was read once must be read again."""
     before, after = reads("a", "b"), reads("a")
     assert judge_again(before, before, CLAIMS) is None
+    loose = replace(CLAIMS, keeps={"role", "content"})
+    uncounted = Shown(reads={"s0": Outcome("ok", tuple(Message("user", one) for one in "ab"))})
+    assert judge_again(before, uncounted, loose) is None  # tokens that nobody keeps
+    changed = judge_again(before, uncounted, CLAIMS)
+    assert changed is not None
+    assert changed.anomaly is Anomaly.CHANGED
     lost = judge_again(before, after, CLAIMS)
     gone = judge_again(before, replace(after, reads={"s0": DEAD}), CLAIMS)
     assert lost is not None

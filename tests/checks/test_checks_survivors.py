@@ -6,9 +6,11 @@ import pytest
 from crashed_stores import drawn
 from every_world import allowed, fits
 
-from sessionproof.checks.survivable import Timeline
+from sessionproof.checks.survivable import Act, Timeline
 from sessionproof.checks.survivors import judge_survivors
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import Append, Completed, Failure, Outcome, Read
 
 SAMPLE, PART = 3000, 500
 
@@ -39,3 +41,56 @@ def test_the_sample_is_neither_all_good_nor_all_bad():
     """Of drawn crashes, a fifth at least is good, and a fifth at least is not."""
     good = sum(both(seed)[1] for seed in range(400))
     assert 80 <= good <= 320
+
+
+REFUSED = Outcome("fail", failure=Failure("NotFound", "no such session"))
+
+
+def act(operation, asked, answered, outcome=None, *, client=0, order=()):
+    """One operation of a client, answered as it should be if nothing else is said."""
+    done = Completed(operation, outcome or Outcome("ok"), "s0")
+    return Act(client=client, done=done, asked=asked, answered=answered, order=order)
+
+
+def append(texts, asked, answered, outcome=None, **more):
+    """Messages with these letters."""
+    sent = Append("s0", tuple(Message("user", one) for one in texts))
+    return act(sent, asked, answered, outcome, **more)
+
+
+def left(point, *acts):
+    """The texts of the session in each world that a crash may leave, acknowledged ones first."""
+    found = Timeline(acts, Claims(atomic_batches=True)).at(point)
+    return [
+        {"".join(one.content for one in world["s0"].messages) for world in worlds if "s0" in world}
+        for worlds in (found.acknowledged, found.worlds)
+    ]
+
+
+def test_what_was_refused_is_nowhere_at_any_point():
+    """Neither in flight nor afterwards; what was taken may be there once it was asked for."""
+    first = append("ab", -1, 1)
+    refused, taken = append("cd", 1, 3, REFUSED), append("cd", 1, 3)
+    assert [left(point, first, refused) for point in (2, 4)] == [[{"ab"}, {"ab"}]] * 2
+    assert left(2, first, taken) == [{"ab"}, {"ab", "abcd"}]
+    assert left(4, first, taken) == [{"abcd"}, {"abcd"}]
+
+
+def test_an_answer_that_contradicts_all_before_it_changes_no_more_than_it_says():
+    """The store was wrong before the crash: another check says so, and this one goes on."""
+    first, more = append("ab", -1, 1), append("cd", 3, 5)
+    for wrong in (Outcome("ok", ()), REFUSED):
+        read = act(Read("s0"), 1, 3, wrong)
+        assert left(4, first, read) == [{"ab"}, {"ab"}]
+        assert left(6, first, read, more) == [{"abcd"}, {"abcd"}]
+
+
+def test_the_order_that_was_read_is_the_order_that_stays():
+    """Of two that ran side by side; where one still runs, or it fits none, any order is right."""
+    one = append("a", -1, 3)
+    for order, worlds in (((), {"ab", "ba"}), (("b", "a"), {"ba"}), (("x",), {"ab", "ba"})):
+        other = append("b", -1, 5, client=1, order=order)
+        assert left(6, one, other) == [worlds, worlds]
+    early = append("a", -1, 3, order=("b", "a"))
+    still = left(4, early, append("b", -1, 5, client=1))
+    assert still == [{"a", "ba"}, {"a", "ab", "ba"}]

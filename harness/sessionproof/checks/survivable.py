@@ -220,13 +220,8 @@ def _told(world: World, done: Completed, claims: Claims, *, believed: bool) -> W
     """The worlds after an answered operation; none if its answer contradicts this one."""
     if believed:
         return step((world,), done, claims).worlds
-    match done.outcome.type:
-        case "ok":
-            return _after(world, done.operation, claims)
-        case "fail":
-            return (world,)
-        case _:
-            return (world, *_after(world, done.operation, claims))
+    # An outcome that nobody knows contradicts no world, and is never disbelieved.
+    return (world,) if done.outcome.type == "fail" else _after(world, done.operation, claims)
 
 
 def _after(world: World, operation: Operation, claims: Claims) -> Worlds:

@@ -84,7 +84,7 @@ def newest_flaw(shown: Shown, claims: Claims, *, when: When = "read") -> Flaw | 
     """The first session whose newest messages are not the last that are read, or None."""
     for name, outcome in shown.newest.items():
         read = shown.reads[name]
-        if read.type != "ok" or outcome.type == "fail":
+        if read.type != "ok" or (outcome.type == "fail" and not read.value):
             continue
         expected = read.value[-NEWEST:]
         if outcome.type == "ok":
