@@ -375,6 +375,7 @@ def _why_alive(life: Life, now: Span) -> str:
 
 
 def _why_over(life: Life, now: Span) -> str:
-    assert life.end is not None  # only a limit runs out
+    if life.end is None:
+        return "the session has ended"
     passed = now.earliest - life.end.latest
     return f"its limit ran out {f'{passed:,} µs ago' if passed else 'at this microsecond'}"
