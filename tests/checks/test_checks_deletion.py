@@ -7,6 +7,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import MESSAGE_FIELDS, Message, SessionInfo
 from sessionproof.contract.operations import (
     Append,
+    AppendWithState,
     Clear,
     Completed,
     Count,
@@ -138,3 +139,20 @@ def test_only_deletions_that_were_looked_at_are_evidence():
     assert count_deletions((*AGAIN, look), reused=True) == 1
     assert count_deletions((*AGAIN, look, done(Delete("s")), look), reused=True) == 1
     assert count_deletions((*AGAIN, look, done(Delete("s")), look), reused=False) == 1
+
+
+def test_state_that_came_with_new_messages_is_new():
+    """Its key may be one that the deleted session had; a key that came with none may not."""
+    both = done(AppendWithState("s", (NEW,), {"k": 2}))
+    assert judged(*DELETED, both, done(GetState("s", "k"), 2)) is None
+    assert judged(*DELETED, both, done(GetState("s", "j"), 1)) == "the state 'j' = 1"
+    assert judged(*AGAIN, done(GetState("s", "k"), 1)) == "the state 'k' = 1"
+
+
+def test_totals_of_what_nobody_keeps_tell_nothing():
+    """A store that keeps no tokens may show any total of them."""
+    risen = (*AGAIN, facts(message_count=1, total_tokens=9))
+    assert judged(*risen) == "total_tokens 9"
+    assert judge_deleted(risen, frozenset({"role", "content"})) is None
+    counted = (*AGAIN, facts(message_count=2))
+    assert judge_deleted(counted, frozenset({"role", "content"})) is not None

@@ -71,6 +71,7 @@ def test_a_read_that_is_tried_again_is_no_fault():
         (("append s0 [a]", "append s1 [b]", "read s0 [a]"), 0),
         (("append s0 [a]", "read s0 [a]", "clear s1", "pop s0 a", "read s0 []"), 0),
         (("read s0 []", "append s1 [b]", "read s0 []"), 0),
+        (("append s0 [a]", "read s0 [a]", "list s0", "reopen", "read s0 [a]"), 0),
         (("append s0 [a]", "read s0 [a]", "append s1 [b]", "read s0 fail"), 0),
         (("append s0 [a]", "append s1 [b]", "read s0 [a]", "read s1 [b]", "append s2 [c]",
           "read s0 [a]", "read s1 [b]"), 1),

@@ -164,6 +164,14 @@ def test_a_small_table_that_does_not_grow_is_never_one():
     assert growing("append", walked, "SELECT 1 FROM kinds AS k", grown) is None
 
 
+@pytest.mark.parametrize("name", ["sqlite_schema", "SQLITE_MASTER", "sqlite_temp_master"])
+def test_the_schema_does_not_grow_with_what_is_stored(name):
+    """A look at the tables' own table costs nothing more; a view may hide what grows."""
+    text = f"SELECT 1 FROM {name}"
+    assert growing("append", Suspect("scan", name, ""), text, growth(9_000, 9_400)) is None
+    assert growing("append", Suspect("scan", "v", ""), text, growth(9_000, 9_400)) == OTHERS
+
+
 def test_names_of_plans_lead_to_tables():
     """By themselves, by an alias in the statement, or nowhere."""
     tables = {"messages": 1, "sessions": 1}
@@ -189,5 +197,7 @@ def test_the_missing_index_is_named_where_the_statement_shows_it():
     unused = missing_index(SCAN, SELECT, columns, one)
     assert unused == "the index on messages(session) is not used"
     assert missing_index(SCAN, "SELECT 1 FROM messages", columns, one) == ""
+    hidden = Suspect("scan", "v", "SCAN v")
+    assert missing_index(hidden, "SELECT body FROM v WHERE session = ?", columns, none) == ""
     order = "SELECT body FROM messages WHERE session = ? ORDER BY id DESC LIMIT ?"
     assert missing_index(SORT, order, columns, one) == "no index gives the order of id DESC"

@@ -41,6 +41,7 @@ def found(lines, start=1, after=None, **limits):
         (("append s0 [a b] #1,2", "append s0 [c] #0"), ORDER),
         (("append s0 [a] #1", "append s1 [b] #2"), GAP),
         (("append s0 [a] #1", "delete s0", "append s0 [b] #1"), None),
+        (("remove s0 0", "append s0 [a] #1"), None),
         (("append s0 [a] #1", "delete s0", "append s0 [b] #2"), GAP),
     ],
     ids=str,

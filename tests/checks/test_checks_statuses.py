@@ -117,3 +117,19 @@ def test_moves_that_were_judged_are_counted():
 def test_a_hang_is_a_fault():
     """Whatever was asked."""
     assert fault_of(move("paused", Outcome("info", failure=Failure(HANG, "")))) == "succeeds"
+
+
+def test_what_any_call_owes_is_judged_here_too():
+    """A sweep that fails is wrong, whatever the status of its sessions."""
+    assert fault_of(step("sweep", NO)) == "succeeds"
+    assert fault_of(step("sweep", Outcome("ok", Swept((), ())))) is None
+
+
+def test_what_has_ended_and_is_hidden_is_not_read():
+    """Before its end all of it is read, and after it too where nothing is claimed to be gone."""
+    gone = Claims(expires="at_once", after_expiry="gone")
+    kept = Claims(expires="at_once")
+    limits, empty = step("set_limits", idle=10), Outcome("ok", ())
+    assert fault_of(limits, step("read", empty, at=9), claims=gone) == "same content"
+    assert fault_of(limits, step("read", empty, at=20), claims=gone) is None
+    assert fault_of(limits, step("read", empty, at=20), claims=kept) == "same content"

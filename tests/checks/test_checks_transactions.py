@@ -183,3 +183,17 @@ def test_a_long_chain_is_no_matter():
     """Ten thousand nodes in a circle are one component: no recursion."""
     number = 10_000
     assert len(components([[(at + 1) % number] for at in range(number)])[0]) == number
+
+
+def test_a_read_without_an_answer_tells_nothing():
+    """What a transaction read is judged where its answer is known."""
+    known = ("0 ok 1-5 a+1 a=", "8 final 90-91 a=1")
+    assert said("serializable", *known) == ["internal"]
+    assert said("serializable", "0 ok 1-5 a+1 a=?", known[1]) == []
+
+
+def test_a_transaction_does_not_read_its_own_message_before_it_appends_it():
+    """Where others have it in the same place, the answer is wrong all the same."""
+    final = "8 final 90-91 a=1"
+    assert said("snapshot", "0 ok 1-5 a=1 a+1", final) == ["internal"]
+    assert said("snapshot", "0 ok 1-5 a= a+1", final) == []

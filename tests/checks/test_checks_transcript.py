@@ -174,3 +174,4 @@ def test_only_answers_are_evidence():
         "operations": 7, "batches": 2, "reads": 3, "messages": 7, "reopenings": 1,
     }  # fmt: skip
     assert evidence_of(h("read s0 fail", "reopen fail")).total() == 0
+    assert +evidence_of(h("append s0 [a]", "count s0 1", "list s0")) == {"operations": 3}
