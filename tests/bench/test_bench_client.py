@@ -129,6 +129,15 @@ def test_sessions_are_created_where_an_append_does_not(client_of, changes, lacks
     assert client.made() != name
 
 
+def test_a_store_that_cannot_create_is_given_new_names(client_of):
+    """Whoever wants a session on purpose gets an id all the same, and nothing is called."""
+    client = client_of(lacks=("create",), create=None)
+    first, second = client.created(), client.created()
+    assert first != second
+    client.fill(first, ["text"])
+    assert texts(client, first) == ["text"]
+
+
 def test_awaited_methods_are_noted(client_of):
     """What was awaited once is known by its name; the answer is what it came to."""
 

@@ -122,6 +122,9 @@ def test_a_call_that_fails_misses_its_own_row_alone(clock, client, after):
     assert all(len(one.samples["store"]) == 30 for one in made.speeds)
     assert made.missed == {"odd": "ValueError: not today"}
     assert made.failures["odd"].type == "ValueError"
+    odd = clock.row("odd", 1_000, raises=ValueError("not today"), after=after)
+    alone = measure([odd], client, lend, plan())
+    assert (alone.speeds, alone.missed) == ((), made.missed)
 
 
 @pytest.mark.parametrize("after", [0, 3_000])
