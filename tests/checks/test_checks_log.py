@@ -288,18 +288,6 @@ def test_strange_newest_messages_of_an_empty_session_are_found():
     assert (phantom.anomaly, phantom.rows) == ("phantom", (0,))
 
 
-def test_newest_messages_whose_answer_was_not_kept_are_no_contradiction():
-    """Their digest says nothing of messages before them, which are not in it."""
-    lines = ("1 append a b 0-10", "3 read_last 1 -> b 20-30", "9 final read -> a b 90-91")
-    assert judge_history(named(*lines, unkept=(1,)).history, CLAIMS).incidents == ()
-
-
-def test_an_append_of_nothing_makes_nothing():
-    """Neither a session nor a message, also where the session is searched."""
-    lines = ("1 append 0-5", "2 read -> missing 6-8", "1 append a 10-12", "1 delete 20-30")
-    assert judge_history(history(*lines, "9 final read -> missing 90-91"), CLAIMS).incidents == ()
-
-
 def test_one_cause_is_one_incident():
     """A read that misses many messages is one incident, which counts the operations against it."""
     appends = [f"{k} append m{k} {k * 10}-{k * 10 + 5}" for k in range(1, 9)]
