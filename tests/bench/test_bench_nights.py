@@ -157,6 +157,7 @@ def test_a_night_that_was_too_busy_is_none():
     today = row(replace(busy, seed=31), BEFORE)
     assert (today.verdict, today.reason, today.change) == ("undecided", "too busy", None)
     assert found.change is None
+    assert replace(row(night(30, 1.3), BEFORE), ratio=None).change is None
     assert row(night(30, 1.3), [*BEFORE[:5], busy, nothing]).verdict == "same"
 
 
