@@ -71,3 +71,20 @@ def test_a_session_that_was_made_and_is_unknown_is_lost():
 def test_numbers_are_given_twice_or_against_time_or_have_a_gap(one, other, anomaly):
     """Two that ran side by side may have theirs in any order."""
     assert incident_of([one, other], {}, 0, cause=Cause.NUMBERS).anomaly is anomaly
+
+
+@pytest.mark.parametrize(
+    ("later", "held", "anomaly"),
+    [
+        (read(1, 2, 3, length=1), (A,), Anomaly.NON_MONOTONIC),
+        (read(1, 2, 3), (), Anomaly.NON_MONOTONIC),
+        (read(1, 2, 3, length=1), (B,), Anomaly.NOT_LINEARIZABLE),
+        (read(1, 2, 3, f=F.READ_LAST, n=1, length=1), (A,), Anomaly.NOT_LINEARIZABLE),
+        (read(1, 2, 3, length=1), None, Anomaly.NOT_LINEARIZABLE),
+        (read(1, 1, 3, length=1), (A,), Anomaly.NOT_LINEARIZABLE),
+    ],
+)
+def test_a_read_goes_back_when_a_later_one_has_only_the_beginning_of_it(later, held, anomaly):
+    """Not when it has others, looked at fewer, began beside it, or when its answer was not kept."""
+    answers = {0: (A, B)} | ({} if held is None else {1: held})
+    assert incident_of([read(0, 0, 1, length=2), later], answers, 0).anomaly is anomaly

@@ -76,6 +76,13 @@ def test_what_was_refused_is_nowhere_at_any_point():
     assert left(4, first, taken) == [{"abcd"}, {"abcd"}]
 
 
+def test_what_may_survive_is_worked_out_once_for_all_points_of_a_moment():
+    """Between two answers nothing changes; at the next answer it does."""
+    timeline = Timeline((append("ab", -1, 1), append("cd", 3, 7)), Claims(atomic_batches=True))
+    assert timeline.at(4) is timeline.at(7)
+    assert timeline.at(7) is not timeline.at(8)
+
+
 def test_an_answer_that_contradicts_all_before_it_changes_no_more_than_it_says():
     """The store was wrong before the crash: another check says so, and this one goes on."""
     first, more = append("ab", -1, 1), append("cd", 3, 5)
