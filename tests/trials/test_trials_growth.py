@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from sessionproof.bench import loading, rounds
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.errors import TooLarge
-from sessionproof.contract.message import Page, SessionInfo
+from sessionproof.contract.message import Message, Page, SessionInfo
 from sessionproof.trials import filled, growth
 from sessionproof.trials.filled import as_time
 from sessionproof.trials.growth_steps import told_steps
@@ -266,6 +267,24 @@ def test_growth_that_is_plain_to_see_needs_no_large_sizes(trial):
     assert made.notes == ["dearer at each size: sizes up to 1,000"]
 
 
+def test_a_script_fills_stores_with_texts_that_differ(trial):
+    """A store may drop what it knows already: filled with equal texts it would stay small."""
+    with pytest.raises(Broken) as broken:
+        growth.of_appends(trial("SCALE-01", append=times(lambda messages: 20.0 * messages)))
+    script = broken.value.finding.script
+    appended = []
+
+    class Store:
+        def append(self, _session, messages):
+            appended.extend(message.content for message in messages)
+
+    names = {"location": None, "open_store": lambda _: Store(), "Location": str, "Path": str,
+             "tempfile": tempfile, "Message": Message}  # fmt: skip
+    exec("\n".join(script[: script.index("small, large = [], []")]), names)
+    assert len(appended) == len({*appended}) == 1_000 + 100
+    assert {len(text) for text in appended} == {len(filled.TEXT)}
+
+
 def test_a_store_too_slow_for_three_sizes_has_a_smaller_one(trial):
     """Where the third size would take minutes, as each append writes all, growth is seen before."""
     made = trial("SCALE-01", claims=ONE_BY_ONE, append=times(lambda messages: 10.0 * messages))
@@ -307,7 +326,11 @@ def test_awaitables_are_awaited(trial):
     made = trial("SCALE-02", base=Awaited, page=lambda start: 20 + start)
     with pytest.raises(Broken) as broken:
         growth.of_looks_along_messages(made)
-    assert any("await store.page(" in line for line in broken.value.finding.script)
+    script = broken.value.finding.script
+    assert any("await store.page(" in line for line in script)
+    fills = [line for line in script if ".append(session_of" in line]
+    assert fills
+    assert all("await " in line for line in fills)
 
 
 def test_all_that_a_trial_wrote_is_gone(trial):

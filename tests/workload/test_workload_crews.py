@@ -328,9 +328,10 @@ def test_the_kinds_are_those_that_are_claimed(claims, awaiting, hosted, kinds):
     [("sessionproof.reference.aio:AsyncReferenceStore", True), ("crowded_stores:Right", False)],
 )
 def test_whether_a_store_awaits_is_asked_once(opened, name, awaiting):
-    """An append of its own shows it."""
+    """An append of its own shows it, and a read whether that is awaited, too, for scripts."""
     store = opened(name)
     assert awaits(store) == awaiting
+    assert ("read" in store.awaited) == awaiting
     assert not is_hosted(store)
 
 

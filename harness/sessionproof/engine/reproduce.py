@@ -2,7 +2,8 @@
 
 Each is written and run once, in a process of its own: what it did is part of the finding. What does
 not fail at once is given some attempts, each on an empty location. A script that does not fail then
-says so in the finding; it is never left out.
+says so in the finding; it is never left out. Where there are some, they run in forks of a process
+that has imported the store, and what does not fail there in an interpreter of its own.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Finding, Record, Reproducer, Verdict
+from sessionproof.engine.imported import CannotFork, Forked, Imported
 from sessionproof.engine.limits import NO_LIMITS, Limits, hold
 from sessionproof.engine.plan import child_environment
 from sessionproof.engine.scripts import HOLDS, source_of, stands_alone, starts_itself
@@ -35,12 +38,15 @@ from sessionproof.report.result import first_seeds
 
 FOLDER = "repro"
 _OURS = re.compile(r"[A-Z]+-\d+(-\d+)?\.py")
-_ONE_S = 60.0  # a script that has not ended by then is ended; one that shows a hang ends before
+# A script that has not ended by then is ended; one that shows a hang ends before.
+_QUICK_S = 30.0
+_SLOW_S = 60.0  # one that needs attempts, or a store with much in it
 _ALL_S = 120.0  # for all scripts together
 _RUNS_MOST = 40
 _RACES_AGAIN = 2  # what one script shows in two runs of three, the next ones show
 ATTEMPTS = 20  # of a break that does not show every time; one in seven is seen then by 95 %
 _LOOK_S = 0.05
+_WORTH = 2  # scripts for which the store is imported once
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _SAID_MOST = 300
 _OUTPUT_BYTES = 64 * 1024
@@ -56,6 +62,7 @@ class _Script:
     """A reproducer's file, the anomaly that it must show, and its text for so many attempts.
 
     ``again`` is how often it is run once more if it does not show: with ``most`` attempts.
+    ``forks`` says that it needs no interpreter of its own.
     """
 
     path: Path
@@ -64,6 +71,7 @@ class _Script:
     times: int
     most: int
     again: int
+    forks: bool
 
     def write(self, times: int) -> None:
         """Write the file."""
@@ -100,7 +108,8 @@ def reproduce(
             continue
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
-        most = 1 if starts_itself(finding) or stands_alone(finding) else attempts
+        forks = not (starts_itself(finding) or stands_alone(finding))
+        most = attempts if forks else 1
         times = most if _now_and_then(finding) else 1
         script = _Script(
             path=path,
@@ -109,13 +118,47 @@ def reproduce(
             times=times,
             most=most,
             again=int(times < most) if finding.window is None else _RACES_AGAIN,
+            forks=forks,
         )
         script.write(script.times)
         scripts[place] = script
-    asked = partial(run_script, directory=directory, limits=limits)
-    ran = _run_all([*scripts.values()], asked, workers=workers, all_s=all_s if run else 0.0)
+    listed = [*scripts.values()] if run else []
+    with _imported(store, listed, paths) as imported:
+        asked = partial(_asked, imported=imported, directory=directory, limits=limits)
+        ran = _run_all([*scripts.values()], asked, workers=workers, all_s=all_s if run else 0.0)
     made |= zip(scripts, ran, strict=True)
     return [_with(record, at, made) for at, record in enumerate(records)]
+
+
+@contextlib.contextmanager
+def _imported(
+    store: str, scripts: Sequence[_Script], paths: Sequence[str]
+) -> Iterator[Imported | None]:
+    """The process that has imported the store, where that is worth it and can be."""
+    if sum(script.forks for script in scripts) < _WORTH:
+        yield None
+        return
+    try:
+        imported = Imported(store, ["", *paths], _environment())
+    except CannotFork:
+        yield None
+        return
+    with imported:
+        yield imported
+
+
+def _environment() -> dict[str, str]:
+    return {**child_environment(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+
+
+def _asked(script: _Script, *, imported: Imported | None, **options: Any) -> Reproducer:
+    """What the script shows; an interpreter of its own has the last word where it does not fail."""
+    if imported is not None and script.forks:
+        with contextlib.suppress(CannotFork):
+            ran = run_script(script.path, script.anomaly, imported=imported, **options)
+            if ran.fails or monotonic_s() > options["until_s"] or options["stop"].is_set():
+                return ran
+    return run_script(script.path, script.anomaly, **options)
 
 
 def run_script(
@@ -126,22 +169,28 @@ def run_script(
     until_s: float,
     stop: threading.Event,
     limits: Limits = NO_LIMITS,
+    imported: Imported | None = None,
 ) -> Reproducer:
     """Run a script once, as a person would: whether it shows the anomaly, and what it said.
 
     It is ended, with its process group, at ``until_s`` of the monotonic clock or by ``stop``.
+    Raises CannotFork where it is to be a fork of what has ``imported``, and cannot be.
     """
     file = f"{FOLDER}/{path.name}"
-    environment = {**child_environment(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     with (
         tempfile.TemporaryDirectory(dir=directory, ignore_cleanup_errors=True) as temporary,
         tempfile.TemporaryFile(dir=directory) as output,
     ):
-        process = subprocess.Popen(
-            [sys.executable, str(path.absolute())],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            env={**environment, "TMPDIR": temporary}, start_new_session=True,
-        )  # fmt: skip
+        environment = {**_environment(), "TMPDIR": temporary}
+        process: subprocess.Popen[bytes] | Forked
+        if imported is not None:
+            process = imported.start(path, environment, output.fileno())
+        else:
+            process = subprocess.Popen(
+                [sys.executable, str(path.absolute())],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
         hold(limits, process.pid)
         code = _ended(process, until_s, stop)
         size = output.seek(0, os.SEEK_END)
@@ -208,13 +257,13 @@ def _run_all(
         if number >= _RUNS_MOST or monotonic_s() > until:
             why = f"{_RUNS_MOST} scripts or {all_s:g} s were over"
             return Reproducer(file=file, said=f"not run: {why}")
-        until_s = min(until, monotonic_s() + _ONE_S)
-        ran = asked(script.path, script.anomaly, until_s=until_s, stop=stop)
+        until_s = min(until, monotonic_s() + (_SLOW_S if _slowness(script) else _QUICK_S))
+        ran = asked(script, until_s=until_s, stop=stop)
         for _ in range(script.again):
             if ran.fails is not False or stop.is_set():
                 break
             script.write(script.most)  # it may be one that shows now and then
-            ran = asked(script.path, script.anomaly, until_s=until_s, stop=stop)
+            ran = asked(script, until_s=until_s, stop=stop)
         return ran
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
@@ -235,7 +284,9 @@ def _slowness(script: _Script) -> int:
     return int(script.times > 1 or script.again > 1)
 
 
-def _ended(process: subprocess.Popen[bytes], until_s: float, stop: threading.Event) -> int | None:
+def _ended(
+    process: subprocess.Popen[bytes] | Forked, until_s: float, stop: threading.Event
+) -> int | None:
     """The exit code, None when it had to be ended; nothing of its process group is left."""
     code: int | None = None
     while code is None and monotonic_s() < until_s and not stop.is_set():

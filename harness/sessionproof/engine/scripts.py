@@ -30,6 +30,17 @@ _AUDITS = {
 }  # SQL that reads the store's own tables
 _FROM = {"Path": "pathlib", "Sequence": "collections.abc", "closing": "contextlib",
          "namedtuple": "collections", "suppress": "contextlib"}  # fmt: skip
+_ENDED = '''def ended(*raised):
+    """Say it and end: a thread that the store left would keep the process for ever."""
+    traceback.print_exception(*raised)
+    sys.stdout.flush()
+    os._exit(1)
+
+
+sys.excepthook = ended
+
+
+'''  # for stores that are awaited: many have such threads, and no script closes what fails
 
 
 def source_of(
@@ -49,7 +60,7 @@ def source_of(
     """
     body = "\n".join(finding.script)
     if stands_alone(finding):
-        script = f"{body}\n    print({HOLDS!r})"
+        script = f"{_ENDED if 'asyncio.run(' in body else ''}{body}\n    print({HOLDS!r})"
         return "\n".join(
             [*_top(store, guarantee, finding, file, paths, script), "", "", script, ""]
         )
@@ -62,7 +73,7 @@ def source_of(
     defined = ""
     if _awaits(body):
         parameters = ", ".join(name for name in ("location", "directory") if name in body)
-        defined = f"async def main({parameters}):\n{_indented(body)}\n\n\n"
+        defined = f"{_ENDED}async def main({parameters}):\n{_indented(body)}\n\n\n"
         body = f"asyncio.run(main({parameters}))"
     script = f"{opening}\n{body}"
     if times > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,8 @@ from sessionproof.trials.growth_floors import floor_arms
 from sessionproof.trials.growth_lines import script_of_growth
 from sessionproof.trials.growth_steps import counted, told_steps
 from sessionproof.trials.single import CouldNotTell, NotClaimed, Trial
+from sessionproof.workload.crews import NothingToSay, awaits
+from sessionproof.workload.guard import CannotOpen
 
 LOOKS = ("read_last", "page", "get")
 _TURN = 10  # rounds between two looks at what they say
@@ -117,6 +120,8 @@ def _confirm(trial: Trial, along: _Along, one: Growth) -> None:
     if not _grows(again):
         steps = told_steps(one.sizes, one.steps)
         raise CouldNotTell(f"{_how(one)} in one measurement, and {_power(again)} in another{steps}")
+    with suppress(NothingToSay, CannotOpen):
+        awaits(trial.store)  # the script appends, too
     costs = ", ".join(
         f"{as_time(cost)} at {size:,}" for size, cost in zip(one.sizes, one.cost_us, strict=True)
     )

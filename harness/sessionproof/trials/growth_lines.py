@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessionproof.contract.measurements import Growth
+from sessionproof.contract.operations import shown_text
 from sessionproof.trials.filled import DEEP, DEEP_LIMIT, LOOK, text_of
 from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import Trial
@@ -10,6 +11,7 @@ from sessionproof.trials.single import Trial
 _CALLS = 40  # at each size
 _LOOKED_AT = 60  # messages of a session among many
 _LEAST_RATIO = 1.5
+_DIGITS = 8  # of the numbers at the ends of texts
 
 
 def script_of_growth(trial: Trial, one: Growth, most: int) -> list[str]:
@@ -23,6 +25,7 @@ def script_of_growth(trial: Trial, one: Growth, most: int) -> list[str]:
     sizes = {"store": large, "other": small}
     return [
         "other = open_store(Location(Path(tempfile.mkdtemp())))",
+        _texts(trial),
         *(line for at, size in sizes.items() for line in _filled(trial, one, at, size, most)),
         "small, large = [], []",
         f"for _ in range({_CALLS}):",
@@ -41,7 +44,7 @@ def script_of_growth(trial: Trial, one: Growth, most: int) -> list[str]:
 
 def _filled(trial: Trial, one: Growth, store: str, size: int, most: int) -> list[str]:
     """The lines that fill a store, and leave a session and a cursor in variables of its name."""
-    message = said(trial, text_of(trial))
+    message = _message(trial)
     session = [line.replace("store.", f"{store}.") for line in made(trial, _session(store))]
     if one.along == "messages":
         return [*session, *_appends(store, size, message, most), *_deep(one, store, size)]
@@ -61,10 +64,25 @@ def _filled(trial: Trial, one: Growth, store: str, size: int, most: int) -> list
 
 
 def _appends(store: str, size: int, message: str, most: int) -> list[str]:
+    batch = f"[{message} for _ in range(min({most}, {size} - n))]"
     return [
         f"for n in range(0, {size}, {most}):",
-        f"    {store}.append({_session(store)}, [{message}] * min({most}, {size} - n))",
+        f"    {store}.append({_session(store)}, {batch})",
     ]
+
+
+def _texts(trial: Trial) -> str:
+    """The line that makes texts of which no two are equal, as a store may drop what it knows."""
+    text = text_of(trial)
+    number, head = f"f'{{n:0{_DIGITS}}}'", text[:-_DIGITS]
+    one = f"{head!r} {number}" if head else f"{number}[-{len(text)}:]"
+    return f"texts = ({one} for n in range({10**_DIGITS}))"
+
+
+def _message(trial: Trial) -> str:
+    """A message with the next of these texts, as the expression that makes it."""
+    text = text_of(trial)
+    return said(trial, text).replace(shown_text(text), "next(texts)")
 
 
 def _deep(one: Growth, store: str, messages: int) -> list[str]:
@@ -85,7 +103,7 @@ def _call(trial: Trial, one: Growth, store: str) -> str:
     session = _session(store)
     match one.operation:
         case "append":
-            return f"{store}.append({session}, [{said(trial, text_of(trial))}])"
+            return f"{store}.append({session}, [{_message(trial)}])"
         case "read_last":
             return f"{store}.read_last({session}, {LOOK})"
         case "page":

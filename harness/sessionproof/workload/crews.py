@@ -86,7 +86,7 @@ def is_hosted(store: StoreUnderTest) -> bool:
 def awaits(store: StoreUnderTest) -> bool:
     """Whether appends answer awaitables; asks by an append of its own unless it is known.
 
-    Raises CannotOpen, NothingToSay.
+    It also reads: scripts do, and must await it. Raises CannotOpen, NothingToSay.
     """
     if "append" in store.awaited:
         return True
@@ -95,6 +95,7 @@ def awaits(store: StoreUnderTest) -> bool:
     if begun.type == "ok":
         messages = said_by(store).messages(256, 1)
         handle.perform("append", lambda call: call("append", begun.value, messages))
+        handle.perform("read", lambda call: call("read", begun.value))
     return "append" in store.awaited
 
 

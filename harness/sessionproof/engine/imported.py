@@ -1,0 +1,112 @@
+"""Scripts in forks of a process that has imported the store: packages take seconds to import."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sessionproof.engine.imported_main import NUMBER
+
+_MAIN = "sessionproof.engine.imported_main"
+_START_S = 60.0  # for a process to start and import, on a machine however busy
+_END_S = 5.0
+
+
+class CannotFork(Exception):
+    """No script can be run that way here; an interpreter of its own can run it."""
+
+
+class Imported:
+    """The process that imports and forks. To be used in a ``with`` block, by one thread or more."""
+
+    def __init__(self, store: str, paths: Sequence[str], environment: Mapping[str, str]) -> None:
+        """``paths`` are put before the import path. Raises CannotFork."""
+        if sys.platform != "linux":
+            raise CannotFork("forks of what was imported are safe on Linux alone")
+        self._control, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", _MAIN, f"--socket={theirs.fileno()}",
+                    *(f"--path={entry}" for entry in paths), "--", store,
+                ],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                env=environment, pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            self._control.close()
+            raise CannotFork(str(error)) from None
+        finally:
+            theirs.close()
+        self._control.settimeout(_START_S)
+        try:
+            ready = self._control.recv(16)
+        except OSError:
+            ready = b""
+        if not ready:
+            self.close()
+            raise CannotFork("the store did not let the process that imports it go on")
+
+    def __enter__(self) -> Imported:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, script: Path, environment: Mapping[str, str], output: int) -> Forked:
+        """Run the script, with what it prints into this descriptor; raises CannotFork."""
+        told, tell = os.pipe()
+        request = {"script": os.fspath(script.absolute()), "environment": dict(environment)}
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], [output, tell])
+        except OSError as error:
+            os.close(told)
+            raise CannotFork(str(error)) from None
+        finally:
+            os.close(tell)
+        return Forked(told)
+
+    def close(self) -> None:
+        """End it; scripts that run go on."""
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
+
+
+class Forked:
+    """A script's process, as ``subprocess.Popen`` shows one; raises CannotFork if there is none."""
+
+    def __init__(self, told: int) -> None:
+        self._told = told
+        self._code: int | None = None
+        pid = self._number()
+        if pid is None:
+            os.close(told)
+            raise CannotFork("the process that forks has ended")
+        self.pid = pid
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, negative for a signal; raises subprocess.TimeoutExpired."""
+        if self._code is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("a script", timeout or 0)
+            number = self._number()
+            os.close(self._told)
+            self._code = -signal.SIGKILL if number is None else number
+        return self._code
+
+    def _number(self) -> int | None:
+        """What is told next; None where nobody is left to tell it."""
+        data = os.read(self._told, NUMBER.size)
+        return int(NUMBER.unpack(data)[0]) if len(data) == NUMBER.size else None
