@@ -1,6 +1,7 @@
 """Filling stores: batches as large as they take, one at a time where they must be."""
 
 import asyncio
+import itertools
 import math
 from dataclasses import replace
 
@@ -82,6 +83,39 @@ def test_it_goes_on_where_a_session_ends(opened):
     for start, end in ((0, 20), (20, 50)):
         fill(handle, "s", end, start=start, message=numbered, claims=MemoryStore.claims)
     assert texts(handle, "s") == [str(number) for number in range(50)]
+
+
+def test_a_store_that_writes_all_again_is_filled_in_large_batches(opened, monkeypatch):
+    """An append takes as long as the session is: small batches would take minutes."""
+    sizes, clock = [], [0.0]
+    monkeypatch.setattr(loading, "monotonic_s", lambda: clock[0])
+
+    def append(self, session_id, messages):
+        sizes.append(len(messages))
+        clock[0] += 60e-6 * sum(sizes)
+        return MemoryStore.append(self, session_id, messages)
+
+    handle = opened(append=append)
+    outcome = fill(handle, "s", 5_000, message=numbered, claims=MemoryStore.claims)
+    assert outcome.value.messages == 5_000
+    assert len(sizes) < 40, sizes
+    assert clock[0] < 5
+
+
+def test_what_takes_long_is_asked_for_in_smaller_batches(opened, monkeypatch):
+    """A call of seconds would come near the deadline of an operation."""
+    sizes, clock = [], [0.0]
+    monkeypatch.setattr(loading, "monotonic_s", lambda: clock[0])
+
+    def append(self, session_id, messages):
+        sizes.append(len(messages))
+        clock[0] += 0.02 * len(messages) if len(messages) < 8 else 1.5
+        return MemoryStore.append(self, session_id, messages)
+
+    handle = opened(append=append)
+    assert fill(handle, "s", 300, message=numbered, claims=MemoryStore.claims).type == "ok"
+    assert max(sizes) == 8
+    assert {after for size, after in itertools.pairwise(sizes) if size == 8} == {4}
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -27,7 +27,10 @@ Numbered: TypeAlias = Callable[[int], Message]
 
 _BATCH_MOST = 500  # larger ones are no faster, and more stores refuse them
 _SINGLES = 12  # the first appends of a session, one message each: what an append costs
-_CALL_S = 0.1  # a longer batch is halved, far below any deadline of an operation
+_QUICK_S = 0.1  # a batch that took less is doubled
+# A batch that took longer is halved, far below any deadline of an operation. Not sooner: a store
+# that writes whole sessions takes as long for one message, and would be filled by single ones.
+_LONG_S = 1.0
 _CHUNK_S = 0.5  # of work in the handle's thread at a time
 _START_US, _STEP_US = 1_700_000_000_000_000, 1_000_000  # times of messages, where they need one
 
@@ -137,9 +140,9 @@ def _appends(
         filled.messages += size
         if len(filled.single_us) < _SINGLES and size == 1:
             filled.single_us.append(spent * 1e6)
-        elif spent < _CALL_S:
+        elif spent < _QUICK_S:
             filled.batch = min(filled.most, size * 2)
-        else:
+        elif spent > _LONG_S:
             filled.batch = max(1, size // 2)
 
 
