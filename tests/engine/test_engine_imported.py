@@ -105,3 +105,20 @@ def test_a_store_whose_import_ends_the_process_is_no_failure_of_ours(tmp_path, m
         tmp_path / "report", directory=tmp_path,
     )  # fmt: skip
     assert all(one.reproducer.fails is None for one in made[0].findings)
+
+
+def test_an_interruption_while_it_imports_loses_no_finding(tmp_path, monkeypatch):
+    """The scripts are written, and say that they were not run."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sessionproof.engine.reproduce.Imported", interrupted)
+    made = reproduce(
+        "sessionproof.oracle.memory:MemoryStore",
+        [record(finding("assert False"), finding("assert False"))],
+        tmp_path / "report", directory=tmp_path,
+    )  # fmt: skip
+    said = {one.reproducer.said for one in made[0].findings}
+    assert said == {"not run: the run was interrupted"}
+    assert len([*(tmp_path / "report" / "repro").iterdir()]) == 2

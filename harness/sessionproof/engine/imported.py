@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sessionproof.engine.imported_main import NUMBER
+from sessionproof.engine.limits import NO_LIMITS, Limits, hold
 
 _MAIN = "sessionproof.engine.imported_main"
 _START_S = 60.0  # for a process to start and import, on a machine however busy
@@ -27,7 +28,13 @@ class CannotFork(Exception):
 class Imported:
     """The process that imports and forks. To be used in a ``with`` block, by one thread or more."""
 
-    def __init__(self, store: str, paths: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        store: str,
+        paths: Sequence[str],
+        environment: Mapping[str, str],
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         """``paths`` are put before the import path. Raises CannotFork."""
         if sys.platform != "linux":
             raise CannotFork("forks of what was imported are safe on Linux alone")
@@ -46,11 +53,15 @@ class Imported:
             raise CannotFork(str(error)) from None
         finally:
             theirs.close()
+        hold(limits, self._process.pid)  # also for what it forks
         self._control.settimeout(_START_S)
         try:
             ready = self._control.recv(16)
         except OSError:
             ready = b""
+        except KeyboardInterrupt:
+            self.close()
+            raise
         if not ready:
             self.close()
             raise CannotFork("the store did not let the process that imports it go on")

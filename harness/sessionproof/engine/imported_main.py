@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,7 +28,7 @@ _REQUEST_BYTES = 1 << 20
 NUMBER = struct.Struct("i")
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Import the store as a script would, then fork until nobody asks any more."""
     parser = argparse.ArgumentParser(prog="python -m sessionproof.engine.imported_main")
     parser.add_argument("--socket", type=int, required=True, metavar="FD")
@@ -46,7 +47,7 @@ def main() -> None:
     while True:
         line, descriptors, _, _ = socket.recv_fds(control, _REQUEST_BYTES, 2)
         if not line:
-            return
+            os._exit(0)  # nothing of the store is open: its modules need not be taken down
         if os.fork() == 0:
             control.close()
             _attend(json.loads(line), *descriptors)
@@ -78,6 +79,7 @@ def _run(script: str, environment: Mapping[str, str], output: int) -> NoReturn:
         os.close(output)
         os.environ.clear()
         os.environ.update(environment)
+        tempfile.tempdir = None  # the import may have asked for another one
         sys.argv = [script]
         sys.path.insert(0, os.fspath(Path(script).parent))
         runpy.run_path(script, run_name="__main__")

@@ -122,29 +122,28 @@ def reproduce(
         )
         script.write(script.times)
         scripts[place] = script
-    listed = [*scripts.values()] if run else []
-    with _imported(store, listed, paths) as imported:
+    listed = [*scripts.values()]
+    try:
+        imported = _imported(store, listed, paths, limits) if run else None
+    except KeyboardInterrupt:
+        imported, run = None, False
+    with imported or contextlib.nullcontext():
         asked = partial(_asked, imported=imported, directory=directory, limits=limits)
-        ran = _run_all([*scripts.values()], asked, workers=workers, all_s=all_s if run else 0.0)
+        ran = _run_all(listed, asked, workers=workers, all_s=all_s if run else 0.0)
     made |= zip(scripts, ran, strict=True)
     return [_with(record, at, made) for at, record in enumerate(records)]
 
 
-@contextlib.contextmanager
 def _imported(
-    store: str, scripts: Sequence[_Script], paths: Sequence[str]
-) -> Iterator[Imported | None]:
-    """The process that has imported the store, where that is worth it and can be."""
+    store: str, scripts: Sequence[_Script], paths: Sequence[str], limits: Limits
+) -> Imported | None:
+    """A process that has imported the store, where that is worth it and can be."""
     if sum(script.forks for script in scripts) < _WORTH:
-        yield None
-        return
+        return None
     try:
-        imported = Imported(store, ["", *paths], _environment())
+        return Imported(store, ["", *paths], _environment(), limits)
     except CannotFork:
-        yield None
-        return
-    with imported:
-        yield imported
+        return None
 
 
 def _environment() -> dict[str, str]:
