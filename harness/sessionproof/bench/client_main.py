@@ -26,7 +26,7 @@ from sessionproof.bench.clients import (
     sleep_until,
 )
 from sessionproof.bench.floors import Floor
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import location_from_json
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import from_json
 from sessionproof.host.server import Channel, begun
@@ -87,7 +87,7 @@ class _DoesNotOpen(Exception):
 def opened(request: dict[str, Any]) -> Client:
     """The client that the first request asks for."""
     floor = Floor(Path(request["floor"]), synchronous=request["synchronous"])
-    location = Location(Path(request["root"]), request["url"], request["namespace"])
+    location = location_from_json(request)
     runner = asyncio.Runner()
     try:
         store = _settled(runner, find_store(request["store"]).open(location))

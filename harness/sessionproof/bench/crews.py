@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from sessionproof.bench.clients import Arguments, Block, Call, Did, Schedule, Shift, at_once, serve
 from sessionproof.bench.floors import Synchronous
 from sessionproof.contract.errors import Refused
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import Location, location_to_json
 from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
@@ -94,9 +94,7 @@ class ProcessCrew:
         self._processes: list[Process] = []
         request = {
             "store": store,
-            "root": os.fspath(location.root.absolute()),
-            "url": location.url,
-            "namespace": location.namespace,
+            **location_to_json(location),
             "floor": os.fspath(floor),
             "synchronous": synchronous,
             "awaits": awaits,

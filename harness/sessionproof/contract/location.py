@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,17 @@ class Location:
 
     def __fspath__(self) -> str:
         return os.fspath(self.root)
+
+
+def location_to_json(location: Location) -> dict[str, str | None]:
+    """The location for another process, which may have another working directory."""
+    return {
+        "root": os.fspath(location.root.absolute()),
+        "url": location.url,
+        "namespace": location.namespace,
+    }
+
+
+def location_from_json(given: dict[str, Any]) -> Location:
+    """The inverse; whatever else is given is passed over."""
+    return Location(Path(given["root"]), given["url"], given["namespace"])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import Location, location_to_json
 from sessionproof.contract.store import CAPABILITIES
 from sessionproof.host import wire
 
@@ -14,9 +13,7 @@ def opening(location: Location) -> dict[str, Any]:
     """The parameters of ``open``."""
     return {
         "protocol": wire.VERSION,
-        "root": os.fspath(location.root.absolute()),
-        "url": location.url,
-        "namespace": location.namespace,
+        **location_to_json(location),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.location import location_to_json
 from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.operations import Read
 from sessionproof.contract.verdicts import Finding
@@ -93,9 +94,7 @@ def _forked(trial: Trial, *, inherits: bool) -> Fork:
     child_s = store.deadlines.operation_s
     request = {
         "store": store.spec.name,
-        "root": os.fspath(store.location.root.absolute()),
-        "url": store.location.url,
-        "namespace": store.location.namespace,
+        **location_to_json(store.location),
         "session": session,
         "sample": to_json(sample),
         "first_us": _FIRST_US,

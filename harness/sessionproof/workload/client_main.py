@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import location_from_json
 from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.contract.operations import Outcome
 from sessionproof.history.columns import F, Phase
@@ -62,7 +62,7 @@ class Desk:
 
     def _open(self, request: JSON) -> JSON:
         deadlines = Deadlines(operation_s=request["operation_s"], open_s=request["open_s"])
-        location = Location(Path(request["root"]), request["url"], request["namespace"])
+        location = location_from_json(request)
         spec = find_store(request["store"])
         self._handle = Handle(spec, location, deadlines=deadlines)
         self._seats = ThreadSeats([self._handle], _no_other, operation_s=deadlines.operation_s)

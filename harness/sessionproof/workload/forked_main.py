@@ -14,10 +14,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import location_from_json
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message, from_json
 from sessionproof.host.server import begun
@@ -50,7 +49,7 @@ class _Client:
         self._request = request
         self._sample: Message = from_json(request["sample"])
         self._times = request["first_us"]
-        location = Location(Path(request["root"]), request["url"], request["namespace"])
+        location = location_from_json(request)
         self.store = self._done(find_store(request["store"]).open(location))
 
     def leave_loop(self) -> None:

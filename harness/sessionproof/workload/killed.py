@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import Location, location_to_json
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process
 from sessionproof.workload.client import Job
@@ -85,9 +84,7 @@ class Killer:
         child_s = self._child_s(lives)
         request = {
             "store": self._store,
-            "root": os.fspath(location.root.absolute()),
-            "url": location.url,
-            "namespace": location.namespace,
+            **location_to_json(location),
             "operation_s": self._deadlines.operation_s,
             "open_s": self._deadlines.open_s,
             "child_s": child_s,

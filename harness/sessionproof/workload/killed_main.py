@@ -21,11 +21,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import location_from_json
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
 from sessionproof.host.client import HostedStore
 from sessionproof.host.server import Channel, begun
@@ -174,7 +173,7 @@ def _live(request: JSON, spec: StoreSpec, given: JSON, pipe: int) -> NoReturn:
 def _lived(request: JSON, spec: StoreSpec, given: JSON, say: Say) -> JSON:
     after = given["death"]["after"] if given["death"] else None
     deadlines = Deadlines(operation_s=request["operation_s"], open_s=request["open_s"])
-    location = Location(Path(request["root"]), request["url"], request["namespace"])
+    location = location_from_json(request)
     if after == OPENING:
         say({"now": True})
     handles: list[Handle] = []

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Refused
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import Location, location_to_json
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
 from sessionproof.host.process import Process, ProcessEnded, ProtocolError
 from sessionproof.workload.client import Job
@@ -44,9 +44,7 @@ class ProcessSeats:
         opening = {
             "do": "open",
             "store": store,
-            "root": os.fspath(location.root.absolute()),
-            "url": location.url,
-            "namespace": location.namespace,
+            **location_to_json(location),
             "operation_s": deadlines.operation_s,
             "open_s": deadlines.open_s,
         }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.errors import Refused
-from sessionproof.contract.location import Location
+from sessionproof.contract.location import Location, location_from_json, location_to_json
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import from_json, to_json
 from sessionproof.host.process import Process
@@ -34,9 +32,7 @@ def asked(
     request = {
         "do": "visit",
         "store": store,
-        "root": os.fspath(location.root.absolute()),
-        "url": location.url,
-        "namespace": location.namespace,
+        **location_to_json(location),
         "begin_ns": visit.begin_ns,
         "sessions": visit.sessions,
         "messages": [*map(to_json, visit.messages)],
@@ -56,5 +52,5 @@ def answer(request: JSON) -> JSON:
         [*map(from_json, request["messages"])],
         request["creates"],
     )
-    location = Location(Path(request["root"]), request["url"], request["namespace"])
+    location = location_from_json(request)
     return {"deeds": visited(spec.open, location, visit)}
