@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sessionproof.engine.imported_main import NUMBER
 from sessionproof.engine.limits import NO_LIMITS, Limits, hold
+from sessionproof.host.forked import Forked
 
 _MAIN = "sessionproof.engine.imported_main"
 _START_S = 60.0  # for a process to start and import, on a machine however busy
@@ -83,7 +81,10 @@ class Imported:
             raise CannotFork(str(error)) from None
         finally:
             os.close(tell)
-        return Forked(told)
+        try:
+            return Forked(told)
+        except (ChildProcessError, subprocess.TimeoutExpired) as error:
+            raise CannotFork(str(error)) from None
 
     def close(self) -> None:
         """End it; scripts that run go on."""
@@ -93,31 +94,3 @@ class Imported:
         if self._process.returncode is None:
             self._process.kill()
             self._process.wait()
-
-
-class Forked:
-    """A script's process, as ``subprocess.Popen`` shows one; raises CannotFork if there is none."""
-
-    def __init__(self, told: int) -> None:
-        self._told = told
-        self._code: int | None = None
-        pid = self._number()
-        if pid is None:
-            os.close(told)
-            raise CannotFork("the process that forks has ended")
-        self.pid = pid
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, negative for a signal; raises subprocess.TimeoutExpired."""
-        if self._code is None:
-            if not select.select([self._told], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired("a script", timeout or 0)
-            number = self._number()
-            os.close(self._told)
-            self._code = -signal.SIGKILL if number is None else number
-        return self._code
-
-    def _number(self) -> int | None:
-        """What is told next; None where nobody is left to tell it."""
-        data = os.read(self._told, NUMBER.size)
-        return int(NUMBER.unpack(data)[0]) if len(data) == NUMBER.size else None

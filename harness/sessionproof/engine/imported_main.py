@@ -15,7 +15,6 @@ import os
 import runpy
 import signal
 import socket
-import struct
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -23,9 +22,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sessionproof.contract.lookup import find_store
+from sessionproof.host.forked import NUMBER
 
 _REQUEST_BYTES = 1 << 20
-NUMBER = struct.Struct("i")
 
 
 def main() -> NoReturn:

@@ -29,10 +29,11 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Finding, Record, Reproducer, Verdict
-from sessionproof.engine.imported import CannotFork, Forked, Imported
+from sessionproof.engine.imported import CannotFork, Imported
 from sessionproof.engine.limits import NO_LIMITS, Limits, hold
 from sessionproof.engine.plan import child_environment
 from sessionproof.engine.scripts import HOLDS, source_of, stands_alone, starts_itself
+from sessionproof.host.forked import Forked
 from sessionproof.report.plain import cut, shown
 from sessionproof.report.result import first_seeds
 

@@ -35,7 +35,7 @@ class Pool:
     def take(self, number: int) -> list[Process]:
         """So many processes, started where there are none; raises RuntimeError."""
         with self._lock:
-            self._suit(_here())
+            self._suit(here())
             taken = [self._idle.pop() for _ in range(min(number, len(self._idle)))]
         try:
             for _ in range(number - len(taken)):
@@ -73,8 +73,8 @@ class Pool:
         threads.close()
 
 
-def _here() -> tuple[object, ...]:
-    """What a process takes over when it starts, and cannot change afterwards."""
+def here() -> tuple[object, ...]:
+    """What a process takes over when it starts, and cannot change afterwards; last, its parent."""
     return (*sys.path, Path.cwd(), os.getpid())
 
 

@@ -11,18 +11,16 @@ import contextlib
 import functools
 import json
 import os
-import select
 import shlex
 import signal
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
@@ -30,10 +28,11 @@ from sessionproof.contract.lookup import StoreSpec
 from sessionproof.faults.failing.listening import Listener, Met, Rule
 from sessionproof.faults.failing.syscalls import numbers
 from sessionproof.host.client import HostedStore
+from sessionproof.host.forked import Forked
+from sessionproof.workload.pool import here
 
 _MAIN = "sessionproof.faults.failing.trapped_main"
 _GRACE_S = 5.0
-_NUMBER = struct.Struct("i")
 _START_S = 60.0  # for a process to start and import, on a machine however busy
 
 
@@ -137,7 +136,7 @@ class _Forks:
     def __init__(self, name: str) -> None:
         self.made_for = _here(name)
         self.listener = Listener()
-        self._made: list[_Fork] = []
+        self._made: list[Forked] = []
         try:
             self._start(name)
         except BaseException:
@@ -165,7 +164,7 @@ class _Forks:
         self._made = [host for host in self._made if host.poll() is None]
         return not self._made and self._process.poll() is None
 
-    def fork(self, setting: Setting) -> _Fork:
+    def fork(self, setting: Setting) -> Forked:
         """One more host, in a process of its own."""
         pipes = [os.pipe() for _ in range(4)]
         (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr), (told, tell) = pipes
@@ -184,7 +183,10 @@ class _Forks:
             os.fdopen(end, mode, 0)
             for end, mode in ((to_stdin, "wb"), (from_stdout, "rb"), (from_stderr, "rb"))
         )
-        host = _Fork(told, *streams)
+        try:
+            host = Forked(told, tuple(streams))
+        except ChildProcessError as error:
+            raise Refused(f"no process could be forked for the store: {error}") from None
         self._made.append(host)
         return host
 
@@ -232,62 +234,17 @@ def _end_kept() -> None:
 
 
 def _ended(forks: _Forks) -> None:
-    if forks.made_for[0] == os.getpid():  # a fork does not end the processes of its parent
+    if forks.made_for[-1] == os.getpid():  # a fork does not end the processes of its parent
         forks.close()
 
 
 def _here(name: str) -> tuple[object, ...]:
     """What a process takes over when it starts."""
     given = {**os.environ, "PYTEST_CURRENT_TEST": ""}
-    return (os.getpid(), name, Path.cwd(), tuple(sys.path), tuple(sorted(given.items())))
+    return (name, tuple(sorted(given.items())), *here())
 
 
 atexit.register(_end_kept)
-
-
-class _Fork:
-    """A process that another one forked, as ``subprocess.Popen`` would show it."""
-
-    def __init__(self, told: int, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
-        self.stdin: IO[bytes] | None = stdin
-        self.stdout: IO[bytes] | None = stdout
-        self.stderr: IO[bytes] | None = stderr
-        self._told = select.poll()
-        self._told.register(told, select.POLLIN)
-        self._descriptor = told
-        self._code: int | None = None
-        pid = self._number(_START_S)
-        if pid is None:
-            self._close()
-            raise Refused("no process could be forked for the store: the one that forks is gone")
-        self.pid = pid
-
-    def poll(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.wait(0)
-        return self._code
-
-    def wait(self, timeout: float | None = None) -> int:
-        """The exit code when it has ended; raises subprocess.TimeoutExpired."""
-        if self._code is None:
-            number = self._number(timeout)
-            os.close(self._descriptor)
-            self._code = -signal.SIGKILL if number is None else number
-        return self._code
-
-    def _number(self, timeout: float | None) -> int | None:
-        """What the forking process tells next; None when it is gone, and its children with it."""
-        if not self._told.poll(None if timeout is None else timeout * 1000):
-            raise subprocess.TimeoutExpired("a fork", timeout or 0)
-        data = os.read(self._descriptor, _NUMBER.size)
-        return int(_NUMBER.unpack(data)[0]) if len(data) == _NUMBER.size else None
-
-    def _close(self) -> None:
-        os.close(self._descriptor)
-        for stream in (self.stdin, self.stdout, self.stderr):
-            if stream is not None:
-                stream.close()
 
 
 def _started(

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.faults.failing.syscalls import trap
+from sessionproof.host.forked import NUMBER
 from sessionproof.host.server import serve, take_stdio
 
 _CAPABILITY_VERSION = 0x20080522
@@ -106,7 +107,7 @@ class _Forks:
         self._told[told] = pid
         self._poll.register(told, 0)  # that nobody reads any more is told all the same
         with contextlib.suppress(BrokenPipeError):
-            os.write(told, struct.pack("i", pid))
+            os.write(told, NUMBER.pack(pid))
 
     def _tell(self) -> None:
         """Say how children ended. Their numbers stay theirs as long as somebody may use them."""
@@ -117,7 +118,7 @@ class _Forks:
                 self._ended.add(told)
                 exited = ended.si_code == os.CLD_EXITED
                 with contextlib.suppress(BrokenPipeError):
-                    os.write(told, struct.pack("i", ended.si_status * (1 if exited else -1)))
+                    os.write(told, NUMBER.pack(ended.si_status * (1 if exited else -1)))
 
     def _bury(self, told: int) -> None:
         """Nobody asks for this child any more."""
