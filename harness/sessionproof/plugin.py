@@ -34,7 +34,7 @@ from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user
 from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.limits import hold
 from sessionproof.engine.neighbours import no_benchmarks
-from sessionproof.engine.plan import DEFAULT_PROFILE, STORES, BadUsage, Plan, make_plan
+from sessionproof.engine.plan import DEFAULT_PROFILE, STORES, TIMED, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
 from sessionproof.engine.seeds import one_test_each, seed_of
 from sessionproof.engine.settings import Settings, read_settings
@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--store-baseline", help="TOML file of known breaks with their reasons")
     group.addoption("--store-report", default="sessionproof-report", help="folder of the report")
     group.addoption("--store-plan", help="a plan made by sessionproof run")
-    group.addoption("--store-timed", default="no", help="timed tests: no, only these, or last")
+    group.addoption("--store-timed", choices=TIMED, default="no", help="whether timed tests run")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
+from test_bench_loading import taking
 
 from sessionproof.bench import operations
 from sessionproof.bench.client import TEXT_BYTES, Client, Opening, opening_of
@@ -54,18 +55,6 @@ def given(side):
     """The arguments of one call."""
     (one,) = side.arguments(1)
     return one
-
-
-def taking(most, sizes):
-    """An append that refuses batches above ``most``."""
-
-    def append(self, session_id, messages):
-        sizes.append(len(messages))
-        if len(messages) > most:
-            raise TooLarge(f"at most {most}")
-        return MemoryStore.append(self, session_id, messages)
-
-    return append
 
 
 def test_a_client_fills_in_as_large_batches_as_the_store_takes(client_of):

@@ -76,8 +76,10 @@ def _with_repeat(plan: Plan) -> Callable[[Record], Record]:
 
 def _with_seed(plan: Plan, seed: int | None) -> str:
     """The command with another seed; its last such option is ours, whatever the store's words."""
-    before, option, after = plan.command.rpartition(f"--seed {plan.seed}")
-    return plan.command if seed is None else f"{before}{option.split()[0]} {seed}{after}"
+    if seed is None:
+        return plan.command
+    before, _, after = plan.command.rpartition(f"--seed {plan.seed}")
+    return f"{before}--seed {seed}{after}"
 
 
 def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:

@@ -27,6 +27,7 @@ from sessionproof.engine.limits import NO_LIMITS, Limits, limits_of
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
 DEFAULT_PROFILE = "gate"
+TIMED = ("no", "only", "last")  # whether timed tests run in a pass of pytest
 STORES = "stores"  # in a run's directory: who clears the folder above its own finds no record
 _PARTS = (100, 30, 10, 3, 1)  # of the largest size at which growth is measured
 _MESSAGE_MOST_S = 0.002  # a test that stores so many messages is not ended before

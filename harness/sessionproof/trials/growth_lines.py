@@ -7,11 +7,11 @@ from sessionproof.contract.operations import shown_text
 from sessionproof.trials.filled import DEEP, DEEP_LIMIT, LOOK, text_of
 from sessionproof.trials.lines import made, said
 from sessionproof.trials.single import Trial
+from sessionproof.workload.texts import ZEROS
 
 _CALLS = 40  # at each size
 _LOOKED_AT = 60  # messages of a session among many
 _LEAST_RATIO = 1.5
-_DIGITS = 8  # of the numbers at the ends of texts
 
 
 def script_of_growth(trial: Trial, one: Growth, most: int) -> list[str]:
@@ -74,9 +74,9 @@ def _appends(store: str, size: int, message: str, most: int) -> list[str]:
 def _texts(trial: Trial) -> str:
     """The line that makes texts of which no two are equal, as a store may drop what it knows."""
     text = text_of(trial)
-    number, head = f"f'{{n:0{_DIGITS}}}'", text[:-_DIGITS]
-    one = f"{head!r} {number}" if head else f"{number}[-{len(text)}:]"
-    return f"texts = ({one} for n in range({10**_DIGITS}))"
+    digits = min(len(text), len(ZEROS))  # as ``with_number`` has them
+    number = f"f'{{n % {10**digits}:0{digits}}}'"
+    return f"texts = ({text[:-digits]!r} {number} for n in range({10 ** len(ZEROS)}))"
 
 
 def _message(trial: Trial) -> str:
