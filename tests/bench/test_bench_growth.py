@@ -21,8 +21,8 @@ SHAPES = {
     "root": (np.sqrt, {"grows"}),
     "step at 20,000": (lambda n: np.where(n < 20_000, 1.0, 4.0), {"grows", "linear"}),
     "linear from 20,000 on": (lambda n: np.maximum(1.0, n / 10_000), {"grows", "linear"}),
-    "linear": (lambda n: 20 + n, {"linear"}),
-    "superlinear": (lambda n: n**1.6, {"superlinear"}),
+    "linear": (lambda n: 20 + n, {"linear", "grows"}),
+    "superlinear": (lambda n: n**1.6, {"superlinear", "grows"}),
 }
 
 # Share of rounds that are slow as a whole, how slow, spread of a cell, share of cells with spikes.
@@ -56,6 +56,29 @@ def test_no_verdict_on_simulated_rounds_is_wrong(name, machine):
         verdicts.append(found.verdict)
     assert set(verdicts) <= right | {"undecided"}, verdicts
     assert verdicts.count("undecided") <= FITS / 20, verdicts
+    if machine == "quiet" and name in ("linear", "superlinear"):
+        assert set(verdicts) == {name}
+
+
+OVERLOADED = (0.9, 0.8, 0.3, 0.35)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_machine_without_calm_rounds_shows_what_is_plain(name, monkeypatch):
+    """Twelve calm rounds do not come together there; linear growth is seen, and nothing else is."""
+    monkeypatch.setitem(MACHINES, "overloaded", OVERLOADED)
+    shape, right = SHAPES[name]
+    random = np.random.default_rng(len(name))
+    found = [
+        exponent(SIZES, _rounds(random, shape, "overloaded", rounds), seed=number)
+        for number in range(FITS)
+        for rounds in ROUNDS[:2]
+    ]
+    assert max(one.rounds for one in found if one.of == ROUNDS[0]) < 12
+    verdicts = [one.verdict for one in found]
+    assert set(verdicts) <= right | {"undecided"}, verdicts
+    if name in ("linear", "superlinear"):
+        assert verdicts.count("undecided") <= len(found) / 8, verdicts
 
 
 def test_a_whole_round_may_be_slow():

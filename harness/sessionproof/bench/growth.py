@@ -17,31 +17,35 @@ from sessionproof.contract.measurements import Growth, GrowthVerdict
 FLAT = 0.2  # log n reads as 0.11: it cannot be told from no growth, and need not be
 LINEAR = 0.7
 SUPERLINEAR = 1.3
+PLAIN = 0.5  # more than threefold over a decade: no disturbance of random rounds looks like it
 TOP = 3  # at smaller sizes what a call costs anyway hides how it grows
 MILLION = 1_000_000
 _RESAMPLES = 500
 _INTERVAL = (0.5, 99.5)
 _LEAST_SHARE = 0.01
+_PLAIN_LEAST = 20  # rounds, calm or not
 
 
 @dataclass(frozen=True)
 class Exponent:
     """The exponent of a cost over the largest three sizes, with its 99 % interval.
 
-    ``rounds`` were calm, and are what it was made of. Where they were too few the verdict is
-    "undecided"; where there were none, all rounds make up value and interval.
+    ``rounds`` were calm, and are what it was made of. Where they were too few, all rounds, which
+    are ``of``, make up value and interval; the verdict then is "undecided", or "grows" where that
+    is plain to see: a busy machine slows rounds down, but not the largest size alone.
     """
 
     value: float
     low: float
     high: float
     rounds: int
+    of: int
 
     @property
     def verdict(self) -> GrowthVerdict:
         """What the interval says of it."""
         if self.rounds < LEAST_CALM:
-            return "undecided"
+            return "grows" if self.of >= _PLAIN_LEAST and self.low > PLAIN else "undecided"
         if self.high < FLAT:
             return "flat"
         if self.low > SUPERLINEAR:
@@ -61,10 +65,17 @@ def exponent(sizes: Sequence[int], costs: NDArray[np.float64], *, seed: int) -> 
         raise ValueError(f"{len(sizes)} sizes of costs {costs.shape}: at least three are needed")
     top = np.maximum(costs[:, -TOP:], 1.0)
     undisturbed = calm(*costs[:, -TOP:].T)
-    slopes = np.log(top[undisturbed] if undisturbed.any() else top) @ _weights(sizes)
+    enough = undisturbed.sum() >= LEAST_CALM
+    slopes = np.log(top[undisturbed] if enough else top) @ _weights(sizes)
     draws = np.random.default_rng(seed).integers(0, len(slopes), (_RESAMPLES, len(slopes)))
     low, high = np.percentile(np.median(slopes[draws], axis=1), _INTERVAL)
-    return Exponent(float(np.median(slopes)), float(low), float(high), int(undisturbed.sum()))
+    return Exponent(
+        value=float(np.median(slopes)),
+        low=float(low),
+        high=float(high),
+        rounds=int(undisturbed.sum()),
+        of=len(costs),
+    )
 
 
 def _weights(sizes: Sequence[int]) -> NDArray[np.float64]:
