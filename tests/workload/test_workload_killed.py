@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -122,12 +123,15 @@ def test_what_a_mortal_client_read_is_written_at_once(tmp_path: Path):
 
 
 def test_no_process_is_left(setting: Setting, tmp_path: Path):
-    """Whoever was forked has ended when the answer is there, and the one that forks when closed."""
+    """Whoever was forked has ended when the answer is there; the one that forks is kept for all."""
     with killer("reference", Deadlines()) as made:
         lives = [life(0, 2), life(1, 100_000, Death(after=5, wait_us=0))]
         made.work(lives, beside=2, setting=setting, location=Location(tmp_path))
         pid = made._process.pid
         task = Path(f"/proc/{pid}/task/{pid}/children")
         assert not task.exists() or task.read_text() == ""
+    with suppress(KeyboardInterrupt), killer("reference", Deadlines()) as again:
+        assert again._process.pid == pid
+        raise KeyboardInterrupt  # it may be in the middle of something: it is not kept
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,12 +11,14 @@ from typing import Any
 
 from sessionproof.contract.location import Location, location_to_json
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome
-from sessionproof.host.process import Process
 from sessionproof.workload.client import Job
+from sessionproof.workload.pool import Pool
 from sessionproof.workload.profiles import Deadlines
 from sessionproof.workload.seats import Setting, setting_to_json
 
 _GRACE_S = 5.0  # beyond every deadline of a client's own
+_POOL = Pool("sessionproof.workload.killed_main")
+atexit.register(_POOL.close)
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,10 @@ class Killer:
         """``store`` is its name, by which the process finds it; raises Impossible."""
         self._store = store
         self._deadlines = deadlines
-        self._hosted = store.startswith("cmd:")
-        paths = [f"--path={entry}" for entry in sys.path]
         try:
-            self._process = Process(
-                [sys.executable, "-m", "sessionproof.workload.killed_main", *paths]
-            )
-        except OSError as error:
-            raise Impossible(f"no process could be started: {error}") from None
+            (self._process,) = _POOL.take(1)
+        except RuntimeError as error:
+            raise Impossible(str(error)) from None
 
     def work(
         self, lives: Sequence[Life], *, beside: int, setting: Setting, location: Location
@@ -102,6 +100,10 @@ class Killer:
                 setting.ids[place] = session or setting.ids[place]
         return [_ended(one) for one in answer["ended"]]
 
+    def give_back(self) -> None:
+        """Keep the process for the next who asks: a store may take seconds to be imported."""
+        _POOL.give([self._process])
+
     def close(self) -> None:
         """End the process; nothing that it forked is left."""
         self._process.kill()
@@ -118,8 +120,10 @@ def killer(store: str, deadlines: Deadlines) -> Iterator[Killer]:
     made = Killer(store, deadlines)
     try:
         yield made
-    finally:
+    except BaseException:  # it may be in the middle of something
         made.close()
+        raise
+    made.give_back()
 
 
 def _ordered(life: Life) -> dict[str, Any]:

@@ -78,6 +78,12 @@ def here() -> tuple[object, ...]:
     return (*sys.path, Path.cwd(), os.getpid())
 
 
+def here_for(store: str) -> tuple[object, ...]:
+    """What a process takes over that imports this store when it starts; last, its parent."""
+    given = {**os.environ, "PYTEST_CURRENT_TEST": ""}
+    return (store, tuple(sorted(given.items())), *here())
+
+
 def started(program: str = CLIENT) -> Process:
     """A new process, a client unless told otherwise, with this process's import path.
 
