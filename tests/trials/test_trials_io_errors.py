@@ -1,14 +1,18 @@
 """Operations whose system calls fail: what is tried, what breaks a row, and what does not."""
 
 import errno
+from contextlib import suppress
 
 import pytest
 
 from fixtures.benign.files import JsonFiles
 from fixtures.mutants import io_errors as mutants
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.errors import Refused
 from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
+from sessionproof.contract.message import Message
 from sessionproof.faults.failing import injection
 from sessionproof.faults.failing.injection import why_not
 from sessionproof.faults.failing.listening import Met, Seen
@@ -19,6 +23,7 @@ from sessionproof.trials.disturbed import deeds
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import PROFILES
+from tests.trials import failing_stores
 
 can = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
@@ -83,6 +88,21 @@ def test_a_break_is_named_and_shown_by_a_script(trial, row, store, anomaly):
     assert finding.repeats == "3 of 3"
     assert "injector.watch(" in "\n".join(finding.script)
     assert "FAILED" in finding.evidence["calls while the operation ran"]
+
+
+@can
+def test_the_script_reads_before_as_the_trial_did(trial, tmp_path):
+    """What shows up late is no break for those who see it at once: a store may keep its answers."""
+    finding = broken(trial("DUR-04", failing_stores.KeepsAnswers))
+    assert finding.anomaly is Anomaly.ABORTED_READ
+    known = {
+        "location": Location(tmp_path), "directory": tmp_path, "Message": Message, "errno": errno,
+        "STORE": "tests.trials.failing_stores:KeepsAnswers", "suppress": suppress,
+    }  # fmt: skip
+    with pytest.raises(AssertionError, match="disturbed"):
+        exec("\n".join(finding.script), known)
+    with suppress(Refused):  # its process has ended with the script; its pipes are still open
+        known["store"].close()
 
 
 @can

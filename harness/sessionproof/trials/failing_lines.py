@@ -88,6 +88,8 @@ def _lines(
     yield from made(trial, "s0", "s1")
     yield _append(trial, BEFORE)
     yield call(Append("s1", trial.several(3)), "s1")
+    if shown.anomaly is Anomaly.ABORTED_READ:
+        yield texts_of("s0", into="kept")  # what was read before may be answered once more
     if shown.power:
         yield "before = contents(directory)"
     yield f"injector.watch(directory, {_rule(rule)})"

@@ -29,7 +29,7 @@ from sessionproof.faults.failing.listening import Listener, Met, Rule
 from sessionproof.faults.failing.syscalls import numbers
 from sessionproof.host.client import HostedStore
 from sessionproof.host.forked import Forked
-from sessionproof.workload.pool import here
+from sessionproof.workload.pool import here_for
 
 _MAIN = "sessionproof.faults.failing.trapped_main"
 _GRACE_S = 5.0
@@ -134,7 +134,7 @@ class _Forks:
     """A process that has imported a Python store, and forks hosts of it; with its listener."""
 
     def __init__(self, name: str) -> None:
-        self.made_for = _here(name)
+        self.made_for = here_for(name)
         self.listener = Listener()
         self._made: list[Forked] = []
         try:
@@ -212,7 +212,7 @@ def _taken(name: str) -> _Forks:
     """The process that is kept if it suits, else a new one; raises CannotInject."""
     while _kept:
         forks = _kept.pop()
-        if forks.made_for == _here(name) and forks.idle:
+        if forks.made_for == here_for(name) and forks.idle:
             return forks
         _ended(forks)
     return _Forks(name)
@@ -236,12 +236,6 @@ def _end_kept() -> None:
 def _ended(forks: _Forks) -> None:
     if forks.made_for[-1] == os.getpid():  # a fork does not end the processes of its parent
         forks.close()
-
-
-def _here(name: str) -> tuple[object, ...]:
-    """What a process takes over when it starts."""
-    given = {**os.environ, "PYTEST_CURRENT_TEST": ""}
-    return (name, tuple(sorted(given.items())), *here())
 
 
 atexit.register(_end_kept)

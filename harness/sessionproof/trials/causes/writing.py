@@ -53,7 +53,7 @@ def _told(
 
         def under_strace(command: Sequence[str], environment: Mapping[str, str]) -> Started:
             argv = within(environment, command)
-            tracer = Tracer(argv, 1, trace=trace, words=folder / "words", reads=False)
+            tracer = Tracer(argv, trace=trace, words=folder / "words", reads=False)
             running.enter_context(tracer)
             launched.append((tracer, tracer.next()))
             return launched[0][1]
