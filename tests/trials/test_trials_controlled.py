@@ -38,6 +38,17 @@ def test_a_slow_store_has_more_time_for_what_counts(trial_of):
     assert not [note for note in trial.notes if "line by line" in note]
 
 
+def test_the_longer_time_ends_when_enough_is_seen(trial_of):
+    """A short run does not explore a slow store for as long as it may."""
+    profile = replace(QUICK, share_s=0.001, patience_s=1_000.0, schedules=40)
+    trial = trial_of("CONC-14", ReferenceStore, profile=profile)
+    trial.store.close()
+    trial.store.spec = find_store("reference")
+    trial.guarantee = replace(trial.guarantee, least=39)
+    no_schedule_breaks(trial)
+    assert 39 <= trial.examined["schedules"] <= 45
+
+
 @pytest.mark.parametrize(
     ("store", "why"),
     [

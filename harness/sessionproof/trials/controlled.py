@@ -8,7 +8,7 @@ from typing import NoReturn
 from sessionproof.schedule.bounds import covered
 from sessionproof.trials import small_programs
 from sessionproof.trials.crowds import kinds_of
-from sessionproof.trials.exploring import Answer
+from sessionproof.trials.exploring import Answer, More
 from sessionproof.trials.rows_together import promised_together
 from sessionproof.trials.schedules import CLIENTS, explored, finding_of_schedule, reachable
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
@@ -28,18 +28,17 @@ def no_schedule_breaks(trial: Trial) -> None:
     mine = reachable(trial, kinds)
     if not mine:  # and never will be: a promise that nobody can look into is none
         raise NotClaimed(f"{_why_not(trial)}; {_by_chance(trial, kinds, seconds)}")
-    answer = explored(trial, mine, seconds=seconds)
-    if answer.found is None and not answer.stopped and _schedules(answer) < trial.guarantee.least:
-        # The store is slow: the longer time is for what counts. A server is slow by nature.
-        share = 1.0 if trial.store.spec.for_server is not None else 0.5
-        answer = explored(trial, mine, seconds=share * trial.profile.patience_s, lines=False)
+    answer = explored(trial, mine, seconds=seconds, more=_more(trial))
     if answer.found is not None:
         raise Broken(finding_of_schedule(trial, *answer.found))
     _tell(trial, kinds, answer, seconds)
 
 
-def _schedules(answer: Answer) -> int:
-    return sum(part.explored.total for part in answer.parts if not part.lines)
+def _more(trial: Trial) -> More:
+    """What a slow store is given: the longer time is for what counts. Servers are so by nature."""
+    share = 1.0 if trial.store.spec.for_server is not None else 0.5
+    least, enough = trial.guarantee.least, trial.profile.schedules
+    return More(least=least, seconds=share * trial.profile.patience_s, most=enough or None)
 
 
 def _tell(trial: Trial, kinds: Sequence[CrewKind], answer: Answer, seconds: float) -> None:

@@ -31,6 +31,19 @@ _ROOM_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
+class More:
+    """Where fewer than ``least`` executions were made in its time, a store is explored once more.
+
+    It then has so many ``seconds``, lines are no points, and ``most`` executions are enough, None
+    for as many as there is time for.
+    """
+
+    least: int
+    seconds: float
+    most: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What is to be explored.
 
@@ -57,6 +70,7 @@ class Request:
     row: str | None = None
     program: Program | None = None
     lines: bool = True
+    more: More | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,8 @@ class Answer:
 def ask(request: Request) -> Answer:
     """Have a process explore; it is ended when it takes several times its seconds."""
     line = json.dumps({"request": base64.b64encode(pickle.dumps(request)).decode()})
-    most_s = _START_S + _GRACE * (request.seconds + request.shrink_s) * len(request.kinds)
+    seconds = request.seconds + (request.more.seconds if request.more else 0.0)
+    most_s = _START_S + _GRACE * (seconds + request.shrink_s) * len(request.kinds)
     try:
         process = started(PROGRAM)
     except RuntimeError as error:

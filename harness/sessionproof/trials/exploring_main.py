@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 
 from sessionproof.checks.history import judge_history
@@ -72,15 +73,43 @@ def fill(request: Request, parts: list[Part]) -> None:
     with controlled([Path(request.root)]):
         controller = Controller()
         spec = imported(request.store, controller)
-        share_s = request.seconds / len(request.kinds)
-        for kind in request.kinds:
-            for lines in (False, True) if request.lines else (False,):
-                part_s = share_s * (_LINES_SHARE if lines else 1 - _LINES_SHARE)
-                parts.append(Part(kind, lines, Explored(), 0))
-                own_s = part_s if request.lines else share_s
-                controller = _explore(request, spec, kind, own_s, parts, controller)
-                if parts[-1].explored.found is not None:
-                    return
+        controller = _all_kinds(request, spec, parts, controller)
+        more = request.more
+        if more is None or _found(parts) or _executions(parts) >= more.least:
+            return
+        parts.clear()
+        longer = replace(request, seconds=more.seconds, lines=False)
+        most = None if more.most is None else ceil(more.most / len(request.kinds))
+        _all_kinds(longer, spec, parts, controller, most=most)
+
+
+def _found(parts: list[Part]) -> bool:
+    return any(part.explored.found is not None for part in parts)
+
+
+def _executions(parts: list[Part]) -> int:
+    return sum(part.explored.total for part in parts if not part.lines)
+
+
+def _all_kinds(
+    request: Request,
+    spec: StoreSpec,
+    parts: list[Part],
+    controller: Controller,
+    *,
+    most: int | None = None,
+) -> Controller:
+    """Add what comes of each kind, in as many executions; a finding ends it."""
+    share_s = request.seconds / len(request.kinds)
+    for kind in request.kinds:
+        for lines in (False, True) if request.lines else (False,):
+            part_s = share_s * (_LINES_SHARE if lines else 1 - _LINES_SHARE)
+            parts.append(Part(kind, lines, Explored(), 0))
+            own_s = part_s if request.lines else share_s
+            controller = _explore(request, spec, kind, own_s, parts, controller, most)
+            if _found(parts):
+                return controller
+    return controller
 
 
 def _explore(
@@ -90,6 +119,7 @@ def _explore(
     seconds: float,
     parts: list[Part],
     controller: Controller,
+    most: int | None,
 ) -> Controller:
     """Add what comes of it; answers the controller that has the store's own threads then."""
     programs = _programs(request)
@@ -117,6 +147,7 @@ def _explore(
             judge,
             seconds=seconds,
             seed=request.seed,
+            executions=most,
             shrink_s=request.shrink_s,
             lines=setup.lines,
             tell=tell,

@@ -12,7 +12,7 @@ from sessionproof.schedule.program import Kind, Program
 from sessionproof.schedule.table import table_of
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.schedules import schedule_script
-from sessionproof.trials.exploring import Answer, Part, Request, ask, room
+from sessionproof.trials.exploring import Answer, More, Part, Request, ask, room
 from sessionproof.trials.rounds import parent_of
 from sessionproof.trials.single import Trial
 from sessionproof.trials.windows import EXPECTED
@@ -43,12 +43,12 @@ def explored(
     seconds: float,
     row: str | None = None,
     program: Program | None = None,
-    lines: bool = True,
+    more: More | None = None,
 ) -> Answer:
     """What came of exploring in a process of its own; the arguments are those of ``Request``."""
     with room(parent_of(trial)) as root:
         request = request_of(trial, kinds, root=root, seconds=seconds)
-        return ask(replace(request, row=row, program=program, lines=lines))
+        return ask(replace(request, row=row, program=program, more=more))
 
 
 def request_of(trial: Trial, kinds: Sequence[Kind], *, root: str, seconds: float) -> Request:

@@ -32,7 +32,9 @@ class Profile:
 
     ``states`` is how many files after a crash are judged, ``kills`` how often processes are killed
     under load, ``injected`` how many system calls are made to fail; 0 for as many as there are.
-    ``damages`` is how often each class of damage is done to a file.
+    ``damages`` is how often each class of damage is done to a file. ``schedules`` is how many
+    controlled ones are enough of a store that is too slow for the least in its share; 0 for as many
+    as it has time for.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Profile:
     kills: int = 30
     injected: int = 40
     damages: int = 6
+    schedules: int = 0
 
     def limit_s(self, usual_s: float, part: float) -> float:
         """Seconds for work on large sizes; if patient, this part of a test's deadline or more."""
@@ -69,6 +72,7 @@ PROFILES: dict[str, Profile] = {
             kills=5,
             injected=10,
             damages=2,
+            schedules=200,
         ),
         Profile(name="gate", share_s=0.75, shrink_s=3.0),
         Profile(
