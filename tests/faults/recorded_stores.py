@@ -1,6 +1,7 @@
 """Stores that are recorded in tests: small, and each odd in one way."""
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -19,9 +20,10 @@ class Lines:
         self.location = location
 
     def append(self, session_id, messages):
-        """One write for the batch."""
+        """One write for the batch; a lock, as of two at once nobody can see which came first."""
         data = "".join(json.dumps(to_json(message)) + "\n" for message in messages)
         with self.location.path(session_id).open("a", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -24,7 +24,7 @@ from sessionproof.faults.changes import Kind
 from sessionproof.faults.crashes.images import image_in, image_of
 from sessionproof.faults.crashes.states import KILL, State
 from sessionproof.faults.recording import CannotTrace
-from sessionproof.faults.tracing import strace
+from sessionproof.faults.tracing import kept, strace
 from sessionproof.faults.tracing.recorder import FILES, record
 from sessionproof.faults.tracing.saving import RecordingError, load
 from sessionproof.workload.execute import StoreUnderTest
@@ -37,13 +37,24 @@ def _append(text, *, session="s0"):
     return Append(session, (said(text),))
 
 
-def _recorded(name, programs, folder, *, operation_s=20.0, sessions=("s0",), deadline_s=60.0):
+@pytest.fixture(params=[False, True], ids=["own processes", "forks"])
+def imported(request):
+    """Whether processes are forks of one that has imported the store; it is ended at the end."""
+    yield request.param
+    kept._end_kept()
+
+
+def _recorded(
+    name, programs, folder, *, operation_s=20.0, sessions=("s0",), deadline_s=60.0, imported=False
+):
     spec = find_store(name) if "Nowhere" not in name else StoreSpec(name, open=Lines)
     store = StoreUnderTest(
         spec, spec.claims or Claims(), parent=folder, deadlines=Deadlines(operation_s=operation_s)
     )
     where = folder / "recording"
-    return record(store, programs, folder=where, sessions=sessions, deadline_s=deadline_s)
+    return record(
+        store, programs, folder=where, sessions=sessions, deadline_s=deadline_s, imported=imported
+    )
 
 
 def _whole(recording):
@@ -63,7 +74,8 @@ def _below(pid):
 
 
 def _nobody_left():
-    """Whether no tracer of this process is left."""
+    """Whether no tracer of this process is left, but for one that is kept."""
+    kept._end_kept()
     return not any(
         b"strace" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _below(os.getpid())
     )
@@ -78,13 +90,13 @@ def _runs(pid):
 
 
 @traceable
-def test_a_program_is_recorded_over_two_processes(tmp_path):
+def test_a_program_is_recorded_over_two_processes(tmp_path, imported):
     """Each act knows its answer's place; the store is closed and opened again in between."""
     program = (
         Create("s0", (said("a"),)), _append("b"), Reopen(), EditMessage("s0", 0, said("c")),
         Read("s0"),
     )  # fmt: skip
-    recording = _recorded("reference", [program], tmp_path)
+    recording = _recorded("reference", [program], tmp_path, imported=imported)
     assert _whole(recording)
     assert [type(act.operation) for act in recording.acts] == [
         Create, Append, Reopen, Read, EditMessage, Read,
@@ -126,11 +138,11 @@ def test_a_recording_comes_back_from_its_folder(tmp_path):
 
 
 @traceable
-def test_two_clients_take_turns_beside_each_other(tmp_path):
+def test_two_clients_take_turns_beside_each_other(tmp_path, imported):
     """Both work in each round; then the shared session is read, so that its order is known."""
     name = "recorded_stores:Lines"
     programs = [tuple(_append(f"{client}.{at}") for at in range(5)) for client in ("left", "right")]
-    recording = _recorded(name, programs, tmp_path)
+    recording = _recorded(name, programs, tmp_path, imported=imported)
     assert _whole(recording)
     assert recording.clients == 2
     appends = [act for act in recording.acts if isinstance(act.operation, Append)]
@@ -154,10 +166,12 @@ def test_two_clients_take_turns_beside_each_other(tmp_path):
     ("name", "word", "type_name"),
     [("Dies", "die", "crash"), ("Hangs", "hang", "hang")],
 )
-def test_a_store_that_ends_early_ends_its_recording(name, word, type_name, tmp_path):
+def test_a_store_that_ends_early_ends_its_recording(name, word, type_name, tmp_path, imported):
     """What it did until then is there; the operation that it did not answer is of no known fate."""
     program = (_append("a"), _append(word), _append("b"))
-    recording = _recorded(f"recorded_stores:{name}", [program], tmp_path, operation_s=2.0)
+    recording = _recorded(
+        f"recorded_stores:{name}", [program], tmp_path, operation_s=2.0, imported=imported
+    )
     assert _whole(recording)
     assert [act.outcome.type for act in recording.acts] == ["ok", "info"]
     last = recording.acts[-1]
@@ -179,9 +193,11 @@ def test_a_store_that_ends_early_ends_its_recording(name, word, type_name, tmp_p
         ("cmd:sh -c 'exit 3'", "exit code 3"),  # before it was asked to open, or while it was
     ],
 )
-def test_a_store_that_does_not_open_is_not_recorded_any_further(name, text, tmp_path):
+def test_a_store_that_does_not_open_is_not_recorded_any_further(name, text, tmp_path, imported):
     """What it said stands in the one act that there is."""
-    recording = _recorded(name, [(_append("a"), Reopen(), _append("b"))], tmp_path)
+    recording = _recorded(
+        name, [(_append("a"), Reopen(), _append("b"))], tmp_path, imported=imported
+    )
     (act,) = recording.acts
     assert (act.outcome.type, act.after, act.answered) == ("info", -1, None)
     assert text in act.outcome.failure.text
@@ -190,9 +206,11 @@ def test_a_store_that_does_not_open_is_not_recorded_any_further(name, text, tmp_
 
 
 @traceable
-def test_a_store_that_needs_io_uring_cannot_be_followed(tmp_path):
+def test_a_store_that_needs_io_uring_cannot_be_followed(tmp_path, imported):
     """io_uring is refused to it there, so that it does not open: nothing is held against it."""
-    recording = _recorded("recorded_stores:NeedsARing", [(_append("a"),)], tmp_path)
+    recording = _recorded(
+        "recorded_stores:NeedsARing", [(_append("a"),)], tmp_path, imported=imported
+    )
     (act,) = recording.acts
     assert "no ring" in act.outcome.failure.text
     assert recording.hidden == "it does not open without io_uring, whose writes cannot be traced"
@@ -248,20 +266,22 @@ def test_a_tracer_that_is_refused_says_why(words, reason, tmp_path, monkeypatch)
 
 
 @traceable
-def test_what_the_store_left_behind_is_ended(tmp_path):
+def test_what_the_store_left_behind_is_ended(tmp_path, imported):
     """A child in a session of its own does not outlive the recording, and is part of it."""
-    recording = _recorded("recorded_stores:LeavesOneBehind", [(_append("a"),)], tmp_path)
+    recording = _recorded(
+        "recorded_stores:LeavesOneBehind", [(_append("a"),)], tmp_path, imported=imported
+    )
     assert _whole(recording)
     left = int((recording.folder / FILES / "left").read_text("ascii"))
     assert not _runs(left)
 
 
 @traceable
-def test_two_clients_begin_when_their_session_is_made(tmp_path):
+def test_two_clients_begin_when_their_session_is_made(tmp_path, imported):
     """Making the shared session is a round of its own; one that closes goes on in a new process."""
     mine = (Create("s0"), _append("a"), Reopen(), _append("b"))
     others = (_append("c"), Create("s1", (said("own"),)), DeleteMessage("s1", 0), Reopen())
-    recording = _recorded("reference", [mine, others], tmp_path)
+    recording = _recorded("reference", [mine, others], tmp_path, imported=imported)
     assert _whole(recording)
     assert {act.outcome.type for act in recording.acts} == {"ok"}
     created = recording.acts[0]
@@ -303,11 +323,51 @@ def test_a_recorder_that_is_killed_leaves_nobody(tmp_path):
 
 
 @traceable
-def test_a_store_whose_reads_count_is_recorded_with_them(tmp_path):
+def test_a_store_whose_reads_count_is_recorded_with_them(tmp_path, imported):
     """It is recorded a second time, and its files are rebuilt."""
     program = tuple(map(_append, "abc"))
-    recording = _recorded("recorded_stores:ReadsThenWrites", [program], tmp_path)
+    recording = _recorded("recorded_stores:ReadsThenWrites", [program], tmp_path, imported=imported)
     assert _whole(recording)
     assert [act.outcome.type for act in recording.acts] == ["ok"] * 3
     written = recording.changes.rows[recording.changes.rows["kind"] == Kind.WRITTEN]
     assert (written["offset"][1:] == written["length"].cumsum()[:-1]).all()
+
+
+@traceable
+def test_forks_of_a_store_are_recorded_one_recording_after_the_other(tmp_path):
+    """It is imported once; what was traced before is none of the next recording's."""
+    seen = []
+    for at in range(3):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        program = (_append(f"a{at}"), Reopen(), _append("b"))
+        recording = _recorded("recorded_stores:Lines", [program], folder, imported=True)
+        assert _whole(recording)
+        assert [act.outcome.type for act in recording.acts] == ["ok"] * 3
+        (one,) = kept._kept
+        seen.append(one.tracer._launcher)
+        assert one.tracer._trace.stat().st_size == 0
+    assert len({*seen}) == 1
+    assert _nobody_left()
+
+
+@traceable
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (
+            "ends_at_import:Store",
+            "the process that imports ends_at_import:Store under strace ended",
+        ),
+        ("threads_at_import:Store", "importing threads_at_import:Store starts threads"),
+    ],
+)
+def test_what_cannot_be_forked_is_told(name, why, tmp_path):
+    """The store is named."""
+    store = StoreUnderTest(
+        StoreSpec(name, open=Lines), Claims(), parent=tmp_path, deadlines=Deadlines()
+    )
+    folder, program = tmp_path / "recording", (_append("a"),)
+    with pytest.raises(CannotTrace, match=why):
+        record(store, [program], folder=folder, sessions=("s0",), deadline_s=60.0, imported=True)
+    assert _nobody_left()

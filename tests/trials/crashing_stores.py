@@ -1,6 +1,9 @@
 """Small stores in one JSON file that differ in how they write it."""
 
+import itertools
 import json
+import secrets
+import time
 from dataclasses import replace
 
 from sessionproof.contract.claims import Claims
@@ -78,6 +81,35 @@ class KnowsItsPlace(Whole):
             self.write({"": str(self.path)})
         sessions = super().loaded()
         return sessions if sessions[""] == str(self.path) else {"": str(self.path)}
+
+
+_OURS = secrets.token_hex(8)
+_BATCHES = itertools.count()
+
+
+class NamedAtImport:
+    """A file for each batch, by the name of the interpreter and a number: forks share both."""
+
+    claims = replace(Whole.claims, handles="processes")
+
+    def __init__(self, location):
+        self.root = location.root
+
+    def append(self, session_id, messages):
+        """A new file."""
+        name = f"{_OURS}-{next(_BATCHES)}"
+        sent = [to_json(Message(one.role, one.content)) for one in messages]
+        beside = self.root / f"{name}.new"
+        beside.write_text(json.dumps([time.time_ns(), session_id, sent]))
+        beside.rename(self.root / f"{name}.json")
+
+    def read(self, session_id):
+        """All files in the order in which they were written."""
+        batches = sorted(json.loads(path.read_text()) for path in self.root.glob("*.json"))
+        return [from_json(one) for _, name, sent in batches if name == session_id for one in sent]
+
+    def close(self):
+        """Nothing is open."""
 
 
 class InMemory(MemoryStore):

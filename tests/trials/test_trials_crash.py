@@ -71,6 +71,15 @@ def test_a_store_that_survives_holds(trial_of):
     assert all("states were judged" in note for note in trial.notes)
 
 
+def test_what_forks_have_in_common_breaks_nothing(trial_of, tmp_path):
+    """What is wrong in forks of an imported store is recorded again, in processes of its own."""
+    trial = trial_of("DUR-01", f"{STORES}:NamedAtImport")
+    crash.survives(trial)
+    assert trial.examined["crashes"] >= 20
+    assert {one.clients for one in trial.measured} == {"one client", "2 processes"}
+    assert len([*tmp_path.glob("crashes-*/*/own-processes")]) == 2
+
+
 def test_rows_share_what_was_explored(trial_of, tmp_path, monkeypatch):
     """What one row recorded and judged is read by the next one, which opens no state again."""
     crash.survives(trial_of("DUR-02", f"{STORES}:Whole"))

@@ -8,10 +8,8 @@ there within milliseconds, however long the imports took.
 from __future__ import annotations
 
 import argparse
-import atexit
 import contextlib
 import ctypes
-import gc
 import json
 import os
 import select
@@ -19,13 +17,11 @@ import signal
 import socket
 import struct
 import sys
-import traceback
 from typing import Any, NoReturn
 
-from sessionproof.contract.lookup import StoreNotFound, find_store
 from sessionproof.faults.failing.syscalls import trap
+from sessionproof.host.fork_hosts import be_host, import_store
 from sessionproof.host.forked import NUMBER
-from sessionproof.host.server import serve, take_stdio
 
 _CAPABILITY_VERSION = 0x20080522
 _PARENT_DEATH, _BOUND_DROP = 1, 24
@@ -132,30 +128,13 @@ class _Forks:
 
     def _host(self, request: dict[str, Any], pipes: list[int]) -> NoReturn:
         """In the child: be the host; never returns."""
-        code = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.setsid()
+
+        def prepared() -> None:
             ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
-            self._control.close()
-            for told in self._told:
-                os.close(told)
-            os.close(self._woken)
-            os.close(self._wake)
-            for number, end in enumerate(pipes[:3]):
-                os.dup2(end, number)
-            for end in pipes:
-                os.close(end)
             _prepared(request)
-            serve(self._name, take_stdio())
-            atexit._run_exitfuncs()
-            code = 0
-        except BaseException:  # noqa: BLE001 - told by the exit code, and on stderr
-            traceback.print_exc()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+
+        others = [self._control.detach(), *self._told, self._woken, self._wake]
+        be_host(self._name, pipes, others=others, prepared=prepared)
 
 
 def _prepared(request: dict[str, Any]) -> None:
@@ -191,12 +170,7 @@ def main() -> None:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and programs keep
             signal.signal(number, signal.SIG_DFL)
         os.execvp(arguments.command[0], arguments.command)  # noqa: S606 - a program is started
-    if arguments.path is not None:
-        sys.path[:] = arguments.path
-    with contextlib.suppress(StoreNotFound):  # each host tells it when its location is opened
-        find_store(arguments.store)
-    gc.collect()
-    gc.freeze()  # children share these pages as long as no collection writes to them
+    import_store(arguments.store, arguments.path)
     control.send(b"ready")
     forks = _Forks(arguments.store, control, parent)
     forks.serve()

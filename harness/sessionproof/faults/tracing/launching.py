@@ -10,23 +10,28 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.faults.recording import CannotTrace
+from sessionproof.faults.tracing.launch_main import THREADS
 from sessionproof.faults.tracing.strace import CALLS, READS, command, reason_of
 
 _PROGRAM = Path(__file__).with_name("launch_main.py")
+_MODULE = "sessionproof.faults.tracing.launch_main"
 _START_S = 30.0  # until the launcher has forked; only a tracer that hangs takes longer
+_IMPORT_S = 60.0  # beside that, on a machine however busy
 _END_S = 10.0  # for what was killed, or is to end by itself
 _LEFT_S = 1.0  # a process that a store left behind may hold strace for ever
 _LOOK_S = 0.02
+_MESSAGE_BYTES = 16
 
 
 class LaunchedProcess:
@@ -47,7 +52,7 @@ class LaunchedProcess:
 
     def begun(self) -> None:
         """Wait until it runs; raises OSError when it cannot be started, and CannotTrace."""
-        until = monotonic_s() + _START_S
+        until = monotonic_s() + self._tracer.start_s
         while b"\n" not in self._told:
             self._look(_LOOK_S)
             if self._tracer.ended() or monotonic_s() > until:
@@ -96,51 +101,56 @@ class LaunchedProcess:
 
 
 class Tracer:
-    """One strace with room for some processes of one command; to be used in a ``with`` block.
+    """One strace, and processes of one command below it; to be used in a ``with`` block.
 
     When the block ends, nothing of it runs any more, and the trace is whole, unless ``broken`` says
     why it is not.
     """
 
     def __init__(
-        self, argv: Sequence[str], processes: int, *, trace: Path, words: Path, reads: bool
+        self,
+        argv: Sequence[str],
+        *,
+        trace: Path,
+        words: Path,
+        reads: bool,
+        imported: str | None = None,
     ) -> None:
         """``trace`` and ``words`` are files for the calls, and for what strace itself says.
 
-        ``reads``: whether reads are traced, too.
+        ``reads``: whether reads are traced, too. ``imported`` is a Python store that is imported
+        once; the processes are then forks, and ``argv`` is not started.
         """
         self.broken = ""
-        self._words = words
-        self._turn = threading.Lock()
-        self._waiting: list[LaunchedProcess] = []
-        self._ready: list[LaunchedProcess] = []
+        self.idle = False  # whether it can be kept for another recording
         self.processes: list[LaunchedProcess] = []
-        theirs = [self._made_pipes() for _ in range(processes)]
+        self.start_s = _START_S if imported is None else _START_S + _IMPORT_S
+        self._trace, self._words = trace, words
+        self._imported = imported
+        self._seen = 0  # bytes of the trace that are none of this recording's
+        self._turn = threading.Lock()
+        self._ready: list[LaunchedProcess] = []
+        self._launcher = 0
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request: dict[str, object] = {"socket": theirs.fileno(), "argv": [*argv]}
+        program = ["-I", "-S", str(_PROGRAM)]
+        if imported is not None:
+            request |= {"store": imported, "paths": sys.path}
+            program = ["-m", _MODULE]
         listed = (*CALLS, *READS) if reads else CALLS
-        request = json.dumps({"argv": [*argv], "processes": theirs})
-        started = [
-            *command(trace, calls=listed),
-            sys.executable,
-            "-I",
-            "-S",
-            str(_PROGRAM),
-            request,
-        ]
-        flat = [descriptor for pipes in theirs for descriptor in pipes]
+        started = [*command(trace, calls=listed), sys.executable, *program, json.dumps(request)]
         environment = {"UV_USE_IO_URING": "0", **os.environ}  # node's way to be seen
         try:
             with words.open("wb") as said:
                 self._strace = subprocess.Popen(
-                    started, stdin=subprocess.PIPE, stdout=said, stderr=said, pass_fds=flat,
-                    start_new_session=True, bufsize=0, env=environment,
+                    started, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment,
+                    pass_fds=[theirs.fileno()], start_new_session=True,
                 )  # fmt: skip
         except BaseException:
-            for process in self.processes:
-                process.close()
+            self._control.close()
             raise
         finally:
-            for descriptor in flat:
-                os.close(descriptor)
+            theirs.close()
 
     def __enter__(self) -> Tracer:
         return self
@@ -151,8 +161,12 @@ class Tracer:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if self._strace.stdin is not None:
-            self._strace.stdin.close()  # the launcher then ends all processes, and itself
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, and strace with them."""
+        self.idle = False
+        self._control.close()  # the launcher then ends all processes, and itself
         if not self._ended_within(_LEFT_S):
             for pid in _traced_by(self._strace.pid):  # what the store left behind
                 with contextlib.suppress(ProcessLookupError):
@@ -166,12 +180,9 @@ class Tracer:
             process.close()
 
     def prepare(self, number: int = 1) -> None:
-        """Start so many further processes already, for ``next``; none beyond the room."""
-        for _ in range(min(number, len(self._waiting))):
-            self._ready.append(self._waiting.pop(0))
-            if self._strace.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    self._strace.stdin.write(b"n")
+        """Start so many processes already, for ``next``."""
+        for _ in range(number):
+            self._ready.append(self._launched())
 
     def next(self) -> LaunchedProcess:
         """A process that runs; raises OSError when it cannot be started, and CannotTrace."""
@@ -188,7 +199,69 @@ class Tracer:
 
     def reason(self) -> str:
         """Why nothing can be traced, in one line, by what strace said."""
+        if self._imported is not None and not self._words.read_bytes().strip():
+            how = "ended" if self.ended() else f"was not ready within {self.start_s:g} s"
+            return f"the process that imports {self._imported} under strace {how}"
         return reason_of(self._words.read_text("utf-8", "replace"))
+
+    def lines(self) -> Iterator[str]:
+        """The trace, as far as it belongs to this recording."""
+        with self._trace.open(encoding="ascii", errors="replace") as lines:
+            lines.seek(self._seen)
+            yield from lines
+
+    def begin(self) -> Path:
+        """Begin a recording: wait until processes can be started.
+
+        Answers the folder in which they will work. Raises CannotTrace.
+        """
+        self.idle = False
+        if not self._launcher:
+            self._control.settimeout(self.start_s)
+            try:
+                ready = self._control.recv(_MESSAGE_BYTES)
+            except OSError:
+                ready = b""
+            if not ready:
+                self._ended_within(_LEFT_S)
+                raise CannotTrace(self.reason())
+            if ready == THREADS:
+                raise CannotTrace(f"importing {self._imported} starts threads: no fork has them")
+            self._launcher = int(ready)
+        self._seen = max(self._seen, self._trace.stat().st_size)
+        return Path(f"/proc/{self._launcher}/cwd").readlink()
+
+    def finish(self) -> None:
+        """End all processes; the trace of this recording is whole then. Raises CannotTrace.
+
+        Forks make room for another recording, where all of them can be ended; else all is over.
+        """
+        self.idle = self._imported is not None and self._rested()
+        if not self.idle:
+            self.close()
+        if self.broken:
+            raise CannotTrace(self.broken)
+
+    def forget(self) -> None:
+        """Let what was traced up to now take no room any more."""
+        self._seen = max(self._seen, self._trace.stat().st_size)
+        os.truncate(self._trace, 0)  # strace goes on writing where it was
+
+    def _rested(self) -> bool:
+        """End all processes but strace and the launcher; False where some are left."""
+        self._ready.clear()
+        self._control.settimeout(_END_S)
+        try:
+            self._control.send(b"end")
+            ended = self._control.recv(_MESSAGE_BYTES)
+        except OSError:
+            return False
+        if not ended or _traced_by(self._strace.pid) != [self._launcher]:
+            return False
+        for process in self.processes:
+            process.close()
+        self.processes.clear()
+        return True
 
     def _ended_within(self, seconds: float) -> bool:
         try:
@@ -197,14 +270,18 @@ class Tracer:
             return False
         return True
 
-    def _made_pipes(self) -> list[int]:
+    def _launched(self) -> LaunchedProcess:
         (calls, stdin), (stdout, answers), (stderr, errors), (status, states) = (
             os.pipe() for _ in range(4)
         )
         process = LaunchedProcess(self, stdin, stdout, stderr, status)
         self.processes.append(process)
-        self._waiting.append(process)
-        return [calls, answers, errors, states]
+        theirs = [calls, answers, errors, states]
+        with contextlib.suppress(OSError):  # it has ended, as its first look tells
+            socket.send_fds(self._control, [b"start"], theirs)
+        for descriptor in theirs:
+            os.close(descriptor)
+        return process
 
 
 def _traced_by(tracer: int) -> list[int]:

@@ -25,7 +25,7 @@ from sessionproof.faults.recording import Acted, CannotTrace, Recording
 from sessionproof.faults.tracing.asking import Answer, Asked, Client, command_of
 from sessionproof.faults.tracing.calls import calls
 from sessionproof.faults.tracing.following import NOTHING_THERE, Followed, follow
-from sessionproof.faults.tracing.launching import Tracer
+from sessionproof.faults.tracing.kept import tracer_of_its_own, tracer_that_imported
 from sessionproof.faults.tracing.saving import DATA, save
 from sessionproof.faults.tracing.strace import why_not
 from sessionproof.workload.answers import texts_of
@@ -36,7 +36,6 @@ from sessionproof.workload.threads import Stopped, Threads
 FILES = "files"
 """The folder below a recording's own in which the store worked: its files at the end."""
 
-_TRACE, _WORDS = "trace", "strace.txt"
 _PREFIX = "p1-"
 _ROUND_S = 3_600.0  # the clients' own deadlines end all that hangs
 _Round = tuple[Request | None, ...]
@@ -65,10 +64,13 @@ def record(
     sessions: Sequence[str],
     deadline_s: float,
     place: Place = EMPTY,
+    imported: bool = False,
 ) -> Recording:
     """Carry the programs out, one or two, on a location below ``folder``; it is saved there.
 
-    The location is empty and traced whole, unless ``place`` says otherwise.
+    The location is empty and traced whole, unless ``place`` says otherwise. ``imported``: a Python
+    store is imported once, and its processes are forks: seconds less, but what it made when it was
+    imported is the same in all of them, so what is found wrong then is to be recorded again.
     ``sessions`` are the logical names of sessions that two clients share. Nothing is asked any more
     ``deadline_s`` after the store was opened. A store that does not open, hangs or dies ends the
     recording early; that it does not open is told by a Reopen of unknown outcome.
@@ -80,7 +82,9 @@ def record(
     for reads in (False, True):
         with suppress(FileNotFoundError):
             shutil.rmtree(folder / FILES)
-        done = _done(store, programs, folder, {*sessions}, deadline_s, place, reads=reads)
+        done = _done(
+            store, programs, folder, {*sessions}, deadline_s, place, reads=reads, imported=imported
+        )
         if not done.followed.unsure:
             break
     made = _recording(store, done, folder)
@@ -105,8 +109,9 @@ def _done(
     place: Place,
     *,
     reads: bool,
+    imported: bool,
 ) -> _Done:
-    root, trace = folder / FILES, folder / _TRACE
+    root = folder / FILES
     root.mkdir(parents=True)
     place.there.write(root)
     location = Path(os.path.normpath(root / place.location))
@@ -114,30 +119,29 @@ def _done(
     deadlines = _within(store.deadlines, deadline_s)
     names = Names(_PREFIX, by_store=store.claims.session_ids == "store", ids=None)
     number = sum(1 + sum(isinstance(one, Reopen) for one in program) for program in programs)
-    argv = command_of(store.spec.name)
-    tracer = Tracer(argv, number, trace=trace, words=folder / _WORDS, reads=reads)
-    try:
-        with tracer:
-            clients = [
-                Client(
-                    at, name=store.spec.name, tracer=tracer, location=Location(location),
-                    names=names, deadlines=deadlines, root=root,
-                )
-                for at in range(len(programs))
-            ]  # fmt: skip
-            tracer.prepare(min(number, 2))
-            asked, orders = _carried_out(clients, programs, shared, deadline_s)
-        if tracer.broken:
-            raise CannotTrace(tracer.broken)
+    name = store.spec.name
+    if imported and not name.startswith("cmd:"):
+        traced = tracer_that_imported(name, reads=reads)
+    else:
+        traced = tracer_of_its_own(command_of(name), folder, reads=reads)
+    with traced as tracer:
+        started_in = tracer.begin()
+        clients = [
+            Client(
+                at, name=name, tracer=tracer, location=Location(location), names=names,
+                deadlines=deadlines, root=root,
+            )
+            for at in range(len(programs))
+        ]  # fmt: skip
+        tracer.prepare(min(number, 2))
+        asked, orders = _carried_out(clients, programs, shared, deadline_s)
         pipes = {one.pipe: client.number for client in clients for one in client.processes}
         pids = {one.pid: client.number for client in clients for one in client.processes}
-        with trace.open(encoding="ascii", errors="replace") as lines:
-            followed = follow(
-                calls(lines), root=root, started_in=Path.cwd(), pipes=pipes, clients=pids,
-                data=folder / DATA, reads=reads, there=place.there,
-            )  # fmt: skip
-    finally:
-        trace.unlink(missing_ok=True)
+        tracer.finish()
+        followed = follow(
+            calls(tracer.lines()), root=root, started_in=started_in, pipes=pipes, clients=pids,
+            data=folder / DATA, reads=reads, there=place.there,
+        )  # fmt: skip
     return _Done(clients=clients, followed=followed, asked=asked, orders=orders)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import sys
 import time
@@ -47,6 +48,7 @@ _RECORD_S = 30.0  # what recording takes at most, beside opening
 _PART = 0.5  # of a test's deadline, for all exploring in it
 _LOOK_S = 0.05
 _UNRECORDED = "unrecorded.txt"
+_OWN = "own-processes"  # is there where forks of an imported store are not used
 
 COVERED: Mapping[str, tuple[str, ...]] = {
     "none": (),
@@ -109,6 +111,30 @@ def _subjects(trial: Trial, folder: Path) -> Iterator[_Subject]:
 
 
 def _explored(trial: Trial, subject: _Subject, models: Sequence[str]) -> Explored:
+    """From forks of an imported store; from processes of its own where forks may be to blame."""
+    found = _looked(trial, subject, models)
+    if not _from_forks(subject) or not _doubtful(subject, found):
+        return found
+    shutil.rmtree(subject.folder)
+    subject.folder.mkdir()
+    (subject.folder / _OWN).touch()
+    return _looked(trial, subject, models)
+
+
+def _doubtful(subject: _Subject, found: Explored) -> bool:
+    """Whether that forks have in common what they imported may have a part in it.
+
+    Of one process after the other it shows without a crash, too: then nothing is judged.
+    """
+    together = len(subject.programs) > 1
+    return bool(found.why) or (together and any(look.wrong for look in found.looks))
+
+
+def _from_forks(subject: _Subject) -> bool:
+    return not (subject.folder / _OWN).exists()
+
+
+def _looked(trial: Trial, subject: _Subject, models: Sequence[str]) -> Explored:
     made = _recorded(trial, subject)
     if isinstance(made, str):
         return Explored(None, (), made)
@@ -132,9 +158,11 @@ def _recorded(trial: Trial, subject: _Subject) -> Recording | str:
     """The recording, made if it is not there; or why there is none."""
     why, folder = subject.folder / _UNRECORDED, subject.folder / "recording"
     if not why.exists():
-        shutil.rmtree(subject.folder, ignore_errors=True)  # of a worker that was ended
+        shutil.rmtree(folder, ignore_errors=True)  # of a worker that was ended
+        forks = _from_forks(subject)
         try:
-            reason = unusable(recorded(trial.store, subject.programs, folder, _left_s(trial)))
+            made = recorded(trial.store, subject.programs, folder, _left_s(trial), imported=forks)
+            reason = unusable(made)
         except CannotTrace as error:
             reason = str(error)
         subject.folder.mkdir(exist_ok=True)
@@ -143,15 +171,23 @@ def _recorded(trial: Trial, subject: _Subject) -> Recording | str:
 
 
 def recorded(
-    store: StoreUnderTest, programs: Sequence[Program], folder: Path, most_s: float = _RECORD_S
+    store: StoreUnderTest,
+    programs: Sequence[Program],
+    folder: Path,
+    most_s: float = _RECORD_S,
+    *,
+    imported: bool = False,
 ) -> Recording:
     """The programs carried out below a folder, and what they changed; raises CannotTrace.
 
-    After ``most_s`` seconds nothing more is asked for.
+    After ``most_s`` seconds nothing more is asked for. ``imported``: see ``record``.
     """
     named = {session_of(step) for program in programs for step in program} - {""}
     deadline_s = max(1.0, min(most_s, _RECORD_S))
-    return record(store, programs, folder=folder, sessions=sorted(named), deadline_s=deadline_s)
+    return record(
+        store, programs, folder=folder, sessions=sorted(named), deadline_s=deadline_s,
+        imported=imported,
+    )  # fmt: skip
 
 
 def unusable(made: Recording) -> str:
@@ -217,8 +253,12 @@ def _survived(trial: Trial, made: Recording, some: Sequence[State]) -> Iterator[
 
 
 def workers() -> int:
-    """How many processes judge at once."""
-    return min(_WORKERS_MOST, len(usable_cores()))
+    """How many processes judge at once: no more than the run has workers, as one explores for all.
+
+    Each of them imports the store.
+    """
+    most = len(usable_cores())
+    return min(_WORKERS_MOST, most, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", most)))
 
 
 def _without_a_crash(one: Survived) -> str:
