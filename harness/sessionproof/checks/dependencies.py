@@ -80,7 +80,9 @@ def dependencies(transactions: Sequence[Transaction]) -> Dependencies:
     observed = {writers[one][0] for one in seen_ids}
     present = [one.type == "ok" or at in observed for at, one in enumerate(transactions)]
     made = Dependencies([[] for _ in transactions], present, found)
-    for session in {*parts} - flawed:
+    for session in parts:  # in the order of the history, which a set would not keep
+        if session in flawed:
+            continue
         order = orders.get(session, ())
         unseen = [
             at for at, ids in parts[session].items() if present[at] and ids[0] not in seen_ids
