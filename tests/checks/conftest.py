@@ -10,10 +10,9 @@ sys.path.append(str(Path(__file__).parents[1] / "oracle"))
 sys.path.append(str(Path(__file__).parent))
 
 import whole_answers
+from whole_answers import EAR
 
 WRITES = "SESSIONPROOF_WRITE_ANSWERS" in os.environ
-EAR = whole_answers.Ear()
-EAR.listen()
 if WRITES and "PYTEST_XDIST_WORKER" in os.environ:
     pytest.exit("answers are written by one process: pytest -n 0", returncode=2)
 _written = {}

@@ -98,6 +98,39 @@ WRONG = {
     ],
     "a call that is owed fails": [made(), failed("cleanup", "OperationalError", sort="info")],
     "a message of a live session cannot be read": [made(), failed("read", "NotFound", name="s0")],
+    "a freed id is not given": [
+        made(), done("delete_session", True, name="s0"),
+        done(CREATE_AGAIN, session("b"), name="s0", session_id="a"),
+    ],
+    "an update is no access": [
+        made(), done("set_chat_id", True, 5_000_000, "s0", chat_id="c"),
+        done("get_all_sessions", [session(chat_id="c")], 5_000_000),
+    ],
+    "a session without a parent is not new in its last millisecond": [
+        made(), done("is_new_session", False, LIMIT, "s0")
+    ],
+    "what is over and still stored is not listed": [
+        made(), done("get_all_sessions", [], 2 * LIMIT)
+    ],
+    "a list of all has what is over, and a stranger": [
+        made(), done("get_all_sessions", [session(), session("b")], 2 * LIMIT)
+    ],
+    "a list of what is active has a stranger": [
+        made(), done("get_active_sessions", [session(), session("b")])
+    ],
+    "a list lacks two": [made(), made("s1", "b"), done("get_all_sessions", [])],
+    "a list has another limit": [made(), done("get_all_sessions", [session(limit=LIMIT * 2)])],
+    "a list has another time": [made(), done("get_all_sessions", [session(accessed=5_000)])],
+    "two are active in the last millisecond of one": [
+        made(), done("get_metrics", metrics(active=2), LIMIT)
+    ],
+    "another number is off in the last millisecond": [
+        made(), done("get_metrics", metrics(created=2), LIMIT)
+    ],
+    "what it raised is long": [
+        made(), Done(Step(0, "cleanup"), Outcome("info", failure=Failure("OSError", "x" * 400)))
+    ],
+    "what it answered is long": [made(), done("get_session_count", "x" * 700)],
 }  # fmt: skip
 
 
@@ -142,6 +175,56 @@ RIGHT = {
         made(), done("get_session_count", 1), done("reopen", None, 2 * LIMIT),
         done("get_session_count", 0, 2 * LIMIT),
     ],
+    "a session is made later": [made(at_us=9_000_000), done("get_session_count", 1, 9_000_000)],
+    "a session of one microsecond": [
+        done("create_session", session(limit=1), name="s0"), done("get_session_count", 1),
+    ],
+    "a session of a millisecond": [
+        done("create_session", session(limit=1_001), name="s0"),
+        done("get_session", session(limit=1_001), name="s0"),
+    ],
+    "an update is an access": [
+        made(), done("set_chat_id", True, 5_000_000, "s0", chat_id="c"),
+        done("get_all_sessions", [session(accessed=5_000_000, chat_id="c")], 5_000_000),
+    ],
+    "what was deleted is counted": [
+        made(), done("delete_session", True, name="s0"), done("delete_session", False, name="s0"),
+        done("get_metrics", metrics(deleted=1, active=0, total=0)),
+        done("reopen", None), done("get_metrics", metrics(created=0, active=0, total=0)),
+    ],
+    "a session of nobody is new": [
+        done("is_new_session", True, name="s0"), done("get_session_count", 0)
+    ],
+    "a child that is over is new": [
+        made(parent_id="p"), done("is_new_session", True, 2 * LIMIT, "s0")
+    ],
+    "a child in its last millisecond is new": [
+        made(parent_id="p"), done("is_new_session", True, LIMIT, "s0")
+    ],
+    "a child in its last millisecond is not new": [
+        made(parent_id="p"), done("is_new_session", False, LIMIT, "s0")
+    ],
+    "a clean-up leaves what may live": [
+        made(), done("cleanup", 0, LIMIT), done("get_session_count", 1, LIMIT)
+    ],
+    "all that is stored is listed": [made(), done("get_all_sessions", [session()], 2 * LIMIT)],
+    "in its last millisecond it is active": [
+        made(), done("get_active_sessions", [session()], LIMIT),
+        done("get_metrics", metrics(), LIMIT),
+    ],
+    "in its last millisecond it is not active": [
+        made(), done("get_active_sessions", [], LIMIT),
+        done("get_metrics", metrics(active=0), LIMIT),
+    ],
+    "an instance may begin with a clean-up": [
+        made(), done("get_session_count", 1), done("reopen", None, LIMIT),
+        done("get_session_count", 0, LIMIT),
+    ],
+    "a time is a millisecond off": [
+        made(), done("get_session", session(limit=LIMIT + 1_000), name="s0"),
+        done("get_session", session(accessed=4_999_000), 5_000_000, "s0"),
+        done("get_session", session(accessed=6_001_000), 6_000_000, "s0"),
+    ],
     "no metadata is an empty object": [
         made(), done("get_session", session(metadata={}), name="s0"),
     ],
@@ -175,6 +258,8 @@ def test_an_access_may_be_shown_a_step_late():
     fault = judged(read, CLAIMS, BEGAN).fault
     assert fault is not None
     assert fault.anomaly is Anomaly.CHANGED
+    ahead = [made(), done("get_session", session(accessed=2 * STEP), STEP // 2, "s0")]
+    assert judged(ahead, IN_STEPS, BEGAN).fault is not None
 
 
 def test_without_a_clock_times_are_not_judged():
@@ -193,6 +278,8 @@ def test_appends_are_accesses_where_that_is_claimed():
     ]  # fmt: skip
     assert judged(steps, Claims(activity={"append"}), BEGAN).fault is None
     assert judged(steps, CLAIMS, BEGAN).fault is None  # in the last millisecond
+    listed = [*steps[:2], done("get_all_sessions", [session()], LIMIT // 2)]
+    assert judged(listed, Claims(activity=frozenset()), BEGAN).fault is None
     later = [*steps[:2], done("get_session", None, LIMIT + 5_000, "s0")]
     assert judged(later, Claims(activity={"append"}), BEGAN).fault is not None
 

@@ -106,6 +106,10 @@ class Ear:
             self.heard.append(f"{name}: {written(answer)}")
 
 
+EAR = Ear()
+EAR.listen()  # once in a process, in which pytest may run more than once
+
+
 def kept(heard: list[str]) -> list[str]:
     """What is stored of the answers: each once, in its order; a digest where they are long."""
     lines = list(dict.fromkeys(heard))

@@ -245,6 +245,32 @@ def test_what_was_acknowledged_too_early_is_looked_for_first(model: str) -> None
         assert any(one.point == early and one.lost for one in few)
 
 
+def test_a_kill_is_looked_for_where_transactions_end() -> None:
+    """Behind a journal that goes, between two transactions of one operation, and before a sync."""
+    disk = Disk()
+    disk.make("a")
+    ends, before = [], []
+    for number in range(8):
+        disk.make("a-journal")
+        for at in range(10):
+            disk.write("a-journal", 100 * at, b"%03d" % number)
+        before.append(len(disk))
+        disk.sync("a-journal")
+        for at in range(10):
+            disk.write("a", 100 * at, b"%03d" % number)
+        disk.remove("a-journal")
+        ends.append(len(disk))
+        if number % 2:
+            disk.answer()
+    changes = disk.changes()
+    assert number_of(changes, KILL) > 150
+    for seed in range(5):
+        for most, wanted in ((16, ends), (32, ends + before)):
+            few = {one.point for one in states(changes, KILL, generator=generator(seed), most=most)}
+            assert few >= set(wanted)
+            assert len(few) > len(wanted)
+
+
 def test_all_states_are_taken_when_most_is_enough() -> None:
     """A limit above their number leaves out nothing."""
     changes = drawn(1, length=20)

@@ -15,6 +15,7 @@ from sessionproof.faults.crashes.points import (
     NONE_SURVIVES,
     NOTHING,
     ONE_IS_LOST,
+    WHOLE,
     Candidate,
     Facts,
     candidates,
@@ -26,8 +27,9 @@ def states(changes: Changes, model: str, *, generator: Random, most: int = 0) ->
     """The distinct states of a recording under one model, by rising crash points.
 
     With ``most``, at most so many, chosen by the generator: up to half of them right behind
-    answers, without what had not been synced; the others spread over the points, and at each over
-    the ways in which states are made. Which states exist does not hang on the generator.
+    answers, without what had not been synced, or, where a kill loses nothing, where a transaction
+    may just have ended; the others spread over the points, and at each over the ways in which
+    states are made. Which states exist does not hang on the generator.
     """
     if most:
         yield from chosen(changes, model, generator=generator, most=most)[0]
@@ -90,6 +92,8 @@ def _distinct(facts: Facts, model: str) -> Iterator[tuple[int, Candidate, bytes]
 
 
 _Key = tuple[int, int]
+_ENDING = {Kind.SIZED, Kind.RENAMED, Kind.REMOVED}
+_SYNCING = {Kind.SYNCED, Kind.SYNCED_ALL}
 
 
 def _chosen(
@@ -97,8 +101,9 @@ def _chosen(
 ) -> tuple[dict[_Key, bytes], frozenset[_Key]]:
     """Digests of all states, by points and places among those of a point; which are chosen.
 
-    Half of the choice is for what was lost although it had just been acknowledged. For the rest
-    points take turns, and at each point its manners.
+    Half of the choice is for what was lost although it had just been acknowledged, or for where a
+    transaction may just have become visible. For the rest points take turns, and at each point its
+    manners.
     """
     by_point: defaultdict[int, defaultdict[str, list[_Key]]]
     by_point = defaultdict(lambda: defaultdict(list))
@@ -109,15 +114,31 @@ def _chosen(
         by_point[candidate.point][candidate.manner].append(key)
     answered = acknowledged(facts.changes)
     behind = [by_point[at] for at in by_point if at and answered[at] > answered[at - 1]]
-    first = [
-        key
+    telling = [
+        [key for at in behind for name in manners for key in at[name]]
         for manners in (NONE_SURVIVES, ONE_IS_LOST)
-        for key in _shuffled([key for at in behind for name in manners for key in at[name]], random)
-    ][: most // 2]
+    ]
+    telling += [
+        [key for at in ends if at in by_point for key in by_point[at].get(WHOLE, ())]
+        for ends in _ends(facts)
+    ]
+    first = [key for keys in telling for key in _shuffled(keys, random)][: most // 2]
     queues = [_by_turns(list(manners.values()), random) for manners in by_point.values()]
     taken = frozenset(first)
     rest = [key for key in _by_turns(queues, random, within=False) if key not in taken]
     return digests, taken.union(rest[: most - len(taken)])
+
+
+def _ends(facts: Facts) -> tuple[list[int], list[int]]:
+    """Points where a transaction may just have ended: by a name or a length, or before a sync.
+
+    An operation of several transactions is half done there: a state among hundreds, as most are
+    in the middle of a transaction, which a store takes back.
+    """
+    kinds = facts.kinds
+    named = [at for at in range(1, len(kinds) + 1) if kinds[at - 1] in _ENDING]
+    synced = [at for at in range(1, len(kinds)) if kinds[at] in _SYNCING]
+    return named, synced
 
 
 def _shuffled(keys: list[_Key], random: Random) -> list[_Key]:

@@ -27,9 +27,10 @@ _SUBSETS = 4
 _EDGES = 6
 
 NOTHING: frozenset[int] = frozenset()
+WHOLE = "whole"
 NONE_SURVIVES = ("none",)
 ONE_IS_LOST = ("names up to", "file up to", "alone lost")
-"""Manners of candidates that lose all that is pending, and a part of it."""
+"""Manners of candidates: a killed process loses nothing; all that is pending, a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def pending_at(facts: Facts, model: str, point: int) -> Pending:
 
 def _killed(facts: Facts) -> Iterator[tuple[int, list[Candidate]]]:
     for point in range(len(facts.kinds) + 1):
-        found = [Candidate("whole", point)]
+        found = [Candidate(WHOLE, point)]
         if point:  # the kernel looks for a fatal signal between the pages of one write
             found += [
                 Candidate("cut", point, cut=(point - 1, kept))
