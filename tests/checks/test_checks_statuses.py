@@ -3,7 +3,7 @@
 import pytest
 
 from sessionproof.checks.statuses import judged
-from sessionproof.contract.claims import Claims
+from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.lifetime import Swept
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.contract.operations import HANG, Failure, Outcome
@@ -12,7 +12,8 @@ from sessionproof.workload.timelines import Done, Step
 
 CLAIMS = Claims(transitions={"active>paused", "paused>active", "idle>archived"})
 OK, NO = Outcome("ok"), Outcome("fail", failure=Failure("Refused", "no"))
-ONE = Message("user", "one")
+ONE, TWO = Message("user", "one"), Message("user", "two")
+SWEPT = Outcome("ok", Swept())
 
 
 def step(method, outcome=OK, *, at=0, status="", idle=None, sent=()):
@@ -133,3 +134,59 @@ def test_what_has_ended_and_is_hidden_is_not_read():
     assert fault_of(limits, step("read", empty, at=9), claims=gone) == "same content"
     assert fault_of(limits, step("read", empty, at=20), claims=gone) is None
     assert fault_of(limits, step("read", empty, at=20), claims=kept) == "same content"
+
+
+def test_what_was_appended_is_read():
+    """All of it, in any status, but what a limit of retention lets go."""
+    two = [step("append", sent=[TWO])]
+    assert fault_of(*two, step("read", Outcome("ok", (ONE, TWO)))) is None
+    assert fault_of(*two, step("read", Outcome("ok", (ONE,)))) == "same content"
+    assert fault_of(*two, step("read", NO)) == "same content"
+    for retention, right in ((1, (TWO,)), (2, (ONE, TWO)), (3, (ONE, TWO))):
+        claims = Claims(limits=Limits(retention=retention))
+        for answer in ((ONE, TWO), (TWO,), ()):
+            read = step("read", Outcome("ok", answer))
+            assert (fault_of(*two, read, claims=claims) is None) == (answer == right)
+
+
+def test_an_append_is_activity():
+    """It may wake an idle session, makes no other idle, and its limit runs anew."""
+    warned = Claims(transitions=CLAIMS.transitions, warns=True)
+    idle = [step("set_limits", idle=10), step("sweep", SWEPT, at=9), step("append", at=9)]
+    for status, right in (("idle", True), ("active", True), ("paused", False)):
+        assert (fault_of(*idle, says(status, 9), claims=warned) is None) == right
+    assert fault_of(step("append"), says("idle")) == "status"
+    later = [step("set_limits", idle=10), step("append", at=5), step("sweep", SWEPT, at=12)]
+    assert fault_of(*later, says("active", 12)) is None
+    assert fault_of(*later, step("sweep", SWEPT, at=15), says("expired", 15)) is None
+
+
+def test_a_move_to_active_is_activity_and_no_other_is():
+    """Back from a pause a limit runs anew; to idle, or to where it was, it runs on."""
+    claims = Claims(transitions={"active>paused", "paused>active", "active>idle"})
+    limited = step("set_limits", idle=10)
+    back = [limited, move("paused"), move("active", at=20), step("sweep", SWEPT, at=25)]
+    assert fault_of(*back, says("active", 25), claims=claims) is None
+    for same in ("active", "idle"):
+        over = [limited, move(same, at=5), step("sweep", SWEPT, at=10), says("expired", 10)]
+        assert fault_of(*over, claims=claims) is None
+
+
+def test_of_two_statuses_that_are_possible_both_count():
+    """A refusal owes that neither lets it in; words name both."""
+    claims = Claims(transitions=CLAIMS.transitions, warns=True)
+    both = [step("set_limits", idle=10), step("sweep", SWEPT, at=9)]
+    assert fault_of(*both, step("append", NO, at=9), claims=claims) == "succeeds"
+    assert fault_of(*both, says("paused", 9), claims=claims) == "status"
+    assert fault_of(*both, move("nonsense", at=9), claims=claims) == "fails"
+    assert fault_of(*both, step("sweep", SWEPT, at=10), says("expired", 10), claims=claims) is None
+    pausing = Claims(transitions={"active>paused", "idle>paused"}, warns=True)
+    assert fault_of(*both, move("paused", NO, 9), claims=pausing) == "succeeds"
+
+
+def test_a_refused_append_says_that_its_session_takes_none():
+    """And nothing about another status; a get that fails says nothing."""
+    refused = [move("paused"), step("append", NO)]
+    assert fault_of(*refused, says("paused")) is None
+    assert fault_of(*refused, says("active")) == "status"
+    assert fault_of(step("get", NO), says("active")) is None
