@@ -13,6 +13,7 @@ from sessionproof.workload.users import (
     ACTIVATE,
     ADD,
     BEGIN,
+    COUNT,
     DELETE,
     GET,
     LIST,
@@ -247,3 +248,76 @@ def test_removing_a_user_is_refused_as_claimed():
     assert judged([*OWNED_BY_ADA, no(REMOVE, user="u1")], REFUSES).fault
     given = ok(OWN, user="u1", session="s0")
     assert judged([*OWNED_BY_ADA, given, ok(REMOVE, user="u0")], REFUSES).fault is None
+
+
+WORLDS = {
+    "all is there": OWNED_BY_ADA,
+    "two are hers": [*OWNED_BY_ADA, ok(OWN, user="u0", session="s1")],
+    "signed out": [*OWNED_BY_ADA, ok(SIGN_OUT, key="t0")],
+    "shut out": [*OWNED_BY_ADA, ok(ACTIVATE, user="u0", active=False)],
+    "in again": [
+        *OWNED_BY_ADA, ok(ACTIVATE, user="u0", active=False),
+        ok(ACTIVATE, user="u0", active=True),
+    ],
+    "in again and seen": [
+        *OWNED_BY_ADA, ok(ACTIVATE, user="u0", active=False),
+        ok(ACTIVATE, user="u0", active=True), ok(WHOSE, "u0", key="t0"),
+    ],
+    "removed": [*OWNED_BY_ADA, ok(REMOVE, user="u0")],
+    "renamed": [*OWNED_BY_ADA, ok(RENAME, user="u0", name="eve")],
+    "a session less": [*OWNED_BY_ADA, ok(DELETE, session="s0")],
+    "a token that runs out": [
+        *OWNED_BY_ADA, signed_in("u0", "ada", "t0", idle_us=100, hard_us=None, at_us=5)
+    ],
+    "a token that ran out": [
+        *OWNED_BY_ADA, signed_in("u0", "ada", "t0", idle_us=100),
+        no(WHOSE, "Expired", key="t0", at_us=200),
+    ],
+    "a token without limits": [
+        *OWNED_BY_ADA, signed_in("u0", "ada", "t0", idle_us=None, hard_us=None, at_us=5)
+    ],
+}  # fmt: skip
+ASKED = {
+    ADD: ({"user": "u2", "name": "zoe", "knows": "u2"}, ("u2", "u1")),
+    "a taken name": (ADD, {"user": "u2", "name": "ada", "knows": "u2"}, ("u2",)),
+    SIGN_IN: ({"name": "ada", "knows": "u0", "key": "t1"}, ("t1", "t0")),
+    "with another's password": (SIGN_IN, {"name": "ada", "knows": "u1", "key": "t1"}, ("t1",)),
+    WHOSE: ({"key": "t0"}, ("u0", "u1")),
+    SIGN_OUT: ({"key": "t0"}, (None,)),
+    "a token that is spoilt": (SIGN_OUT, {"key": "t0", "spoilt": "as nothing"}, (None,)),
+    ACTIVATE: ({"user": "u0"}, (None,)),
+    RENAME: ({"user": "u0", "name": "zoe"}, (None,)),
+    "the name of another": (RENAME, {"user": "u0", "name": "ben"}, (None,)),
+    REMOVE: ({"user": "u0"}, (None,)),
+    OWN: ({"user": "u0", "session": "s0"}, (None,)),
+    OWNED: ({"user": "u0"}, ((), ("s0",), ("s0", "s1"), ("s0", "s0"))),
+    BEGIN: ({"session": "s9"}, (None,)),
+    READ: ({"session": "s0"}, (0, 1, 2)),
+    COUNT: ({"session": "s0"}, (0, 2, 3)),
+    GET: ({"session": "s0"}, (0, 1)),
+    LIST: ({}, ((), ("s0",), ("s1",), ("s0", "s1"))),
+    SEARCH: ({"session": "s0"}, (0, 1)),
+    DELETE: ({"session": "s0"}, (None,)),
+    TABLES: ({}, ((), ("2 rows",))),
+}
+ERRORS = ("Refused", "Conflict", "NotFound", "KeyError", "crash")
+
+
+@pytest.mark.parametrize("at_us", [6, 104, 105, 2_000_000])
+@pytest.mark.parametrize("world", WORLDS)
+def test_each_call_has_a_right_answer(world, at_us):
+    """In each world something can be said that is right, and what is then asked, too."""
+    done = WORLDS[world]
+    done = done if max(one.step.at_us for one in done) <= at_us else done[:-1]
+    for name, asked in ASKED.items():
+        what, labels, answers = asked if len(asked) == 3 else (name, *asked)
+        said = [ok(what, answer, at_us, **labels) for answer in answers]
+        said += [no(what, error, at_us=at_us, **labels) for error in ERRORS]
+        for claims in (CASCADES, REFUSES)[: 1 if world == "removed" else 2]:
+            found = [judged([*done, one], claims).fault for one in said]
+            assert None in found, (name, found)
+            assert found[-1] is not None
+        for one in said:
+            looked = ok(WHOSE, "u0", at_us, key="t0"), no(WHOSE, "Expired", at_us=at_us, key="t0")
+            judged([*done, one, looked[0]], CASCADES)
+            judged([*done, one, looked[1]], CASCADES)
