@@ -6,11 +6,12 @@ import pytest
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
+from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.operations import Append, Read
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.report.result import merge
-from sessionproof.trials.examine import examine
+from sessionproof.trials.examine import examine, unmet
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.workload.guard import CannotOpen
 
@@ -76,6 +77,29 @@ def test_what_needs_a_claim_is_not_claimed_without_it(trial_of):
     record = examined(trial_of("CORE-10", claims=Claims()), raising(AssertionError))
     assert record.verdict is Verdict.NOT_CLAIMED
     assert record.reason == "the store does not claim validates"
+
+
+@pytest.mark.parametrize(
+    ("claims", "lacking"),
+    [
+        (Claims(), "atomic_batches, handles of at least tasks"),
+        (Claims(handles="processes"), "atomic_batches"),
+        (Claims(atomic_batches=True), "handles of at least tasks"),
+        (Claims(atomic_batches=True, handles="tasks", writes="replace"), "writes=append"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_only_what_is_missing_is_said_not_to_be_claimed(trial_of, claims, lacking):
+    """Where a guarantee needs several claims, those that the store makes are not named."""
+    record = examined(trial_of("CONC-04", claims=claims), raising(AssertionError))
+    assert record.reason == f"the store does not claim {lacking}"
+
+
+def test_a_claim_that_is_made_lacks_nothing():
+    """All parts together make the whole."""
+    claims = Claims(atomic_batches=True, handles="threads")
+    assert GUARANTEES["CONC-04"].claim.lacking(claims) == ""
+    assert unmet(GUARANTEES["CONC-04"], (), claims) is None
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,26 @@ from sessionproof.contract.claims import Claims
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A condition on the claims, and the words that say it."""
+    """A condition on the claims, and the words that say it; ``parts`` are those that it joins."""
 
     words: str
     made: Callable[[Claims], bool]
+    parts: tuple[Claim, ...] = ()
+
+    def lacking(self, claims: Claims) -> str:
+        """The words of what these claims do not make of it; empty when they make it whole."""
+        if self.made(claims):
+            return ""
+        return ", ".join(filter(None, (one.lacking(claims) for one in self.parts))) or self.words
+
+
+def joined(*parts: Claim) -> Claim:
+    """A condition that all of these make together."""
+    return Claim(
+        words=", ".join(one.words for one in parts),
+        made=lambda claims: all(one.made(claims) for one in parts),
+        parts=parts,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,41 +95,36 @@ OVER_LIVE = Claim(
 TOGETHER = Claim(
     words="handles of at least tasks", made=lambda claims: claims.at_least("handles", "tasks")
 )
-CONCURRENT = Claim(
-    words="handles of at least tasks, writes=append",
-    made=lambda claims: claims.at_least("handles", "tasks") and claims.writes == "append",
+APPENDS = Claim(words="writes=append", made=lambda claims: claims.writes == "append")
+CONCURRENT = joined(TOGETHER, APPENDS)
+NUMBERED_TOGETHER = joined(NUMBERED, CONCURRENT)
+ATOMIC_TOGETHER = joined(ATOMIC, CONCURRENT)
+LINEARIZABLE = joined(
+    Claim(
+        words="consistency=linearizable",
+        made=lambda claims: claims.at_least("consistency", "linearizable"),
+    ),
+    CONCURRENT,
 )
-NUMBERED_TOGETHER = Claim(
-    words="seq_start, handles of at least tasks",
-    made=lambda claims: NUMBERED.made(claims) and CONCURRENT.made(claims),
+READS_FOLLOW = Claim(
+    words="consistency of at least session",
+    made=lambda claims: claims.at_least("consistency", "session"),
 )
-ATOMIC_TOGETHER = Claim(
-    words="atomic_batches, handles of at least tasks",
-    made=lambda claims: claims.atomic_batches and CONCURRENT.made(claims),
+SESSION = joined(READS_FOLLOW, CONCURRENT)
+SEARCHED_TOGETHER = joined(READS_FOLLOW, TOGETHER)
+WRITERS = joined(
+    Claim(words="writers of at least 2", made=lambda claims: (claims.writers or 0) >= 2),
+    CONCURRENT,
 )
-LINEARIZABLE = Claim(
-    words="consistency=linearizable, handles of at least tasks",
-    made=lambda claims: claims.at_least("consistency", "linearizable") and CONCURRENT.made(claims),
+READERS = joined(
+    Claim(words="concurrent_readers", made=lambda claims: claims.concurrent_readers), CONCURRENT
 )
-SESSION = Claim(
-    words="consistency of at least session, handles of at least tasks",
-    made=lambda claims: claims.at_least("consistency", "session") and CONCURRENT.made(claims),
+PROCESSES = joined(
+    Claim(words="handles=processes", made=lambda claims: claims.at_least("handles", "processes")),
+    APPENDS,
 )
-WRITERS = Claim(
-    words="writers of at least 2, handles of at least tasks",
-    made=lambda claims: (claims.writers or 0) >= 2 and CONCURRENT.made(claims),
-)
-READERS = Claim(
-    words="concurrent_readers, handles of at least tasks",
-    made=lambda claims: claims.concurrent_readers and CONCURRENT.made(claims),
-)
-PROCESSES = Claim(
-    words="handles=processes, writes=append",
-    made=lambda claims: claims.at_least("handles", "processes") and claims.writes == "append",
-)
-ISOLATED = Claim(
-    words="isolation, handles of at least tasks",
-    made=lambda claims: claims.isolation is not None and claims.at_least("handles", "tasks"),
+ISOLATED = joined(
+    Claim(words="isolation", made=lambda claims: claims.isolation is not None), TOGETHER
 )
 RENUMBERS = Claim(words="seq_after_delete", made=lambda claims: claims.seq_after_delete is not None)
 

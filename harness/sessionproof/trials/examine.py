@@ -62,8 +62,8 @@ def unmet(row: Guarantee, capabilities: Collection[str], claims: Claims) -> str 
     if missing:
         lacking = ", no ".join(need.replace("|", " or ") for need in missing)
         return f"the store has no method {lacking}"
-    if row.claim is not None and not row.claim.made(claims):
-        return f"the store does not claim {row.claim.words}"
+    if row.claim is not None and (lacking := row.claim.lacking(claims)):
+        return f"the store does not claim {lacking}"
     return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sessionproof.checks.found_beside import Life, Looked, Span, is_gone, is_owed, wrong_with
 from sessionproof.contract.clock import monotonic_ns
+from sessionproof.contract.guarantees import SEARCHED_TOGETHER
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append, Outcome, Read
 from sessionproof.scripts.moments import search_lines
@@ -33,8 +34,8 @@ _LIMIT = 10
 def at_once(trial: Trial) -> None:
     """Clients write, delete and search at once, their own words and others'; raises Broken."""
     claims = trial.claims
-    if not claims.at_least("handles", "tasks") or not claims.at_least("consistency", "session"):
-        raise NotClaimed("the store does not claim handles of at least tasks, consistency=session")
+    if lacking := SEARCHED_TOGETHER.lacking(claims):
+        raise NotClaimed(f"the store does not claim {lacking}")
     if trial.words.samples[0].kind == "tool_call":
         raise CouldNotTell("the store takes tool calls alone, which have no text")
 

@@ -11,6 +11,7 @@ from functools import partial
 from sessionproof.checks.incidents import Incident
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.guarantees import CONCURRENT
 from sessionproof.contract.verdicts import Finding
 from sessionproof.scripts.races import attempts_for
 from sessionproof.trials import schedules, small_programs
@@ -52,8 +53,8 @@ def across(trial: Trial) -> None:
 
 def paging(trial: Trial) -> None:
     """Rounds in which some clients page while others append."""
-    if not trial.claims.at_least("handles", "tasks") or trial.claims.writes != "append":
-        raise NotClaimed("the store does not claim handles of at least tasks, writes=append")
+    if lacking := CONCURRENT.lacking(trial.claims):
+        raise NotClaimed(f"the store does not claim {lacking}")
     _hold(trial, kinds_of(trial), number=3)
 
 
