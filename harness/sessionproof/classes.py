@@ -190,12 +190,12 @@ class Classes:
             session.exitstatus = min(codes)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """A table of guarantees for each class."""
+        """A table of guarantees for each class; with ``-q`` what fails alone."""
         from rich.console import Console
 
         for folder, result in self._results.items():
             terminalreporter.section(f"sessionproof {Path(folder).name}")
-            print_summary(result, Console())
+            print_summary(result, Console(), brief=terminalreporter.verbosity < 0)
             terminalreporter.line(f"report: {Path(folder) / PAGE}")
             if unsaid := append_step_summary(result, os.environ):
                 terminalreporter.line(f"sessionproof: {unsaid}")

@@ -225,7 +225,7 @@ class _Controller:
             from rich.console import Console
 
             terminalreporter.section("sessionproof")
-            print_summary(self._result, Console())
+            print_summary(self._result, Console(), brief=terminalreporter.verbosity < 0)
             terminalreporter.line(f"report: {self._report}")
             if unsaid := append_step_summary(self._result, os.environ):
                 terminalreporter.line(f"sessionproof: {unsaid}")

@@ -8,24 +8,35 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_samples import HOSTILE, LOST, SAMPLES, three_broken, unclaimed
+from report_samples import (
+    HOSTILE,
+    LOST,
+    SAMPLES,
+    accepted,
+    all_hold,
+    could_not_tell,
+    known,
+    three_broken,
+    unclaimed,
+)
 from report_windows import STALE
 from rich.console import Console
 
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.report.terminal import print_summary
+from sessionproof.report.words import new_breaks
 
 SGR = re.compile(r"\x1b\[[\d;]*m")
 
 
-def printed(result, *, width=80, encoding="utf-8", colour=None, report=None) -> str:
+def printed(result, *, width=80, encoding="utf-8", colour=None, **options) -> str:
     """What a terminal of this kind receives."""
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding=encoding, newline="\n") as file:
         console = Console(
             file=file, width=width, color_system=colour, force_terminal=colour is not None
         )
-        print_summary(result, console, report=report)
+        print_summary(result, console, **options)
         file.flush()
         return raw.getvalue().decode(encoding)
 
@@ -150,6 +161,32 @@ def test_colour_is_ours_alone():
         assert "\x1b[" in coloured
         assert "\x1b" not in SGR.sub("", coloured)
         assert SGR.sub("", coloured) == printed(result)
+
+
+def test_a_green_short_look_says_that_it_is_one():
+    """Smoke is no gate: it says so where all is green, and nothing where it is red or gate."""
+    said = "a short look: profile gate searches longer; run it before you push"
+    assert said in printed(replace(all_hold, profile="smoke"))
+    assert said in printed(replace(all_hold, profile="smoke"), brief=True)
+    for other in (all_hold, replace(three_broken, profile="smoke")):
+        assert "a short look" not in printed(other)
+
+
+def test_a_brief_summary_is_the_verdict():
+    """Where all is green it is one line, whatever the table would have."""
+    assert printed(all_hold, brief=True).split() == ["│", "✓", *all_hold.verdict.split()]
+
+
+def test_a_brief_summary_names_what_fails():
+    """What fails the run has a line with its id; findings and the table are left out."""
+    text = printed(three_broken, brief=True, width=300)
+    for row in new_breaks(three_broken):
+        assert f"✗ {row.id}: {row.promise}" in text
+    assert three_broken.verdict in text
+    assert LOST.did not in text
+    assert "? CORE-07: too slow" in printed(could_not_tell, brief=True)
+    assert "CORE-07" not in printed(accepted, brief=True)
+    assert "CORE-01" not in printed(known, brief=True)
 
 
 def test_no_color_is_obeyed(monkeypatch):

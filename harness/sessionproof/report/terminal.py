@@ -45,14 +45,26 @@ _LABEL_WIDTH = 9
 _SCHEDULE_LEAST = 60  # columns of a schedule, however narrow the terminal is
 
 
-def print_summary(result: RunResult, console: Console, *, report: Path | None = None) -> None:
+def print_summary(
+    result: RunResult, console: Console, *, report: Path | None = None, brief: bool = False
+) -> None:
     """Print a concluded result; ``report`` is the path of its page, if one was written.
 
-    Works without colour, at any width, and in any encoding; nothing in the data is taken for
-    markup or for a control sequence.
+    A ``brief`` one has the verdict, and a line for each guarantee that fails the run. Works
+    without colour, at any width, and in any encoding; nothing in the data is taken for markup or
+    for a control sequence.
     """
     for warning in words.warnings(result):
         _print(console, "", warning, style="bold yellow")
+    if brief:
+        _print_what_fails(result, console)
+    else:
+        _print_all(result, console)
+    if report is not None:
+        _field(console, "report", str(report), fold=False)
+
+
+def _print_all(result: RunResult, console: Console) -> None:
     console.print(_table(result, console))
     _print_not_run(result, console)
     print_speed(speed.measurements(result), console)
@@ -64,16 +76,28 @@ def print_summary(result: RunResult, console: Console, *, report: Path | None = 
         for row in words.of(result, Verdict.BROKEN, gated=gated):
             _print_broken(result, row, console)
     console.print()
-    overall = words.overall(result)
-    style = "bold" if overall is Verdict.HOLDS else _STYLES[overall]
-    _print(console, f"{_symbol(overall, console)} ", result.verdict, style=style)
-    if note := words.seen_broken(result):
-        _print(console, "  ", note)
+    _print_verdict(result, console)
     if not result.claims_declared and result.suggested_claims:
         _field(console, "claims", result.suggested_claims, fold=False)
     _field(console, "run again", result.command, fold=False)
-    if report is not None:
-        _field(console, "report", str(report), fold=False)
+
+
+def _print_what_fails(result: RunResult, console: Console) -> None:
+    unknown = words.of(result, Verdict.UNKNOWN, gated=True)
+    rows = [(row, row.promise) for row in words.new_breaks(result)]
+    rows += [(row, words.reason(row)) for row in unknown if not words.accepted(result, row)]
+    for row, text in rows:
+        head = f"{_symbol(row.verdict, console)} "
+        _print(console, head, cut(f"{row.id}: {text}", TEXT_CHARACTERS_MAX))
+    _print_verdict(result, console)
+
+
+def _print_verdict(result: RunResult, console: Console) -> None:
+    overall = words.overall(result)
+    style = "bold" if overall is Verdict.HOLDS else _STYLES[overall]
+    _print(console, f"{_symbol(overall, console)} ", result.verdict, style=style)
+    for note in filter(None, (words.seen_broken(result), words.short_look(result))):
+        _print(console, "  ", note)
 
 
 def _table(result: RunResult, console: Console) -> Table:

@@ -128,6 +128,13 @@ def seen_broken(result: RunResult) -> str:
             return f"{number} guarantees were seen broken and are not claimed: they decide nothing."
 
 
+def short_look(result: RunResult) -> str:
+    """That a green run of profile smoke is no gate, in a sentence; empty for all others."""
+    if result.profile != "smoke" or result.exit_code != EXIT_HOLDS:
+        return ""
+    return "a short look: profile gate searches longer; run it before you push"
+
+
 def accepted(result: RunResult, row: GuaranteeResult) -> bool:
     """Whether the run takes "could not tell" of this guarantee for good."""
     return bool({row.id, row.group} & set(result.accepted_unknown))
