@@ -152,7 +152,7 @@ def test_a_store_named_in_pyproject_is_judged_beside_own_tests(tmp_path):
         f'[tool.sessionproof]\nstore = "{MEMORY}"\n[tool.pytest.ini_options]\n'
     )
     (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
-    bare = [sys.executable, "-m", "pytest", "-q", "--store-profile", "smoke"]
+    bare = [sys.executable, "-m", "pytest", "--store-profile", "smoke"]
     ended = subprocess.run(
         bare,
         check=False,
