@@ -1,20 +1,12 @@
 """Correct stores that differ from the reference hold every guarantee that they claim."""
 
-import inspect
 import os
 import re
 from zlib import crc32
 
 import pytest
 
-from fixtures.benign.related import Related
-from fixtures.benign.schedules import (
-    ComparesVersions,
-    FoldsWhatIsOld,
-    KeepsAGate,
-    LocksEachSession,
-)
-from fixtures.benign.schedules_stored import TakesTurnsOfFiles
+from fixtures.known_slow import counts_anew, looks_at_each
 from fixtures.registry import (
     MANY,
     OF_CRASHES,
@@ -27,7 +19,6 @@ from fixtures.registry import (
     timed_guarantees,
 )
 from sessionproof.contract.guarantees import GUARANTEES
-from sessionproof.contract.lookup import find_store
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.faults.servers.binaries import find_binaries, missing
 
@@ -71,15 +62,6 @@ LIVING = tuple(
 )
 # Users, in the stores that have them.
 WITH_USERS, OF_USERS = "fixtures.benign.users:", ("FK-07", "FK-08", "SEC-04")
-# Correct in all but this: each append goes over the whole session, as Related counts it anew so
-# that fractions do not drift.
-COUNTS_ANEW = (
-    Related, ComparesVersions, LocksEachSession, KeepsAGate, FoldsWhatIsOld, TakesTurnsOfFiles,
-)  # fmt: skip
-# And in these: what has ended is found by a look at every session in memory.
-LOOKS_AT_EACH = re.compile(
-    r"fixtures\.benign\.timeouts:(?!EndsInRows|LooksWhenAsked|ReadingIsActivity|HidesEnded)"
-)
 LONG = frozenset(name for name in GUARANTEES if name.startswith(("SCALE", "PERF-01")))
 
 
@@ -127,10 +109,10 @@ def test_holds_what_it_claims(store, guarantee, tmp_path, tmp_path_factory):
         directory = base / re.sub(r"\W", "-", store)
         directory.mkdir(exist_ok=True)
     records = judged(store, guarantee, directory=directory)
-    if guarantee == "SCALE-01" and issubclass(inspect.unwrap(find_store(store).open), COUNTS_ANEW):
+    if guarantee == "SCALE-01" and counts_anew(store):
         assert records[-1].verdict is Verdict.BROKEN, records
         return
-    if guarantee == "TMO-09" and LOOKS_AT_EACH.match(store):
+    if guarantee == "TMO-09" and looks_at_each(store):
         assert records[-1].verdict is not Verdict.HOLDS, records
         return
     wrong = [record for record in records if record.verdict is not Verdict.HOLDS]
