@@ -7,7 +7,7 @@ import pytest
 from transcripts import message
 
 from sessionproof.checks import messages as messages_module
-from sessionproof.checks.messages import Elsewhere, compare
+from sessionproof.checks.messages import Elsewhere, briefly, compare
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 
@@ -50,6 +50,44 @@ def test_each_anomaly_has_its_name(expected, seen, elsewhere, anomaly):
     others = {name: those(words) for name, words in elsewhere.items() if name != "batches"}
     found = compare(those(expected), those(seen), KEEPS, Elsewhere(**others, batches=batches))
     assert (found.anomaly if found else None) is anomaly
+
+
+NONE, EMPTY = Message("user", "a"), Message("user", "a", metadata={})
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen", "change"),
+    [
+        ([NONE], [EMPTY], "metadata: None became {}"),
+        ([NONE, EMPTY, NONE], [EMPTY, EMPTY, EMPTY], ""),  # it may be the other message
+        (
+            [NONE, Message("user", "b")],
+            [EMPTY, Message("user", "b", metadata={})],
+            "metadata: None became {}",
+        ),
+        ([NONE], [Message("assistant", "a", metadata={})], ""),
+        ([NONE, Message("user", "b")], [EMPTY, Message("user", "b", metadata={"x": 1})], ""),
+        (those("a b"), those("a B"), "content: 'b' became 'B'"),
+        (those("a b"), those("a a"), ""),
+        (those("a b"), those("b a"), ""),
+        (those("a b"), those("a"), ""),
+        (those("a"), those("a a"), ""),
+        ([message("a" * 300)], [message("a" * 299)], ""),
+    ],
+)
+def test_one_change_of_one_field_is_named(expected, seen, change):
+    """Where all that differs does so in the same way, that is said; else nothing is."""
+    found = compare(expected, seen, KEEPS | {"metadata"})
+    assert found.change == change
+    assert not change or found.seen.endswith(change)
+
+
+def test_the_first_difference_can_be_told_alone():
+    """A short account leaves the messages out, and keeps what did not name a difference."""
+    found = compare(those("a b c"), those("a B"), KEEPS)
+    told = "at message 2, content: 'b' became 'B'; 2 messages missing; 1 message too many"
+    assert briefly(found.seen) == told
+    assert briefly("it raised KeyError: x") == "it raised KeyError: x"
 
 
 def test_what_the_store_does_not_keep_is_not_compared():

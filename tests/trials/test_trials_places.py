@@ -4,6 +4,7 @@ import stat
 from dataclasses import replace
 
 import pytest
+from changing_stores import EmptyMetadata
 
 from fixtures.benign.crash_safe_files import SyncedLines
 from fixtures.benign.files import JsonFiles
@@ -102,6 +103,14 @@ def test_each_way_of_going_on_is_named(trial, store, anomaly, words):
         places.refused(trial(store))
     assert raised.value.finding.anomaly is anomaly
     assert words in raised.value.finding.did
+
+
+@can
+def test_a_change_is_named_as_everywhere(trial):
+    """What is wrong without any of this is told in the words of the other rows."""
+    with pytest.raises(Broken) as raised:
+        places.refused(trial(EmptyMetadata))
+    assert raised.value.finding.change == "metadata: None became {}"
 
 
 @can

@@ -26,6 +26,7 @@ class Flaw:
     place among the acts of the operation that it is about, ``method`` its method of the store:
     where it was in flight and is half done, or was acknowledged and is lost. ``lost`` says that
     what is there is whole, but of an earlier time: all that is wrong is that something is missing.
+    ``change`` is as in ``Difference``.
     """
 
     anomaly: Anomaly
@@ -38,6 +39,7 @@ class Flaw:
     method: str = ""
     lost: bool = False
     evidence: Mapping[str, str] = field(default_factory=dict)
+    change: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,7 @@ def difference(
         found.anomaly,
         f"{len(expected):,} messages; {_around(expected, place)}",
         f"{len(seen):,} messages; {_around(seen, place)}",
+        found.change,
     )
 
 

@@ -11,6 +11,9 @@ from sessionproof.contract.message import Message, canonical
 from sessionproof.contract.operations import message_call
 from sessionproof.oracle.model import ASSIGNED, differing
 
+_FIRST = "; first difference at "
+_CHANGE_MOST = 200  # characters: a longer one is no name of a cause
+
 
 @dataclass(frozen=True, kw_only=True)
 class Elsewhere:
@@ -24,11 +27,16 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Difference:
-    """An anomaly, and two sentences: what was expected, what was seen."""
+    """An anomaly, and two sentences: what was expected, what was seen.
+
+    ``change`` is the one change of one field that is all the difference, as in
+    "metadata: None became {}"; empty where there is more, or other messages came.
+    """
 
     anomaly: Anomaly
     expected: str
     seen: str
+    change: str = ""
 
 
 def compare(
@@ -53,7 +61,17 @@ def compare(
             _key(a, identity) == _key(b, identity) for a, b in zip(expected, seen, strict=True)
         )
         anomaly = Anomaly.CHANGED if in_order and any(fields) else Anomaly.REORDER
-    return Difference(anomaly, _told(expected), _seen(expected, seen, keeps, missing, surplus))
+    # A message that was sent as well came in another's place: then no field was changed.
+    changed = anomaly is Anomaly.CHANGED and not surplus.keys() & want.keys()
+    change = _change(expected, seen, keeps) if changed else ""
+    told = _seen(expected, seen, keeps, missing, surplus)
+    return Difference(anomaly, _told(expected), told, change)
+
+
+def briefly(seen: str) -> str:
+    """The first difference alone, where what was seen tells one."""
+    _, found, difference = seen.partition(_FIRST)
+    return f"at {difference}" if found else seen
 
 
 def _anomaly(
@@ -144,10 +162,25 @@ def _first_difference(
     return None
 
 
+def _change(expected: Sequence[Message], seen: Sequence[Message], keeps: Set[str]) -> str:
+    """The change that all messages share which differ; empty where there are several."""
+    changes = {
+        f"{name}: {_whole(want, name)} became {_whole(have, name)}"
+        for want, have in zip(expected, seen, strict=True)
+        for name in differing(want, have, keeps)
+    }
+    change = changes.pop() if len(changes) == 1 else ""
+    return change if len(change) <= _CHANGE_MOST else ""
+
+
 def _value(message: Message, name: str) -> str:
-    value = getattr(message, name)
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    text = _whole(message, name)
     return text if len(text) <= 160 else f"{text[:100]} … {len(text):,} characters … {text[-40:]}"
+
+
+def _whole(message: Message, name: str) -> str:
+    value = getattr(message, name)
+    return ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
 
 
 def _number(count: int) -> str:

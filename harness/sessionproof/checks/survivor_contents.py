@@ -120,6 +120,7 @@ def _flaw(
         expected=difference.expected,
         seen=difference.seen,
         session=name,
+        change=difference.change if anomaly is difference.anomaly else "",
         act=at,
         method=method_at(timeline, at),
         lost=lost,

@@ -53,7 +53,7 @@ class Fault:
     """The operation at ``index`` went wrong: the anomaly, and what was expected and seen.
 
     ``rule`` is what it broke; None when that is the oracle's word. ``refusable`` are the indexes of
-    operations before it that a store may also refuse.
+    operations before it that a store may also refuse. ``change`` is as in ``Difference``.
     """
 
     index: int
@@ -63,6 +63,7 @@ class Fault:
     evidence: dict[str, str] | None = None
     rule: Rule | None = None
     refusable: tuple[int, ...] = ()
+    change: str = ""
 
 
 _REFUSED = Outcome("fail")
@@ -263,6 +264,7 @@ def _explained(
         anomaly=difference.anomaly,
         expected=difference.expected,
         seen=difference.seen,
+        change=difference.change,
     )
 
 

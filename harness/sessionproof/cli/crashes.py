@@ -41,7 +41,7 @@ from sessionproof.report.result import (
     EXIT_UNKNOWN,
     EXIT_USAGE,
 )
-from sessionproof.trials.crashes.exploration import COVERED, unusable, workers
+from sessionproof.trials.crashes.exploration import COVERED, unusable, without_a_crash, workers
 from sessionproof.trials.crashes.findings import crashes_of
 from sessionproof.trials.crashes.looks import Look, Wrong
 from sessionproof.trials.crashes.steps import last_change
@@ -241,8 +241,7 @@ def _looks(recording: Recording, wanted: Wanted) -> tuple[list[Look], bool]:
                 points[one.state.model][one.state.point] += 1
                 wrong[one.state.model] += [Wrong(one.state, one.flaws)] if one.flaws else []
             elif one.fault is not None:
-                said = f"{one.fault.seen} (expected: {one.fault.expected})"
-                raise _Unknown(f"copied files of the store are wrong without a crash: {said}")
+                raise _Unknown(without_a_crash(one.fault))
     looks = [
         Look(model, existing, dict(points[model]), tuple(wrong[model]))
         for model, (_, existing) in listed.items()

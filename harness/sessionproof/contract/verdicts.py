@@ -198,6 +198,8 @@ class Finding:
     made of it. ``steps`` are the operations with what came of them; empty where they were not
     recorded. ``window`` is the part of a concurrent history that shows it, if there was one;
     ``crash`` what was done to the files around a crash; ``schedule`` the controlled execution.
+    ``change`` is the one change of one field that explains all that came back otherwise, as in
+    "metadata: None became {}"; empty where there is no such.
     """
 
     anomaly: Anomaly
@@ -214,6 +216,7 @@ class Finding:
     window: Window | None = None
     crash: CrashWindow | None = None
     schedule: ScheduleTable | None = None
+    change: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

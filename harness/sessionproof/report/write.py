@@ -23,8 +23,8 @@ SUMMARY, BADGE, BENCHMARK = "summary.md", "badge.json", "benchmark.json"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file whose text a CI job shows on its page
 # Fields that older results lack.
 _ADDED = (
-    "baseline", "crash", "known", "measured", "reproducer", "script", "seeds", "steps", "timings",
-    "window",
+    "baseline", "change", "crash", "known", "measured", "reproducer", "same_cause_as", "script",
+    "seeds", "steps", "timings", "window",
 )  # fmt: skip
 _NUMBER = r"-?\d[\d.e+-]*"
 _LONE = re.compile("[\ud800-\udfff]")

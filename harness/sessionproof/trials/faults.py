@@ -20,6 +20,7 @@ from sessionproof.contract.operations import (
     Reopen,
     as_call,
 )
+from sessionproof.contract.verdicts import Finding
 from sessionproof.faults.failing.full_disk import FullDisk
 from sessionproof.faults.outsider import CannotMeddle, Manner, Outsider
 from sessionproof.scripts.attempts import attempt, texts_of
@@ -229,15 +230,15 @@ def _tell(trial: Trial, fault: _Fault, met: _Met, transcript: Transcript, found:
     failure = met.outcome.failure
     ended = "returned normally" if failure is None else f"raised {failure.type}"
     last = as_call(upto[-1].operation)
-    trial.require(
-        False,
-        found.anomaly,
+    finding = Finding(
+        anomaly=found.anomaly,
         did=f"appended a message while {fault.words}; the append {ended}; afterwards: {last}",
         expected=found.expected,
         seen=found.seen,
-        program=[as_call(done.operation) for done in upto],
-        script=_script(trial, fault, met, upto),
+        program=tuple(as_call(done.operation) for done in upto),
+        change=found.change,
     )
+    raise trial.broken(finding, lambda: _script(trial, fault, met, upto))
 
 
 def _script(trial: Trial, fault: _Fault, met: _Met, upto: Transcript) -> list[str]:

@@ -301,6 +301,7 @@ def _broken(
         program=tuple(_line(one, told) for one in upto),
         repeats=None if hung else f"{failed} of {_AGAIN}",
         evidence={**(fault.evidence or {}), "calls while the operation ran": "\n".join(calls)},
+        change=fault.change,
     )
     reopened = any(isinstance(one.operation, Reopen) for one in upto[told.at + 1 :])
     shown = Shown(fault.anomaly, reopened, wrong.power)

@@ -231,9 +231,11 @@ class _Visit:
         if fault is not None:
             lost = fault.anomaly is Anomaly.LOST_MESSAGE and outcome.type == "ok"
             anomaly = Anomaly.SWALLOWED if lost else fault.anomaly
-            raise self._broken(anomaly, outcome, fault.expected, fault.seen)
+            raise self._broken(anomaly, outcome, fault.expected, fault.seen, fault.change)
 
-    def _broken(self, anomaly: Anomaly, outcome: Outcome, expected: str, seen: str) -> Broken:
+    def _broken(
+        self, anomaly: Anomaly, outcome: Outcome, expected: str, seen: str, change: str = ""
+    ) -> Broken:
         place, failure = self._place, outcome.failure
         ended = "it returned normally" if failure is None else f"it raised {failure.text[:200]}"
         finding = Finding(
@@ -242,6 +244,7 @@ class _Visit:
             expected=expected,
             seen=seen,
             evidence=dict(failure.evidence) if failure is not None else {},
+            change=change,
         )
         try:
             return Broken(replace(finding, script=tuple(_script(self._trial, place, anomaly))))

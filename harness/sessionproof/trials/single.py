@@ -367,10 +367,10 @@ class Trial:
             expected=fault.expected,
             seen=fault.seen,
             program=(*named, *(as_call(done.operation) for done in upto)),
-            repeats=repeats,
+            repeats=repeats, change=fault.change,
             evidence=dict(fault.evidence or {}),
             steps=steps_of(upto, self.claims),
-        )
+        )  # fmt: skip
         own = partial(script_of, upto, fault, self.claims, ids=ids, answer_s=answer_s)
         return self._with_script(finding, script or own)
 

@@ -11,6 +11,7 @@ from sessionproof.audit.tables import counter_problems, orphan_problems
 from sessionproof.bench.loading import Steps, driven
 from sessionproof.checks.counters import FACTS, kept_facts, real_value
 from sessionproof.checks.long import difference, first_wrong
+from sessionproof.checks.messages import Difference
 from sessionproof.checks.rules import Numbers, asserts_none
 from sessionproof.checks.sequence import judge_numbers
 from sessionproof.contract.anomalies import Anomaly
@@ -18,6 +19,7 @@ from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.message import Message, Page
 from sessionproof.contract.operations import Completed, Count, Get, Read, messages_of, method_of
 from sessionproof.contract.store import SqliteTables
+from sessionproof.contract.verdicts import Finding
 from sessionproof.oracle.model import Session, info_problems
 from sessionproof.trials.audits import look
 from sessionproof.trials.single import Trial
@@ -158,22 +160,24 @@ def _are_equal(
         return
     fields = sorted(trial.claims.keeps - {"id", "created_at_us"}) or ["kind"]
     values = f"({', '.join(f'one.{name}' for name in fields)},)"
-    trial.require(
-        False,
-        Anomaly.MALFORMED if found is None else found.anomaly,
+    told = found or Difference(Anomaly.MALFORMED, "messages", "; ".join(problems[:3]))
+    finding = Finding(
+        anomaly=told.anomaly,
         did=f"called {line} after {long.sent:,} messages",
-        expected="messages" if found is None else found.expected,
-        seen="; ".join(problems[:3]) if found is None else found.seen,
-        program=script,
-        script=[
-            *script,
-            f"want = {want}",
-            f"got, want = [[{values} for one in part] for part in (got, want)]",
-            "wrong = [n for n, pair in enumerate(zip(got, want)) if pair[0] != pair[1]][:1]",
-            "assert not wrong, (wrong, got[wrong[0]], want[wrong[0]])",
-            "assert len(got) == len(want), (len(got), len(want))",
-        ],
+        expected=told.expected,
+        seen=told.seen,
+        program=tuple(script),
+        change=told.change,
     )
+    lines = [
+        *script,
+        f"want = {want}",
+        f"got, want = [[{values} for one in part] for part in (got, want)]",
+        "wrong = [n for n, pair in enumerate(zip(got, want)) if pair[0] != pair[1]][:1]",
+        "assert not wrong, (wrong, got[wrong[0]], want[wrong[0]])",
+        "assert len(got) == len(want), (len(got), len(want))",
+    ]
+    raise trial.broken(finding, lambda: lines)
 
 
 @dataclass
