@@ -30,6 +30,7 @@ from sessionproof.contract.verdicts import (
     Window,
 )
 from sessionproof.report.result import Baseline, GuaranteeResult, RunResult, concluded, merge
+from sessionproof.report.same_cause import with_causes
 
 CLAIMS = Claims(
     keeps=frozenset({"role", "content", "name", "metadata"}),
@@ -242,6 +243,30 @@ crashed = with_measured(
 )
 damaged = with_measured(run(merge(records(broken("COR-01", LOST)))), DAMAGES)
 scheduled = run(merge(records(broken("CONC-14", *map(found_by_a_schedule, TABLES)))))
+METADATA = Finding(
+    anomaly=Anomaly.CHANGED,
+    did="2 operations, the last: store.read('s0')",
+    expected="1 message: 1: Message('user', 'x')",
+    seen="1 message: 1: Message('user', 'x', metadata={}); first difference at message 1, "
+    "metadata: None became {}",
+    program=("store.append('s0', [Message('user', 'x')])", "store.read('s0')"),
+    change="metadata: None became {}",
+)
+one_cause = run(
+    with_causes(
+        merge(
+            records(
+                broken("CORE-01", METADATA, METADATA),
+                broken("CORE-06", METADATA),
+                broken("CORE-08", METADATA, LOST),
+                broken("SEC-02", replace(METADATA, did="read w0")),
+                broken("SEQ-03", REORDER),
+                unknown("DUR-01", "what is read is wrong already without a crash"),
+                unknown("DUR-02", "what is read is wrong already without a crash"),
+            )
+        )
+    )
+)
 no_findings = run(merge(records(broken("CORE-01", reason="the process was gone"))), claims=None)
 
 HOSTILE = (
@@ -290,6 +315,7 @@ def _everywhere() -> RunResult:
         window=HOSTILE_WINDOW,
         crash=hostile_window(HOSTILE),
         schedule=hostile_table(HOSTILE),
+        change=HOSTILE,
     )
     rows = tuple(
         GuaranteeResult(
@@ -300,7 +326,7 @@ def _everywhere() -> RunResult:
         for verdict in Verdict
         for gated in (True, False)
     )  # fmt: skip
-    rows += (replace(rows[2], known=HOSTILE),)
+    rows += (replace(rows[2], known=HOSTILE, same_cause_as=HOSTILE),)
     assert rows[-1].verdict is Verdict.BROKEN
     return run(
         rows,
@@ -326,6 +352,7 @@ hostile = replace(hostile, verdict=hostile.verdict + HOSTILE)
 
 SAMPLES: dict[str, RunResult] = {
     "all_hold": all_hold,
+    "one_cause": one_cause,
     "fast": fast,
     "slow": slow,
     "three_broken": three_broken,

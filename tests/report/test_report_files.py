@@ -85,7 +85,7 @@ def test_the_schema_is_a_schema():
 # Fields that came within the schema's version: older files lack them.
 ADDED = (
     "baseline", "known", "script", "reproducer", "steps", "measured", "timings", "window", "crash",
-    "schedule", "seeds",
+    "schedule", "seeds", "change", "same_cause_as",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from report_samples import (
     all_hold,
     could_not_tell,
     known,
+    one_cause,
     three_broken,
     unclaimed,
 )
@@ -61,7 +62,53 @@ def test_every_verdict_is_a_word():
     """Each judged guarantee has its line with its verdict in words."""
     text = printed(three_broken)
     for row in three_broken.guarantees:
-        assert re.search(rf"{row.id} .* {row.verdict.shown}", text) is not None
+        judged = row.verdict in (Verdict.HOLDS, Verdict.BROKEN, Verdict.UNKNOWN)
+        assert not judged or re.search(rf"{row.id} .* {row.verdict.shown}", text) is not None
+
+
+def test_what_is_not_claimed_is_told_by_reason():
+    """What the store lacks is said once, with the guarantees that need it, and fills no table."""
+    lacking = {"MGR": "the store has no method manager", "SRCH": "the store has no method search"}
+    rows = tuple(
+        replace(row, verdict=Verdict.NOT_CLAIMED, reason=lacking[row.group])
+        if row.group in lacking and row.id != "MGR-02"
+        else row
+        for row in SAMPLES["all_hold"].guarantees
+    )
+    text = printed(replace(SAMPLES["all_hold"], guarantees=rows), width=100)
+    last = max(row.id for row in rows if row.group == "MGR")
+    assert f"│ not claimed, no method manager: MGR-01, MGR-03 … {last}\n" in text
+    assert "│ not claimed, no method search: SRCH-01 … SRCH-03\n" in text
+    assert "│ MGR-02 " in text
+    assert "│ MGR-03 " not in text
+
+
+def test_what_was_seen_without_a_claim_stays_in_the_table():
+    """A row with something to tell is not folded away."""
+    rows = tuple(
+        replace(row, verdict=Verdict.NOT_CLAIMED, reason="the store claims none", notes=("seen",))
+        if row.id == "CORE-03"
+        else row
+        for row in SAMPLES["all_hold"].guarantees
+    )
+    text = printed(replace(SAMPLES["all_hold"], guarantees=rows))
+    assert re.search(r"CORE-03 .* not claimed .* the store claims none; seen", text)
+
+
+def test_one_cause_is_told_once():
+    """What breaks many guarantees is shown at the first of them; the others point there."""
+    lines = printed(one_cause, width=100).splitlines()
+    same = "the same cause as CORE-01: metadata: None became {}; mend that first"
+    assert f"│ ✗ CORE-06: {same}" in lines
+    assert f"│ ✗ SEC-02: {same}" in lines
+    starts = [line.split()[2] for line in lines if line.startswith("│ ✗ ")]
+    assert starts[:5] == ["CORE-08:", "SEQ-03:", "CORE-01:", "CORE-06:", "SEC-02:"]
+    text = "\n".join(lines)
+    assert (
+        text.count("│ seen      1 message: 1: ") == 2
+    )  # at CORE-01 once; CORE-08 has more than this cause
+    assert "1 more in result.json" in text
+    assert re.search(r"SEC-02 .* broken .* the same cause as CORE-01", text)
 
 
 def test_findings_are_told_in_brief():
@@ -89,10 +136,21 @@ def test_a_window_is_told_in_a_sentence():
 def test_the_end_says_verdict_and_path():
     """The last lines are the verdict, the command that repeats the run, and the report's path."""
     text = printed(three_broken, report=Path("out/index.html"))
-    last = text.rstrip().splitlines()[-3:]
+    last = text.rstrip().splitlines()[-5:]
     assert three_broken.verdict in last[0]
-    assert "sessionproof run shop.chat:Store" in last[1]
-    assert last[2].endswith("out/index.html")
+    assert last[1].endswith("broken    CORE-06 CORE-08 SEQ-03")
+    assert last[2].endswith("not told  CORE-07")
+    assert "sessionproof run shop.chat:Store" in last[3]
+    assert last[4].endswith("out/index.html")
+
+
+def test_the_end_names_what_has_one_cause():
+    """The last lines tell the breaks that share a cause apart from the others."""
+    last = printed(one_cause, width=120).rstrip().splitlines()[-4:]
+    assert last[0].startswith("│ ✗ 5 guarantees broken, 2 could not be told; ")
+    told = "CORE-08 SEQ-03; by one cause (metadata: None became {}): CORE-01 CORE-06 SEC-02"
+    assert last[1] == f"│ broken    {told}"
+    assert last[2] == "│ not told  DUR-01, DUR-02"
 
 
 def test_no_claims_comes_first():
@@ -132,8 +190,20 @@ def test_not_run_is_one_line():
     """Guarantees outside the run's choice are counted and named, and fill no table."""
     text = printed(SAMPLES["nothing"])
     number = len(SAMPLES["nothing"].guarantees)
-    assert re.search(rf"not run +{number} of {number}: CORE-01, CORE-02", text)
+    assert re.search(rf"not run +{number} of {number}: CORE-01 … CORE-17, [A-Z]+-01 …", text)
     assert text.count("CORE-01") == 1
+
+
+def test_a_choice_is_told_by_what_was_chosen():
+    """Where few were run, the others are not listed."""
+    few = [row for row in SAMPLES["all_hold"].guarantees if row.group == "CORE"]
+    rows = tuple(
+        row if row in few else replace(row, verdict=Verdict.NOT_RUN)
+        for row in SAMPLES["all_hold"].guarantees
+    )
+    text = printed(replace(SAMPLES["all_hold"], guarantees=rows))
+    left = len(rows) - len(few)
+    assert f"not run   {left} of {len(rows)}: all but CORE-01 … CORE-17\n" in text
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -12,8 +12,9 @@ from sessionproof.contract.claims import Claims, as_python, claims_to_json
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.verdicts import Record, Verdict
 from sessionproof.engine.baseline import compared
-from sessionproof.engine.plan import Plan
+from sessionproof.engine.plan import Plan, wanted_rows
 from sessionproof.report.result import GuaranteeResult, RunResult, concluded, merge
+from sessionproof.report.same_cause import with_causes
 from sessionproof.trials.examine import unmet
 
 
@@ -37,6 +38,7 @@ def assemble(
     baseline = None
     if plan.baseline is not None:
         guarantees, baseline = compared(guarantees, plan.baseline)
+    guarantees = with_causes(guarantees)
     result = RunResult(
         store=plan.store,
         store_version=plan.version,
@@ -98,11 +100,18 @@ def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:
 
 
 def _again(plan: Plan) -> str:
-    all_of_them = set(plan.only) == set(GUARANTEES)
-    words = [] if all_of_them else [word for name in plan.only for word in ("--only", name)]
+    words = [word for name in _named(plan) for word in ("--only", name)]
     words += [] if plan.seeds == 1 else ["--seeds", str(plan.seeds)]
     words += [] if plan.baseline is None else ["--baseline", plan.baseline.file]
     return " ".join([plan.command, shlex.join(words)]).rstrip()
+
+
+def _named(plan: Plan) -> Sequence[str]:
+    """The guarantees of the run as they were asked for; none for all of them."""
+    if set(plan.only) == set(GUARANTEES):
+        return ()
+    as_asked = plan.asked and set(wanted_rows(plan.asked)) == set(plan.only)
+    return plan.asked if as_asked else plan.only  # pytest may have left some of them out
 
 
 def _suggested(plan: Plan, guarantees: Iterable[GuaranteeResult]) -> Claims:

@@ -45,7 +45,8 @@ class Plan:
     """All that workers need to know. ``claims`` are declared, or probed when ``declared`` is False.
 
     ``directory`` is where locations and records of this run lie; ``command`` runs the same again,
-    for all guarantees. ``described_s`` is how long the look at the store took. Each test is run
+    for all guarantees; ``asked`` are the ids and groups that were named, as ``only`` are their
+    guarantees. ``described_s`` is how long the look at the store took. Each test is run
     with so many ``seeds``: ``seed`` and those that follow it.
     """
 
@@ -59,6 +60,7 @@ class Plan:
     only: tuple[str, ...]
     directory: Path
     command: str
+    asked: tuple[str, ...] = ()
     not_representable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     baseline: KnownBreaks | None = None
@@ -77,7 +79,7 @@ class Plan:
         profile, baseline = value["profile"], value["baseline"]
         tuples = {
             name: tuple(value[name])
-            for name in ("capabilities", "only", "not_representable", "notes")
+            for name in ("capabilities", "only", "asked", "not_representable", "notes")
         }
         return cls(
             **{
@@ -148,6 +150,7 @@ def make_plan(
         profile=chosen,
         seed=seed,
         only=wanted,
+        asked=tuple(dict.fromkeys(name.upper() for name in only)),
         directory=directory,
         command=_command(called or [store], chosen.name, seed, require, size),
         seeds=seeds,

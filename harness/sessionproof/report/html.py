@@ -173,6 +173,7 @@ def environment() -> Environment:
         "unclaimed": words.unclaimed,
         "marks": words.marks,
         "reason": words.reason,
+        "same_cause": words.same_cause,
         "of": words.of,
         "amount": words.amount,
         "seconds": words.seconds,

@@ -93,7 +93,8 @@ def _run(suite: Element, result: RunResult) -> None:
 
 def _account(row: GuaranteeResult) -> str:
     """The findings as text of several lines; empty when there are none."""
-    blocks = [_finding(finding) for finding in row.findings[:FINDINGS_MAX]]
+    blocks = [same] if (same := words.same_cause(row)) else []
+    blocks += [_finding(finding) for finding in row.findings[:FINDINGS_MAX]]
     more = len(row.findings) - FINDINGS_MAX
     if more > 0:
         blocks.append(f"{more} more findings are in result.json")

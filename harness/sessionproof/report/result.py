@@ -47,6 +47,7 @@ class GuaranteeResult:
     ``known`` is the reason that a baseline gives for a break; None when it is not listed there.
     Of a run with several seeds, ``seeds`` are those of each verdict, by its value; ``examined`` and
     ``duration_s`` are those of all together, and of equal anomalies the first is a finding.
+    ``same_cause_as`` is the broken guarantee whose findings explain all findings of this one.
     """
 
     id: str
@@ -64,6 +65,7 @@ class GuaranteeResult:
     known: str | None = None
     measured: tuple[Measured, ...] = ()
     seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    same_cause_as: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,6 +303,7 @@ def _sentence(result: RunResult, code: int) -> str:
 def _head(result: RunResult, code: int) -> str:
     number = counts(result)
     holds, unknown = number[Verdict.HOLDS], number[Verdict.UNKNOWN]
+    untold = f", {unknown} could not be told" if unknown else ""
     new = sum(one.gated and is_new_break(one) for one in result.guarantees)
     known = _known(sum(one.known is not None for one in result.guarantees))
     also = f"; {known}" if known else ""
@@ -308,7 +311,7 @@ def _head(result: RunResult, code: int) -> str:
         case 130:
             return f"Interrupted: {_guarantees(holds)} held so far, {new} broken{also}."
         case 1 if new:
-            return f"{_guarantees(new)} broken{also}; {holds} hold."
+            return f"{_guarantees(new)} broken{untold}{also}; {holds} hold."
         case 1:
             stale = len(result.baseline.stale) if result.baseline else 0
             entries = "entry" if stale == 1 else "entries"

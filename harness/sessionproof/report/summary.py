@@ -117,6 +117,8 @@ def _head(result: RunResult) -> str:
 
 def _broken(title: str, row: GuaranteeResult) -> str:
     parts = [f"### {words.SYMBOLS[row.verdict]} {title}: {plain(row.id, 40)}", plain(row.promise)]
+    if same := words.same_cause(row):
+        return "\n\n".join([*parts, code(same)])
     if damage := words.damage(row):
         parts.append(f"**What it does to a chat:** {plain(damage)}")
     if row.known is not None:

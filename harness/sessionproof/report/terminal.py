@@ -6,6 +6,8 @@ text ever stands at the start of a line, where a CI log would take ``::`` for a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from rich import box
@@ -18,6 +20,7 @@ from sessionproof.contract.verdicts import Finding, Verdict
 from sessionproof.report import amounts, crashes, damages, speed, words
 from sessionproof.report.plain import cut, for_terminal, short_program
 from sessionproof.report.result import GuaranteeResult, RunResult
+from sessionproof.report.same_cause import apart, first_of_each
 from sessionproof.report.speed import Measurements
 from sessionproof.schedule.table_text import WIDTH, short_lines_of
 
@@ -26,6 +29,7 @@ PROGRAM_LINES_MAX = 12
 LINE_CHARACTERS_MAX = 300
 TEXT_CHARACTERS_MAX = 600
 NOTE_CHARACTERS_MAX = 200
+IDS_CHARACTERS_MAX = 3_000  # all that there are have room
 
 _STYLES: dict[Verdict, str] = {
     Verdict.HOLDS: "green",
@@ -66,6 +70,7 @@ def print_summary(
 
 def _print_all(result: RunResult, console: Console) -> None:
     console.print(_table(result, console))
+    _print_unclaimed(result, console)
     _print_not_run(result, console)
     print_speed(speed.measurements(result), console)
     for line in crashes.crash_lines(crashes.crash_rows(result)):
@@ -73,10 +78,15 @@ def _print_all(result: RunResult, console: Console) -> None:
     for line in damages.damage_lines(damages.damage_rows(result)[: damages.FILES_MAX]):
         _field(console, "damage", cut(line, TEXT_CHARACTERS_MAX))
     for gated in (True, False):
-        for row in words.of(result, Verdict.BROKEN, gated=gated):
-            _print_broken(result, row, console)
+        broken = apart(words.of(result, Verdict.BROKEN, gated=gated))
+        for same, rows in groupby(broken, key=lambda row: row.same_cause_as is not None):
+            if same:
+                console.print()
+            for row in rows:
+                _print_broken(result, row, console)
     console.print()
     _print_verdict(result, console)
+    _print_ids(result, console)
     if not result.claims_declared and result.suggested_claims:
         _field(console, "claims", result.suggested_claims, fold=False)
     _field(console, "run again", result.command, fold=False)
@@ -84,7 +94,7 @@ def _print_all(result: RunResult, console: Console) -> None:
 
 def _print_what_fails(result: RunResult, console: Console) -> None:
     unknown = words.of(result, Verdict.UNKNOWN, gated=True)
-    rows = [(row, row.promise) for row in words.new_breaks(result)]
+    rows = [(row, words.same_cause(row) or row.promise) for row in words.new_breaks(result)]
     rows += [(row, words.reason(row)) for row in unknown if not words.accepted(result, row)]
     for row, text in rows:
         head = f"{_symbol(row.verdict, console)} "
@@ -105,8 +115,9 @@ def _table(result: RunResult, console: Console) -> Table:
     for name, most in (("guarantee", 20), ("verdict", 16), ("examined", 18)):
         table.add_column(name, max_width=most, overflow="fold")  # an ellipsis is not in ASCII
     table.add_column("note", overflow="fold", ratio=1)
+    folded = [row for rows in words.unclaimed_by_reason(result).values() for row in rows]
     for row in result.guarantees:
-        if row.verdict is Verdict.NOT_RUN:
+        if row.verdict is Verdict.NOT_RUN or row in folded:
             continue
         style = "dim" if words.unclaimed(row) else _STYLES[row.verdict]
         table.add_row(
@@ -155,25 +166,54 @@ def _note(result: RunResult, row: GuaranteeResult) -> str:
     return "; ".join([cut("; ".join(parts[:shown]), NOTE_CHARACTERS_MAX), *more])
 
 
+def _print_unclaimed(result: RunResult, console: Console) -> None:
+    """What the store does not claim, by what it lacks for it."""
+    for reason, rows in words.unclaimed_by_reason(result).items():
+        lacks = cut(reason.removeprefix("the store has "), NOTE_CHARACTERS_MAX)
+        said = f"not claimed, {lacks}" if lacks else "not claimed"
+        _print(console, "", f"{said}: {_ranges(rows)}", style="dim")
+
+
 def _print_not_run(result: RunResult, console: Console) -> None:
-    ids = [cut(row.id, 40) for row in result.guarantees if row.verdict is Verdict.NOT_RUN]
-    if ids:
-        _field(console, "not run", f"{len(ids)} of {len(result.guarantees)}: {', '.join(ids)}")
+    """What was left out, or the few that were not."""
+    out = [row for row in result.guarantees if row.verdict is Verdict.NOT_RUN]
+    ran = [row for row in result.guarantees if row.verdict is not Verdict.NOT_RUN]
+    if out:
+        some = f"all but {_ranges(ran)}" if 0 < len(ran) < len(out) else _ranges(out)
+        _field(console, "not run", f"{len(out)} of {len(result.guarantees)}: {some}")
+
+
+def _ranges(rows: Sequence[GuaranteeResult]) -> str:
+    return words.ranges([cut(row.id, 40) for row in rows])
+
+
+def _print_ids(result: RunResult, console: Console) -> None:
+    """What to look for above, by name: the broken ones, and those that could not be told."""
+    if broken := words.broken_ids(words.new_breaks(result)):
+        _field(console, "broken", cut(broken, IDS_CHARACTERS_MAX))
+    unknown = [row for row in result.guarantees if row.verdict is Verdict.UNKNOWN]
+    if unknown:
+        _field(console, "not told", _ranges(unknown))
 
 
 def _print_broken(result: RunResult, row: GuaranteeResult, console: Console) -> None:
-    console.print()
     marks = "".join(f" ({mark})" for mark in words.marks(result, row))
+    if same := words.same_cause(row):
+        title = cut(f"{row.id}{marks}: {same}", TEXT_CHARACTERS_MAX)
+        _print(console, f"{_symbol(row.verdict, console)} ", title)
+        return
+    console.print()
     title = cut(f"{row.id}{marks}: {row.promise}", TEXT_CHARACTERS_MAX)
     _print(console, f"{_symbol(row.verdict, console)} ", title, style="bold" if row.gated else "")
     if row.reason:
         _field(console, "reason", cut(row.reason, TEXT_CHARACTERS_MAX))
     if row.known is not None:
         _field(console, "known", cut(row.known, TEXT_CHARACTERS_MAX))
-    for finding in row.findings[:FINDINGS_MAX]:
+    shown = first_of_each(row.findings)[:FINDINGS_MAX]
+    for finding in shown:
         _print(console, "", "")
         _print_finding(finding, console)
-    more = len(row.findings) - FINDINGS_MAX
+    more = len(row.findings) - len(shown)
     if more > 0:
         _print(console, "", f"{more} more in result.json")
 

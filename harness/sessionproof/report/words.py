@@ -15,6 +15,7 @@ from sessionproof.report.result import (
     counts,
     is_new_break,
 )
+from sessionproof.report.same_cause import apart
 
 SYMBOLS: dict[Verdict, str] = {
     Verdict.HOLDS: "✓",
@@ -64,14 +65,14 @@ def of(result: RunResult, verdict: Verdict, *, gated: bool) -> tuple[GuaranteeRe
 
 
 def new_breaks(result: RunResult) -> tuple[GuaranteeResult, ...]:
-    """The broken guarantees that fail the run."""
-    return tuple(one for one in result.guarantees if one.gated and is_new_break(one))
+    """The broken guarantees that fail the run, those that share a cause last."""
+    return apart(one for one in result.guarantees if one.gated and is_new_break(one))
 
 
 def known_breaks(result: RunResult) -> tuple[GuaranteeResult, ...]:
     """The broken guarantees that would fail the run, if no baseline listed them."""
     broken = of(result, Verdict.BROKEN, gated=True)
-    return tuple(one for one in broken if not is_new_break(one))
+    return apart(one for one in broken if not is_new_break(one))
 
 
 def tried(result: RunResult) -> tuple[GuaranteeResult, ...]:
@@ -162,8 +163,58 @@ def reason(row: GuaranteeResult) -> str:
 
     A known break has the reason of the baseline, too.
     """
-    why = row.reason or ", ".join(dict.fromkeys(one.anomaly.value for one in row.findings))
-    return "; ".join(filter(None, (why, row.known)))
+    names = ", ".join(dict.fromkeys(one.anomaly.value for one in row.findings))
+    same = f"the same cause as {row.same_cause_as}" if row.same_cause_as else ""
+    return "; ".join(filter(None, (row.reason or same or names, row.known)))
+
+
+def same_cause(row: GuaranteeResult) -> str:
+    """Where to look for a break that another one explains, in a line; empty where none does."""
+    if row.same_cause_as is None:
+        return ""
+    return f"the same cause as {row.same_cause_as}: {_change(row)}; mend that first"
+
+
+def broken_ids(rows: Sequence[GuaranteeResult]) -> str:
+    """``SEQ-06 PERF-04; by one cause (metadata: None became {}): CORE-01 CORE-06``."""
+    by_leader: dict[str, list[GuaranteeResult]] = {}
+    for row in rows:
+        by_leader.setdefault(row.same_cause_as or row.id, []).append(row)
+    alone = [row.id for some in by_leader.values() if len(some) == 1 for row in some]
+    shared = [
+        f"by one cause ({_change(some[-1])}): {' '.join(row.id for row in some)}"
+        for some in by_leader.values()
+        if len(some) > 1
+    ]
+    return "; ".join(filter(None, (" ".join(alone), *shared)))
+
+
+def _change(row: GuaranteeResult) -> str:
+    return next((one.change for one in row.findings), "")
+
+
+def ranges(ids: Sequence[str]) -> str:
+    """``CORE-01 … CORE-17, SEC-02``: three or more in a row of the registry are one."""
+    order = {name: number for number, name in enumerate(GUARANTEES)}
+    runs: list[list[str]] = []
+    for name in ids:
+        before = order.get(runs[-1][-1]) if runs else None
+        follows = before is not None and order.get(name) == before + 1
+        if follows and runs[-1][-1].split("-")[0] == name.split("-")[0]:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    told = (f"{run[0]} … {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs)
+    return ", ".join(told)
+
+
+def unclaimed_by_reason(result: RunResult) -> dict[str, tuple[GuaranteeResult, ...]]:
+    """By reason, the guarantees that the store does not claim and of which nothing was seen."""
+    out: dict[str, tuple[GuaranteeResult, ...]] = {}
+    for row in result.guarantees:
+        if row.verdict is Verdict.NOT_CLAIMED and not row.findings and not row.notes:
+            out[row.reason] = (*out.get(row.reason, ()), row)
+    return out
 
 
 def grouped(result: RunResult) -> dict[str, list[GuaranteeResult]]:
