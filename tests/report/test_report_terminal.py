@@ -144,6 +144,14 @@ def test_the_end_says_verdict_and_path():
     assert last[4].endswith("out/index.html")
 
 
+def test_a_brief_account_points_to_the_cause():
+    """Where only what fails is told, a guarantee that another one explains says which."""
+    text = printed(one_cause, width=120, brief=True)
+    same = "the same cause as CORE-01: metadata: None became {}; mend that first"
+    assert f"│ ✗ SEC-02: {same}\n" in text
+    assert "│ ✗ CORE-01: What was appended is read back" in text
+
+
 def test_the_end_names_what_has_one_cause():
     """The last lines tell the breaks that share a cause apart from the others."""
     last = printed(one_cause, width=120).rstrip().splitlines()[-4:]
