@@ -22,7 +22,7 @@ from sessionproof.report.same_cause import apart, cause_of, causes, first_of_eac
 from sessionproof.report.summary import render_summary
 
 IDS = [*GUARANTEES][:12]
-POINTER = "the same cause as CORE-01: metadata: None became {}; mend that first"
+POINTER = "same cause as CORE-01: metadata: None became {}; mend that first"
 findings = st.builds(
     replace,
     st.sampled_from([METADATA, LOST, found_by_a_schedule(next(iter(TABLES)))]),
@@ -102,7 +102,7 @@ def test_the_page_leads_to_the_first():
     cards = [given["id"] for tag, given in page.elements if tag == "article"]
     assert cards == ["CORE-08", "SEQ-03", "CORE-01", "CORE-06", "SEC-02"]
     (card,) = page.all("article", id="SEC-02")
-    assert "The same cause as CORE-01: metadata: None became {}; mend that first." in card
+    assert "Same cause as CORE-01: metadata: None became {}; mend that first." in card
     assert "What was seen here" in card
     assert "What it does to a chat" not in card
     assert "What it does to a chat" in page.all("article", id="CORE-01")[0]
@@ -120,7 +120,7 @@ def test_a_failure_says_whose_cause_it_has():
     """In JUnit each broken guarantee is a failure, the cause in its message and at its head."""
     text = render_junit(one_cause)
     assert text.count("<failure ") == 5
-    assert text.count('message="broken: the same cause as CORE-01"') == 2
+    assert text.count('message="broken: same cause as CORE-01"') == 2
     assert text.count(f">{POINTER}\n") == 2
 
 

@@ -98,7 +98,7 @@ def test_what_was_seen_without_a_claim_stays_in_the_table():
 def test_one_cause_is_told_once():
     """What breaks many guarantees is shown at the first of them; the others point there."""
     lines = printed(one_cause, width=100).splitlines()
-    same = "the same cause as CORE-01: metadata: None became {}; mend that first"
+    same = "same cause as CORE-01: metadata: None became {}; mend that first"
     assert f"│ ✗ CORE-06: {same}" in lines
     assert f"│ ✗ SEC-02: {same}" in lines
     starts = [line.split()[2] for line in lines if line.startswith("│ ✗ ")]
@@ -108,7 +108,7 @@ def test_one_cause_is_told_once():
         text.count("│ seen      1 message: 1: ") == 2
     )  # at CORE-01 once; CORE-08 has more than this cause
     assert "1 more in result.json" in text
-    assert re.search(r"SEC-02 .* broken .* the same cause as CORE-01", text)
+    assert re.search(r"SEC-02 .* broken .* same cause as CORE-01", text)
 
 
 def test_findings_are_told_in_brief():
@@ -147,7 +147,7 @@ def test_the_end_says_verdict_and_path():
 def test_a_brief_account_points_to_the_cause():
     """Where only what fails is told, a guarantee that another one explains says which."""
     text = printed(one_cause, width=120, brief=True)
-    same = "the same cause as CORE-01: metadata: None became {}; mend that first"
+    same = "same cause as CORE-01: metadata: None became {}; mend that first"
     assert f"│ ✗ SEC-02: {same}\n" in text
     assert "│ ✗ CORE-01: What was appended is read back" in text
 

@@ -164,7 +164,7 @@ def reason(row: GuaranteeResult) -> str:
     A known break has the reason of the baseline, too.
     """
     names = ", ".join(dict.fromkeys(one.anomaly.value for one in row.findings))
-    same = f"the same cause as {row.same_cause_as}" if row.same_cause_as else ""
+    same = f"same cause as {row.same_cause_as}" if row.same_cause_as else ""
     return "; ".join(filter(None, (row.reason or same or names, row.known)))
 
 
@@ -172,7 +172,7 @@ def same_cause(row: GuaranteeResult) -> str:
     """Where to look for a break that another one explains, in a line; empty where none does."""
     if row.same_cause_as is None:
         return ""
-    return f"the same cause as {row.same_cause_as}: {_change(row)}; mend that first"
+    return f"same cause as {row.same_cause_as}: {_change(row)}; mend that first"
 
 
 def broken_ids(rows: Sequence[GuaranteeResult]) -> str:
