@@ -9,7 +9,7 @@ import numpy as np
 from sessionproof.checks.incidents import Incident
 from sessionproof.checks.naming import Seen
 from sessionproof.checks.table import Flags, Ids, Rows, spread
-from sessionproof.checks.wording import answered, labels, sent, session_name, whose
+from sessionproof.checks.wording import amount, answered, labels, sent, session_name, whose
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import MISSING, F, Phase
 
@@ -87,7 +87,7 @@ def _loss(seen: Seen, rows: Rows, final: int) -> Incident:
         number for row in rows[:64] for number in sent(table, int(row)) if number not in here
     )
     first = int(rows[0])
-    others = f", nor {len(rows) - 1} more acknowledged appends" if len(rows) > 1 else ""
+    others = f", nor {amount(len(rows) - 1, 'other acknowledged append')}" if len(rows) > 1 else ""
     told = (
         f"was told that there is no session {session_name(table, int(table.session[first]))}"
         if table.length[final] == MISSING
