@@ -63,6 +63,7 @@ def _section(row: Guarantee, caught: list[Mutant]) -> str:
         "",
         f"*When it breaks:* {row.damage}",
         "",
+        *([f"*What mends it:* {row.remedy}", ""] if row.remedy else []),
         f"*Needs:* {', '.join(needs) or 'nothing beyond append, read and close'}. "
         f"*Least evidence:* {row.least:,} {row.unit.removesuffix('s' * (row.least == 1))}.",
         "",

@@ -40,7 +40,7 @@ class Guarantee:
     """One row. ``needs`` names capabilities, ``claim`` a claim: without them it is not claimed.
 
     A need such as ``get|count`` is met by either. ``damage`` is an example of what a break does to
-    a user's chat, in a sentence.
+    a user's chat, in a sentence. ``remedy`` is what mends it where the cause is hard to see.
     ``least`` is the least evidence, counted in ``unit``; below it the verdict is "could not tell".
     ``weight`` is its share of the profile's time.
     """
@@ -53,6 +53,7 @@ class Guarantee:
     needs: tuple[str, ...] = ()
     claim: Claim | None = None
     weight: float = 1.0
+    remedy: str = ""
 
     @property
     def group(self) -> str:
@@ -627,6 +628,9 @@ _ROWS = (
         least=40,
         claim=PROCESSES,
         weight=10.0,
+        remedy="SQLite's busy timeout does not cover `PRAGMA journal_mode=WAL` on a fresh file: "
+        'where others open it at the same moment, it is answered "database is locked" at once. '
+        "Try it again until it is taken.",
     ),
     Guarantee(
         id="CONC-14",
