@@ -4,25 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
+from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import (
     Append,
     AppendWithState,
     Create,
     Program,
     Replace,
+    session_of,
 )
 
 Fails = Callable[[Program], bool]
+
+_TRIES = 16
+_TIMES = 8
+
+
+def a_while(seconds: float) -> Callable[[], bool]:
+    """Whether there is time for one more attempt.
+
+    A store that takes long to open, as a process does, would have none: the first attempts have
+    some times as long.
+    """
+    begun_s, tries = monotonic_s(), count(1)
+
+    def in_time() -> bool:
+        most = _TIMES if next(tries) <= _TRIES else 1
+        return monotonic_s() - begun_s < most * seconds
+
+    return in_time
 
 
 def trimmed(program: Program, fails: Fails, in_time: Callable[[], bool]) -> Program:
     """The shortest program found that ``fails`` in the same way, as long as there is time.
 
-    Steps are left out, many at once and then singly; then messages of batches. Shrinking draws
-    whole programs again, so what is always added to them stays in until here.
+    Half of the sessions are left out as long as that goes on failing; then steps, many at once and
+    singly; then messages of batches. Shrinking draws whole programs again, so what is always added
+    to them stays in until here.
     """
-    return _fewer_messages(_fewer_steps(program, fails, in_time), fails, in_time)
+    fewer = _fewer_sessions(program, fails, in_time)
+    return _fewer_messages(_fewer_steps(fewer, fails, in_time), fails, in_time)
+
+
+def _fewer_sessions(program: Program, fails: Fails, in_time: Callable[[], bool]) -> Program:
+    names = [*dict.fromkeys(name for step in program if (name := session_of(step)))]
+    while len(names) > 1:
+        middle = len(names) // 2
+        for half in (names[:middle], names[middle:]):
+            left = tuple(step for step in program if session_of(step) in ("", *half))
+            if in_time() and fails(left):
+                program, names = left, half
+                break
+        else:
+            return program
+    return program
 
 
 def _fewer_steps(program: Program, fails: Fails, in_time: Callable[[], bool]) -> Program:
