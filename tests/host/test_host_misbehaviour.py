@@ -1,5 +1,6 @@
 """Processes that break the protocol, die, hang or will not go: each is told and buried."""
 
+import json
 import os
 import sys
 import threading
@@ -20,7 +21,9 @@ from sessionproof.host.client import (
     ProtocolError,
     Unexpected,
     command_store,
+    frame_told,
 )
+from sessionproof.workload.guard import outcome_of
 
 # A store that answers the handshake, then runs the body with ``line``, the next call.
 PRELUDE = """
@@ -276,3 +279,29 @@ def test_the_scheme_is_registered(tmp_path):
     spec = find_store("cmd:no-such-program")
     with pytest.raises(StoreNotFound, match="no-such-program"):
         spec.open(Location(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("error", "type_name", "words", "at"),
+    [
+        (
+            {"message": "SyntaxError: bad", "data": {"type": "SyntaxError"}},
+            "SyntaxError",
+            "bad",
+            "",
+        ),
+        ({"message": "bad", "data": {"type": "Odd", "at": "a.mjs:3"}}, "Odd", "bad", "a.mjs:3"),
+        ({"message": "bad", "data": {"type": "Odd", "at": 3}}, "Odd", "bad", ""),
+        ({"message": "bad"}, "Unexpected", "error -32000: bad", ""),
+    ],
+)
+def test_an_error_is_told_once(tmp_path, error, type_name, words, at):
+    """The name of its type and the method do not come twice; an older host names no line."""
+    sent = json.dumps({"jsonrpc": "2.0", "id": 2, "error": {"code": -32000, **error}})
+    with driven(tmp_path, ANSWERED + f"say({sent!r}); time.sleep(60)") as store:
+        with pytest.raises(Unexpected) as caught:
+            store.read("s")
+        failure = outcome_of(caught.value).failure
+    assert failure.type == type_name
+    assert failure.text.startswith(f"{words} [")
+    assert frame_told(caught.value) == at

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from types import MappingProxyType
 
 import hosted_examples
@@ -9,6 +10,7 @@ import pytest
 
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import ERRORS, Conflict, Indefinite, NotRepresentable, Refused
+from sessionproof.contract.frames import AT
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Message, Page, Receipt, SessionInfo
@@ -19,9 +21,11 @@ from sessionproof.host.client import (
     MalformedAnswer,
     ProcessEnded,
     Unexpected,
+    frame_told,
     open_hosted,
     python_store_command,
 )
+from sessionproof.workload.guard import outcome_of
 
 FULL = Message(
     "tool", {"a": [1, 2.5, None, True]}, kind="tool_result", name="n", call_id="c",
@@ -289,3 +293,19 @@ def test_hosted_store_has_the_contracts_signatures(name):
         )
     ]
     assert parameters[0] == parameters[1]
+
+
+@pytest.mark.parametrize("session", ["own", "unheard_of"])
+def test_the_line_that_raised_comes_along(core, session):
+    """A refusal and any other exception name it, as they do in process."""
+    with pytest.raises((Conflict, Unexpected)) as caught:
+        core.read(session)
+    assert re.match(r"(.*/)?hosted_examples\.py:\d+: \w", frame_told(caught.value))
+    outcome = outcome_of(caught.value)
+    assert outcome.evidence[AT] == frame_told(caught.value)
+
+
+def test_a_store_in_process_says_nothing_of_another_process():
+    """An error of its own may have any attribute."""
+    error = type("Own", (Conflict,), {"at": "x"})("no")
+    assert frame_told(error) == frame_told(Conflict("no")) == frame_told(KeyError("at")) == ""

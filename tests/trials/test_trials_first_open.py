@@ -50,6 +50,7 @@ def test_a_visit_ends_with_the_first_call_that_raises(tmp_path):
 
     (deed,) = visited(opening, Location(tmp_path), visit_of("a"))
     assert deed.raised == "OSError: there is a table already"
+    assert deed.at.endswith(': raise OSError("there is a table already")')
 
 
 def test_a_conflict_is_tried_again(tmp_path):
@@ -119,6 +120,8 @@ def test_a_store_that_is_made_for_one_is_caught(tmp_path, store):
     assert record.verdict is Verdict.BROKEN, record
     (finding,) = record.findings
     assert finding.window is not None
+    assert finding.at.startswith("fixtures/") or "raised" not in finding.seen
+    assert finding.reasons == ()  # the picture's sentence is what was seen
     assert finding.script
 
 

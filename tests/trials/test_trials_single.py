@@ -7,7 +7,8 @@ import pytest
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Limits
-from sessionproof.contract.operations import Append, Count, Failure, Outcome, Read
+from sessionproof.contract.message import Message
+from sessionproof.contract.operations import Append, Count, Failure, List, Outcome, Read
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.trials import single
 from sessionproof.trials.single import Broken, CouldNotTell
@@ -171,6 +172,41 @@ def test_a_finding_names_the_given_ids(trial_of):
     with pytest.raises(Broken) as caught:
         trial.run((Append("s0", (sample,)), Read("s0")), ids={"s0": "the\nid"})
     assert caught.value.finding.program[0] == r"s0 = 'the\nid'"
+
+
+def test_a_listing_that_lacks_a_session_names_its_id(trial_of):
+    """The logical name is the harness's; what goes wrong is the id."""
+    trial = trial_of("CORE-07", list=lambda self: [])
+    sample = trial.words.samples[0]
+    with pytest.raises(Broken) as caught:
+        trial.run((Append("s0", (sample,)), List()), ids={"s0": "../../x"})
+    assert caught.value.finding.seen == "session '../../x' (s0) is missing"
+    with pytest.raises(Broken) as caught:
+        trial.run((Append("s0", (sample,)), List()))
+    assert caught.value.finding.seen == "s0 is missing"
+
+
+def test_ids_that_lead_out_of_the_location_meet_nothing(trial_of, tmp_path):
+    """What one program left beside its location is no matter of the next, or it is not smaller."""
+
+    class Files(MemoryStore):
+        def __init__(self, location):
+            super().__init__(location)
+            self.root = location.root
+
+        def append(self, session_id, messages):
+            with (self.root / session_id).open("a") as file:
+                file.writelines(message.content for message in messages)
+
+        def read(self, session_id):
+            return [Message("user", (self.root / session_id).read_text())]
+
+    trial = trial_of("CORE-07", Files)
+    sample = Message("user", "hello")
+    for _ in range(2):
+        done = trial.run((Append("s0", (sample,)), Read("s0")), ids={"s0": "../../../x"})
+        assert done[-1].outcome.value == (sample,)
+    assert sorted(tmp_path.rglob("x")) == sorted(tmp_path.glob("location-*/a/x"))
 
 
 def test_several_messages_have_times_where_time_is_the_order(trial_of):

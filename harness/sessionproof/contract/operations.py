@@ -185,11 +185,14 @@ MALFORMED = "malformed-answer"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How an operation failed: the exception's type name, its text, and raw evidence."""
+    """How an operation failed: the exception's type name, its text, and raw evidence.
+
+    Failures of one type and text are equal, wherever in the store they came from.
+    """
 
     type: str
     text: str
-    evidence: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,11 @@ class Outcome:
     type: Literal["ok", "fail", "info"]
     value: Any = None
     failure: Failure | None = None
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """That of its failure."""
+        return {} if self.failure is None else dict(self.failure.evidence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.decoding import decoded
+from sessionproof.contract.frames import AT
 from sessionproof.contract.measurements import Measured
 
 
@@ -192,7 +193,8 @@ class Finding:
     one that went wrong; with a ``window``, what each client was asked to do, of which no line is
     the last. ``repeat`` is the command that runs it again. ``repeats`` says how often
     the program failed when it was run again, as in "3 of 3". ``evidence`` holds raw material by
-    name: a stack, what a process wrote to stderr. ``script`` is the same as ``program`` in lines of
+    name: a stack, what a process wrote to stderr, ``at`` which line of the store it raised.
+    ``script`` is the same as ``program`` in lines of
     Python that run: they open a ``store`` by ``open_store(location)``, fail as long as it is
     broken, and close it. Empty where it cannot be shown so. ``reproducer`` is the file that was
     made of it. ``steps`` are the operations with what came of them; empty where they were not
@@ -217,6 +219,22 @@ class Finding:
     crash: CrashWindow | None = None
     schedule: ScheduleTable | None = None
     change: str = ""
+
+    @property
+    def at(self) -> str:
+        """The line of the store that raised, as of its evidence; empty where none is known."""
+        return self.evidence.get(AT, "")
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The sentences of its pictures that say more than ``expected`` and ``seen`` do."""
+        pictures = (picture for picture in (self.window, self.crash) if picture is not None)
+        return tuple(
+            one.sentence
+            for one in pictures
+            if one.sentence != self.seen
+            and not (self.expected in one.sentence and self.seen in one.sentence)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

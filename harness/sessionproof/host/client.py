@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sessionproof.contract.claims import Claims, claims_from_json
-from sessionproof.contract.errors import Indefinite, NotRepresentable
+from sessionproof.contract.errors import ERRORS, Indefinite, NotRepresentable
+from sessionproof.contract.frames import AT, frame_said
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.contract.message import Message, Receipt
@@ -26,6 +27,7 @@ __all__ = [
 
 HANDSHAKE_S = 20.0
 GRACE_S = 5.0
+_OF_CONTRACT = frozenset(ERRORS.values())
 
 
 class MalformedAnswer(Indefinite):
@@ -33,11 +35,20 @@ class MalformedAnswer(Indefinite):
 
 
 class Unexpected(Indefinite):
-    """The store raised something else than an error of the contract; ``type`` is its name."""
+    """The store raised something else than an error of the contract.
 
-    def __init__(self, text: str, type_name: str | None) -> None:
+    ``type`` is its name, ``said`` its text with what is known of the process.
+    """
+
+    def __init__(self, text: str, type_name: str | None, said: str) -> None:
         super().__init__(text)
-        self.type = type_name
+        self.type, self.said = type_name, said
+
+
+def frame_told(error: BaseException) -> str:
+    """The line of code that raised in a store's process, if the process named it."""
+    ours = type(error) is Unexpected or type(error) in _OF_CONTRACT
+    return frame_said(vars(error).get(AT)) if ours else ""
 
 
 def command_store(
@@ -182,6 +193,11 @@ class HostedStore(Calls):
         return value
 
     def _raised(self, method: str, failed: wire.Failed) -> Exception:
+        error = self._error(method, failed)
+        vars(error)[AT] = failed.at
+        return error
+
+    def _error(self, method: str, failed: wire.Failed) -> Exception:
         if failed.code in wire.ERROR_OF_CODE:
             return wire.ERROR_OF_CODE[failed.code](failed.text)
         if method == "open" and failed.type == wire.STORE_NOT_FOUND:
@@ -189,7 +205,12 @@ class HostedStore(Calls):
         if failed.type == wire.MALFORMED_ANSWER:
             return MalformedAnswer(failed.text)
         name = failed.type or f"error {failed.code}"
-        return Unexpected(self._process.told(f"{method} raised {name}: {failed.text}"), failed.type)
+        text = failed.text.removeprefix(f"{name}: ")  # String(error) of JavaScript begins with it
+        return Unexpected(
+            self._process.told(f"{method} raised {name}: {text}"),
+            failed.type,
+            said=self._process.told(text if failed.type else f"{name}: {text}"),
+        )
 
     def _shaken(self, shown: Any) -> tuple[str, str | None, Claims | None, frozenset[str]]:
         problems = handshake_problems(shown)

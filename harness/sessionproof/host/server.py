@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sessionproof.contract.claims import Claims, claims_to_json
 from sessionproof.contract.errors import ERRORS
+from sessionproof.contract.frames import frame_of
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
 from sessionproof.contract.store import CAPABILITIES, CORE, capabilities_of, shape_problems
@@ -279,10 +280,11 @@ def _failure_of(number: object, error: BaseException) -> dict[str, Any]:
         return wire.failure(number, wire.UNEXPECTED, text, wire.STORE_NOT_FOUND)
     for ancestor in type(error).__mro__:
         if ERRORS.get(ancestor.__name__) is ancestor:
-            return wire.failure(number, wire.CODES[ancestor.__name__], text, ancestor.__name__)
+            name = ancestor.__name__
+            return wire.failure(number, wire.CODES[name], text, name, frame_of(error))
     with contextlib.suppress(BaseException):  # one that cannot be shown is still one
         traceback.print_exception(error, limit=-20)  # to stderr, as evidence
-    return wire.failure(number, wire.UNEXPECTED, text, type(error).__name__)
+    return wire.failure(number, wire.UNEXPECTED, text, type(error).__name__, frame_of(error))
 
 
 def _text(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from sessionproof.contract.errors import ERRORS
+from sessionproof.contract.frames import frame_said
 from sessionproof.contract.store import CAPABILITIES, CORE, Capability
 
 VERSION = 1
@@ -111,19 +112,21 @@ def result(number: object, value: object) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "result": value}
 
 
-def failure(number: object, code: int, text: str, type_name: str) -> dict[str, Any]:
-    """The answer to a call that did not, or of which nobody knows."""
-    error = {"code": code, "message": text, "data": {"type": type_name}}
+def failure(number: object, code: int, text: str, type_name: str, at: str = "") -> dict[str, Any]:
+    """The answer to a call that did not, or of which nobody knows; ``at`` names a line of code."""
+    data = {"type": type_name, "at": at} if at else {"type": type_name}
+    error = {"code": code, "message": text, "data": data}
     return {"jsonrpc": "2.0", "id": number, "error": error}
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An error as it came over the wire."""
+    """An error as it came over the wire; ``at`` is the line of code that raised, if it says so."""
 
     code: int
     text: str
     type: str | None
+    at: str = ""
 
 
 def answer_of(line: bytes, number: int) -> Any:
@@ -146,5 +149,6 @@ def _failed(error: object) -> Failed:
     code, text, data = error.get("code"), error.get("message"), error.get("data")
     if type(code) is not int or type(text) is not str:
         raise ValueError("an error without a whole code and a text message")
-    name = data.get("type") if isinstance(data, dict) else None
-    return Failed(code, text, name if isinstance(name, str) else None)
+    told = data if isinstance(data, dict) else {}
+    name = told.get("type")
+    return Failed(code, text, name if isinstance(name, str) else None, frame_said(told.get("at")))

@@ -108,11 +108,8 @@ def _finding(finding: Finding) -> str:
         f"expected: {cut(finding.expected, TEXT_CHARACTERS_MAX)}",
         f"seen: {cut(finding.seen, TEXT_CHARACTERS_MAX)}",
     ]
-    lines += [
-        f"because: {cut(picture.sentence, TEXT_CHARACTERS_MAX)}"
-        for picture in (finding.window, finding.crash)
-        if picture is not None
-    ]
+    lines += [f"at: {cut(finding.at, TEXT_CHARACTERS_MAX)}"] if finding.at else []
+    lines += [f"because: {cut(sentence, TEXT_CHARACTERS_MAX)}" for sentence in finding.reasons]
     if finding.schedule is not None:
         table = (cut(line, TEXT_CHARACTERS_MAX) for line in short_lines_of(finding.schedule))
         lines += ["schedule:", *(f"    {line}" for line in table)]

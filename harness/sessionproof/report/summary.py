@@ -141,11 +141,8 @@ def _finding(finding: Finding) -> str:
         f"- expected: {code(finding.expected)}",
         f"- seen: {code(finding.seen)}",
     ]
-    facts += [
-        f"- because: {code(picture.sentence)}"
-        for picture in (finding.window, finding.crash)
-        if picture is not None
-    ]
+    facts += [f"- at: {code(finding.at)}"] if finding.at else []
+    facts += [f"- because: {code(sentence)}" for sentence in finding.reasons]
     if finding.repeats is not None:
         facts.append(f"- failed again: {code(finding.repeats, 40)}")
     if finding.reproducer is not None:

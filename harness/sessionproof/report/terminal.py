@@ -223,9 +223,10 @@ def _print_finding(finding: Finding, console: Console) -> None:
     _field(console, "did", cut(finding.did, TEXT_CHARACTERS_MAX))
     _field(console, "expected", cut(finding.expected, TEXT_CHARACTERS_MAX))
     _field(console, "seen", cut(finding.seen, TEXT_CHARACTERS_MAX), style=_STYLES[Verdict.BROKEN])
-    for picture in (finding.window, finding.crash):
-        if picture is not None:
-            _field(console, "because", cut(picture.sentence, TEXT_CHARACTERS_MAX))
+    if finding.at:
+        _field(console, "at", cut(finding.at, LINE_CHARACTERS_MAX))
+    for sentence in finding.reasons:
+        _field(console, "because", cut(sentence, TEXT_CHARACTERS_MAX))
     if finding.schedule is not None:
         room = max(min(console.width - _LABEL_WIDTH - 3, WIDTH), _SCHEDULE_LEAST)
         for number, line in enumerate(short_lines_of(finding.schedule, width=room)):
@@ -240,7 +241,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
         guilty = "> " if last else "  "
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
     if finding.repeats is not None:
-        _field(console, "failed", f"{cut(finding.repeats, 40)} times when run again")
+        _field(console, "failed", f"{words.again(cut(finding.repeats, 40))} when run again")
     if finding.reproducer is not None:
         one = finding.reproducer
         said = f"; it said: {cut(one.said, LINE_CHARACTERS_MAX)}" if one.said else ""

@@ -232,13 +232,15 @@ def _left_out(number: int, session: str) -> str:
     if number <= 0:
         return ""
     what = "1 other operation" if number == 1 else f"{number:,} other operations"
-    return f"{what} on {_name(session)} {'is' if number == 1 else 'are'} not shown."
+    where = f" on {_name(session)}" if session else ""
+    return f"{what}{where} {'is' if number == 1 else 'are'} not shown."
 
 
 def _label(window: Window, kept: Sequence[Interval], lanes: int) -> str:
     guilty = sum(one.guilty for one in kept)
+    where = f"on session {_name(window.session)}" if window.session else "while opening"
     return (
-        f"{len(kept)} operations of {lanes} clients on session {_name(window.session)}, in the "
+        f"{len(kept)} operations of {lanes} clients {where}, in the "
         f"order in which they began; guilty: {guilty}"
     )
 

@@ -107,6 +107,11 @@ def damage(row: GuaranteeResult) -> str:
     return known.damage if known is not None else ""
 
 
+def again(repeats: str) -> str:
+    """How often the program failed anew, as in "3 of 3 times" and "in 3 of 3 rounds"."""
+    return f"{repeats} times" if repeats[-1:].isdecimal() else f"in {repeats}"
+
+
 def reproduced(reproducer: Reproducer) -> str:
     """Whether the script showed the break by itself, in a clause."""
     match reproducer.fails:

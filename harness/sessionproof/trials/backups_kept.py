@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from sessionproof.contract.anomalies import Anomaly
-from sessionproof.contract.operations import Failure, Outcome
+from sessionproof.contract.operations import Outcome
 from sessionproof.scripts.backups import each_file, owed
 from sessionproof.trials.bad_backups import (
     CUT,
@@ -227,7 +227,7 @@ def _of_damaged(trial: Trial, directory: Path, folder: Path) -> Outcome:
     try:
         return upkeep.backup(store.handle(), folder, keep=1)
     except CannotOpen as error:
-        return Outcome("fail", failure=Failure("CannotOpen", str(error)))
+        return error.outcome("fail")
     finally:
         store.close()
 

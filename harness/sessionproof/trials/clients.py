@@ -114,7 +114,8 @@ def _as_tasks(trial: Trial, appends: Appends) -> Iterator[Crew]:
         for _ in range(CLIENTS):
             opened = handle.lend("open()", lambda _, wait: waited(opening(location), wait))
             if opened.failure is not None:
-                raise CannotOpen(f"a second time: {opened.failure.type}: {opened.failure.text}")
+                why = opened.failure
+                raise CannotOpen(f"a second time: {why.type}: {why.text}", why)
             stack.callback(_close_beside, handle, opened.value)
             stores.append(opened.value)
         yield _of_tasks(trial, appends, [store.append for store in stores])

@@ -312,7 +312,9 @@ def _looked(trial: Trial, folder: Path, ids: Mapping[str, str]) -> Shown:
             shown = _read(store.handle(), ids)
         except CannotOpen as error:
             hung = str(error).startswith("did not open within")
-            return Shown(failure=Failure(HANG if hung else "CannotOpen", str(error)))
+            return Shown(
+                failure=Failure(HANG if hung else "CannotOpen", str(error), error.evidence)
+            )
         said, closed = _closed(store)
     failed = () if closed.failure is None else (f"close() raised {closed.failure.text[:200]}",)
     return replace(shown, said=(*heard, *said, *failed))

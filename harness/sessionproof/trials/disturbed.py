@@ -303,7 +303,7 @@ def _may_lose(trial: Trial, rule: Rule) -> bool:
 
 
 def _not_opened(error: CannotOpen) -> Outcome:
-    return Outcome("info", failure=Failure("CannotOpen", str(error)))
+    return error.outcome()
 
 
 def _refused(done: Sequence[Completed]) -> bool:

@@ -73,4 +73,5 @@ def _does_not_open(error: CannotOpen) -> Finding:
         did="opened the store",
         expected="it opens, as it did before",
         seen=str(error),
+        evidence=error.evidence,
     )

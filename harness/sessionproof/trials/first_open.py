@@ -10,6 +10,7 @@ from functools import partial
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.errors import Conflict, Refused
+from sessionproof.contract.frames import AT
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import CRASH, HANG, Failure, Outcome, Read, message_call
 from sessionproof.contract.seed import generator
@@ -193,7 +194,8 @@ def _judged(trial: Trial, round_: FirstRound, clients: Sequence[Opens]) -> str |
         if only_waited(failed, deeds):
             waited_s = (failed.ended - failed.began) / 1e9
             return f"{failed.call} waited {waited_s:.1f} s for its turn: the machine was too slow"
-        raise _broken(trial, round_, clients, Anomaly.BUSY, f"{failed.call} raised {failed.raised}")
+        seen = f"{failed.call} raised {failed.raised}"
+        raise _broken(trial, round_, clients, Anomaly.BUSY, seen, at=failed.at)
     missing = _missing(trial, round_)
     if missing is not None:
         raise _broken(trial, round_, clients, Anomaly.LOST_MESSAGE, missing)
@@ -234,7 +236,13 @@ def _missing(trial: Trial, round_: FirstRound) -> str | None:
 
 
 def _broken(
-    trial: Trial, round_: FirstRound, clients: Sequence[Opens], anomaly: Anomaly, seen: str
+    trial: Trial,
+    round_: FirstRound,
+    clients: Sequence[Opens],
+    anomaly: Anomaly,
+    seen: str,
+    *,
+    at: str = "",
 ) -> Broken:
     """The finding, after the same was tried again on further locations."""
     failed = 0
@@ -247,6 +255,7 @@ def _broken(
         expected="every opening and every append succeeds, and what was appended is kept",
         seen=seen,
         repeats=f"{failed} of {_AGAIN}",
+        evidence={AT: at} if at else {},
         window=_window(round_, seen),
     )
     return Broken(_with_script(trial, finding, round_.named))

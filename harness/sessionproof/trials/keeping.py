@@ -173,9 +173,12 @@ class Course:
             return outcome.value
         named = failure.type in tuple(Anomaly)
         anomaly = Anomaly(failure.type) if named else Anomaly.UNEXPECTED_REFUSAL
-        raise self.wrong(anomaly, expected, f"it raised {failure.type}: {failure.text[:300]}")
+        seen = f"it raised {failure.type}: {failure.text[:300]}"
+        raise self.wrong(anomaly, expected, seen, outcome.evidence)
 
-    def wrong(self, anomaly: Anomaly, expected: str, seen: str) -> Wrong:
+    def wrong(
+        self, anomaly: Anomaly, expected: str, seen: str, evidence: dict[str, str] | None = None
+    ) -> Wrong:
         """What is raised with the lines so far."""
         _, names = lines_of(self.transcript, self.trial.claims)
         lines = tuple(line.replace(_NAME, names[SESSION]) for line in self.lines)
@@ -186,6 +189,7 @@ class Course:
                 expected=f"then {', '.join(self.did)}: {expected}",
                 seen=seen,
                 rule=Asserts(lines),
+                evidence=evidence,
             )
         )
 

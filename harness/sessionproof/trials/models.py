@@ -166,6 +166,7 @@ def _require_ok(world: _World, outcome: Outcome, line: str, expected: str) -> No
         did=f"called {line}",
         expected=expected,
         seen=f"it raised {failure.type}: {failure.text}",
+        evidence=outcome.evidence,
         program=[*world.lines, line],
         script=[] if failure.type == HANG else [*world.lines, line],
     )

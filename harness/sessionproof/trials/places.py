@@ -154,7 +154,7 @@ class _Visit:
         try:
             self._store.handle()
         except CannotOpen as error:
-            outcome = Outcome("fail", failure=Failure("CannotOpen", str(error)))
+            outcome = error.outcome("fail")
         else:
             append = Append("s0", (good_message(self._trial, _SENT),))
             program = self._trial.program(append)[:-1] if not ids else (append,)
@@ -223,7 +223,7 @@ class _Visit:
             self._store.handle()
             done = execute((Read("s0"), after, Read("s0")), self._store, ids=ids)
         except CannotOpen as error:
-            failure = Failure("CannotOpen", str(error))
+            failure = Failure("CannotOpen", str(error), error.evidence)
             done = (Completed(Reopen(), Outcome("info", failure=failure)),)
         self._store.close()
         disturbed = range(len(before), len(before) + len(sent))

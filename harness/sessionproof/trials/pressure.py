@@ -121,7 +121,7 @@ def stopped(
 ) -> Exception:
     """What ended a round: a hang or a crash as a break."""
     if failure is None or failure.type == CannotOpen.__name__:
-        return CannotOpen("" if failure is None else failure.text)
+        return CannotOpen("" if failure is None else failure.text, failure)
     special = failure.type in tuple(Anomaly)
     finding = Finding(
         anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,

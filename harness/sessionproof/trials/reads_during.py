@@ -55,7 +55,7 @@ def _round(trial: Trial, turns: Turns, one: Crew, batch: int, *, fresh: bool) ->
     worked = turns.play(one, programs, 1, location=fresh)
     came_to_an_end(worked, one)
     rows = working(worked.history)
-    failed = first_failed(worked.history, rows, one.clients, of=F.READ)
+    failed = first_failed(worked, rows, one.clients, of=F.READ)
     if failed is not None and not failed.only_waited:
         raise _broken(trial, one, failed, programs)
     trial.count("reads", _within(rows))
@@ -77,6 +77,7 @@ def _broken(trial: Trial, one: Crew, failed: Failed, programs: list[list[Call]])
             did=f"{one.named} read and appended to one session at once",
             expected="every read succeeds: readers go on while a writer is at work",
             seen=f"a read failed after {failed.waited_s * 1e3:.1f} ms: {failed.said}",
+            evidence=failed.evidence,
             script=_script(trial, one, programs),
         )
     )

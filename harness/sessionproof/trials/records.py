@@ -13,7 +13,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message, canonical
-from sessionproof.contract.operations import Append, Failure, Outcome, Read
+from sessionproof.contract.operations import Append, Failure, Read
 from sessionproof.contract.seed import generator
 from sessionproof.contract.store import SqliteTables
 from sessionproof.contract.verdicts import Finding
@@ -277,7 +277,7 @@ def _append(case: _Case, folder: Path) -> None:
             appended = handle.invoke(Append(name, (message,)), scene.ids[name])
             read = handle.invoke(Read(name), scene.ids[name])
         except CannotOpen as error:
-            appended = Outcome("info", failure=Failure("CannotOpen", str(error)))
+            appended = error.outcome()
             read = appended
         finally:
             store.close()

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
+from sessionproof.contract.frames import AT
 from sessionproof.contract.operations import CRASH, HANG
 from sessionproof.contract.verdicts import Finding
-from sessionproof.history.columns import NEVER, F, History, Type
+from sessionproof.history.columns import NEVER, F, Type
 from sessionproof.scripts.crowds import Crowd
 from sessionproof.trials.crowds import Turns, answered, beside, crews, kinds_of, script, working
 from sessionproof.trials.lines import made, said
@@ -65,11 +66,15 @@ def refused(trial: Trial) -> None:
 
 @dataclass(frozen=True)
 class Failed:
-    """An operation that failed: what it said, how long it took, and if it only waited its turn."""
+    """An operation that failed: what it said, how long it took, and if it only waited its turn.
+
+    ``evidence`` names the line of the store that raised, where it is known.
+    """
 
     said: str
     waited_s: float
     only_waited: bool
+    evidence: dict[str, str]
 
 
 def works_alone(turns: Turns, one: Crew, program: Sequence[Call], what: str) -> None:
@@ -91,29 +96,30 @@ def _round(turns: Turns, one: Crew, *, fresh: bool) -> tuple[npt.NDArray[np.void
     worked = turns.play(one, programs, 1 + one.clients, location=fresh)
     came_to_an_end(worked, one)
     rows = working(worked.history)
-    return rows, first_failed(worked.history, rows, one.clients)
+    return rows, first_failed(worked, rows, one.clients)
 
 
 def first_failed(
-    history: History, rows: npt.NDArray[np.void], clients: int, *, of: F = F.APPEND
+    worked: Worked, rows: npt.NDArray[np.void], clients: int, *, of: F = F.APPEND
 ) -> Failed | None:
     """The first operation of this sort that failed; one that only waited if there is no other."""
     failed = rows[(rows["type"] != Type.OK) & (rows["f"] == of)]
     if not len(failed):
         return None
-    found = [_failed(history, rows, row, clients) for row in failed]
+    found = [_failed(worked, rows, row, clients) for row in failed]
     return next((one for one in found if not one.only_waited), found[0])
 
 
-def _failed(history: History, rows: npt.NDArray[np.void], row: np.void, clients: int) -> Failed:
+def _failed(worked: Worked, rows: npt.NDArray[np.void], row: np.void, clients: int) -> Failed:
     ended = _end_of(rows, row, clients)
     began = int(row["inv"])
     done = rows["ret"][answered(rows)]
     # Whoever waits for what is never let go waits alone: then nobody else comes to an end.
     went_on = bool(((done > (began + ended) // 2) & (done <= ended)).any())
     waited_s = (ended - began) / 1e9
-    text = history.errors[int(row["error"])] or "no answer"
-    return Failed(text, waited_s, waited_s > _SHORT_S and went_on)
+    text = worked.history.errors[int(row["error"])] or "no answer"
+    at = worked.frames.get(text)
+    return Failed(text, waited_s, waited_s > _SHORT_S and went_on, {AT: at} if at else {})
 
 
 def _end_of(rows: npt.NDArray[np.void], row: np.void, clients: int) -> int:
@@ -132,7 +138,7 @@ def came_to_an_end(worked: Worked, one: Crew) -> None:
     if worked.stopped is None:
         return
     if failure is None or failure.type not in (HANG, CRASH):
-        raise CannotOpen("" if failure is None else failure.text)
+        raise CannotOpen("" if failure is None else failure.text, failure)
     raise Broken(
         Finding(
             anomaly=Anomaly(failure.type),
@@ -158,6 +164,7 @@ def _broken(trial: Trial, turns: Turns, one: Crew, failed: Failed) -> Broken:
             "are claimed",
             seen=f"an append raised {failed.said}{waited}",
             repeats=f"{again} of {_AGAIN} rounds",
+            evidence=failed.evidence,
             script=_script(trial, one),
         )
     )

@@ -191,7 +191,7 @@ def _stopped(trial: Trial, crew: Crew, stop: Interrupted) -> Exception:
     """What ended a round, as a finding."""
     failure = stop.outcome.failure
     if failure is None or failure.type == CannotOpen.__name__:
-        return CannotOpen(str(stop))
+        return CannotOpen(str(stop), failure)
     special = failure.type in tuple(Anomaly)
     finding = Finding(
         anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,

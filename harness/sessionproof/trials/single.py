@@ -31,7 +31,8 @@ from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.program import script_of, whole
 from sessionproof.trials.steps import steps_of
-from sessionproof.trials.trimming import trimmed
+from sessionproof.trials.telling import did, with_ids
+from sessionproof.trials.trimming import a_while, trimmed
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import Handle
@@ -218,8 +219,6 @@ class Trial:
         usual count. ``ids`` gives logical sessions their ids, on an empty location.
         """
         judged = self._judging(check, ids)
-        if ids is not None:
-            self.store.fresh_location()
         transcript, shown = judged(program)
         if shown is not None:
             raise self._broken(shown, judged)
@@ -231,6 +230,8 @@ class Trial:
         complete = self._complete(check)
 
         def judged(program: Program) -> tuple[Transcript, _Shown | None]:
+            if ids is not None:
+                self.store.fresh_location(deep=True)
             transcript = execute(program, self.store, ids=ids)
             fault = complete(transcript)
             return transcript, None if fault is None else _Shown(program, transcript, fault, ids)
@@ -274,7 +275,7 @@ class Trial:
 
     def _trimmed(self, shown: _Shown, judged: Judged) -> _Shown:
         """The program without what the fault does not need. It has the time of shrinking again."""
-        until, anomaly = monotonic_s() + self.profile.shrink_s, shown.fault.anomaly
+        anomaly = shown.fault.anomaly
 
         def fails(program: Program) -> bool:
             nonlocal shown
@@ -284,7 +285,7 @@ class Trial:
             shown = shorter
             return True
 
-        trimmed(shown.program, fails, lambda: monotonic_s() < until)
+        trimmed(shown.program, fails, a_while(self.profile.shrink_s))
         return shown
 
     def _complete(self, check: Judge | None) -> Judge:
@@ -363,9 +364,9 @@ class Trial:
         answer_s = min(_ANSWER_S, self.store.deadlines.operation_s)
         finding = Finding(
             anomaly=fault.anomaly,
-            did=_did(upto),
+            did=did(upto),
             expected=fault.expected,
-            seen=fault.seen,
+            seen=with_ids(fault.seen, ids),
             program=(*named, *(as_call(done.operation) for done in upto)),
             repeats=repeats, change=fault.change,
             evidence=dict(fault.evidence or {}),
@@ -390,11 +391,7 @@ def told(finding: Finding) -> str:
         f"{finding.anomaly}: {finding.did}",
         f"  expected: {finding.expected}",
         f"  seen:     {finding.seen}",
+        *([f"  at:       {finding.at}"] if finding.at else []),
         *(f"    {line}" for line in finding.program),
     ]
     return "\n".join(line.replace("\n", "\\n") for line in lines)
-
-
-def _did(transcript: Transcript) -> str:
-    last = as_call(transcript[-1].operation)
-    return last if len(transcript) == 1 else f"{len(transcript)} operations, the last: {last}"

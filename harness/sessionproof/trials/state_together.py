@@ -137,7 +137,7 @@ def _stopped(trial: Trial, one: Crew, outcome: Outcome) -> Exception:
     """What ended a round: a hang or a crash, as a break."""
     failure = outcome.failure
     if failure is None or failure.type == CannotOpen.__name__:
-        return CannotOpen("" if failure is None else failure.text)
+        return CannotOpen("" if failure is None else failure.text, failure)
     special = failure.type in tuple(Anomaly)
     return Broken(
         Finding(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from sessionproof.checks.timelines import Judgement, Kind, TimeFault, judged
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.operations import HANG, Failure, Outcome
+from sessionproof.contract.operations import HANG
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.oracle.lifetime import Span
 from sessionproof.scripts import lifetime as scripts
@@ -117,7 +117,7 @@ class Timed:
         try:
             done = carried_out(timeline, self.bench, leave=leave)
         except CannotOpen as error:
-            failed = Outcome("info", failure=Failure("CannotOpen", str(error)))
+            failed = error.outcome()
             done = (Done(Step(0, "reopen"), Span(0, 0), failed),)
             self.trial.store.fresh_location()
         if self.settable:
@@ -154,6 +154,7 @@ class Timed:
             seen=fault.seen,
             program=scripts.program_of(done, fault),
             repeats=repeats,
+            evidence=upto[-1].outcome.evidence,
         )
         return Broken(self._with_script(finding, shown))
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from sessionproof.contract.clock import monotonic_ns
 from sessionproof.contract.errors import Conflict, NotFound
+from sessionproof.contract.frames import AT
 from sessionproof.contract.operations import CRASH, MALFORMED, Outcome
 from sessionproof.history.columns import BATCH, MISSING, NONE, F, Type
 from sessionproof.history.journal import Records
@@ -44,6 +45,7 @@ _WAIT_S = 0.000_2
 _LONGEST_WAIT_S = 0.02
 _PAGES_MOST = 10_000
 _SAID = 300  # characters of an error that are kept
+_FRAMES_MOST = 100  # texts of errors whose line is kept
 _READS = (F.READ, F.READ_LAST, F.PAGES, F.COUNT)
 
 
@@ -101,10 +103,12 @@ class Client:
         as_task: bool = False,
         meet: Meet | None = None,
         awaited: set[str] | None = None,
+        frames: dict[str, str] | None = None,
     ) -> None:
         """``by_store``: the store names sessions. Tasks let others go on while they wait.
 
-        ``awaited`` takes the names of the methods that answered awaitables.
+        ``awaited`` takes the names of the methods that answered awaitables, ``frames`` the line of
+        the store that raised first with each text.
         """
         self.job = job
         self.ids = ids
@@ -117,6 +121,7 @@ class Client:
         self._by_store = by_store
         self._as_task = as_task
         self._awaited = set() if awaited is None else awaited
+        self._frames = {} if frames is None else frames
         self._meet = meet if job.meets or job.gathers else None
         self._counts = [name for name in ("get", "count") if name in capabilities]
         self._number = job.client
@@ -297,6 +302,7 @@ class Client:
             self._unknown(slot, f"{MALFORMED}: {error}")
             return False
         outcome, text = _told(error)
+        self._note_frame(text, outcome)
         if issubclass(sort, NotFound):
             ending = Type.OK if call.f in _READS else Type.FAIL
             self._journal.complete(slot, ending, MISSING, NONE, text)
@@ -307,6 +313,11 @@ class Client:
         if outcome.failure is not None and outcome.failure.type == CRASH:
             self.stopped = outcome
         return issubclass(sort, Conflict)
+
+    def _note_frame(self, text: str, outcome: Outcome) -> None:
+        at = outcome.failure.evidence.get(AT) if outcome.failure is not None else None
+        if at is not None and len(self._frames) < _FRAMES_MOST:
+            self._frames.setdefault(text, at)
 
     def _unknown(self, slot: int, text: str) -> None:
         """Nobody knows what came of the call: the client goes on as another one."""

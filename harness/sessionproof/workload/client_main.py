@@ -83,7 +83,11 @@ class Desk:
         finally:
             meetings.close()
             faulthandler.cancel_dump_traceback_later()
-        return {"ids": setting.ids, "stopped": None if stopped is None else outcome_json(stopped)}
+        return {
+            "ids": setting.ids,
+            "frames": setting.frames,
+            "stopped": None if stopped is None else outcome_json(stopped),
+        }
 
     def _close(self) -> JSON:
         handle, self._handle, self._seats = self._handle, None, None

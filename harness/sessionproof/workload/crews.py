@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.lookup import StoreSpec
-from sessionproof.contract.operations import Failure, Outcome
+from sessionproof.contract.operations import Outcome
 from sessionproof.history import files
 from sessionproof.history.columns import ROW, F, History, Phase
 from sessionproof.history.slots import SUFFIX
@@ -46,11 +46,13 @@ _QUIET_S = 60.0  # for all final reads of a round; each of them is bounded by it
 class Worked:
     """What came of a round. ``stopped`` is a hang, a crash, or that the store does not open.
 
-    A round that was stopped has no final reads.
+    A round that was stopped has no final reads. ``frames`` has the line of the store that raised,
+    by the texts of the history's errors.
     """
 
     history: History
     stopped: Outcome | None = None
+    frames: Mapping[str, str] = field(default_factory=dict)
 
 
 class NothingToSay(Exception):
@@ -143,16 +145,17 @@ class Crew:
         round opens it anew.
         """
         files.name_sessions(folder, round_.sessions)
+        frames: dict[str, str] = {}
         try:
-            stopped = self._work(round_, folder, under or nullcontext(), later)
+            stopped = self._work(round_, folder, under or nullcontext(), later, frames)
         except Stopped as stop:
             stopped = stop.outcome
         except CannotOpen as error:
-            stopped = Outcome("fail", failure=Failure("CannotOpen", str(error)))
+            stopped = error.outcome("fail")
         if stopped is not None:
             self.close()
             self._store.fresh_location()
-        return Worked(_history(folder, round_), stopped)
+        return Worked(_history(folder, round_), stopped, frames)
 
     def close(self) -> None:
         """Close what the clients have opened."""
@@ -161,7 +164,12 @@ class Crew:
             seats.close()
 
     def _work(
-        self, round_: Round, folder: Path, under: AbstractContextManager[object], later: int
+        self,
+        round_: Round,
+        folder: Path,
+        under: AbstractContextManager[object],
+        later: int,
+        frames: dict[str, str],
     ) -> Outcome | None:
         seats = self._opened()
         by_store = self._store.claims.session_ids == "store"
@@ -170,7 +178,8 @@ class Crew:
         if by_store and needs_create(self._store.claims, self._capabilities):
             ids = [None] * len(ids)
         self.ids = ids
-        setting = Setting(folder, self._speech, ids, by_store, awaited=self._store.awaited)
+        awaited = self._store.awaited
+        setting = Setting(folder, self._speech, ids, by_store, awaited=awaited, frames=frames)
         jobs, steward = jobs_of(round_), Steward(round_, self._capabilities)
         stopped = seats.work([steward.creates()], setting) if made else None
         first, last = jobs[: len(jobs) - later], jobs[len(jobs) - later :]
@@ -313,7 +322,8 @@ def _tasks(store: StoreUnderTest, clients: int) -> TaskSeats:
     def another() -> Any:
         opened = handle.lend("open()", lambda _, wait: waited(opening(location), wait))
         if opened.failure is not None:
-            raise CannotOpen(f"a second time: {opened.failure.type}: {opened.failure.text}")
+            why = opened.failure
+            raise CannotOpen(f"a second time: {why.type}: {why.text}", why)
         return opened.value
 
     stores = [raw(handle)] * clients if shared else [another() for _ in range(clients)]

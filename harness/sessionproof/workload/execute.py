@@ -120,14 +120,20 @@ class StoreUnderTest:
             self.location = self._fresh_location()
         return f"p{next(self._programs)}-"
 
-    def fresh_location(self) -> None:
-        """Go on at an empty location."""
-        self.close()
-        self.location = self._fresh_location()
+    def fresh_location(self, *, deep: bool = False) -> None:
+        """Go on at an empty location.
 
-    def _fresh_location(self) -> Location:
+        A ``deep`` one has empty folders around it, so that a session's id that leads out of it, as
+        ``../../x`` does, leads to nothing that an earlier one left.
+        """
+        self.close()
+        self.location = self._fresh_location("/".join("abcd") if deep else "")
+
+    def _fresh_location(self, below: str = "") -> Location:
         self._parent.mkdir(parents=True, exist_ok=True)  # a store may have removed it
-        return Location(Path(tempfile.mkdtemp(prefix="location-", dir=self._parent)))
+        root = Path(tempfile.mkdtemp(prefix="location-", dir=self._parent), below)
+        root.mkdir(parents=True, exist_ok=True)
+        return Location(root)
 
 
 def execute(
@@ -144,7 +150,7 @@ def execute(
     try:
         _each(program, store, names, done)
     except CannotOpen as error:
-        done.append(Completed(Reopen(), Outcome("info", failure=Failure("CannotOpen", str(error)))))
+        done.append(Completed(Reopen(), error.outcome()))
         store.fresh_location()  # what this program did to its location is no matter of the next
     return tuple(done)
 

@@ -19,10 +19,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec
 from sessionproof.contract.message import Message
@@ -38,29 +37,21 @@ from sessionproof.contract.operations import (
     method_of,
 )
 from sessionproof.contract.store import capabilities_of, shape_problems
-from sessionproof.host.client import (
-    HostedStore,
-    MalformedAnswer,
-    ProcessEnded,
-    ProtocolError,
-    Unexpected,
-)
+from sessionproof.host.client import HostedStore
 from sessionproof.workload.arguments import arguments_of
 from sessionproof.workload.profiles import Deadlines
+from sessionproof.workload.raised import CannotOpen, outcome_of
 from sessionproof.workload.shapes import checked_answer, checked_page, kind
+
+__all__ = ["CannotOpen", "FlightRecorder", "Handle", "Wait", "outcome_of"]
 
 Wait = Callable[[Awaitable[Any]], Any]
 """Runs an awaitable to its end on the handle's own event loop."""
 
 _PAGES_MOST = 10_000
-_NAME_MOST, _VERSION_MOST = 200, 200  # characters
+_VERSION_MOST = 200  # characters
 _WELL_FORMED: set[tuple[type, frozenset[str]]] = set()
-_TRACEBACK = vars(BaseException)["__traceback__"]
 _DROPPED = Outcome("info", failure=Failure(HANG, "the handle was dropped after an earlier hang"))
-
-
-class CannotOpen(Exception):
-    """The store did not open; the text is one line."""
 
 
 class FlightRecorder:
@@ -118,7 +109,7 @@ class Handle:
         outcome = self._run(lambda: self._open(spec, location), deadlines.open_s)
         if outcome.type != "ok":
             self._leave()
-            raise CannotOpen(_why_not_open(outcome, deadlines))
+            raise CannotOpen(_why_not_open(outcome, deadlines), outcome.failure)
         self.capabilities, self.claims, self.version, problems = outcome.value
         if problems:
             self.close()
@@ -353,26 +344,6 @@ def _shape_problems(store: object) -> list[str]:
 
 def _crashed(outcome: Outcome) -> bool:
     return outcome.failure is not None and outcome.failure.type == CRASH
-
-
-def outcome_of(error: BaseException) -> Outcome:
-    """The outcome of an operation that raised: ``fail`` for definite refusals, else ``info``."""
-    # The error's own attributes may be the store's code: even its __class__ and __traceback__.
-    sort: Literal["fail", "info"] = "fail" if issubclass(type(error), Refused) else "info"
-    name = type.__getattribute__(type(error), "__name__")[:_NAME_MOST]
-    if issubclass(type(error), ProcessEnded):
-        name = CRASH
-    elif issubclass(type(error), MalformedAnswer | ProtocolError):
-        name = MALFORMED
-    elif issubclass(type(error), Unexpected):
-        name = (cast(Unexpected, error).type or name)[:_NAME_MOST]
-    try:
-        text = str.__str__(str(error))[:4_000]
-    except BaseException:  # noqa: BLE001 - hostile __str__
-        text = "(its text cannot be shown: __str__ raised)"
-    frames = traceback.extract_tb(_TRACEBACK.__get__(error))[-8:]
-    stack = "".join(traceback.format_list(frames))
-    return Outcome(sort, failure=Failure(name, text, {"traceback": stack} if stack else {}))
 
 
 def _checked(check: Callable[[], tuple[Any, list[str]]]) -> Outcome:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.errors import Conflict
+from sessionproof.contract.frames import AT
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
 from sessionproof.workload.awaiting import settled, waited
@@ -23,13 +24,14 @@ _SPIN_S = 0.001
 
 
 class Deed(NamedTuple):
-    """One call: its method, the session's id, when it began and ended, and what it raised."""
+    """One call: its method, the session, when it began and ended, what it raised and where."""
 
     call: str
     session: str
     began: int
     ended: int
     raised: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def _done(deeds: list[Deed], call: str, session: str, action: Callable[[], Any])
         ended = monotonic_ns()
         failure = outcome_of(error).failure
         raised = f"{failure.type}: {failure.text}" if failure else "it failed"
-        deeds.append(Deed(call, session, began, ended, " ".join(raised.split())[:300]))
+        at = failure.evidence.get(AT, "") if failure else ""
+        deeds.append(Deed(call, session, began, ended, " ".join(raised.split())[:300], at))
         return None
     deeds.append(Deed(call, str(answer) if call == "create" else session, began, monotonic_ns()))
     return answer

@@ -67,6 +67,7 @@ class ProcessSeats:
         for answer in answers:
             for place, session in enumerate(answer.get("ids", ())):
                 setting.ids[place] = session or setting.ids[place]
+            setting.frames.update(answer.get("frames", {}))
         stopped = [answer["stopped"] for answer in answers if answer["stopped"] is not None]
         return _joined(stopped) if stopped else None
 

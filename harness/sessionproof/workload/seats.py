@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
@@ -35,8 +35,9 @@ _TOGETHER_S = 1.0  # for the threads of a busy machine to come to the start
 
 @dataclass(frozen=True)
 class Setting:
-    """What all clients of a round have in common; ``ids`` and ``awaited`` as in ``Client``.
+    """What all clients of a round have in common.
 
+    ``ids``, ``awaited`` and ``frames`` are as in ``Client``.
     Threads do not begin before ``begin_ns`` of the monotonic clock, so that those of several
     processes begin together; and ``meet`` is where they meet, of the process's own unless given.
     ``mortal`` clients may be killed: what they read is written down at once.
@@ -50,6 +51,7 @@ class Setting:
     begin_ns: int = 0
     meet: Meet | None = None
     mortal: bool = False
+    frames: dict[str, str] = field(default_factory=dict)
 
 
 def setting_to_json(setting: Setting) -> dict[str, Any]:
@@ -265,6 +267,7 @@ def _clients(
                 as_task=as_task,
                 meet=setting.meet,
                 awaited=setting.awaited,
+                frames=setting.frames,
             )
             for job, store in zip(jobs, stores, strict=False)
         ]

@@ -16,7 +16,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.managing import ManagedSession
-from sessionproof.contract.operations import HANG, Failure, Outcome
+from sessionproof.contract.operations import HANG, Outcome
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.scripts import managing as scripts
 from sessionproof.scripts.expressions import Unwritable
@@ -111,7 +111,7 @@ class Course:
         try:
             done = carried_out(steps, self.desk)
         except CannotOpen as error:
-            failed = Outcome("info", failure=Failure("CannotOpen", str(error)))
+            failed = error.outcome()
             done = (Done(Step(0, REOPEN), failed),)
         judgement = judged(done, self.trial.claims, self.desk.began_us)
         fault = judgement.fault
@@ -134,6 +134,7 @@ class Course:
             seen=fault.seen,
             program=scripts.program_of(seen.done, fault),
             repeats=repeats,
+            evidence=upto[-1].outcome.evidence,
         )
         return Broken(self._with_script(finding, seen))
 

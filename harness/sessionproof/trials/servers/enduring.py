@@ -265,7 +265,7 @@ class _Rounds:
     def _stopped(self, one: Crew, stop: Interrupted) -> Exception:
         failure = stop.outcome.failure
         if failure is None or failure.type == CannotOpen.__name__:
-            return CannotOpen(str(stop))
+            return CannotOpen(str(stop), failure)
         special = failure.type in tuple(Anomaly)
         self.tell([one])
         finding = Finding(

@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 from sessionproof.checks.users import Judgement, UserFault, judged
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.lookup import StoreNotFound, find_store
-from sessionproof.contract.operations import HANG, Failure, Outcome
+from sessionproof.contract.operations import HANG
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.oracle.lifetime import Span
 from sessionproof.scripts import users as scripts
@@ -119,7 +119,7 @@ class Accounts:
         try:
             done = carried_out(asked, self.bench, leave=partial(is_late, self.trial))
         except CannotOpen as error:
-            failed = Outcome("info", failure=Failure("CannotOpen", str(error)))
+            failed = error.outcome()
             done = (Done(Step(REOPEN), Span(0, 0), failed),)
             self.trial.store.fresh_location()
         if self.settable:
@@ -156,6 +156,7 @@ class Accounts:
             seen=fault.seen,
             program=program,
             repeats=repeats,
+            evidence=upto[-1].outcome.evidence,
         )
         return Broken(self._with_script(finding, shown))
 
