@@ -134,6 +134,32 @@ def test_what_is_kept_of_a_batch_that_failed_is_counted_rightly(trial_of):
     assert trial.examined["failed writes"] >= 3
 
 
+def test_a_refusal_after_a_failed_write_names_that_write(trial_of):
+    """What an earlier write left behind is told with it, and shown by a script of both."""
+
+    class Stuck(Related):
+        """Begins, and does not end what fails."""
+
+        stuck = False
+
+        def append(self, session_id, messages):
+            if self.stuck:
+                raise RuntimeError("a transaction is open already")
+            self.stuck = True
+            receipt = super().append(session_id, messages)
+            self.stuck = False
+            return receipt
+
+    finding = finding_of(failures.after_failures, trial_of("CNT-04", Stuck))
+    assert finding.did.startswith("tried to append a batch with ")
+    assert "; then, on the same handle, store.append(" in finding.did
+    assert finding.seen == "it raised RuntimeError: a transaction is open already"
+    assert finding.at.endswith('raise RuntimeError("a transaction is open already")')
+    assert finding.repeats == "3 of 3"
+    assert len(finding.program) == 3
+    assert [line.strip()[:12] for line in finding.script].count("store.append") == 3
+
+
 def test_a_database_that_refuses_half_way_is_met(trial_of):
     """Where the store is SQLite, writes are refused by the file itself, too."""
     trial = trial_of("CNT-04", Related)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sessionproof.checks.counters import FACTS, count_counters
 from sessionproof.contract.anomalies import Anomaly
@@ -13,21 +13,25 @@ from sessionproof.contract.operations import (
     Create,
     DeleteMessage,
     EditMessage,
+    Failure,
     Get,
     Operation,
+    Outcome,
     Read,
     Replace,
     as_call,
     message_call,
     method_of,
 )
+from sessionproof.contract.verdicts import Finding
 from sessionproof.trials.counters import answered, looked
 from sessionproof.trials.inputs import good_message, invalid_messages
 from sessionproof.trials.lines import facts_hold, made, said, tolerated
-from sessionproof.trials.single import Trial
+from sessionproof.trials.single import Broken, Trial
 from sessionproof.trials.unstorable import Unstorable, poisoned
 
 _NOBODY = "no-such-id"
+_AGAIN = 3
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,82 @@ def after_failures(trial: Trial) -> None:
     answered(trial, tuple(FACTS))
     invalid = [Unstorable(words, bad) for words, bad in invalid_messages(trial)]
     plain = sorted(invalid, key=lambda one: not _is_expression(message_call(one.message)))
-    _each_fails(trial, [*_named_wrongly(trial), *_holding(trial, plain)])
-    _each_fails(trial, [*_holding(trial, poisoned(trial))])
+    failed = _each_fails(trial, [*_named_wrongly(trial), *_holding(trial, plain)])
+    try:
+        bad = poisoned(trial)
+    except Broken as broken:
+        raise _after_which(trial, broken, failed) from None
+    _each_fails(trial, [*_holding(trial, bad)])
 
 
-def _each_fails(trial: Trial, writes: Sequence[_Failing]) -> None:
+def _each_fails(trial: Trial, writes: Sequence[_Failing]) -> list[_Failing]:
+    """The writes that failed."""
     session: str | None = None
+    failed: list[_Failing] = []
     for write in trial.within_time(writes):
-        if session is None:
-            filled = trial.program(Append("s0", trial.several(3)))
-            session = trial.run(filled, lambda _: None, examined=0)[-1].session_id or ""
-        if not _failed(trial, session, write):
+        session = session or _filled(trial)
+        if _failed(trial, session, write):
+            failed.append(write)
+        else:
             session = None
             trial.store.fresh_location()  # what was stored there may be anything
+    return failed
+
+
+def _filled(trial: Trial) -> str:
+    """The id of a session of a few messages."""
+    filled = trial.program(Append("s0", trial.several(3)))
+    return trial.run(filled, lambda _: None, examined=0)[-1].session_id or ""
+
+
+def _after_which(trial: Trial, broken: Broken, failed: Sequence[_Failing]) -> Broken:
+    """A good append was refused: the same with the write that failed before it.
+
+    That is the first after which it is refused at an empty location as well, one that a script can
+    show if there is any.
+    """
+    found = broken.finding
+    if found.anomaly is not Anomaly.UNEXPECTED_REFUSAL or not failed:
+        return broken
+    for write in sorted(failed, key=lambda one: not _failing_lines(trial, one)):
+        raised, failure = _refused_after(trial, write)
+        if failure is not None:
+            return _refused(trial, found, write, raised, failure)
+    last = f"{len(failed)} writes that failed, the last: tried to {failed[-1].words}"
+    return Broken(replace(found, did=f"{found.did}, after {last}"))
+
+
+def _refused(
+    trial: Trial, found: Finding, write: _Failing, raised: str, failure: Failure
+) -> Broken:
+    good = as_call(_good(trial))
+    again = [_refused_after(trial, write)[1] for _ in range(_AGAIN)]
+    finding = replace(
+        found,
+        did=f"tried to {write.words}; {raised}; then, on the same handle, {good}",
+        seen=f"it raised {failure.type}: {failure.text}",
+        program=(as_call(Append("s0", trial.several(3))), as_call(write.step), good),
+        repeats=f"{sum(one is not None for one in again)} of {_AGAIN}",
+        evidence=dict(failure.evidence),
+        script=(),
+        reproducer=None,
+        steps=(),
+    )
+    lines = _failing_lines(trial, write)
+    after = [f"store.append(s0, [{said(trial, 'x')}])"] if lines else []
+    return trial.broken(finding, lambda: [*lines, *after])
+
+
+def _good(trial: Trial) -> Append:
+    return Append("s0", (good_message(trial, "x"),))
+
+
+def _refused_after(trial: Trial, write: _Failing) -> tuple[str, Failure | None]:
+    """How this write ended at an empty location, and how the append of a good message after it."""
+    trial.store.fresh_location()
+    session = _filled(trial)
+    outcome = _invoked(trial, session, write)
+    return _ended(outcome), trial.handle().invoke(_good(trial), session).failure
 
 
 def _named_wrongly(trial: Trial) -> Iterator[_Failing]:
@@ -91,25 +158,19 @@ def _holding(trial: Trial, bad: Sequence[Unstorable]) -> Iterator[_Failing]:
 
 def _failed(trial: Trial, session: str, write: _Failing) -> bool:
     """Whether the write failed; then its session's facts must be right."""
-    handle, step, message_id = trial.handle(), write.step, write.message_id
-    if isinstance(step, EditMessage) and message_id is None:
-        read = handle.invoke(Read("s0"), session)
-        message_id = read.value[0].id if read.type == "ok" and read.value else None
-        if message_id is None:
-            return True
-    outcome = handle.invoke(step, session, message_id)
+    step, outcome = write.step, _invoked(trial, session, write)
+    if outcome is None:
+        return True
     if outcome.type == "ok":
         return False
     fault, done = looked(trial, session, tuple(FACTS))
     if done[0].outcome.type != "ok":
         return False  # what the failure did to the messages is no matter of the counters
-    failure = outcome.failure
-    raised = f"it raised {failure.type}" if failure is not None else "it failed"
     number = len(done[0].outcome.value)
     trial.require(
         fault is None,
         Anomaly.COUNTER_DRIFT,
-        did=f"tried to {write.words}, in a session of {number} messages; {raised}",
+        did=f"tried to {write.words}, in a session of {number} messages; {_ended(outcome)}",
         expected=fault.expected if fault else "",
         seen=fault.seen if fault else "",
         program=[as_call(Append("s0", trial.several(3))), as_call(step), as_call(Get("s0"))],
@@ -119,7 +180,30 @@ def _failed(trial: Trial, session: str, write: _Failing) -> bool:
     return True
 
 
+def _invoked(trial: Trial, session: str, write: _Failing) -> Outcome | None:
+    """How the write ended; None where there is no message that it could be about."""
+    handle, message_id = trial.handle(), write.message_id
+    if isinstance(write.step, EditMessage) and message_id is None:
+        read = handle.invoke(Read("s0"), session)
+        message_id = read.value[0].id if read.type == "ok" and read.value else None
+        if message_id is None:
+            return None
+    return handle.invoke(write.step, session, message_id)
+
+
+def _ended(outcome: Outcome | None) -> str:
+    if outcome is None or outcome.failure is None:
+        return "it did not fail"
+    return f"it raised {outcome.failure.type}"
+
+
 def _failed_script(trial: Trial, write: _Failing) -> list[str]:
+    """The failing write in lines, then that all facts hold; none where it cannot be written."""
+    lines = _failing_lines(trial, write)
+    return [*lines, *facts_hold(trial)] if lines else []
+
+
+def _failing_lines(trial: Trial, write: _Failing) -> list[str]:
     """The failing write in lines; none where its message cannot be written as an expression."""
     step = write.step
     chosen = repr(_NOBODY) if write.message_id == _NOBODY else "store.read(s0)[0].id"
@@ -140,7 +224,6 @@ def _failed_script(trial: Trial, write: _Failing) -> list[str]:
         *made(trial, "s0"),
         f"store.append(s0, [{good}, {good}])",
         *tolerated(call),
-        *facts_hold(trial),
     ]
 
 
