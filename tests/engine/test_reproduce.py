@@ -13,6 +13,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.verdicts import Finding, Record, Reproducer, Verdict
 from sessionproof.engine.reproduce import reproduce, run_script
+from sessionproof.scripts.clients import START
 
 MEMORY = "sessionproof.oracle.memory:MemoryStore"
 OPEN, CLOSE = "store = open_store(location)", "store.close()"
@@ -83,6 +84,32 @@ def test_what_shows_now_and_then_is_tried_again(tmp_path):
     folder = tmp_path / "report" / "repro"
     assert "for attempt in range(20):" in (folder / "CORE-01.py").read_text()
     assert "for attempt" not in (folder / "CORE-01-2.py").read_text()
+
+
+def test_what_never_failed_says_so(tmp_path):
+    """That such a script holds later is no proof, and it says that at its top and its end."""
+    alone = replace(finding(), script=(START, "    Location"))
+    for held in (finding("assert True"), alone):
+        (made,) = told(tmp_path, held)
+        assert made.fails is False, made
+        script = tmp_path / "report" / "repro" / "CORE-01.py"
+        ran = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
+        assert ran.stdout == (
+            "holds now; it did not fail when it was written either: no proof that it is mended\n"
+        )
+        text = script.read_text()
+        assert "It did not fail when it was written" in text
+        assert "It fails as long as" not in text
+    (made,) = told(tmp_path, finding("assert False"))
+    assert "did not fail" not in (tmp_path / "report" / made.file).read_text()
+
+
+def test_the_line_that_raised_stands_at_the_top(tmp_path):
+    """Whoever opens the script knows where to look."""
+    at = replace(finding("assert False"), evidence={"at": "chatdb.py:11: self.conn.execute(…)"})
+    (made,) = told(tmp_path, at)
+    script = (tmp_path / "report" / made.file).read_text()
+    assert "\nat:       chatdb.py:11: self.conn.execute(…)\n" in script
 
 
 def test_an_assertion_inside_the_store_is_not_ours(tmp_path):

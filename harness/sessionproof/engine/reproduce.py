@@ -74,9 +74,10 @@ class _Script:
     again: int
     forks: bool
 
-    def write(self, times: int) -> None:
-        """Write the file."""
-        self.path.write_text(self.source(times=times), "utf-8", errors="backslashreplace")
+    def write(self, times: int, *, held: bool = False) -> None:
+        """Write the file; ``held`` says that it did not fail."""
+        text = self.source(times=times, held=held)
+        self.path.write_text(text, "utf-8", errors="backslashreplace")
 
 
 def reproduce(
@@ -258,12 +259,15 @@ def _run_all(
             why = f"{_RUNS_MOST} scripts or {all_s:g} s were over"
             return Reproducer(file=file, said=f"not run: {why}")
         until_s = min(until, monotonic_s() + (_SLOW_S if _slowness(script) else _QUICK_S))
-        ran = asked(script, until_s=until_s, stop=stop)
+        ran, times = asked(script, until_s=until_s, stop=stop), script.times
         for _ in range(script.again):
             if ran.fails is not False or stop.is_set():
                 break
-            script.write(script.most)  # it may be one that shows now and then
+            times = script.most  # it may be one that shows now and then
+            script.write(times)
             ran = asked(script, until_s=until_s, stop=stop)
+        if ran.fails is False:
+            script.write(times, held=True)
         return ran
 
     with ThreadPoolExecutor(max(1, workers)) as pool:

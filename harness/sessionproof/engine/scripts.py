@@ -20,6 +20,7 @@ from sessionproof.report.plain import cut, shown
 from sessionproof.scripts.clients import START
 
 HOLDS = "holds now"  # what a script says last when the store is mended
+HELD = f"{HOLDS}; it did not fail when it was written either: no proof that it is mended"
 _WIDTH = 100
 _TOLD_MOST = 300
 _AUDITS = {
@@ -51,19 +52,21 @@ def source_of(
     paths: Sequence[str] = (),
     *,
     times: int = 1,
+    held: bool = False,
 ) -> str:
     """The file that shows the finding against the store of this name.
 
     ``file`` is where it will lie, by the path that a person types. ``paths`` are entries of the
     import path beside the folder from which it is started. What does not show every time is tried
-    so many ``times``, each on an empty location.
+    so many ``times``, each on an empty location. ``held`` says that it did not fail when it was
+    tried, so that it proves nothing later.
     """
+    last = HELD if held else HOLDS
     body = "\n".join(finding.script)
     if stands_alone(finding):
-        script = f"{_ENDED if 'asyncio.run(' in body else ''}{body}\n    print({HOLDS!r})"
-        return "\n".join(
-            [*_top(store, guarantee, finding, file, paths, script), "", "", script, ""]
-        )
+        script = f"{_ENDED if 'asyncio.run(' in body else ''}{body}\n    print({last!r})"
+        top = _top(store, guarantee, finding, file, paths, script, held=held)
+        return "\n".join([*top, "", "", script, ""])
     location = "tempfile.mkdtemp()"
     if starts_itself(finding):
         location = f"sys.argv[1] if sys.argv[1:] else {location}"
@@ -80,9 +83,9 @@ def source_of(
         script = (
             f"for attempt in range({times}):  # it does not show every time\n{_indented(script)}"
         )
-    script = f"{defined}{script}\nprint({HOLDS!r})"
+    script = f"{defined}{script}\nprint({last!r})"
     apart = ["", ""] if defined else [""]
-    top = _top(store, guarantee, finding, file, paths, script)
+    top = _top(store, guarantee, finding, file, paths, script, held=held)
     return "\n".join([*top, *apart, script, ""])
 
 
@@ -93,9 +96,11 @@ def _top(
     file: Path,
     paths: Sequence[str],
     script: str,
+    *,
+    held: bool,
 ) -> Iterator[str]:
     """What stands above the script: what it is about, and the imports that it needs."""
-    yield from _head(guarantee, finding, file)
+    yield from _head(guarantee, finding, file, held=held)
     yield from _standard(script)
     yield ""
     yield f"sys.path[:0] = {['', *paths]}  # the folder where it is started, as in the run"
@@ -122,7 +127,7 @@ def _indented(lines: str) -> str:
     return textwrap.indent(lines, "    ")
 
 
-def _head(guarantee: Guarantee, finding: Finding, file: Path) -> Iterator[str]:
+def _head(guarantee: Guarantee, finding: Finding, file: Path, *, held: bool) -> Iterator[str]:
     def told(text: str, start: str = "", indent: str = "          ") -> str:
         harmless = shown(text).replace("\\", "\\\\").replace('"""', "'''")
         return textwrap.fill(
@@ -134,8 +139,13 @@ def _head(guarantee: Guarantee, finding: Finding, file: Path) -> Iterator[str]:
     yield ""
     yield told(f"expected: {cut(brief(finding.expected), _TOLD_MOST)}")
     yield told(f"seen:     {cut(brief(finding.seen), _TOLD_MOST)}")
+    if finding.at:
+        yield told(f"at:       {cut(finding.at, _TOLD_MOST)}")
     yield ""
-    yield f"It fails as long as the store does that, and says {HOLDS!r} once it is mended:"
+    if held:
+        yield "It did not fail when it was written: that it does not is no proof that it is mended."
+    else:
+        yield f"It fails as long as the store does that, and says {HOLDS!r} once it is mended:"
     yield ""
     yield f"    python {shown(str(file))}".replace("\\", "\\\\")
     yield '"""'
