@@ -1,5 +1,6 @@
 """Many clients at once: every call ends, each has its turn, nobody is refused."""
 
+import re
 import threading
 from collections import deque
 from dataclasses import replace
@@ -20,6 +21,7 @@ from sessionproof.history.columns import NEVER, ROW, F, History, Phase, Type
 from sessionproof.reference import ReferenceStore
 from sessionproof.trials import crowds, fairness, pressure, refusals
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
+from sessionproof.workload.crews import Worked
 from sessionproof.workload.profiles import Deadlines
 
 THREADS = replace(WriteAhead.claims, handles="threads", writers=8)
@@ -165,6 +167,7 @@ def test_a_refusal_is_told_with_its_text(trial_of, store, said):
             pressure.no_writer_is_refused(trial_of("CONC-09", store, claims=claims))
     assert caught.value.finding.anomaly is Anomaly.BUSY
     assert said in caught.value.finding.seen
+    assert re.match(r"[\w/]+\.py:\d+: \w", caught.value.finding.at)
 
 
 def test_what_fails_alone_is_no_refusal(trial_of):
@@ -183,10 +186,10 @@ def test_a_long_wait_while_others_had_their_turn_is_no_break():
     second = 1_000_000_000
     failed = (1, 0, 5 * second, Type.FAIL)
     others = [(0, at * second, at * second + 10) for at in range(6)]
-    history = History(rows_of(), errors=("", "locked"))
-    waited = refusals.first_failed(history, rows_of(failed, *others), 2)
+    worked = Worked(History(rows_of(), errors=("", "locked")))
+    waited = refusals.first_failed(worked, rows_of(failed, *others), 2)
     assert waited.only_waited
-    alone = refusals.first_failed(history, rows_of(failed), 2)
+    alone = refusals.first_failed(worked, rows_of(failed), 2)
     assert not alone.only_waited
-    at_once = refusals.first_failed(history, rows_of((1, 0, 100, Type.FAIL), *others), 2)
+    at_once = refusals.first_failed(worked, rows_of((1, 0, 100, Type.FAIL), *others), 2)
     assert not at_once.only_waited
