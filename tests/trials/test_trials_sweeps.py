@@ -161,7 +161,7 @@ def test_a_store_for_one_is_not_raced(trial_of, guarantee):
 
 def test_searches_of_others_are_not_owed_without_consistency(trial_of):
     """A store without consistency need not find at once what another handle wrote."""
-    with pytest.raises(NotClaimed, match="consistency=session"):
+    with pytest.raises(NotClaimed, match="consistency of at least session"):
         searches_beside.at_once(trial_of("SeesItsOwn", "SRCH-01"))
 
 

@@ -1,0 +1,116 @@
+"""Which changes of a check's code no test of it notices: mutation testing, by mutmut 3.
+
+``python benchmarks/mutation.py managing users_owed`` copies what git tracks into a folder, lets
+mutmut change each function of these modules of ``checks/`` in many small ways, and runs the tests
+of ``tests/checks`` that call it with each. It prints what lived, as a diff of a line, and a sum for
+each module; without names it takes all modules, which is some fifteen thousand changes and an hour
+or two. With ``--folder`` what was found is kept there, and a second call goes on where the first
+ended. It needs ``pip install mutmut``.
+
+What lives is a gap of the tests, or a change that changes nothing: a default that is never used, a
+word that falls into the last case of a ``match``. A change of a text is caught by the whole answers
+(``tests/checks/whole_answers.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CHECKS = "src/sessionproof/checks"
+_ALIVE, _UNTESTED = 0, 33  # exit codes that mutmut keeps
+_KILLED = (1, 3)
+_SETTINGS = """
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = {only}
+also_copy = ["conftest.py", "fixtures", "suites", "docs", "examples", "benchmarks", "reports",
+             "README.md", "LICENSE", "CHANGELOG.md"]
+pytest_add_cli_args_test_selection = ["tests/checks"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=1"]
+use_setproctitle = false
+"""
+
+
+def prepared(folder: Path, modules: list[str]) -> None:
+    """A copy of the checkout in which mutmut finds a module's name in its path."""
+    asked = ["git", "-C", str(ROOT), "ls-files", "-z"]
+    listed = subprocess.run(asked, stdout=subprocess.PIPE, check=True)
+    for name in listed.stdout.decode("utf-8").split("\0")[:-1]:
+        place = folder / (
+            f"src{name.removeprefix('harness')}" if name.startswith("harness/") else name
+        )
+        if (ROOT / name).is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place)
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    text = text.replace("harness/sessionproof", "src/sessionproof").replace('"harness"', '"src"')
+    only = json.dumps([f"{CHECKS}/{name}.py" for name in modules] or [f"{CHECKS}/*"])
+    (folder / "pyproject.toml").write_text(text + _SETTINGS.format(only=only), "utf-8")
+
+
+def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, int | None]]]:
+    """By module, the exit code of the tests for each change; None where they have not run."""
+    for meta in sorted((folder / "mutants" / CHECKS).glob("*.meta")):
+        codes = json.loads(meta.read_text("utf-8"))["exit_code_by_key"]
+        if codes:
+            yield meta.name.removesuffix(".py.meta"), codes
+
+
+def difference(module: str, change: str) -> str:
+    """What was changed, without its context."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    lines = get_diff_for_mutant(change, path=Path(f"{CHECKS}/{module}.py")).splitlines()
+    return "\n".join(
+        f"  {line[0]} {line[1:].strip()}"
+        for line in lines
+        if line[:1] in ("-", "+") and not line.startswith(("---", "+++"))
+    )
+
+
+def main() -> None:
+    """Change, test and tell."""
+    formatter = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
+    parser.add_argument("modules", nargs="*", help="as in checks/; all by default")
+    parser.add_argument("--folder", type=Path, help="where to work, and what to go on with")
+    parser.add_argument("--children", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    folder = (given.folder or Path(tempfile.mkdtemp(prefix="mutation-"))).resolve()
+    prepared(folder, given.modules)
+    ended = subprocess.run(
+        [sys.executable, "-m", "mutmut", "run", "--max-children", str(given.children)],
+        cwd=folder, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, check=False,
+    )  # fmt: skip
+    os.chdir(folder)  # where mutmut looks for what it made
+    total: Counter[str] = Counter()
+    for module, codes in outcomes(folder):
+        words: Counter[str] = Counter()
+        for change, code in codes.items():
+            word = {None: "not tried"}.get(code, "killed" if code in _KILLED else "stopped")
+            if code in (_ALIVE, _UNTESTED):
+                word = "alive"
+                sys.stdout.write(
+                    f"{change.partition('checks.')[2]}\n{difference(module, change)}\n"
+                )
+            words[word] += 1
+        total += words
+        sys.stdout.write(f"{module}: {dict(words)}\n")
+    sys.stdout.write(f"all: {dict(total)}\n")
+    if not given.folder:
+        shutil.rmtree(folder)
+    sys.exit(ended.returncode)
+
+
+if __name__ == "__main__":
+    main()
