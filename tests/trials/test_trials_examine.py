@@ -14,6 +14,7 @@ from sessionproof.report.result import merge
 from sessionproof.trials.examine import examine, unmet
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.workload.guard import CannotOpen
+from sessionproof.workload.profiles import Profile
 
 
 def loses(self, session_id, messages):
@@ -42,7 +43,7 @@ def raising(error):
 
 def test_what_holds_says_how_much_was_examined(trial_of):
     """A test that ends without a finding holds, with its evidence."""
-    record = examined(trial_of("CORE-01"))
+    record = examined(trial_of("CORE-01", profile=Profile(name="slow", share_s=0.02, shrink_s=0.5)))
     assert record.verdict is Verdict.HOLDS
     assert record.gated
     assert record.examined >= 50

@@ -152,12 +152,16 @@ def test_what_is_not_promised_is_not_broken(trial_of):
 
 def test_a_right_store_holds_and_only_runs_that_meet_count(trial_of):
     """Programs, runs, and those of them in which calls of two clients met."""
-    trial = trial_of("CONC-14", Right, profile=QUICK)
-    came = explored(trial, ["threads"], seconds=1.0)
-    assert came.programs > 0
-    assert came.runs == RUNS * came.programs
-    assert 0 < came.together <= came.runs
-    assert [one.clients for one in trial.measured] == ["3 threads"]
+    for _ in range(20):  # on a busy machine none may meet in one of them
+        trial = trial_of("CONC-14", Right, profile=QUICK)
+        came = explored(trial, ["threads"], seconds=1.0)
+        assert came.programs > 0
+        assert came.runs == RUNS * came.programs
+        assert came.together <= came.runs
+        assert [one.clients for one in trial.measured] == ["3 threads"]
+        if came.together:
+            break
+    assert came.together > 0
 
 
 def test_who_promises_nothing_is_not_claimed(trial_of):

@@ -184,8 +184,13 @@ def test_the_clients_of_one_clock_are_exact_beside_others(loaded):
 
 def test_a_weaker_claim_allows_what_it_allows(loaded):
     """Stale reads of others are no break of a store that claims sessions of single clients."""
-    _, verdict = loaded(Workers(), store="loaded_stores:Stale", consistency="session")
-    assert Anomaly.STALE_READ not in anomalies(verdict)
+    for seed in range(1, 21):  # on a busy machine no read may be stale in one of them
+        _, verdict = loaded(
+            Workers(), store="loaded_stores:Stale", consistency="session", seed=seed
+        )
+        assert Anomaly.STALE_READ not in anomalies(verdict)
+        if verdict.others:
+            break
     assert verdict.others
 
 
