@@ -17,6 +17,7 @@ from report_samples import (
     could_not_tell,
     known,
     one_cause,
+    scheduled,
     three_broken,
     unclaimed,
 )
@@ -49,6 +50,14 @@ def test_every_run_can_be_printed(name, encoding):
     text = printed(SAMPLES[name], encoding=encoding, width=100)
     assert SAMPLES[name].verdict[:12] in text
     assert all(one.isprintable() or one == "\n" for one in text)
+
+
+def test_a_schedule_stands_for_its_program():
+    """Its calls are there, each in its turn; the same calls are not told twice."""
+    text = printed(scheduled)
+    assert "│ schedule  " in text
+    assert "│ program " not in text
+    assert "│ program " in printed(three_broken)
 
 
 def test_the_table_fits_80_columns():

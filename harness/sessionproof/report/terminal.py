@@ -233,10 +233,11 @@ def _print_finding(finding: Finding, console: Console) -> None:
             _field(
                 console, "" if number else "schedule", cut(line, TEXT_CHARACTERS_MAX), fold=False
             )
-    program = short_program(finding.program, PROGRAM_LINES_MAX)
+    # a schedule has the calls, each in its turn; the page has the program as well
+    program = () if finding.schedule else short_program(finding.program, PROGRAM_LINES_MAX)
     for number, line in enumerate(program, start=1):
         label = "program" if number == 1 else ""
-        alone = finding.window is None and finding.crash is None and finding.schedule is None
+        alone = finding.window is None and finding.crash is None
         last = number == len(program) and alone  # else no line is the last
         guilty = "> " if last else "  "
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
