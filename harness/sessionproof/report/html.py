@@ -155,6 +155,12 @@ def drawn(stores: Mapping[str, speed.Measurements]) -> dict[str, Any]:
     }
 
 
+_WORDS = (
+    "amount", "damage", "hint", "marks", "of", "reason", "reproduced", "same_cause", "seconds",
+    "unclaimed",
+)  # fmt: skip
+
+
 @cache
 def environment() -> Environment:
     """What all pages are rendered with: their parts, their words, and texts made safe."""
@@ -166,20 +172,12 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals |= {name: getattr(words, name) for name in _WORDS}
     made.globals |= {
         "Verdict": Verdict,
         "meaning": MEANINGS.__getitem__,
         "symbol": words.SYMBOLS.__getitem__,
-        "unclaimed": words.unclaimed,
-        "marks": words.marks,
-        "reason": words.reason,
-        "same_cause": words.same_cause,
-        "of": words.of,
-        "amount": words.amount,
-        "seconds": words.seconds,
         "program": _program,
-        "damage": words.damage,
-        "reproduced": words.reproduced,
         "is_beside": _is_beside,
         "number_of": _number_of,
         "steps_picture": pictures.steps_picture,

@@ -79,9 +79,11 @@ def _print_all(result: RunResult, console: Console) -> None:
         _field(console, "damage", cut(line, TEXT_CHARACTERS_MAX))
     for gated in (True, False):
         broken = apart(words.of(result, Verdict.BROKEN, gated=gated))
-        for same, rows in groupby(broken, key=lambda row: row.same_cause_as is not None):
+        for same, rows in groupby(broken, key=lambda row: _led(result, row)):
             if same:
                 console.print()
+                for line in words.same_causes([*rows]):
+                    _print(console, f"{_symbol(Verdict.BROKEN, console)} ", line)
             for row in rows:
                 _print_broken(result, row, console)
     console.print()
@@ -196,6 +198,11 @@ def _print_ids(result: RunResult, console: Console) -> None:
         _field(console, "not told", _ranges(unknown))
 
 
+def _led(result: RunResult, row: GuaranteeResult) -> bool:
+    """Whether a line is enough, as another break explains it and there is nothing else to say."""
+    return row.same_cause_as is not None and not words.marks(result, row)
+
+
 def _print_broken(result: RunResult, row: GuaranteeResult, console: Console) -> None:
     marks = "".join(f" ({mark})" for mark in words.marks(result, row))
     if same := words.same_cause(row):
@@ -210,9 +217,18 @@ def _print_broken(result: RunResult, row: GuaranteeResult, console: Console) -> 
     if row.known is not None:
         _field(console, "known", cut(row.known, TEXT_CHARACTERS_MAX))
     shown = first_of_each(row.findings)[:FINDINGS_MAX]
+    schedules: list[tuple[str, ...]] = []
     for finding in shown:
         _print(console, "", "")
+        schedule = tuple(short_lines_of(finding.schedule)) if finding.schedule else ()
+        if schedule and schedule in schedules:
+            _field(console, "also", f"{cut(finding.did, TEXT_CHARACTERS_MAX)}: the same schedule")
+            _print_script(finding, console)
+            continue
+        schedules.append(schedule)
         _print_finding(finding, console)
+    if hint := words.hint(row):
+        _field(console, "hint", hint)
     more = len(row.findings) - len(shown)
     if more > 0:
         _print(console, "", f"{more} more in result.json")
@@ -225,7 +241,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
     _field(console, "seen", cut(finding.seen, TEXT_CHARACTERS_MAX), style=_STYLES[Verdict.BROKEN])
     if finding.at:
         _field(console, "at", cut(finding.at, LINE_CHARACTERS_MAX))
-    for sentence in finding.reasons:
+    for sentence in () if finding.schedule else finding.reasons:
         _field(console, "because", cut(sentence, TEXT_CHARACTERS_MAX))
     if finding.schedule is not None:
         room = max(min(console.width - _LABEL_WIDTH - 3, WIDTH), _SCHEDULE_LEAST)
@@ -233,7 +249,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
             _field(
                 console, "" if number else "schedule", cut(line, TEXT_CHARACTERS_MAX), fold=False
             )
-    # a schedule has the calls, each in its turn; the page has the program as well
+    # a schedule has the calls, each in its turn, and what came; the page has the rest as well
     program = () if finding.schedule else short_program(finding.program, PROGRAM_LINES_MAX)
     for number, line in enumerate(program, start=1):
         label = "program" if number == 1 else ""
@@ -243,13 +259,18 @@ def _print_finding(finding: Finding, console: Console) -> None:
         _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
     if finding.repeats is not None:
         _field(console, "failed", f"{words.again(cut(finding.repeats, 40))} when run again")
-    if finding.reproducer is not None:
-        one = finding.reproducer
-        said = f"; it said: {cut(one.said, LINE_CHARACTERS_MAX)}" if one.said else ""
-        file = f"{cut(one.file, 200)}: {words.reproduced(one)}{said}"
-        _field(console, "script", file if one.file else cut(one.said, LINE_CHARACTERS_MAX))
+    _print_script(finding, console)
     if finding.repeat is not None:
         _field(console, "run again", finding.repeat, fold=False)
+
+
+def _print_script(finding: Finding, console: Console) -> None:
+    one = finding.reproducer
+    if one is None:
+        return
+    said = f"; it said: {cut(one.said, LINE_CHARACTERS_MAX)}" if one.said else ""
+    file = f"{cut(one.file, 200)}: {words.reproduced(one)}{said}"
+    _field(console, "script", file if one.file else cut(one.said, LINE_CHARACTERS_MAX))
 
 
 def _field(console: Console, label: str, text: str, *, style: str = "", fold: bool = True) -> None:

@@ -109,7 +109,8 @@ def damage(row: GuaranteeResult) -> str:
 
 def again(repeats: str) -> str:
     """How often the program failed anew, as in "3 of 3 times" and "in 3 of 3 rounds"."""
-    return f"{repeats} times" if repeats[-1:].isdecimal() else f"in {repeats}"
+    said = f"{repeats} times" if repeats[-1:].isdecimal() else f"in {repeats}"
+    return f"in the run, and {said}" if repeats.startswith("0 of ") else said
 
 
 def reproduced(reproducer: Reproducer) -> str:
@@ -178,6 +179,24 @@ def same_cause(row: GuaranteeResult) -> str:
     if row.same_cause_as is None:
         return ""
     return f"same cause as {row.same_cause_as}: {_change(row)}; mend that first"
+
+
+def same_causes(rows: Sequence[GuaranteeResult]) -> list[str]:
+    """The breaks that others explain, a line for each of these others."""
+    led: dict[str, list[GuaranteeResult]] = {}
+    for row in rows:
+        led.setdefault(row.same_cause_as or row.id, []).append(row)
+    return [
+        f"{len(some)} more by the same cause as {leader} ({_change(some[0])}): "
+        f"{' '.join(row.id for row in some)}; mend that first, others may show then"
+        for leader, some in led.items()
+    ]
+
+
+def hint(row: GuaranteeResult) -> str:
+    """What mends it where the cause is hard to see; empty where nothing is known."""
+    known = GUARANTEES.get(row.id)
+    return known.remedy if known else ""
 
 
 def broken_ids(rows: Sequence[GuaranteeResult]) -> str:

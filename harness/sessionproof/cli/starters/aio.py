@@ -1,9 +1,11 @@
 """An adapter for sessionproof: it runs as it is. Replace what is marked, a method at a time."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from tempfile import TemporaryDirectory
 
 from sessionproof import Claims, Location, Message
 
@@ -35,10 +37,12 @@ class Store:
         # When opening must be awaited, name a function `async def make_store(location)` instead.
         path = location.path("chat.db")
         if not path.exists():  # what is there is never taken for new, not even an empty file
-            beside = path.with_suffix(".new")
-            with closing(sqlite3.connect(beside)) as new:
-                new.executescript(SCHEMA)
-            beside.replace(path)
+            with TemporaryDirectory(dir=path.parent) as beside:
+                made = f"{beside}/chat.db"
+                with closing(sqlite3.connect(made)) as new:
+                    new.executescript(SCHEMA)
+                with suppress(FileExistsError):  # another process was first: its file counts
+                    os.link(made, path)
         self._db = sqlite3.connect(path, timeout=20, check_same_thread=False)
         self._lock = asyncio.Lock()
 

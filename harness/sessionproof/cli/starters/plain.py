@@ -1,8 +1,10 @@
 """An adapter for sessionproof: it runs as it is. Replace what is marked, a method at a time."""
 
+import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from tempfile import TemporaryDirectory
 
 from sessionproof import Claims, Location, Message
 
@@ -33,10 +35,12 @@ class Store:
         # store writes must lie below it. The same location opened again is the same data.
         path = location.path("chat.db")
         if not path.exists():  # what is there is never taken for new, not even an empty file
-            beside = path.with_suffix(".new")
-            with closing(sqlite3.connect(beside)) as new:
-                new.executescript(SCHEMA)
-            beside.replace(path)
+            with TemporaryDirectory(dir=path.parent) as beside:
+                made = f"{beside}/chat.db"
+                with closing(sqlite3.connect(made)) as new:
+                    new.executescript(SCHEMA)
+                with suppress(FileExistsError):  # another process was first: its file counts
+                    os.link(made, path)
         self._db = sqlite3.connect(path, timeout=20)
 
     def append(self, session_id: str, messages: Sequence[Message]) -> None:
