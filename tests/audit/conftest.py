@@ -16,7 +16,7 @@ from sessionproof.audit.examine import audit
 from sessionproof.reference import ReferenceStore
 
 CHILD = """
-import json, os, sys
+import json, os, sys, urllib.parse  # which pathlib imports late, when its folder is closed
 from pathlib import Path
 from sessionproof.audit import file
 from sessionproof.audit.examine import audit

@@ -50,7 +50,15 @@ def run_apart(tmp_path: Path) -> Callable[..., str]:
 
     def run(script: str, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path), *arguments],
+            [
+                sys.executable,
+                "-W",
+                "ignore:This process:DeprecationWarning",
+                "-c",
+                script,
+                str(tmp_path),
+                *arguments,
+            ],
             capture_output=True,
             text=True,
             timeout=60,
