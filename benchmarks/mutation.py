@@ -8,7 +8,8 @@ or two. With ``--folder`` what was found is kept there, and a second call goes o
 ended. It needs ``pip install mutmut``.
 
 What lives is a gap of the tests, or a change that changes nothing: a default that is never used, a
-word that falls into the last case of a ``match``. A change of a text is caught by the whole answers
+limit that no value meets. These are explained in ``benchmarks/lives/MODULE.toml``; the call ends
+with 1 if something else lives. A change of a text is caught by the whole answers
 (``tests/checks/whole_answers.py``).
 """
 
@@ -21,12 +22,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CHECKS = "src/sessionproof/checks"
+LIVES = Path(__file__).with_name("lives")
 _ALIVE, _UNTESTED = 0, 33  # exit codes that mutmut keeps
 _KILLED = (1, 3)
 _SETTINGS = """
@@ -66,16 +71,44 @@ def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, int | None]]]:
             yield meta.name.removesuffix(".py.meta"), codes
 
 
-def difference(module: str, change: str) -> str:
-    """What was changed, without its context."""
+@dataclass(frozen=True)
+class Change:
+    """Lines of a function before and after, each without the spaces around it."""
+
+    function: str  # as "f" or "Class.method"
+    before: str
+    after: str
+
+
+def explained(module: str, folder: Path = LIVES) -> dict[Change, str]:
+    """The changes of a module that may live, and why.
+
+    The file has tables ``[[lives]]`` with ``why`` and ``changes``, a list of ``[function, before,
+    after]``; several lines are parted by newlines.
+    """
+    file = folder / f"{module}.toml"
+    if not file.exists():
+        return {}
+    tables = tomllib.loads(file.read_text("utf-8"))["lives"]
+    return {Change(*change): table["why"] for table in tables for change in table["changes"]}
+
+
+def changed(module: str, name: str) -> Change:
+    """What mutmut changed under this name, without its context."""
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-    lines = get_diff_for_mutant(change, path=Path(f"{CHECKS}/{module}.py")).splitlines()
-    return "\n".join(
-        f"  {line[0]} {line[1:].strip()}"
-        for line in lines
-        if line[:1] in ("-", "+") and not line.startswith(("---", "+++"))
+    lines = get_diff_for_mutant(name, path=Path(f"{CHECKS}/{module}.py")).splitlines()
+    before, after = (
+        "\n".join(
+            line[1:].strip()
+            for line in lines
+            if line.startswith(sign) and not line.startswith(3 * sign)
+        )
+        for sign in "-+"
     )
+    function = name.rpartition("__mutmut_")[0].rpartition(".")[2]
+    function = function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    return Change(function, before, after)
 
 
 def main() -> None:
@@ -86,6 +119,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work, and what to go on with")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
+    if not find_spec("mutmut"):
+        sys.exit("mutmut is not installed here: pip install mutmut")
     folder = (given.folder or Path(tempfile.mkdtemp(prefix="mutation-"))).resolve()
     prepared(folder, given.modules)
     ended = subprocess.run(
@@ -95,21 +130,28 @@ def main() -> None:
     os.chdir(folder)  # where mutmut looks for what it made
     total: Counter[str] = Counter()
     for module, codes in outcomes(folder):
-        words: Counter[str] = Counter()
-        for change, code in codes.items():
-            word = {None: "not tried"}.get(code, "killed" if code in _KILLED else "stopped")
-            if code in (_ALIVE, _UNTESTED):
-                word = "alive"
-                sys.stdout.write(
-                    f"{change.partition('checks.')[2]}\n{difference(module, change)}\n"
-                )
-            words[word] += 1
+        words = Counter(_told(module, codes))
         total += words
         sys.stdout.write(f"{module}: {dict(words)}\n")
     sys.stdout.write(f"all: {dict(total)}\n")
     if not given.folder:
         shutil.rmtree(folder)
-    sys.exit(ended.returncode)
+    sys.exit(ended.returncode or (1 if total["alive"] else 0))
+
+
+def _told(module: str, codes: dict[str, int | None]) -> Iterator[str]:
+    """A word for each change; what lives unexplained is printed as the tables write it."""
+    known = explained(module)
+    for name, code in codes.items():
+        if code not in (_ALIVE, _UNTESTED):
+            yield {None: "not tried"}.get(code, "killed" if code in _KILLED else "stopped")
+            continue
+        change = changed(module, name)
+        yield "explained" if change in known else "alive"
+        if change not in known:
+            parts = (change.function, change.before, change.after)
+            listed = json.dumps(parts, ensure_ascii=False)
+            sys.stdout.write(f"{module} {name.rpartition('_')[2]}: {listed}\n")
 
 
 if __name__ == "__main__":
