@@ -48,8 +48,9 @@ function answer(line) {
     const values = STORE[method]?.map((name) => params[name]);
     const result = values ? manager[toCamel(method)](...values) : PROTOCOL[method](params);
     return { jsonrpc: "2.0", id, result: result ?? null };
-  } catch ({ type, name, message }) {
-    const error = { code: CODES[type] ?? -32000, message, data: { type: type ?? name } };
+  } catch ({ type, name, message, stack }) {
+    const at = /([^/\s(]+\.m?js:\d+):\d+\)?$/m.exec(stack ?? "")?.[1]; // the line that raised
+    const error = { code: CODES[type] ?? -32000, message, data: { type: type ?? name, at } };
     return { jsonrpc: "2.0", id, error };
   }
 }

@@ -138,6 +138,9 @@ function changedNumber(line) {
   });
 }
 
+// The innermost line of a file of ours, as in "store.mjs:41"; those of Node itself are "node:fs:573".
+const raisedAt = (error) => /([^/\s(]+\.m?js:\d+):\d+\)?$/m.exec(error.stack ?? "")?.[1];
+
 function answer(line) {
   const { id, method, params } = JSON.parse(line);
   try {
@@ -148,7 +151,8 @@ function answer(line) {
   } catch (error) { // any other code than these leaves it open whether the call took effect
     const type = error.type ?? error.name;
     const code = CODES[type] ?? -32000;
-    return { jsonrpc: "2.0", id, error: { code, message: String(error.message), data: { type } } };
+    const data = { type, at: raisedAt(error) }; // what is undefined is left out of the JSON
+    return { jsonrpc: "2.0", id, error: { code, message: String(error.message), data } };
   }
 }
 

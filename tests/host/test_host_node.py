@@ -1,5 +1,6 @@
 """The example in JavaScript is a correct store, also after a crash."""
 
+import re
 import shutil
 import subprocess
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sessionproof.contract.errors import NotFound, NotRepresentable, Refused
+from sessionproof.contract.frames import AT
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
 from sessionproof.contract.store import capabilities_of
@@ -226,8 +228,9 @@ def test_a_failed_write_is_told_and_mended(tmp_path):
     store = HostedStore(["bash", "-c", limit, NODE, str(SCRIPT)], Location(tmp_path))
     try:
         store.append("s", [Message("user", "kept")])
-        with pytest.raises(Exception, match="EFBIG"):
+        with pytest.raises(Exception, match="EFBIG") as told:
             store.append("s", [Message("user", "x" * 100_000)])
+        assert re.fullmatch(r"store\.mjs:\d+", vars(told.value)[AT])
         assert texts(store) == ["kept"]
         assert store.append("s", [Message("user", "next")]).seqs == [2]
         store.close()
