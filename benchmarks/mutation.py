@@ -2,10 +2,11 @@
 
 ``python benchmarks/mutation.py managing users_owed`` copies what git tracks into a folder, lets
 mutmut change each function of these modules of ``checks/`` in many small ways, and runs the tests
-of ``tests/checks`` that call it with each. It prints what lived, as a diff of a line, and a sum for
-each module; without names it takes all modules, which is some fifteen thousand changes and an hour
-or two. With ``--folder`` what was found is kept there, and a second call goes on where the first
-ended. It needs ``pip install mutmut``.
+of ``tests/checks`` that call it with each. It prints what lived, as lines before and after, and a
+sum for each module; without names it takes all modules, which is some fifteen thousand changes and
+an hour. Tests that draw thousands of histories are asked only where no other one noticed. With
+``--folder`` what was found is kept there, and a second call goes on where the first ended. It needs
+``pip install mutmut``.
 
 What lives is a gap of the tests, or a change that changes nothing: a default that is never used, a
 limit that no value meets. These are explained in ``benchmarks/lives/MODULE.toml``; the call ends
@@ -40,10 +41,19 @@ source_paths = ["src"]
 only_mutate = {only}
 also_copy = ["conftest.py", "fixtures", "suites", "docs", "examples", "benchmarks", "reports",
              "README.md", "LICENSE", "CHANGELOG.md"]
-pytest_add_cli_args_test_selection = ["tests/checks"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=1"]
+pytest_add_cli_args_test_selection = {quick}
+pytest_add_cli_args = {plainly}
 use_setproctitle = false
 """
+_PLAINLY = ("-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=1")
+_SLOW = (
+    *(
+        f"tests/checks/test_checks_{name}.py"
+        for name in ("exports", "fuzz", "log_exhaustive", "log_speed")
+    ),
+    "tests/checks/test_checks_survivors.py::test_the_judge_and_every_order_agree",
+    "tests/checks/test_checks_transactions.py::test_it_agrees_with_a_search_through_all_orders",
+)  # they take ten times as long as all others
 
 
 def prepared(folder: Path, modules: list[str]) -> None:
@@ -60,7 +70,9 @@ def prepared(folder: Path, modules: list[str]) -> None:
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     text = text.replace("harness/sessionproof", "src/sessionproof").replace('"harness"', '"src"')
     only = json.dumps([f"{CHECKS}/{name}.py" for name in modules] or [f"{CHECKS}/*"])
-    (folder / "pyproject.toml").write_text(text + _SETTINGS.format(only=only), "utf-8")
+    quick = ["tests/checks", *(f"--deselect={name}" for name in _SLOW)]
+    settings = _SETTINGS.format(only=only, quick=json.dumps(quick), plainly=json.dumps(_PLAINLY))
+    (folder / "pyproject.toml").write_text(text + settings, "utf-8")
 
 
 def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, int | None]]]:
@@ -130,7 +142,7 @@ def main() -> None:
     os.chdir(folder)  # where mutmut looks for what it made
     total: Counter[str] = Counter()
     for module, codes in outcomes(folder):
-        words = Counter(_told(module, codes))
+        words = Counter(_told(module, codes, folder / "mutants"))
         total += words
         sys.stdout.write(f"{module}: {dict(words)}\n")
     sys.stdout.write(f"all: {dict(total)}\n")
@@ -139,19 +151,32 @@ def main() -> None:
     sys.exit(ended.returncode or (1 if total["alive"] else 0))
 
 
-def _told(module: str, codes: dict[str, int | None]) -> Iterator[str]:
+def _told(module: str, codes: dict[str, int | None], copy: Path) -> Iterator[str]:
     """A word for each change; what lives unexplained is printed as the tables write it."""
     known = explained(module)
     for name, code in codes.items():
         if code not in (_ALIVE, _UNTESTED):
             yield {None: "not tried"}.get(code, "killed" if code in _KILLED else "stopped")
-            continue
-        change = changed(module, name)
-        yield "explained" if change in known else "alive"
-        if change not in known:
+        elif (change := changed(module, name)) in known:
+            yield "explained"
+        elif slow_tests_notice(name, copy):
+            yield "killed"
+        else:
             parts = (change.function, change.before, change.after)
             listed = json.dumps(parts, ensure_ascii=False)
             sys.stdout.write(f"{module} {name.rpartition('_')[2]}: {listed}\n")
+            yield "alive"
+
+
+def slow_tests_notice(name: str, copy: Path) -> bool:
+    """Whether a test that the first look left out fails with this change."""
+    paths = os.pathsep.join(map(str, (copy / "src", copy)))
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "--assert=plain", *_PLAINLY, *_SLOW],
+        cwd=copy, env={**os.environ, "MUTANT_UNDER_TEST": name, "PYTHONPATH": paths},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    return ended.returncode in _KILLED
 
 
 if __name__ == "__main__":
