@@ -154,6 +154,10 @@ RIGHT = {
     "an instance counts anew": [
         made(), done("reopen", None), done("get_metrics", metrics(created=0)),
     ],
+    "an instance counts clean-ups anew": [
+        made(), done("cleanup", 1, 2 * LIMIT), done("reopen", None, 2 * LIMIT),
+        done("get_metrics", metrics(created=0, active=0, total=0), 2 * LIMIT),
+    ],
     "an instance begins with a clean-up": [
         made(), done("get_session_count", 1), done("reopen", None, 2 * LIMIT),
         done("get_session_count", 0, 2 * LIMIT),
@@ -165,6 +169,10 @@ RIGHT = {
     "a session of a millisecond": [
         done("create_session", session(limit=1_001), name="s0"),
         done("get_session", session(limit=1_001), name="s0"),
+    ],
+    "a session that begins with its last millisecond": [
+        done("create_session", session(limit=1_000), name="s0"),
+        done("get_session", session(limit=1_000), name="s0"),
     ],
     "an update is an access": [
         made(), done("set_chat_id", True, 5_000_000, "s0", chat_id="c"),

@@ -93,7 +93,6 @@ class _Wrong(Exception):
     def __init__(
         self, anomaly: Anomaly, expected: str, seen: object, *lines: str, refused: str = ""
     ) -> None:
-        super().__init__(expected)
         self.anomaly, self.expected, self.seen, self.lines = anomaly, expected, seen, lines
         self.refused = refused
 
@@ -185,7 +184,7 @@ def _created(case: _Case, one: Done, value: ManagedSession) -> None:
     now = case.now_us or 0
     facts = {name: given.get(name) for name in FACTS}
     held = Held(value.session_id, now, now, now, limit, facts)
-    _same(case, held, value, step_us=0)
+    _same(case, held, value)
     case.world = with_session(case.world, one.step.session, held)
     case.world = replace(case.world, created=case.world.created + 1)
 
@@ -213,11 +212,11 @@ def _got(case: _Case, one: Done, value: ManagedSession | None) -> None:
     held = case.world.sessions[name]
     if value is None:
         if life == "alive":
-            raise _Wrong(Anomaly.LOST_SESSION, f"the session: {_alive(case, held)}", value,
+            raise _Wrong(Anomaly.LOST_SESSION, f"the session: {_alive(case, held)}", None,
                          "assert answer is not None")  # fmt: skip
         raise _Unclear
     after = accessed(held, case.now_us)
-    _same(case, after, value, step_us=case.step_us)
+    _same(case, after, value)
     case.world = with_session(case.world, name, after)
     if life == "alive" and case.now_us is not None and case.now_us > held.until_us:
         left = held.since_us + held.limit_us - case.now_us
@@ -295,8 +294,7 @@ def _listed(case: _Case, one: Done, value: Sequence[ManagedSession]) -> None:
     sure = case.names("alive") if active else frozenset(case.world.sessions)
     names = {held.session_id: name for name, held in case.world.sessions.items()}
     seen = Counter(names.get(found.session_id, "") for found in value)
-    allowed = sure | (case.names("either") if active else frozenset())
-    if not sure <= seen.keys() <= allowed or max(seen.values(), default=1) > 1:
+    if not sure <= seen.keys() <= sure | case.names("either") or max(seen.values(), default=1) > 1:
         lost, over = sure - seen.keys(), case.names("over") & seen.keys() if active else frozenset()
         anomaly = Anomaly.LOST_SESSION if lost else Anomaly.PHANTOM_SESSION
         anomaly = Anomaly.RESURRECTION if over and not lost else anomaly
@@ -306,7 +304,7 @@ def _listed(case: _Case, one: Done, value: Sequence[ManagedSession]) -> None:
                      f"assert ids == sorted([{listed}]), ids")  # fmt: skip
     for found in value:
         held = case.world.sessions[names[found.session_id]]
-        _same(case, held, found, step_us=case.step_us, among=names[found.session_id])
+        _same(case, held, found, among=names[found.session_id])
 
 
 def _measured(case: _Case, _one: Done, value: dict[str, Json]) -> None:
@@ -353,7 +351,7 @@ _JUDGES: dict[str, Callable[[_Case, Done, Any], None]] = {
 }  # fmt: skip
 
 
-def _same(case: _Case, held: Held, found: ManagedSession, *, step_us: int, among: str = "") -> None:
+def _same(case: _Case, held: Held, found: ManagedSession, *, among: str = "") -> None:
     """Raise _Wrong unless the session that was answered has the facts and times that it must."""
     found_line = f"answer, = [one for one in answer if one['session_id'] == {among}]"
     where = [found_line] if among else []
@@ -373,7 +371,7 @@ def _same(case: _Case, held: Held, found: ManagedSession, *, step_us: int, among
         return
     times = {
         "created_at_us": (held.created_us, held.created_us),
-        "last_accessed_us": (max(held.created_us, held.since_us - step_us), held.until_us),
+        "last_accessed_us": (max(held.created_us, held.since_us - case.step_us), held.until_us),
     }
     for name, (first, last) in times.items():
         seen = getattr(found, name) - case.began_us
