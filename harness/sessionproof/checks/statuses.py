@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sessionproof.checks.timelines import Judgement, TimeFault
+from sessionproof.checks.timelines import Judgement, Rule, TimeFault
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.lifetime import STATUSES
@@ -90,13 +90,10 @@ def _step(state: _State, index: int, one: Done) -> TimeFault | None:
 
 
 def _fault(
-    index: int, one: Done, anomaly: Anomaly, expected: str, seen: str, **more: object
-) -> TimeFault:
-    rule = more.get("rule", "succeeds")
-    statuses = more.get("statuses", ())
-    return TimeFault(
-        index, "call", anomaly, rule, one.step.session, expected, seen, statuses  # type: ignore[arg-type]
-    )  # fmt: skip
+    index: int, one: Done, anomaly: Anomaly, expected: str, seen: str,
+    *, rule: Rule = "succeeds", statuses: tuple[str, ...] = (),
+) -> TimeFault:  # fmt: skip
+    return TimeFault(index, "call", anomaly, rule, one.step.session, expected, seen, statuses)
 
 
 def _move(state: _State, index: int, one: Done) -> TimeFault | None:
