@@ -94,6 +94,7 @@ RIGHT = {
         *BOTH, no(SIGN_IN, name="ada", knows="u0", key="t1", spoilt="in capitals"),
     ],
     "a session that is there has facts": [*OWNED_BY_ADA, ok(GET, 1, session="s0")],
+    "the name of another is a conflict": [*BOTH, no(RENAME, "Conflict", user="u0", name="ben")],
     "the own name again": [*BOTH, no(RENAME, "Conflict", user="u0", name="ada")],
     "the name of one who was removed": [
         *BOTH, ok(REMOVE, user="u0"), added("u2", "ada"), no(WHOSE, "NotFound", key="t0"),
@@ -210,6 +211,17 @@ def test_a_limit_that_was_not_given_may_be_the_stores_own():
         assert judged([*done, one], CASCADES).fault is None
     assert judged([*done, no(WHOSE, key="t1")], CASCADES).fault
     assert judged([*done, ok(WHOSE, "u0", key="t1", at_us=FAR_US)], CASCADES).fault
+    begun = [*BOTH, signed_in("u0", "ada", "t1", idle_us=None, at_us=600_000)]
+    for at_us, is_wrong in ((1_600_000, True), (1_600_001, False)):
+        ended = judged([*begun, no(WHOSE, key="t1", at_us=at_us)], CASCADES)
+        assert (ended.fault is not None) == is_wrong
+
+
+def test_a_clock_that_stepped_back_leaves_it_open_whether_a_token_ended():
+    """It has shown the token's end while something else was asked."""
+    done = [*BOTH, signed_in("u0", "ada", "t1", idle_us=100), ok(LIST, (), at_us=100)]
+    for one in (ok(WHOSE, "u0", key="t1", at_us=50), no(WHOSE, key="t1", at_us=50)):
+        assert judged([*done, one], CASCADES).fault is None
 
 
 def test_a_roughly_known_time_decides_nothing_near_an_end():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, assert_never
 
 from sessionproof.checks.users_owed import ANYTHING, Owed, World, after, owed_by
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import Conflict, Refused
-from sessionproof.contract.operations import CRASH, HANG, MALFORMED
+from sessionproof.contract.operations import CRASH, HANG, MALFORMED, Failure
 from sessionproof.oracle.lifetime import shown
 from sessionproof.workload.users import COUNT, GET, READ, REMOVE, RENAME, SIGN_IN, WHOSE, Done
 
@@ -67,50 +67,58 @@ def judged(done: Sequence[Done], claims: Claims) -> Judgement:
 
 def _fault(index: int, one: Done, owed: Owed) -> UserFault | None:
     failure = one.outcome.failure
-    said = "" if failure is None else f"it raised {failure.type}: {failure.text}"
-    if failure is not None and failure.type in _SPECIAL:
+    return _answered(index, one, owed) if failure is None else _failed(index, one, owed, failure)
+
+
+def _answered(index: int, one: Done, owed: Owed) -> UserFault | None:
+    match owed.word:
+        case "refused" | "conflict":
+            seen = "it succeeded" if one.answer is None else f"it answered {_words(one.answer)}"
+            expected = _refusal(owed)
+            return UserFault(index, Anomaly.ACCEPTED_INVALID, owed.word, expected, seen)
+        case "nothing" if one.answer:
+            seen = f"{one.answer} of it"
+            return UserFault(index, Anomaly.ORPHAN, "nothing", f"nothing: {owed.why}", seen)
+        case "nothing" | "may":
+            return None
+        case "succeeds":
+            if owed.answer is ANYTHING or one.answer == owed.answer:
+                return None
+            expected = f"{_words(owed.answer)}: {owed.why}"
+            seen = _words(one.answer)
+            return UserFault(index, _anomaly(one), "answers", expected, seen, answer=owed.answer)
+        case _:
+            assert_never(owed.word)
+
+
+def _failed(index: int, one: Done, owed: Owed, failure: Failure) -> UserFault | None:
+    said, definite = f"it raised {failure.type}: {failure.text}", one.outcome.type == "fail"
+    if failure.type in _SPECIAL:
         return UserFault(index, Anomaly(failure.type), "succeeds", "an answer", failure.text)
     if one.tells:
-        return UserFault(
-            index, Anomaly.IN_CLEAR, "tells no password", "an error without the password", said
-        )
-    if owed.word in ("refused", "conflict"):
-        return _unrefused(index, one, owed, said)
-    if owed.word == "nothing" and (one.outcome.type == "fail" or not one.answer):
-        return None if failure is None or one.outcome.type == "fail" else _not_definite(index, said)
-    if owed.word == "nothing":
-        seen = f"{one.answer} of it"
-        return UserFault(index, Anomaly.ORPHAN, "nothing", f"nothing: {owed.why}", seen)
-    if owed.word == "may":
-        return None if one.outcome.type != "info" else _not_definite(index, said)
-    if failure is not None:
-        lost = one.step.what in (READ, GET, COUNT)
-        anomaly = Anomaly.LOST_SESSION if lost else Anomaly.UNEXPECTED_REFUSAL
-        return UserFault(index, anomaly, "succeeds", f"it succeeds: {owed.why}", said)
-    if owed.answer is ANYTHING or one.answer == owed.answer:
-        return None
-    expected = f"{_words(owed.answer)}: {owed.why}"
-    return UserFault(
-        index, _anomaly(one), "answers", expected, _words(one.answer), answer=owed.answer
-    )
+        expected = "an error without the password"
+        return UserFault(index, Anomaly.IN_CLEAR, "tells no password", expected, said)
+    match owed.word:
+        case "refused" | "conflict":
+            if definite and (owed.word == "refused" or failure.type == Conflict.__name__):
+                return None
+            expected = _refusal(owed)
+            return UserFault(index, Anomaly.UNEXPECTED_REFUSAL, owed.word, expected, said)
+        case "nothing" | "may":
+            if definite:
+                return None
+            expected = "an answer, or a refusal of the contract's (Refused and its children)"
+            return UserFault(index, Anomaly.UNEXPECTED_REFUSAL, "succeeds", expected, said)
+        case "succeeds":
+            lost = one.step.what in (READ, GET, COUNT)
+            anomaly = Anomaly.LOST_SESSION if lost else Anomaly.UNEXPECTED_REFUSAL
+            return UserFault(index, anomaly, "succeeds", f"it succeeds: {owed.why}", said)
+        case _:
+            assert_never(owed.word)
 
 
-def _unrefused(index: int, one: Done, owed: Owed, said: str) -> UserFault | None:
-    failure = one.outcome.failure
-    rule: Rule = "conflict" if owed.word == "conflict" else "refused"
-    expected = f"{Conflict.__name__ if rule == 'conflict' else Refused.__name__}: {owed.why}"
-    if failure is None:
-        seen = "it succeeded" if one.answer is None else f"it answered {_words(one.answer)}"
-        return UserFault(index, Anomaly.ACCEPTED_INVALID, rule, expected, seen)
-    right = one.outcome.type == "fail" and (rule == "refused" or failure.type == Conflict.__name__)
-    if right:
-        return None
-    return UserFault(index, Anomaly.UNEXPECTED_REFUSAL, rule, expected, said)
-
-
-def _not_definite(index: int, said: str) -> UserFault:
-    expected = "an answer, or a refusal of the contract's (Refused and its children)"
-    return UserFault(index, Anomaly.UNEXPECTED_REFUSAL, "succeeds", expected, said)
+def _refusal(owed: Owed) -> str:
+    return f"{(Conflict if owed.word == 'conflict' else Refused).__name__}: {owed.why}"
 
 
 def _anomaly(one: Done) -> Anomaly:
