@@ -73,7 +73,7 @@ RIGHT = {
     "signing out twice": [*BOTH, ok(SIGN_OUT, key="t0"), no(SIGN_OUT, "NotFound", key="t0")],
     "tokens of the shut out may end": [
         *BOTH, ok(ACTIVATE, user="u0", active=False), ok(ACTIVATE, user="u0", active=True),
-        no(WHOSE, key="t0"),
+        no(WHOSE, key="t0"), no(WHOSE, key="t0"),
     ],
     "tokens of the shut out may go on afterwards": [
         *BOTH, ok(ACTIVATE, user="u0", active=False), no(WHOSE, key="t0"),
@@ -98,6 +98,10 @@ RIGHT = {
     "the own name again": [*BOTH, no(RENAME, "Conflict", user="u0", name="ada")],
     "the name of one who was removed": [
         *BOTH, ok(REMOVE, user="u0"), added("u2", "ada"), no(WHOSE, "NotFound", key="t0"),
+    ],
+    "a new name": [
+        *BOTH, ok(RENAME, user="u0", name="eve"), signed_in("u0", "eve", "t1"),
+        ok(WHOSE, "u0", key="t1"),
     ],
     "search finds or not": [*OWNED_BY_ADA, ok(SEARCH, 0, session="s0")],
     "a session that is gone is deleted again": [
@@ -159,6 +163,9 @@ WRONG = {
     "a token ends when somebody else is shut out": (
         [*BOTH, ok(ACTIVATE, user="u1", active=False), no(WHOSE, key="t0")],
         Anomaly.UNEXPECTED_REFUSAL),
+    "a token ends when its user is let in who never was shut out": (
+        [*BOTH, ok(ACTIVATE, user="u0", active=True), no(WHOSE, key="t0")],
+        Anomaly.UNEXPECTED_REFUSAL),
     "a session that is there is unknown": (
         [*OWNED_BY_ADA, ok(GET, 0, session="s0")], Anomaly.LOST_SESSION),
     "a hang": ([*BOTH, no(WHOSE, "hang", key="t0")], Anomaly.HANG),
@@ -218,10 +225,24 @@ def test_a_limit_that_was_not_given_may_be_the_stores_own():
 
 
 def test_a_clock_that_stepped_back_leaves_it_open_whether_a_token_ended():
-    """It has shown the token's end while something else was asked."""
-    done = [*BOTH, signed_in("u0", "ada", "t1", idle_us=100), ok(LIST, (), at_us=100)]
-    for one in (ok(WHOSE, "u0", key="t1", at_us=50), no(WHOSE, key="t1", at_us=50)):
-        assert judged([*done, one], CASCADES).fault is None
+    """By a limit of its own or of the store's: its end was shown while other things were asked."""
+    for limit_us, late in ((100, 100), (None, 2_000_000)):
+        done = [*BOTH, signed_in("u0", "ada", "t1", idle_us=limit_us), ok(LIST, (), at_us=late)]
+        for one in (ok(WHOSE, "u0", key="t1", at_us=50), no(WHOSE, key="t1", at_us=50)):
+            assert judged([*done, one], CASCADES).fault is None
+
+
+def test_a_look_that_is_refused_may_be_activity():
+    """A user who is shut out for a while may find his token alive beyond its limit."""
+    done = [
+        *BOTH, signed_in("u0", "ada", "t1", idle_us=100),
+        ok(ACTIVATE, user="u0", active=False), no(WHOSE, key="t1", at_us=50),
+        ok(ACTIVATE, user="u0", active=True, at_us=60),
+    ]  # fmt: skip
+    for at_us, lives in ((120, True), (150, False)):
+        found = judged([*done, ok(WHOSE, "u0", key="t1", at_us=at_us)], CASCADES)
+        assert (found.fault is None) == lives
+        assert judged([*done, no(WHOSE, key="t1", at_us=at_us)], CASCADES).fault is None
 
 
 def test_a_roughly_known_time_decides_nothing_near_an_end():

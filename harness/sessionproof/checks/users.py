@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, assert_never
 
-from sessionproof.checks.users_owed import ANYTHING, Owed, World, after, owed_by
+from sessionproof.checks.users_owed import ANYTHING, Owed, World, after, owed_by, shows
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.errors import Conflict, Refused
 from sessionproof.contract.operations import CRASH, HANG, MALFORMED, Failure
-from sessionproof.oracle.lifetime import shown
 from sessionproof.workload.users import COUNT, GET, READ, REMOVE, RENAME, SIGN_IN, WHOSE, Done
 
 Rule: TypeAlias = Literal[
@@ -51,8 +50,7 @@ def judged(done: Sequence[Done], claims: Claims) -> Judgement:
     world = World(claims)
     attempts = removals = renames = 0
     for index, one in enumerate(done):
-        for label, token in world.tokens.items():
-            world.tokens[label] = replace(token, life=shown(token.life, one.now))
+        shows(world, one.now)
         owed = owed_by(world, one)
         fault = _fault(index, one, owed) or _told(world, index, one)
         if fault is not None:

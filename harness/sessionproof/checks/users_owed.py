@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sessionproof.contract.claims import Claims
-from sessionproof.oracle.lifetime import Life, Span, acted, is_due
+from sessionproof.oracle.lifetime import Life, Span, acted, is_due, shown
 from sessionproof.workload.users import MESSAGES, OWNED, RENAME, SIGN_OUT, Done, Step
 
 ANYTHING: Any = object()
@@ -28,7 +28,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Token:
-    """A token; ``loose``: a limit of the store's own may end it. ``doubtful``: it may be over."""
+    """A token; ``loose``: a limit of the store's own may end it.
+
+    ``doubtful``: it may be over, by such a limit or with what happened to its user.
+    """
 
     user: str
     life: Life
@@ -74,6 +77,14 @@ class Owed:
 
 
 _MAY = Owed("may")
+
+
+def shows(world: World, now: Span) -> None:
+    """The clock shows this time, at which tokens may end."""
+    for label, token in world.tokens.items():
+        late = token.loose and now.latest - token.began.earliest > _FRESH_US
+        life, doubtful = shown(token.life, now), token.doubtful or late
+        world.tokens[label] = replace(token, life=life, doubtful=doubtful)
 
 
 def owed_by(world: World, one: Done) -> Owed:
@@ -141,23 +152,18 @@ def _asking_whose(world: World, step: Step, now: Span) -> Owed:
         late = now.earliest - token.life.end.latest
         ran = f"{late:,} µs ago" if late else "at this microsecond"
         return Owed("refused", f"{step.key} ran out {ran}")
-    if due == "maybe" or _may_have_ended(token, now):
+    if due == "maybe" or token.doubtful:
         return _MAY
     end = token.life.end
     left = "" if end is None else f", and ends {end.earliest - now.latest:,} µs later"
     return Owed("succeeds", f"{step.key} is a token of {token.user}{left}", token.user)
 
 
-def _may_have_ended(token: Token, now: Span) -> bool:
-    """By a limit of the store's own, or with what happened to its user."""
-    return token.doubtful or (token.loose and now.latest - token.began.earliest > _FRESH_US)
-
-
 def _signing_out(world: World, step: Step, now: Span) -> Owed:
     token = world.tokens[step.key]
     person = world.people[token.user]
     over = token.ended or not person.there or not person.active or is_due(token.life, now) != "no"
-    if step.spoilt or over or _may_have_ended(token, now):
+    if step.spoilt or over or token.doubtful:
         return _MAY
     return Owed("succeeds", f"{step.key} is a token of {token.user}")
 
@@ -221,10 +227,9 @@ def after(world: World, one: Done) -> None:
         case "delete_user" if ok:
             _removed(world, step.user)
         case "sign_in" if ok:
-            user = world.owner_of(step.name) or ""
             hard = None if step.hard_us is None else one.now.later(step.hard_us)
             life = Life(one.now, idle_us=step.idle_us, hard=hard)
-            world.tokens[step.key] = Token(user, life, one.now, None in (step.idle_us, hard))
+            world.tokens[step.key] = Token(step.knows, life, one.now, None in (step.idle_us, hard))
         case "whose" | "sign_out" if not step.spoilt:
             _used(world, one)
         case "set_owner" if ok:
@@ -252,9 +257,7 @@ def _used(world: World, one: Done) -> None:
     label, ok = one.step.key, one.outcome.type == "ok"
     token = world.tokens[label]
     if one.step.what == SIGN_OUT:
-        world.tokens[label] = replace(token, ended=token.ended or ok, doubtful=True)
-    elif ok or not token.ended:
-        due = is_due(token.life, one.now)
-        if ok or due != "yes":
-            life = acted(token.life, one.now, certain=ok)
-            world.tokens[label] = replace(token, life=life, doubtful=token.doubtful and not ok)
+        world.tokens[label] = replace(token, ended=token.ended or ok)
+    elif ok or is_due(token.life, one.now) != "yes":
+        life = acted(token.life, one.now, certain=ok)
+        world.tokens[label] = replace(token, life=life, doubtful=token.doubtful and not ok)
