@@ -101,6 +101,7 @@ def test_whatever_rises_is_found(look, seen):
         (done(Count("s"), 2), "a count of 2"),
         (facts(message_count=2), "message_count 2"),
         (facts(total_tokens=9), "total_tokens 9"),
+        (facts(total_tokens=3, total_duration_us=1), "total_tokens 3, total_duration_us 1"),
         (done(GetState("s", "k"), 1), "the state 'k' = 1"),
     ],
     ids=repr,
@@ -108,6 +109,32 @@ def test_whatever_rises_is_found(look, seen):
 def test_an_id_that_is_used_again_shows_what_was_put_in_since(look, seen):
     """Messages, counters and state of the former life are a fault."""
     assert judged(*AGAIN, look) == seen
+
+
+def test_the_first_of_many_messages_are_shown():
+    """Three of them, and of a long text its beginning."""
+    old = tuple(Message("user", f"{number} {'old ' * 20}") for number in range(4))
+    seen = judged(done(Append("s", old)), done(Delete("s")), done(Read("s"), old))
+    texts = ", ".join(f"'{number} {'old ' * 20}"[:60] for number in range(3))
+    assert seen == f"4 messages, among them {texts}"
+
+
+def test_calls_of_tools_are_told_apart_by_their_ids():
+    """They may have no text."""
+    old, new = (Message("assistant", None, kind="tool_call", call_id=one) for one in ("c1", "c2"))
+    again = (done(Append("s", (old,))), done(Delete("s")), done(Append("s", (new,))))
+    assert judged(*again, done(Read("s"), (new,))) is None
+    assert judged(*again, done(Read("s"), (old,))) == "1 messages, among them None"
+
+
+def test_what_is_asked_of_a_session_is_about_it_alone():
+    """It puts nothing in, and tells nothing of another session that was deleted."""
+    look = done(Read("s"), ())
+    assert judged(*DELETED, look, facts()) == "facts of it, as if it were there"
+    other = (*DELETED, done(Append("t", (NEW,))), done(Read("t"), (NEW,)))
+    assert judged(*other) is None
+    assert count_deletions(other, reused=False) == 0
+    assert judged(done(Delete("s")), look, done(List(), ("s",))) == "it is listed"
 
 
 def test_whatever_may_make_a_session_makes_it_a_new_one():
@@ -125,6 +152,9 @@ def test_what_may_not_have_happened_is_not_judged():
     refused = Completed(Delete("s"), FAILED)
     for deletion in (open_end, refused):
         assert judged(*FILLED, deletion, done(Read("s"), (OLD,))) is None
+    later = (*FILLED, open_end, done(Append("s", (NEW,))), done(Delete("s")))
+    assert judged(*later, done(Append("s", (NEW,))), done(Read("s"), (OLD,))) is not None
+    assert judged(*DELETED, Completed(Append("s", (NEW,)), FAILED), done(Count("s"), 1)) is not None
     maybe = Completed(Append("s", (NEW,)), Outcome("info", failure=Failure("OSError", "?")))
     assert judged(*DELETED, maybe, done(Read("s"), (NEW,))) is None
 
@@ -135,6 +165,7 @@ def test_only_deletions_that_were_looked_at_are_evidence():
     assert count_deletions(DELETED, reused=False) == 0
     assert count_deletions((*DELETED, look), reused=False) == 1
     assert count_deletions((*DELETED, look), reused=True) == 0
+    assert count_deletions((*DELETED, look, *AGAIN[-1:], look), reused=False) == 1
     assert count_deletions((done(Delete("s")), look), reused=False) == 0
     assert count_deletions((*AGAIN, look), reused=True) == 1
     assert count_deletions((*AGAIN, look, done(Delete("s")), look), reused=True) == 1
@@ -147,6 +178,8 @@ def test_state_that_came_with_new_messages_is_new():
     assert judged(*DELETED, both, done(GetState("s", "k"), 2)) is None
     assert judged(*DELETED, both, done(GetState("s", "j"), 1)) == "the state 'j' = 1"
     assert judged(*AGAIN, done(GetState("s", "k"), 1)) == "the state 'k' = 1"
+    alone = done(SetState("s", "j", 1))
+    assert judged(*DELETED, alone, both, done(GetState("s", "j"), 1)) is None
 
 
 def test_totals_of_what_nobody_keeps_tell_nothing():

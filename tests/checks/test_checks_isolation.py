@@ -37,6 +37,8 @@ def test_sessions_apart_have_no_fault(lines):
         (("append s0 [a]", "append s1 [b]", "read s0 [a b]"), 2, Anomaly.LEAK),
         (("append s1 [b]", "read s0 [b]"), 1, Anomaly.LEAK),
         (("append s0 [a]", "edit s0 0 x", "read s1 [x]"), 2, Anomaly.LEAK),
+        (("append s0 [a]", "list s0", "read s1 fail", "append s1 [b]", "read s0 [a b]"), 4,
+         Anomaly.LEAK),
         (("append s0 [a]", "read s0 [a]", "delete s1", "read s0 []"), 3, Anomaly.LOST_MESSAGE),
         (("append s0 [a]", "read s0 [a]", "clear s1", "read s0 fail"), 3,
          Anomaly.UNEXPECTED_REFUSAL),
@@ -73,6 +75,7 @@ def test_a_read_that_is_tried_again_is_no_fault():
         (("read s0 []", "append s1 [b]", "read s0 []"), 0),
         (("append s0 [a]", "read s0 [a]", "list s0", "reopen", "read s0 [a]"), 0),
         (("append s0 [a]", "read s0 [a]", "append s1 [b]", "read s0 fail"), 0),
+        (("append s0 [a]", "list s0", "read s0 [a]", "append s1 [b]", "read s0 [a]"), 1),
         (("append s0 [a]", "append s1 [b]", "read s0 [a]", "read s1 [b]", "append s2 [c]",
           "read s0 [a]", "read s1 [b]"), 1),
     ],
@@ -84,7 +87,12 @@ def test_only_what_was_watched_is_evidence(lines, watched):
 
 
 def test_the_fault_names_what_lies_between():
-    """The operations on other sessions since the last read are the suspects."""
-    lines = ("append s0 [a]", "read s0 [a]", "append s1 [b]", "delete s1", "read s0 []")
-    fault = judge_isolation(h(*lines), KEEPS)
-    assert "store.delete('s1')" in fault.expected
+    """The last three operations on other sessions since it was read are the suspects."""
+    read = ("append s0 [a]", "read s0 [a]")
+    between = ("append s1 [b]", "read s1 [b]", "clear s2", "reopen", "pop s1 b", "delete s1")
+    suspects = "store.clear('s2'); store.pop_last('s1'); store.delete('s1')"
+    for wrong in ("read s0 []", "read s0 fail"):
+        fault = judge_isolation(h(*read, *between, wrong), KEEPS)
+        assert fault.expected.startswith(f"what s0 had before {suspects}")
+        alone = judge_isolation(h(*read, wrong), KEEPS)
+        assert "before" not in alone.expected

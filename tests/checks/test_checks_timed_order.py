@@ -88,6 +88,31 @@ def test_a_message_of_another_session_is_a_leak():
     assert found(*sent, "9 final read -> b 90-91") == []
 
 
+def test_the_shortest_answer_that_is_wrong_is_shown():
+    """What a read that was refused has answered is none."""
+    sent, refused = "1 append a 0-10", "2 read -> x 15-18 refused"
+    assert found(sent, refused, "9 final read -> a 90-91") == []
+    reads = ("2 read -> a x 15-18", "2 read -> x 20-28")
+    assert found(sent, *reads, "9 final read -> a 90-91") == [(Anomaly.PHANTOM, (2,))]
+
+
+def test_orders_are_held_against_reads_and_against_each_client():
+    """Both may be wrong in one session."""
+    sent = ("1 append a 0-10", "1 append b 12-15", "2 append c 12-15")
+    assert found(*sent, "3 read -> a c 20-30", "9 final read -> c b a 90-91") == [
+        (Anomaly.REORDER, (3, 4)),
+        (Anomaly.WRITE_ORDER, (0, 1, 4)),
+    ]
+
+
+def test_what_is_lost_is_one_incident():
+    """The first of the messages is named, and their appends are counted."""
+    sent = ("1 append a 0-10", "2 append b c 0-10", "1 append d 20-30")
+    (lost,) = judge_history(of_lines(*sent, "9 final read -> d 90-91"), CLAIMS).incidents
+    assert (lost.anomaly, lost.rows, lost.flagged) == (Anomaly.LOST_MESSAGE, (0, 3), 2)
+    assert len(lost.ids) == 3
+
+
 @pytest.mark.parametrize("call", ["delete", "clear", "replace b"])
 def test_what_a_removal_may_have_taken_is_not_lost(call):
     """Of a removal that was refused nothing goes."""

@@ -28,7 +28,7 @@ from sessionproof.contract.operations import (
     session_of,
 )
 
-# What answers something of a session; pop_last changes it as well.
+# What answers something of a session.
 _LOOKS = (Read, ReadLast, ReadPages, Count, Get, GetState, List, PopLast)
 
 
@@ -40,6 +40,7 @@ class _Life:
     used: bool = False
     messages: list[Message] = field(default_factory=list)
     states: set[str] = field(default_factory=set)
+    former: list[Message] = field(default_factory=list)  # of lives before it, all deleted since
     looks: int = 0
     deleted: int = 0  # messages that had been put into it before
 
@@ -50,10 +51,9 @@ def judge_deleted(transcript: Sequence[Completed], keeps: Set[str]) -> Fault | N
     An answer may show less than was put in since: what is lost is no matter of this check.
     """
     lives: dict[str, _Life] = {}
-    dead: dict[str, set[str]] = {}
     for index, done in enumerate(transcript):
         for session in _asked(done, lives):
-            seen = _risen(done, session, lives[session], dead.get(session, set()), keeps)
+            seen = _risen(done, session, lives[session], keeps)
             if seen is not None:
                 used = lives[session].used
                 return Fault(
@@ -64,10 +64,6 @@ def judge_deleted(transcript: Sequence[Completed], keeps: Set[str]) -> Fault | N
                     else f"nothing of {session}, which was deleted",
                     seen=seen,
                 )
-        if isinstance(done.operation, Delete) and done.outcome.type == "ok":
-            old = lives.get(session_of(done.operation), _Life())
-            keys = {_key(message, keeps) for message in old.messages}
-            dead.setdefault(session_of(done.operation), set()).update(keys)
         _follow(done, lives)
     return None
 
@@ -82,7 +78,7 @@ def count_deletions(transcript: Sequence[Completed], *, reused: bool) -> int:
     for done in transcript:
         for session in _asked(done, lives):
             life = lives[session]
-            life.looks += done.outcome.type == "ok" and life.used is reused
+            life.looks += life.used is reused
         before = lives.get(session_of(done.operation))
         _follow(done, lives)
         if before is not None and lives.get(session_of(done.operation)) is not before:
@@ -104,18 +100,16 @@ def _asked(done: Completed, lives: dict[str, _Life]) -> list[str]:
 def _follow(done: Completed, lives: dict[str, _Life]) -> None:
     """Note what the operation put into its session; what surely did not happen put in nothing."""
     operation = done.operation
-    asks = isinstance(operation, (*_LOOKS, Reopen)) and not isinstance(operation, PopLast)
-    if asks or done.outcome.type == "fail":
+    if isinstance(operation, (*_LOOKS, Reopen)) or done.outcome.type == "fail":
         return
     name = session_of(operation)
     life = lives.setdefault(name, _Life())
     if isinstance(operation, Delete):
-        if done.outcome.type == "ok":
-            lives[name] = _Life(after_deletion=True, deleted=len(life.messages))
-        else:
-            del lives[name]  # whether it is deleted is open
+        sure = done.outcome.type == "ok"  # what was there may be there still where it is not
+        former = [*life.former, *life.messages]
+        lives[name] = _Life(after_deletion=sure, former=former, deleted=len(life.messages))
         return
-    life.used = life.used or not isinstance(operation, PopLast | DeleteMessage | EditMessage)
+    life.used = life.used or not isinstance(operation, DeleteMessage | EditMessage)
     life.messages += messages_of(operation)
     if isinstance(operation, SetState):
         life.states.add(operation.key)
@@ -123,18 +117,16 @@ def _follow(done: Completed, lives: dict[str, _Life]) -> None:
         life.states |= operation.state.keys()
 
 
-def _risen(
-    done: Completed, session: str, life: _Life, dead: set[str], keeps: Set[str]
-) -> str | None:
+def _risen(done: Completed, session: str, life: _Life, keeps: Set[str]) -> str | None:
     """What an answer shows from before the deletion, in words."""
     value = done.outcome.value
     match done.operation:
         case Read() | ReadLast():
-            return _messages_risen(value, life, dead, keeps)
+            return _messages_risen(value, life, keeps)
         case ReadPages():
-            return _messages_risen([one for page in value for one in page], life, dead, keeps)
+            return _messages_risen([one for page in value for one in page], life, keeps)
         case PopLast() if value is not None:
-            return _messages_risen([value], life, dead, keeps)
+            return _messages_risen([value], life, keeps)
         case Count() if value > len(life.messages):
             return f"a count of {value}"
         case Get() if value is not None:
@@ -143,13 +135,11 @@ def _risen(
             return f"the state {key!r} = {value!r}"
         case List() if session in value and not life.used:
             return "it is listed"
-        case _:
-            return None
+    return None
 
 
-def _messages_risen(
-    seen: Sequence[Message], life: _Life, dead: set[str], keeps: Set[str]
-) -> str | None:
+def _messages_risen(seen: Sequence[Message], life: _Life, keeps: Set[str]) -> str | None:
+    dead = {_key(message, keeps) for message in life.former}
     own = {_key(message, keeps) for message in life.messages}
     risen = [one for one in seen if (key := _key(one, keeps)) in dead and key not in own]
     if not risen and len(seen) <= len(life.messages):

@@ -29,7 +29,6 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
     last: dict[str, Sequence[Message]] = {}
     read_at: dict[str, int] = {}
     appended: dict[str, set[str]] = {}
-    between: list[str] = []
     for index, done in enumerate(transcript):
         operation = done.operation
         if isinstance(operation, List | Reopen):
@@ -38,7 +37,6 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
         if not isinstance(operation, Read):
             last.pop(session, None)
             appended.setdefault(session, set()).update(_texts(operation))
-            between.append(as_call(operation))
             continue
         failure = done.outcome.failure
         if failure is not None:
@@ -48,7 +46,7 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
             return Fault(
                 index=index,
                 anomaly=Anomaly.UNEXPECTED_REFUSAL,
-                expected=f"what {session} had before {'; '.join(between[-3:])}",
+                expected=_had(transcript, session, read_at[session], index),
                 seen=f"it raised {failure.type}: {failure.text}",
                 evidence=dict(failure.evidence),
             )
@@ -68,7 +66,7 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
             return Fault(
                 index=index,
                 anomaly=difference.anomaly,
-                expected=f"what {session} had before {'; '.join(between[-3:])}: "
+                expected=f"{_had(transcript, session, read_at[session], index)}: "
                 f"{difference.expected}",
                 seen=difference.seen,
                 rule=SameAs(read_at[session]),
@@ -76,6 +74,13 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
         last[session] = seen
         read_at[session] = index
     return None
+
+
+def _had(transcript: Sequence[Completed], session: str, read: int, index: int) -> str:
+    """What a session should have still, and what was done to others since it was read."""
+    done = (one.operation for one in transcript[read + 1 : index])
+    others = [as_call(one) for one in done if not isinstance(one, Read | List | Reopen)]
+    return f"what {session} had{' before ' if others else ''}{'; '.join(others[-3:])}"
 
 
 def count_watched(transcript: Sequence[Completed]) -> int:

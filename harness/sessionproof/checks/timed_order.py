@@ -28,7 +28,7 @@ _REMOVING = (F.DELETE, F.CLEAR, F.REPLACE)
 def judge_timed(table: Table) -> Judged:
     """What is wrong with the sessions of a table, whatever order their messages' times give."""
     incidents: list[Incident] = []
-    unknown: dict[str, None] = {}
+    unknown: list[str] = []
     examined: Counter[str] = Counter(operations=len(table))
     kept = {int(row): place for place, row in enumerate(table.kept.row) if row >= 0}
     for session in np.unique(table.session):
@@ -43,7 +43,7 @@ def judge_timed(table: Table) -> Judged:
         incidents += _of_session(table, rows, answers)
         if not any(table.phase[row] == Phase.FINAL for row in answers):
             name = session_name(table, int(session))
-            unknown[f"session {name} was not read when all was quiet"] = None
+            unknown.append(f"session {name} was not read when all was quiet")
     level: Level = "none" if incidents else "session"
     return Judged(tuple(incidents), dict(examined), tuple(unknown), level)
 
@@ -66,24 +66,22 @@ def _of_session(table: Table, rows: Rows, answers: dict[int, list[int]]) -> Iter
 
 def _strange(table: Table, row: int, answer: Sequence[int]) -> Incident | None:
     """What no order excuses in one answer: unknown, refused and repeated messages."""
-    if len(answer) == 0:
-        return None
     writers = table.writer(np.asarray(answer, np.uint64))
     session = int(table.session[row])
     for number, writer in zip(answer, map(int, writers), strict=True):
-        anomaly: Anomaly | None = None
-        told, others = "", tuple[int, ...]()
         if writer < 0:
             anomaly, told = Anomaly.PHANTOM, "which nobody sent"
         elif table.session[writer] != session:
-            anomaly, told, others = Anomaly.LEAK, "which was sent to another session", (writer,)
+            anomaly, told = Anomaly.LEAK, "which was sent to another session"
         elif table.type[writer] == Type.FAIL:
-            anomaly, told, others = Anomaly.ABORTED_READ, "whose append was refused", (writer,)
+            anomaly, told = Anomaly.ABORTED_READ, "whose append was refused"
         elif answer.count(number) > 1:
-            anomaly, told, others = Anomaly.DUPLICATE, "more than once", (writer,)
-        if anomaly is not None:
-            sentence = f"{whose(table, row)} answered {labels([number])}, {told}."
-            return _incident(table, anomaly, (row, *others), sentence, (number,))
+            anomaly, told = Anomaly.DUPLICATE, "more than once"
+        else:
+            continue
+        shown = (row,) if writer < 0 else (row, writer)
+        sentence = f"{whose(table, row)} answered {labels([number])}, {told}."
+        return _incident(table, anomaly, shown, sentence, (number,))
     return None
 
 
@@ -108,16 +106,17 @@ def _disordered(
     written: dict[int, tuple[int, int, int]] = {}
     for number in answers[final]:
         writer = int(table.writer(np.asarray([number], np.uint64))[0])
-        client, began = int(table.client[writer]), int(table.inv[writer])
-        before, last, other = written.get(client, (-1, -1, -1))
-        if (began, number) < (before, last):
+        client, this = int(table.client[writer]), (int(table.inv[writer]), number, writer)
+        last = written.get(client, this)
+        if this < last:
+            _, before, other = last
             sentence = (
-                f"{labels([number])} of {whose(table, writer)} stands behind {labels([last])} of "
+                f"{labels([number])} of {whose(table, writer)} stands behind {labels([before])} of "
                 f"{whose(table, other)}, although its time is the earlier one."
             )
             yield _incident(table, Anomaly.WRITE_ORDER, (writer, other, final), sentence, (number,))
             return
-        written[client] = (began, number, writer)
+        written[client] = this
 
 
 def _miscounted(table: Table, rows: Rows, length: int) -> Iterator[Incident]:
