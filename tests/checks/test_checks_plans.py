@@ -80,6 +80,8 @@ def test_statements_are_told_by_their_first_word():
         ),
         (lines("SCAN CONSTANT ROW"), []),
         (lines("SCAN 3 CONSTANT ROWS"), []),
+        (lines("SCAN TABLE messages AS m"), ["scan"]),
+        (lines("SCAN (subquery-1)", SORT.line), []),
         (lines("SCAN json_each VIRTUAL TABLE INDEX 1:"), []),
         (lines("MATERIALIZE newest", "SCAN newest"), []),
     ],
@@ -107,8 +109,11 @@ def test_triggers_and_counts_are_seen_in_the_machine():
     machine = [
         ("Init", 0, 9, ""),
         ("OpenRead", 1, 3, ""),
+        ("String8", 0, 1, "-- TRIGGER is a text"),
         ("Rewind", 1, 5, ""),  # the plan has this one
         ("Count", 1, 2, ""),
+        ("OpenRead", 2, 9, ""),  # of no table
+        ("Count", 2, 3, ""),
         ("Init", 0, 1, "-- TRIGGER adding"),
         ("Rewind", 1, 5, ""),  # of a cursor that this program did not open
         ("Trace", 0, 1, "-- UPDATE sessions SET n = 1"),
@@ -119,6 +124,15 @@ def test_triggers_and_counts_are_seen_in_the_machine():
     assert (counted.kind, counted.name) == ("count", "messages")
     assert walked.name == "sessions"
     assert walked.line == "SCAN sessions in the trigger adding: UPDATE sessions SET n = 1"
+
+
+@pytest.mark.parametrize("walk", ["Rewind", "Last"])
+def test_an_action_of_a_foreign_key_is_a_trigger_without_a_name(walk):
+    """Nor has it a text; a cursor is that which was opened last."""
+    opened = [("OpenRead", 0, 3, ""), ("ReopenIdx", 0, 4, "")]
+    action = [("Init", 0, 1, "-- TRIGGER "), *opened, (walk, 0, 7, "")]
+    (walked,) = machine_suspects(action, {3: "messages", 4: "sessions"})
+    assert walked.line == "SCAN sessions in a foreign key's action"
 
 
 def growth(elsewhere, inside, *, first=100, rows=100, more=800, table="messages"):
@@ -138,13 +152,17 @@ def growth(elsewhere, inside, *, first=100, rows=100, more=800, table="messages"
         ("read", SCAN, growth(100, 900), None),
         ("count", SCAN, growth(100, 900), None),
         ("page", SCAN, growth(100, 900), ITS_OWN),
+        ("get", SCAN, growth(100, 900), None),
         ("append", SCAN, growth(199, 199), None),  # a step for each eighth row is the least
+        ("append", SCAN, growth(200, 200), OTHERS),
+        ("append", SCAN, growth(101, 101, more=1), OTHERS),
         ("append", SCAN, growth(9_000, 9_000, more=0), None),
         ("append", SCAN, growth(9_000, 9_000, table="other"), OTHERS),
         ("read_last", SORT, growth(100, 900), ITS_OWN),
         ("read", SORT, growth(100, 900), None),
         ("get", SORT, growth(100, 900), ITS_OWN),
-        ("append", COUNT, growth(100, 100), OTHERS),
+        ("page", SORT, growth(1_000, 1_000), None),
+        ("append", COUNT, growth(100, 100, more=1), OTHERS),
         ("count", COUNT, growth(100, 100, more=0), None),
         ("append", COUNT, growth(100, 100, more=0), ITS_OWN),
     ],
@@ -164,6 +182,25 @@ def test_a_small_table_that_does_not_grow_is_never_one():
     assert growing("append", walked, "SELECT 1 FROM kinds AS k", grown) is None
 
 
+def test_a_table_that_is_not_seen_is_the_one_that_fewest_came_to():
+    """But some, if there is any; a sort may be of the one that most came to."""
+    view, text = Suspect("scan", "v", "SCAN v"), "SELECT 1 FROM v"
+    few, many = {"kinds": 3, "notes": 9, "messages": 100}, {"kinds": 3, "notes": 10}
+
+    def grown(steps, later):
+        return Growth(Cost(100, few), Cost(steps, later), Cost(steps, later))
+
+    assert growing("append", view, text, grown(101, many | {"messages": 900})) == OTHERS
+    assert growing("append", view, text, grown(199, many | {"notes": 9, "messages": 900})) is None
+    sorted_later = Growth(Cost(1, few), Cost(100, few), Cost(120, many | {"messages": 500}))
+    assert growing("page", SORT, "SELECT 1 FROM notes ORDER BY a", sorted_later) is None
+    for suspect in (view, SORT):
+        nothing = Growth(Cost(1, {}), Cost(1, {}), Cost(9, {}))
+        assert growing("page", suspect, text, nothing) is None
+    made_since = Growth(Cost(1, {}), Cost(9, {"messages": 1}), Cost(9, {"messages": 1}))
+    assert growing("page", SCAN, SELECT, made_since) == OTHERS
+
+
 @pytest.mark.parametrize("name", ["sqlite_schema", "SQLITE_MASTER", "sqlite_temp_master"])
 def test_the_schema_does_not_grow_with_what_is_stored(name):
     """A look at the tables' own table costs nothing more; a view may hide what grows."""
@@ -176,6 +213,8 @@ def test_names_of_plans_lead_to_tables():
     """By themselves, by an alias in the statement, or nowhere."""
     tables = {"messages": 1, "sessions": 1}
     assert table_of("Messages", "", tables) == "messages"
+    assert table_of("main.Messages", "", tables) == "messages"
+    assert table_of("m", "SELECT 1 FROM Messages AS M", tables) == "messages"
     assert table_of("m", 'SELECT 1 FROM "sessions" s JOIN messages AS m', tables) == "messages"
     assert table_of("s", 'SELECT 1 FROM "sessions" s JOIN messages AS m', tables) == "sessions"
     assert table_of("v", "SELECT 1 FROM view", tables) is None
@@ -183,6 +222,7 @@ def test_names_of_plans_lead_to_tables():
 
 @pytest.mark.parametrize(("few", "many", "rows", "wanted"), [
     (1, 1, 75, False), (5, 80, 75, True), (2, 6, 75, False), (6, 41, 35, True), (1, 2, 4, False),
+    (1, 3, 8, True),
 ])  # fmt: skip
 def test_statements_for_each_row_are_told_from_chunks(few, many, rows, wanted):
     """One for each fourth row is one for each; a few more are chunks."""
@@ -199,5 +239,9 @@ def test_the_missing_index_is_named_where_the_statement_shows_it():
     assert missing_index(SCAN, "SELECT 1 FROM messages", columns, one) == ""
     hidden = Suspect("scan", "v", "SCAN v")
     assert missing_index(hidden, "SELECT body FROM v WHERE session = ?", columns, none) == ""
+    small = "select body from messages where session is ? order by id"
+    assert missing_index(SCAN, small, columns, none) == "no index on messages(session)"
+    assert missing_index(SORT, small, columns, one) == "no index gives the order of id"
+    assert missing_index(SORT, "SELECT 1 FROM v", columns, one) == ""
     order = "SELECT body FROM messages WHERE session = ? ORDER BY id DESC LIMIT ?"
     assert missing_index(SORT, order, columns, one) == "no index gives the order of id DESC"

@@ -10,7 +10,7 @@ with all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -47,10 +47,10 @@ _SETTINGS = (
     "PRAGMA", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH",
     "EXPLAIN", "ANALYZE", "",
 )  # fmt: skip
-_SCAN = re.compile(r"SCAN (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?")
+_SCAN = re.compile(r"SCAN (?:TABLE )?(\S+)")
 # A range of rows, as for (rowid>?), or an order in which the first is looked for, as for max().
-_RANGE = re.compile(r"SEARCH (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?(?: USING [^=]*)?$")
-_AUTOMATIC = re.compile(r"SEARCH (?:TABLE )?(?P<name>\S+)(?: AS \S+)? USING AUTOMATIC ")
+_RANGE = re.compile(r"SEARCH (?:TABLE )?(\S+)(?: AS \S+)?(?: USING [^=]*)?$")
+_AUTOMATIC = re.compile(r"SEARCH (?:TABLE )?(\S+)(?: AS \S+)? USING AUTOMATIC ")
 _MADE = re.compile(r"(?:CO-ROUTINE|MATERIALIZE) (?P<name>\S+)")
 _SORT = "USE TEMP B-TREE FOR ORDER BY"
 
@@ -149,13 +149,13 @@ def suspects(plan: Sequence[Line]) -> list[Suspect]:
 
 
 def _walked(text: str) -> str | None:
-    """The table that a line walks through, by its alias where it has one; None for none."""
+    """The table that a line walks through, as the line names it; None for none."""
     if "VIRTUAL TABLE" in text:
         return None
     found = _SCAN.match(text) or _AUTOMATIC.match(text) or _RANGE.match(text)
-    if found is None or found["name"].startswith("(") or "CONSTANT ROW" in text:
+    if found is None or found[1].startswith("(") or "CONSTANT ROW" in text:
         return None
-    return found.groupdict().get("alias") or found["name"]
+    return found[1]
 
 
 def _is_of_a_table(text: str, made: set[str]) -> bool:
@@ -172,21 +172,21 @@ def machine_suspects(
     ``tables`` are tables by the page where they, or an index of theirs, begin.
     """
     out: dict[tuple[Kind, str], Suspect] = {}
-    opened: dict[int, str] = {}
-    trigger, inner = "", ""
+    opened: dict[int, str | None] = {}  # by each statement anew
+    trigger = inner = ""
     for name, first, second, text in machine:
         if name in ("Init", "Trace") and text.startswith("-- "):
             is_new = text.startswith("-- TRIGGER")
-            trigger, inner = (text[3:], "") if is_new else (trigger, text[3:])
-            opened = {} if is_new else opened
+            trigger, inner = (text[3:], "") if is_new else (trigger, f": {text[3:]}")
+            opened = {}
         elif name in ("OpenRead", "ReopenIdx", "OpenWrite"):
-            opened[first] = tables.get(second, "")
+            opened[first] = tables.get(second)
         elif name == "Count" or (trigger and name in ("Rewind", "Last")):
             kind: Kind = "count" if name == "Count" else "scan"
-            table = opened.get(first, "")
+            table = opened.get(first)
             if table:
                 words = f"SCAN {table}{', all rows counted' if name == 'Count' else ''}"
-                told = f"{words} in {_named(trigger)}: {inner}" if trigger else words
+                told = f"{words} in {_named(trigger)}{inner}" if trigger else words
                 out.setdefault((kind, table), Suspect(kind, table, told))
     return list(out.values())
 
@@ -196,12 +196,12 @@ def _named(trigger: str) -> str:
     return f"the trigger {name}" if name else "a foreign key's action"
 
 
-def table_of(name: str, text: str, tables: Rows) -> str | None:
+def table_of(name: str, text: str, tables: Collection[str]) -> str | None:
     """The table that a plan means by this name in a statement; None where that is not to be seen.
 
     Names of tables are in small letters.
     """
-    plain = name.strip('"`[]').lower().removeprefix("main.")
+    plain = name.lower().removeprefix("main.")
     if plain in tables:
         return plain
     for table in tables:
@@ -263,7 +263,7 @@ def missing_index(
     if suspect.kind == "sort":
         found = re.search(r"\bORDER BY (.+?)(?:\bLIMIT\b|\)|$)", text, re.IGNORECASE)
         return f"no index gives the order of {found[1].strip()}" if found else ""
-    table = table_of(suspect.name, text, dict.fromkeys(columns, 0))
+    table = table_of(suspect.name, text, columns)
     if table is None:
         return ""
     compared = re.findall(r"([\w]+)[\"`\])]*\s*(?:==?|\bIS\b|\bLIKE\b)\s*\?", text, re.IGNORECASE)
