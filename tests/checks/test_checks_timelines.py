@@ -45,7 +45,7 @@ def kind_of(done, claims=CLAIMS, kinds=ALL):
     return None if fault is None else fault.kind
 
 
-@pytest.mark.parametrize("method", ["append", "touch"])
+@pytest.mark.parametrize("method", ["append", "append_with_state", "touch"])
 def test_what_is_alive_takes_and_what_has_ended_refuses(method):
     """A microsecond decides, on both sides."""
     assert kind_of(lives(step(9, method))) is None
@@ -75,6 +75,7 @@ def test_limits_below_one_are_refused():
     assert kind_of(lives(bad)) == "limits"
     assert kind_of(lives(step(1, "set_limits", raised("Refused"), idle=0))) is None
     assert kind_of(lives(step(1, "set_limits", raised("Refused"), idle=5))) == "limits"
+    assert kind_of(lives(step(1, "set_limits", idle=1, hard=1))) is None
     unclear = step(1, "set_limits", raised("ValueError", "info"), idle=-1)
     assert kind_of(lives(unclear, step(10, "append"))) is None  # it may have been set
 
@@ -85,6 +86,7 @@ def test_an_error_that_is_none_of_the_contract_is_unclear():
     assert kind_of(lives(step(10, "append", raised("NotFound")))) == "unclear"
     gone = Claims(expires="at_once", after_expiry="gone")
     assert kind_of(lives(step(10, "append", raised("NotFound"))), gone) is None
+    assert kind_of(lives(step(10, "append", raised("KeyError", "info"))), gone) == "unclear"
 
 
 def test_a_sweep_tells_of_each_session_once_when_it_is_due():
@@ -103,6 +105,9 @@ def test_what_was_asked_of_a_session_may_have_ended_it_before_the_sweep():
     refused = step(10, "append", raised("Expired"))
     assert kind_of(lives(refused, told(10))) is None
     assert kind_of(lives(refused, told(10, expired=["id-s0"]))) is None
+    assert kind_of(lives(refused, told(10, warned=["id-s0"]))) == "warning"
+    for at, kind in ((10, None), (9, "late")):
+        assert kind_of(lives(step(at, "count", Outcome("ok", 1)), told(10))) == kind
 
 
 def test_only_what_is_claimed_is_activity():
@@ -112,6 +117,8 @@ def test_only_what_is_claimed_is_activity():
     reading = Claims(expires="at_once", activity={"append", "read"})
     assert kind_of(lives(read, step(14, "append")), reading) is None
     assert kind_of(lives(read, step(10, "append", raised("Expired"))), reading) == "early"
+    late = step(10, "read", Outcome("ok", (ONE,)))
+    assert kind_of(lives(late, step(11, "append")), reading) == "late"
 
 
 def test_activity_that_failed_may_have_been_none():
@@ -142,6 +149,7 @@ def test_a_hidden_session_that_is_written_to_may_be_a_new_one():
     for method in ("replace", "set_state"):
         assert kind_of(lives(step(10, method), step(11, "append")), gone) is None
         assert kind_of(lives(step(10, method), step(11, "append"))) == "late"
+        assert kind_of(lives(step(9, method), step(11, "append")), gone) == "late"
 
 
 def test_refused_messages_are_not_there_and_taken_ones_are():
@@ -190,6 +198,13 @@ def test_an_emptied_session_may_be_another_one():
     assert kind_of(lives(step(5, "pop_last"), step(10, "append"))) is None
     two = [step(1, "append", sent=[TWO]), step(5, "pop_last")]
     assert kind_of(lives(*two, step(11, "append"))) == "late"
+    replaced = [two[0], step(4, "replace"), two[1]]
+    assert kind_of(lives(*replaced, step(11, "append"))) is None
+    window = Claims(expires="at_once", limits=Limits(retention=1))
+    begun = [step(0, "begin", sent=[ONE, TWO]), step(0, "set_limits", idle=10), two[1]]
+    assert kind_of([*begun, step(11, "append")], window) is None
+    assert kind_of(lives(*two, step(11, "append")), window) is None
+    assert kind_of([*begun, step(11, "append")]) == "late"
 
 
 def test_a_status_says_expired_no_sooner_than_it_is():
@@ -206,13 +221,17 @@ def test_faults_of_other_kinds_end_what_is_known_of_their_session():
     wrong = lives(step(9, "append", raised("Expired")), step(10, "append"))
     assert kind_of(wrong, kinds={"content"}) is None
     assert kind_of(wrong, kinds={"late"}) is None
+    read = step(9, "read", Outcome("ok", (ONE, TWO)))
+    assert kind_of([*wrong[:-1], read], kinds={"content"}) is None
 
 
 def test_a_hang_is_a_fault_of_any_row():
     """As is a sweep that fails."""
     hung = step(5, "append", Outcome("info", failure=Failure(HANG, "no answer")))
     assert judged(lives(hung), CLAIMS, {"content"}).fault.anomaly is Anomaly.HANG
-    assert kind_of(lives(step(5, "sweep", raised("Refused"))), kinds={"content"}) == "call"
+    for method in ("sweep", "reopen", "list", "verify", "set_clock"):
+        failed = step(5, method, raised("Refused"), name="")
+        assert kind_of(lives(failed), kinds={"content"}) == "call"
 
 
 def test_evidence_is_what_had_to_be_and_was():
@@ -228,6 +247,21 @@ def test_a_time_that_is_known_roughly_proves_nothing():
     for outcome in (OK, raised("Expired")):
         late = Done(Step(9, "append", "s0"), rough, outcome, "id-s0")
         assert kind_of(lives(late)) is None
+
+
+def test_a_session_is_not_warned_of_where_its_end_is_told():
+    """Also at a time at which either would be right by itself."""
+    for warned, expired, kind in (("s0", "", None), ("", "s0", None), ("s0", "s0", "warning")):
+        swept = Outcome("ok", Swept((f"id-{warned}",), (f"id-{expired}",)))
+        rough = Done(Step(9, "sweep"), Span(5, 12), swept)
+        assert kind_of(lives(rough)) == kind
+
+
+@pytest.mark.parametrize(("later", "kind"), [(1_000_000, "limits"), (1_000_001, None)])
+def test_a_new_session_takes_limits(later, kind):
+    """For a second: then it may have ended by a limit of the store's own."""
+    begun = step(600_000, "begin", sent=[ONE])
+    assert kind_of([begun, step(600_000 + later, "set_limits", raised("Refused"), idle=9)]) == kind
 
 
 def test_limits_that_come_after_the_end_may_be_taken_or_refused():

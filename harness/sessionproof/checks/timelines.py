@@ -92,9 +92,14 @@ def judged(done: Sequence[Done], claims: Claims, kinds: Collection[Kind]) -> Jud
         for fault in _step(state, index, one):
             if fault.kind == "call" or fault.kind in kinds:
                 return Judgement(replace(fault, refusable=frozenset(refusable)))
-            state.lives[fault.session] = replace(state.lives[fault.session], known=False)
+            _give_up(state, fault.session)
             state.kept[fault.session] = None
     return Judgement(None, len(state.ended), state.warnings)
+
+
+def _give_up(state: _Judged, session: str) -> None:
+    """Nothing can be said any more of when this session ends."""
+    state.lives[session] = replace(state.lives[session], known=False)
 
 
 def _step(state: _Judged, index: int, one: Done) -> list[TimeFault]:
@@ -135,14 +140,14 @@ def _limits(state: _Judged, index: int, one: Done) -> list[TimeFault]:
     bad = any(value is not None and value < 1 for value in (step.idle_us, step.hard_us))
     if bad:
         if one.outcome.type == "info":
-            state.lives[step.session] = replace(life, known=False)
+            _give_up(state, step.session)
         return [] if failure is not None else [
             TimeFault(index, "limits", Anomaly.ACCEPTED_INVALID, "fails", step.session,
                       "a refusal: limits below 1 are refused", "it was accepted")
         ]  # fmt: skip
     fresh = life.unset and one.now.latest - life.active.latest <= _FRESH_US
     if not fresh and takes(life, one.now, state.claims) != "takes":
-        state.lives[step.session] = replace(life, known=False)
+        _give_up(state, step.session)
         return []
     if failure is not None:
         said = f"it raised {failure.type}: {failure.text}"
@@ -313,11 +318,11 @@ def _other(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         state.kept[name] = None
         state.left[name] = state.left[name] - _REMOVES[method] if method != "replace" else 1
         if state.left[name] < 1:
-            state.lives[name] = replace(life, known=False)
+            _give_up(state, name)
             return faults
     gone = state.claims.after_expiry == "gone" and word != "takes"
     if gone and method in _MAKES and failure is None:  # its id may be that of a new session now
-        state.lives[name] = replace(life, known=False)
+        _give_up(state, name)
     elif method in state.claims.activity & ACTIVITY and word != "refuses":
         certain = word == "takes" and failure is None
         state.lives[name] = acted(life, one.now, certain=certain)
@@ -375,7 +380,6 @@ def _why_alive(life: Life, now: Span) -> str:
 
 
 def _why_over(life: Life, now: Span) -> str:
-    if life.end is None:
-        return "the session has ended"
+    assert life.end is not None  # which ran out
     passed = now.earliest - life.end.latest
     return f"its limit ran out {f'{passed:,} µs ago' if passed else 'at this microsecond'}"

@@ -60,5 +60,7 @@ def _reason(hop: Hop, places: dict[int, str], transactions: Sequence[Transaction
         case "process":
             return f"client {transactions[at].client} made {one} before {other}"
         case "realtime":
-            gap_us = (transactions[edge.to].inv - (transactions[at].ret or 0)) / 1_000
+            ended = transactions[at].ret
+            assert ended is not None  # only what has ended is before others by its time
+            gap_us = (transactions[edge.to].inv - ended) / 1_000
             return f"{one} had ended {gap_us:,.1f} µs before {other} began"
