@@ -92,7 +92,7 @@ def test_the_fault_names_what_lies_between():
     between = ("append s1 [b]", "read s1 [b]", "clear s2", "reopen", "pop s1 b", "delete s1")
     suspects = "store.clear('s2'); store.pop_last('s1'); store.delete('s1')"
     for wrong in ("read s0 []", "read s0 fail"):
-        fault = judge_isolation(h(*read, *between, wrong), KEEPS)
+        fault = judge_isolation(h(*read, *between, wrong, "clear s3"), KEEPS)
         assert fault.expected.startswith(f"what s0 had before {suspects}")
-        alone = judge_isolation(h(*read, wrong), KEEPS)
+        alone = judge_isolation(h(*read, wrong, "clear s3"), KEEPS)
         assert "before" not in alone.expected
