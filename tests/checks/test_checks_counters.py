@@ -97,12 +97,15 @@ def test_failures_are_no_evidence():
     failed = Completed(Count("s0"), Outcome("fail", failure=Failure("NotFound", "no")))
     unknown = Completed(Get("s0"), Outcome("ok", None))
     assert count_counters((read(A), failed, unknown), CLAIMS, tuple(FACTS)) == 0
+    assert count_counters((read(A), failed, counted(1)), CLAIMS, tuple(FACTS)) == 1
 
 
 @pytest.mark.parametrize(("off", "fault"), [(0, False), (1, False), (2, True), (-2, True)])
 def test_durations_may_be_off_by_one_part_in_a_thousand_million(off, fault):
-    """Of a total of 1,000 s one microsecond is tolerated, of an empty one nothing."""
+    """Of a total of 1,000 s one microsecond is tolerated, of an empty one or of tokens nothing."""
     long = replace(A, duration_us=10**9)
     found = judged(read(long), got(total_duration_us=10**9 + off), facts=["total_duration_us"])
     assert (found is not None) is fault
     assert (judged(read(), got(total_duration_us=off)) is not None) is (off != 0)
+    many = replace(A, tokens=10**9)
+    assert (judged(read(many), got(total_tokens=10**9 + off)) is not None) is (off != 0)

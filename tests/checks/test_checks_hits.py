@@ -59,6 +59,12 @@ def test_equal_texts_are_messages_of_their_own():
     assert unstored(twice * 2, stored).anomaly is Anomaly.DUPLICATE
 
 
+def test_a_message_without_a_text_has_an_empty_one():
+    """A store may answer either."""
+    assert unstored(hits(("b", "")), STORED) is None
+    assert unstored([Hit("b", Message("user", None))], {"b": said("")}) is None
+
+
 def test_some_of_the_hits_are_no_fault_where_none_is_owed():
     """``unstored`` looks at what is there alone."""
     assert unstored(hits(("a", "blue")), STORED) is None

@@ -43,6 +43,23 @@ def test_each_form_is_found(name):
     assert made == form.data
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, "??>0f4c21??>9a7", "Pw290f4c7e21b95d"],  # of the last, sha384 in base64 ends with X
+)
+def test_each_expression_makes_its_form(secret):
+    """A script looks for what the harness looked for."""
+    for form in forms(secret, "password"):
+        made = eval(form.expression, {"secret": secret, "base64": base64, "hashlib": hashlib})
+        assert made == form.data
+
+
+def test_what_may_stand_anywhere_by_chance_is_not_looked_for():
+    """Twelve bytes are enough."""
+    assert shown_in(b"x" + BYTES[:12], forms(SECRET[:12], "password")) is not None
+    assert shown_in(b"x" + BYTES[:11], forms(SECRET[:11], "password")) is None
+
+
 @pytest.mark.parametrize("secret", ["???0f4c21???9a7", ">>>0f4c21>>>9a7"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 def test_base64_is_found_in_both_alphabets(encode, secret):
@@ -75,7 +92,8 @@ def test_what_does_not_give_it_away_is_spared(data):
 def test_a_token_may_be_kept_as_its_digest_and_not_as_its_bytes():
     """Nobody guesses a token, so its digest helps nobody; what it spells is the token itself."""
     raw = hashlib.sha256(b"random").digest()
-    for token in (raw.hex(), base64.urlsafe_b64encode(raw).rstrip(b"=").decode()):
+    dashed = f"{raw[:4].hex()}-{raw[4:].hex()}"
+    for token in (raw.hex(), dashed, base64.urlsafe_b64encode(raw).rstrip(b"=").decode()):
         wanted = forms(token, "token")
         assert shown_in(hashlib.sha256(token.encode()).digest(), wanted) is None
         form = shown_in(b"x" + raw + b"y", wanted)
@@ -106,6 +124,12 @@ def test_a_value_that_stands_for_a_password_is_found():
     """It comes with each user who has it, and with nobody else."""
     rows = [(f"user {at}", f"hash of {given}") for at, given in enumerate(PASSWORDS)]
     assert tells_equal(counts(rows), PASSWORDS) == "hash of same"
+
+
+def test_two_users_of_one_password_and_a_short_value_are_enough():
+    """Whoever came first, with a password of their own."""
+    column = [["of ada!!"], ["of both!"], ["of both!"]]
+    assert tells_equal(counts(column), ("ada", "both", "both")) == "of both!"
 
 
 @pytest.mark.parametrize(

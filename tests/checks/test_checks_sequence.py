@@ -28,6 +28,8 @@ def found(lines, start=1, after=None, **limits):
         (("append s0 [a] #1", "append s0 [b c] #2,3", "append s1 [d] #1"), None),
         (("append s0 []", "append s0 [b] #1"), None),
         (("append s0 [a] fail", "append s0 [b] #1"), None),
+        (("append s0 [a] fail", "append s0 [b] #2"), GAP),
+        (("append s0 [a b c d e f] #1,2,3,4,5,6", "append s0 [g] #8"), GAP),
         (("create s0", "append s0 [a] #1", "read s0 [a]", "reopen", "append s0 [b] #2"), None),
         (("append s0 [a]",), MALFORMED),
         (("append s0 [a] #2",), GAP),
@@ -42,6 +44,9 @@ def found(lines, start=1, after=None, **limits):
         (("append s0 [a] #1", "append s1 [b] #2"), GAP),
         (("append s0 [a] #1", "delete s0", "append s0 [b] #1"), None),
         (("remove s0 0", "append s0 [a] #1"), None),
+        (("pop s0 a", "append s0 [a] #1"), None),
+        (("clear s0", "append s0 [a] #1"), None),
+        (("delete s0", "append s0 [a] #1"), None),
         (("append s0 [a] #1", "delete s0", "append s0 [b] #2"), GAP),
     ],
     ids=str,
@@ -53,10 +58,11 @@ def test_numbers_rise_by_one_while_nothing_was_deleted(lines, anomaly, after):
 
 
 def test_the_start_is_the_declared_one():
-    """Numbers may start anywhere, if that is what the store says."""
+    """Numbers may start anywhere, if that is what the store says; at 1 if it says nothing."""
     assert found(("append s0 [a b] #0,1", "append s0 [c] #2"), start=0) is None
     assert found(("append s0 [a] #1",), start=0) is GAP
     assert found(("append s0 [a] #7", "append s0 [b] #8"), start=7) is None
+    assert found(("append s0 [a] #1", "append s0 [b] #2"), start=None) is None
 
 
 TWO = "append s0 [a b] #1,2"
@@ -80,6 +86,7 @@ TWO = "append s0 [a b] #1,2"
         ((TWO, "remove s0 5", "append s0 [c] #2"), None, None, DOUBLE),
         ((TWO, "pop s0 b", "append s0 [c d] #3,5"), None, GAP, None),
         ((TWO, "pop s0 b", "append s0 [c d] #4,3"), ORDER, ORDER, ORDER),
+        ((TWO, "pop s0 b", "append s0 [c d] #3,3"), DOUBLE, DOUBLE, DOUBLE),
         ((TWO, "clear s0", "clear s0", "append s0 [c] #0"), ORDER, ORDER, DOUBLE),
         ((TWO, "delete s0", "append s0 [c] #1"), None, None, None),
         ((TWO, "delete s0", "create s0", "append s0 [c] #1"), None, None, None),

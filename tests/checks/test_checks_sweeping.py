@@ -19,6 +19,7 @@ def sweep(began, ended, *expired, warned=()):
         (Used("s", 10, 20), sweep(30, 40, "s"), math.inf, True),
         (Used("s", 10, 35), sweep(30, 40, "s"), math.inf, True),
         (Used("s", 10, 20), sweep(30, 40, "other"), math.inf, False),
+        (Used("s", 40, 50), sweep(30, 40, "s"), math.inf, False),
         (Used("s", 50, 60), sweep(30, 40, "s"), math.inf, False),
         (Used("s", 10, 20), sweep(30, 40, "s"), 30, False),
         (Used("s", 10, 20), sweep(30, 40, "s"), 31, True),

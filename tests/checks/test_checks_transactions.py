@@ -8,6 +8,7 @@ import pytest
 from drawn_transactions import drawn
 from every_order import explained
 
+from sessionproof.checks import cycles
 from sessionproof.checks.graphs import components
 from sessionproof.checks.transactions import judge_transactions
 from sessionproof.history.transactions import Step, Transaction, from_lines, to_lines
@@ -59,12 +60,15 @@ CASES = {
     "G-single-process": (("0 ok 1-2 a+1", "0 ok 3-4 a=", "8 final 90-91 a=1"), LEVELS[2:]),
     "G0-realtime": (("0 ok 1-2 a+2", "1 ok 3-4 a+1", "8 final 90-91 a=1,2"), LEVELS[2:]),
     "aborted-read": (("0 fail 1-2 a+1", "1 ok 3-4 a=1"), LEVELS),
-    "intermediate-read": (("0 ok 1-9 a+1 a+2", "1 ok 2-3 a=1", "8 final 90-91 a=1,2"), LEVELS),
+    "intermediate-read": (
+        ("0 ok 1-9 a+1 a+2", "1 ok 2-3 a=", "1 ok 4-5 a=1", "8 final 90-91 a=1,2"),
+        LEVELS,
+    ),
     "torn-batch": (("0 ok 1-5 a+1,2", "1 ok 2-6 a+3", "2 ok 7-8 a=1,3"), LEVELS),
     "internal": (("0 ok 1-5 a+1 a=", "8 final 90-91 a=1"), LEVELS),
     "incompatible-order": (("0 ok 1-5 a+1 b+3", "1 ok 1-5 a+2", "2 ok 6-7 a=1", "3 ok 6-7 a=2,1"),
                            LEVELS),
-    "duplicate": (("0 ok 1-5 a+1", "8 final 90-91 a=1,1"), LEVELS),
+    "duplicate": (("0 ok 1-5 a+1,2", "8 final 90-91 a=1,2,2"), LEVELS),
     "phantom": (("0 ok 1-5 a+1", "8 final 90-91 a=1,2"), LEVELS),
     "cross-session-leak": (("0 ok 1-5 a+1", "9 final 92-93 b=1"), LEVELS),
     "lost-message": (("0 ok 1-5 a+1", "8 final 90-91 a="), LEVELS),
@@ -90,6 +94,7 @@ RIGHT = {
         "0 info 1-? a+1 b+2", "1 final 3-4 a=", "1 final 5-6 b=2",
     ),
     "a refusal": ("0 fail 1-2 a+1", "1 final 3-4 a="),
+    "what one that was refused had read": ("0 fail 1-2 a=7",),
     "nothing": (),
 }  # fmt: skip
 
@@ -190,6 +195,7 @@ def test_a_read_without_an_answer_tells_nothing():
     known = ("0 ok 1-5 a+1 a=", "8 final 90-91 a=1")
     assert said("serializable", *known) == ["internal"]
     assert said("serializable", "0 ok 1-5 a+1 a=?", known[1]) == []
+    assert said("serializable", "0 ok 1-5 a+1 a=? a=", known[1]) == ["internal"]
 
 
 def test_a_transaction_does_not_read_its_own_message_before_it_appends_it():
@@ -197,3 +203,42 @@ def test_a_transaction_does_not_read_its_own_message_before_it_appends_it():
     final = "8 final 90-91 a=1"
     assert said("snapshot", "0 ok 1-5 a=1 a+1", final) == ["internal"]
     assert said("snapshot", "0 ok 1-5 a= a+1", final) == []
+
+
+def test_a_cycle_has_no_first_transaction():
+    """Two misses are in a row as well where one leaves the last transaction told."""
+    lines = ("0 ok 1-9 a+1 b=", "1 ok 2-8 b+3", "2 ok 3-9 a= b=3", "8 final 90-91 a=1")
+    assert said("serializable", *lines) == ["G2"]
+
+
+def test_what_begins_as_another_ends_is_no_later():
+    """Of a cycle that real time makes, no hop is one of a single moment."""
+    lines = ("0 ok 1-3 a+1", "1 ok 3-9 b=5 a=", "2 ok 5-8 b+5", "8 final 90-91 a=1")
+    (found,) = judge_transactions(history(*lines), "strict-serializable")
+    assert str(found.anomaly) == "G-single-realtime"
+    assert found.members == (1, 0, 2)
+
+
+@pytest.mark.parametrize("isolation", LEVELS)
+def test_a_search_that_was_cut_short_tells_what_is_ruled_out(
+    monkeypatch: pytest.MonkeyPatch, isolation: str
+):
+    """As many breaks are told, perhaps of another name, and none that the isolation allows."""
+    final = isolation == "strict-serializable"
+    histories = [drawn(Random(number), final=final) for number in range(300)]
+    whole = [len(judge_transactions(made, isolation)) for made in histories]
+    for looks in (0, 1, 2, 5, 12):
+        monkeypatch.setattr(cycles, "_LOOKS", looks)
+        cut = [judge_transactions(made, isolation) for made in histories]
+        assert [len(found) for found in cut] == whole
+        names = {str(one.anomaly) for found in cut for one in found}
+        assert isolation != "snapshot" or "G2" not in names
+        assert final or not any("-process" in name or "-realtime" in name for name in names)
+
+
+@pytest.mark.parametrize(("number", "shown"), [(12, "#8 #9"), (13, "#4 … 5 more … #10")])
+def test_many_ids_are_told_in_short(number: int, shown: str):
+    """A dozen is shown whole, of more the first and the last four."""
+    ids = ",".join(str(one + 1) for one in range(number))
+    (found,) = judge_transactions(history(f"0 ok 1-5 a+{ids} a="), "snapshot")
+    assert shown in found.lines[0]

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from sessionproof.checks.dependencies import Edge, Kind
@@ -74,7 +75,7 @@ def knots(
             plain = _with_time(plain, transactions, present)
         found = components(plain)
         knotted = [sorted(node for node in one if node < len(edges)) for one in found]
-    return sorted((one for one in knotted if len(one) > 1), key=len)
+    return sorted(knotted, key=len)
 
 
 def _without_two_misses(edges: Edges) -> list[list[int]]:
@@ -97,18 +98,17 @@ def _with_time(
     A transaction leads to its own end, an end to the next, and the last end before a transaction
     began to it: few edges, however many ran at once.
     """
-    there = [at for at, is_there in enumerate(present) if is_there]
-    ended = [at for at in there if transactions[at].ret is not None]
-    ended.sort(key=lambda at: transactions[at].ret or 0)
-    ends = [transactions[at].ret or 0 for at in ended]
+    there = [(at, one) for at, one in enumerate(transactions) if present[at]]
+    ended = sorted((one.ret, at) for at, one in there if one.ret is not None)
+    ends = [moment for moment, _ in ended]
     first = len(plain)
     whole = [[*own] for own in plain] + [[first + place + 1] for place in range(len(ends))]
     if ends:
         whole[-1] = []
-    for place, at in enumerate(ended):
+    for place, (_, at) in enumerate(ended):
         whole[at].append(first + place)
-    for at in there:
-        before = _ends_before(ends, transactions[at].inv)
+    for at, one in there:
+        before = _ends_before(ends, one.inv)
         if before:
             whole[first + before - 1].append(at)
     return whole
@@ -184,11 +184,8 @@ class _Walk:
         ends it.
         """
         best: list[Hop] = []
-        self._looks = 0
         for start in self._starts():
-            found = self._back_to(start, len(best) or None)
-            if found and (not best or len(found) < len(best)):
-                best = found
+            best = self._back_to(start, len(best) or None) or best
             if len(best) == 2 or (best and looks is None):
                 break
             if looks is not None and self._looks > looks:
@@ -235,11 +232,10 @@ class _Walk:
         ret = self._ret[state[0]]
         if ret is None or not self._later:
             return
-        # Who began after this one ended, less those whom an earlier one has come to: all that begin
-        # later than a moment are reached together.
-        after = state[1] if self._misses == "one" else 0
-        first = bisect_right(self._later, (ret, 1 << 62))
-        left, unseen[after] = unseen[after], min(unseen[after], first)
+        # Who began after this one ended, less those whom an earlier one in the same state has come
+        # to: all that begin later than a moment are reached together.
+        first = bisect_right(self._later, ret, key=itemgetter(0))
+        left, unseen[state[1]] = unseen[state[1]], min(unseen[state[1]], first)
         for _, at in self._later[first:left]:
             own = self._client[at] == self._client[state[0]]
             yield Edge(at, "process" if own else "realtime")

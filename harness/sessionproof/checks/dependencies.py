@@ -125,14 +125,14 @@ def _outside(
             if step.ids is None:
                 continue
             others = len(step.ids) - len(mine)
-            said = ""
             if others < 0 or step.ids[others:] != mine:
                 said = f"reads {_list(step.ids)}, after it has appended {_list(mine)} itself"
             elif seen.setdefault(session, step.ids[:others]) != step.ids[:others]:
                 said = f"reads {_list(step.ids)}, after it has read {_list(seen[session])}"
-            if said:
-                line = f"T1 {said} in {session!r}"
-                flaws.append((session, Contradiction(Anomaly.INTERNAL, (at,), (line,))))
+            else:
+                continue
+            line = f"T1 {said} in {session!r}"
+            flaws.append((session, Contradiction(Anomaly.INTERNAL, (at,), (line,))))
         for session, ids in seen.items():
             reads[session].append(_Read(at, ids))
     return reads, flaws
@@ -172,10 +172,10 @@ def _foreign(
         line = f"T1 reads message #{twice} twice in {session!r}: {_list(read.ids)}"
         return Contradiction(Anomaly.DUPLICATE, (read.at,), (line,))
     for number in read.ids:
-        who, where = writers.get(number, (-1, ""))
         begun = f"T1 reads message #{number} in {session!r}, "
-        if who < 0:
+        if number not in writers:
             return Contradiction(Anomaly.PHANTOM, (read.at,), (f"{begun}which nobody appended",))
+        who, where = writers[number]
         if where != session:
             line = f"{begun}which T2 appended to {where!r}"
             return Contradiction(Anomaly.LEAK, (read.at, who), (line,))
@@ -204,8 +204,10 @@ def _in_part(
             yield Contradiction(kind, (order.at, who), (line,))
             return
     for read in seen:
-        who = writers[read.ids[-1]][0] if read.ids else -1
-        if read.ids and read.ids[-1] != appended[who][-1]:
+        if not read.ids:
+            continue
+        who = writers[read.ids[-1]][0]
+        if read.ids[-1] != appended[who][-1]:
             line = (
                 f"T1 reads {_list(read.ids)} in {session!r}, which ends in the middle of "
                 f"what T2 appended: {_list(appended[who])}"

@@ -51,7 +51,7 @@ def is_gone(looked: Looked, life: Life) -> bool:
     return deleted is not None and deleted.done and deleted.ended_ns <= looked.during.began_ns
 
 
-def wrong_with(looked: Looked, life: Life, *, own: bool = False) -> str:
+def wrong_with(looked: Looked, life: Life, *, own: bool) -> str:
     """What is wrong with a search, in a few words; empty for nothing.
 
     ``own``: only what a client wrote itself must be seen by it at once.

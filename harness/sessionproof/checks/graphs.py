@@ -24,7 +24,7 @@ def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:
         index[root] = low[root] = counter
         counter += 1
         stack.append(root)
-        on_stack[root] = 1
+        on_stack[root] = True
         while work:
             node, rest = work[-1]
             for other in rest:
@@ -32,7 +32,7 @@ def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:
                     index[other] = low[other] = counter
                     counter += 1
                     stack.append(other)
-                    on_stack[other] = 1
+                    on_stack[other] = True
                     work.append((other, iter(successors[other])))
                     break
                 if on_stack[other] and index[other] < low[node]:
@@ -50,11 +50,8 @@ def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:
 
 def _taken(stack: list[int], on_stack: bytearray, node: int) -> list[int]:
     """The component whose first node is this one, taken off the stack."""
-    at = len(stack) - 1
-    while stack[at] != node:
-        at -= 1
-    component = stack[at:]
-    del stack[at:]
-    for one in component:
-        on_stack[one] = 0
+    component: list[int] = []
+    while not component or component[-1] != node:
+        component.append(stack.pop())
+        on_stack[component[-1]] = False
     return component

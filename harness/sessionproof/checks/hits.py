@@ -39,13 +39,13 @@ def misfound(hits: Sequence[Hit], stored: Stored, has: Callable[[str], bool]) ->
         return Misfound(
             Anomaly.WRONG_ANSWER,
             "only messages that have all words of the query",
-            f"found in session {shown_text(session, 60)}: {shown_text(text)}",
+            f"found in session {shown_text(session)}: {shown_text(text)}",
         )
     for session, text in wanted - seen:
         return Misfound(
             Anomaly.LOST_MESSAGE,
             "every stored message that has all words of the query",
-            f"not found in session {shown_text(session, 60)}: {shown_text(text)}",
+            f"not found in session {shown_text(session)}: {shown_text(text)}",
         )
     return None
 
@@ -56,7 +56,7 @@ def unstored(hits: Sequence[Hit], stored: Stored) -> Misfound | None:
     texts = {text for _, text in left}
     for hit in hits:
         session, text = key = _key_of(hit.session_id, hit.message)
-        where = f"in session {shown_text(session, 60)}: {shown_text(text)}"
+        where = f"in session {shown_text(session)}: {shown_text(text)}"
         if key not in left:
             if text in texts:
                 return Misfound(Anomaly.LEAK, "each message in its own session", f"found {where}")

@@ -61,8 +61,6 @@ def judge_numbers(transcript: Sequence[Completed], claims: Claims) -> Fault | No
                 numbers.living.clear()
             case Delete(session):
                 sessions.pop(session, None)
-            case _:
-                pass
     return None
 
 

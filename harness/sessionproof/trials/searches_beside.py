@@ -109,7 +109,7 @@ def _race(sessions: Sessions, one: Racers, words: _Words) -> tuple[str, int]:
             return f"a search for {search.word!r}: {wrong}", 0
     for life in lives.values():
         last = _look(trial, life, plan.session_of[life.word])
-        wrong = wrong_with(last, life)
+        wrong = wrong_with(last, life, own=False)
         if wrong:
             return f"when all was quiet, a search for {life.word!r}: {wrong}", 0
     told = [one for one in looked if is_owed(one, lives[one.word]) or is_gone(one, lives[one.word])]
