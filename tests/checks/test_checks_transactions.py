@@ -219,13 +219,26 @@ def test_what_begins_as_another_ends_is_no_later():
     assert found.members == (1, 0, 2)
 
 
+TWISTED = (
+    "0 ok 5-9 a+1 c= d+6",
+    "1 ok 1-9 b+2",
+    "2 ok 1-9 a=1 b=",
+    "3 ok 1-9 a= b=2 e+3",
+    "4 ok 1-4 c+5 d= e=3",
+    "5 ok 1-9 c=5 f+7 g+8",
+    "6 ok 1-9 d= f=7 g=",
+)
+"""The cycles of the first transaction break no snapshot, and the last two have the shortest."""
+
+
 @pytest.mark.parametrize("isolation", LEVELS)
 def test_a_search_that_was_cut_short_tells_what_is_ruled_out(
     monkeypatch: pytest.MonkeyPatch, isolation: str
 ):
     """As many breaks are told, perhaps of another name, and none that the isolation allows."""
     final = isolation == "strict-serializable"
-    histories = [drawn(Random(number), final=final) for number in range(300)]
+    histories = [history(*TWISTED)]
+    histories += [drawn(Random(number), final=final) for number in range(300)]
     whole = [len(judge_transactions(made, isolation)) for made in histories]
     for looks in (0, 1, 2, 5, 12):
         monkeypatch.setattr(cycles, "_LOOKS", looks)
