@@ -249,6 +249,15 @@ def test_a_search_that_was_cut_short_tells_what_is_ruled_out(
         assert final or not any("-process" in name or "-realtime" in name for name in names)
 
 
+def test_the_longer_a_search_the_worse_is_what_it_finds(monkeypatch: pytest.MonkeyPatch):
+    """Each edge that is followed counts once, and the last that may be is the limit."""
+    told = []
+    for looks in range(45):
+        monkeypatch.setattr(cycles, "_LOOKS", looks)
+        told += said("serializable", *TWISTED)
+    assert told == ["G2"] * 29 + ["G-nonadjacent"] * 15 + ["G-single"]
+
+
 @pytest.mark.parametrize(("number", "shown"), [(12, "#8 #9"), (13, "#4 … 5 more … #10")])
 def test_many_ids_are_told_in_short(number: int, shown: str):
     """A dozen is shown whole, of more the first and the last four."""
