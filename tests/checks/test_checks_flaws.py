@@ -4,22 +4,27 @@ from dataclasses import replace
 
 import pytest
 
+from sessionproof.checks import survivor_contents
 from sessionproof.checks.flaws import Shown
 from sessionproof.checks.survivable import Act, Timeline
-from sessionproof.checks.survivors import judge_again, judge_survivors
+from sessionproof.checks.survivors import agreement_flaw, judge_again, judge_survivors
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.contract.operations import (
     Append,
     AppendWithState,
+    Clear,
     Completed,
     Create,
     Delete,
+    DeleteMessage,
     EditMessage,
     Failure,
+    List,
     Outcome,
     PopLast,
+    Read,
     Replace,
     SetState,
 )
@@ -27,7 +32,8 @@ from sessionproof.contract.operations import (
 CLAIMS = Claims(atomic_batches=True, keeps={"role", "content", "tokens"})
 DEAD = Outcome("info", failure=Failure("DatabaseError", "the file is malformed"))
 UNKNOWN = Outcome("fail", failure=Failure("NotFound", "s0"))
-HUNG = Outcome("info", failure=Failure("hang", "no answer within 1 s"))
+HUNG = Outcome("info", failure=Failure("hang", "no answer within 1 s", {"stack": "in sleep"}))
+BUSY = Outcome("fail", failure=Failure("Conflict", "busy"))
 
 
 def says(*texts):
@@ -36,15 +42,17 @@ def says(*texts):
 
 
 def at_point(operations, point, shown, *, claims=CLAIMS, **options):
-    """The flaws after a crash. The operation n runs from change 2n - 1 to its answer, 2n + 1."""
+    """The flaws after a crash. The operation n runs from change 2n - 1 to its answer, 2n + 1.
+
+    One that is given as completed was answered so, all others well.
+    """
+    completed = (
+        one if isinstance(one, Completed) else Completed(one, Outcome("ok"), one.session)
+        for one in operations
+    )
     acts = [
-        Act(
-            client=0,
-            done=Completed(operation, Outcome("ok"), operation.session),
-            asked=2 * number - 1,
-            answered=2 * number + 1,
-        )
-        for number, operation in enumerate(operations)
+        Act(client=0, done=done, asked=2 * number - 1, answered=2 * number + 1)
+        for number, done in enumerate(completed)
     ]
     return judge_survivors(shown, Timeline(acts, claims), point, **options)
 
@@ -56,6 +64,8 @@ def reads(*texts, **more):
 
 AB = Append("s0", says("a", "b"))
 CD = Append("s0", says("c", "d"))
+REFUSED = Completed(CD, BUSY, "s0")
+LOOKED = Completed(Read("s0"), Outcome("ok", ()), "s0")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +87,11 @@ CD = Append("s0", says("c", "d"))
         ((AB, Replace("s0", says("c"))), 3, "abc", Anomaly.PARTIAL, "replace", False),
         ((AB, EditMessage("s0", 0, *says("x"))), 3, "b", Anomaly.PARTIAL, "edit_message", False),
         ((Create("s0", says("a", "b")),), 1, "a", Anomaly.PARTIAL, "create", False),
+        ((AB, CD, Append("s0", says("e"))), 6, "ab", Anomaly.LOST_MESSAGE, "append", True),
+        ((AB, DeleteMessage("s0", 1), CD), 6, "abcd", Anomaly.RESURRECTION, "", False),
+        ((AB, CD), 4, "abca", Anomaly.CHANGED, "", False),
+        ((AB, Append("s1", says("x"))), 4, "abx", Anomaly.LEAK, "", False),
+        ((AB, REFUSED), 4, "abcd", Anomaly.ABORTED_READ, "", False),
     ],
 )
 def test_messages(operations, point, texts, anomaly, method, lost):
@@ -101,18 +116,110 @@ def test_what_was_before_is_lost_where_changes_were():
     assert (flaw.anomaly, flaw.method, flaw.lost) == (Anomaly.LOST_MESSAGE, "append", True)
 
 
+ASSIGNING = replace(CLAIMS, keeps=CLAIMS.keeps | {"id"})
+
+
+def test_ids_that_the_store_gave_tell_no_messages_apart():
+    """A batch is torn whatever ids its messages have; an edit may change an id alone."""
+    given = tuple(replace(one, id=f"#{one.content}") for one in says("a", "b", "d"))
+    (flaw,) = at_point((AB, CD), 3, Shown(reads={"s0": Outcome("ok", given)}), claims=ASSIGNING)
+    assert (flaw.anomaly, flaw.method) == (Anomaly.TORN_BATCH, "append")
+    first, second = (replace(*says("a"), id=one) for one in "12")
+    edited = (Append("s0", (first,)), EditMessage("s0", 0, second))
+    shown = Shown(reads={"s0": Outcome("ok", (first,))})
+    (flaw,) = at_point(edited, 4, shown, claims=ASSIGNING)
+    assert (flaw.anomaly, flaw.lost, flaw.change) == (Anomaly.RESURRECTION, True, "")
+
+
+def flying(*operations):
+    """Operations of one client each, all in flight."""
+    acts = [
+        Act(client=number, done=Completed(one, Outcome("ok"), "s0"), asked=-1, answered=9)
+        for number, one in enumerate(operations)
+    ]
+    return Timeline(acts, CLAIMS)
+
+
 @pytest.mark.parametrize(
-    ("outcome", "anomaly", "aspect", "lost"),
+    ("texts", "anomaly", "act"),
     [
-        (DEAD, Anomaly.UNREADABLE, "read", False),
-        (UNKNOWN, Anomaly.LOST_MESSAGE, "messages", True),
-        (HUNG, Anomaly.HANG, "read", False),
+        ("b", Anomaly.TORN_BATCH, 2),
+        ("ba", Anomaly.TORN_BATCH, 2),
+        ("cba", Anomaly.REORDER, None),
+        ("a", None, None),
     ],
 )
-def test_reads_that_fail(outcome, anomaly, aspect, lost):
+def test_of_several_in_flight_the_one_that_is_torn_is_told(texts, anomaly, act):
+    """Not one of another session, nor one that is there whole or not at all."""
+    sent = Append("s1", says("x", "y")), Append("s0", says("a")), Append("s0", says("b", "c"))
+    flaws = judge_survivors(reads(*texts), flying(*sent), 1)
+    assert [(flaw.anomaly, flaw.act) for flaw in flaws] == ([(anomaly, act)] if anomaly else [])
+
+
+@pytest.mark.parametrize("answered", [5, 9])
+def test_sessions_that_are_right_alone_may_be_of_no_one_moment(answered):
+    """One list saw s1 and not s0, the other s0 and not s1: one of them is gone after both."""
+    lists = [
+        Act(client=at, done=Completed(List(), Outcome("ok", (name,))), asked=-1, answered=at)
+        for at, name in ((1, "s1"), (3, "s0"))
+    ]
+    changes = [
+        change for name in ("s0", "s1") for change in (Append(name, says("a")), Delete(name))
+    ]
+    acts = [
+        Act(client=at, done=Completed(one, Outcome("ok"), one.session), asked=-1, answered=answered)
+        for at, one in enumerate(changes, 4)
+    ]
+    timeline, there = Timeline([*lists, *acts], CLAIMS), Outcome("ok", says("a"))
+    gone = Outcome("ok", ())
+    for one, other in ((there, gone), (gone, there), (gone, gone)):
+        assert judge_survivors(Shown(reads={"s0": one, "s1": other}), timeline, 6) == ()
+    (flaw,) = judge_survivors(Shown(reads={"s0": there, "s1": there}), timeline, 6)
+    assert flaw.anomaly is Anomaly.NOT_LINEARIZABLE
+    assert flaw.method == ("" if answered == 5 else "delete")
+
+
+def test_of_several_sessions_the_worst_is_told():
+    """What is merely missing comes last."""
+    wrong = Shown(reads={"s0": Outcome("ok", ()), "s1": Outcome("ok", says("x"))})
+    (flaw,) = at_point((AB, Append("s1", says("c"))), 4, wrong)
+    assert (flaw.anomaly, flaw.session, flaw.lost) == (Anomaly.CHANGED, "s1", False)
+
+
+def test_the_oracle_has_the_last_word(monkeypatch):
+    """Should the comparison find no difference, both lists are told."""
+    monkeypatch.setattr(survivor_contents, "compare", lambda *_: None)
+    (flaw,) = at_point((AB,), 2, reads("x"))
+    assert (flaw.anomaly, flaw.expected) == (Anomaly.CHANGED, repr(says("a", "b")))
+
+
+CREATED = Create("s0")
+
+
+@pytest.mark.parametrize(
+    ("operations", "outcome", "anomaly", "aspect", "lost"),
+    [
+        ((AB,), DEAD, Anomaly.UNREADABLE, "read", False),
+        ((AB,), BUSY, Anomaly.UNREADABLE, "read", False),
+        ((AB,), UNKNOWN, Anomaly.LOST_MESSAGE, "messages", True),
+        ((AB,), replace(UNKNOWN, type="info"), Anomaly.UNREADABLE, "read", False),
+        ((AB,), HUNG, Anomaly.HANG, "read", False),
+        ((AB,), Outcome("info"), Anomaly.UNREADABLE, "read", False),
+        ((Append("s0", says("a")),), UNKNOWN, Anomaly.LOST_MESSAGE, "messages", True),
+        ((CREATED,), UNKNOWN, Anomaly.LOST_SESSION, "messages", True),
+    ],
+)
+def test_reads_that_fail(operations, outcome, anomaly, aspect, lost):
     """A read that raises is unreadable, one that knows no session has lost it."""
-    (flaw,) = at_point((AB,), 2, Shown(reads={"s0": outcome}))
+    (flaw,) = at_point(operations, 2, Shown(reads={"s0": outcome}))
     assert (flaw.anomaly, flaw.aspect, flaw.lost) == (anomaly, aspect, lost)
+    assert flaw.evidence == outcome.evidence
+
+
+def test_what_cannot_be_read_may_have_what_is_in_flight():
+    """All messages that may be there are counted."""
+    (flaw,) = at_point((AB, CD), 3, Shown(reads={"s0": DEAD}))
+    assert flaw.expected == "s0 can be read: it has 4 messages"
 
 
 def test_a_refusal_of_what_need_not_be_there_is_no_flaw():
@@ -130,15 +237,48 @@ BOTH = AppendWithState("s0", says("c"), {"theme": 1})
         ((AB, BOTH), 3, "ab", 1, Anomaly.PARTIAL, "append_with_state", False),
         ((AB, SetState("s0", "theme", 1)), 4, "ab", None, Anomaly.STALE_READ, "set_state", True),
         ((AB, SetState("s0", "theme", 1)), 4, "ab", 7, Anomaly.PARTIAL, "set_state", False),
+        ((AB, SetState("s0", "theme", 1), CD), 6, "abcd", 7, Anomaly.PARTIAL, "set_state", False),
+        ((AB, SetState("s0", "theme", 1), CD), 5, "abcd", 7, Anomaly.PARTIAL, "set_state", False),
+        (
+            (AB, SetState("s0", "theme", 1), SetState("s0", "theme", 2)), 6, "ab", 1,
+            Anomaly.STALE_READ, "set_state", True,
+        ),
+        ((SetState("s0", "theme", 1),), 1, "", 7, Anomaly.PARTIAL, "set_state", False),
+        ((AB, SetState("s0", "theme", 1)), 4, "ab", DEAD, Anomaly.UNREADABLE, "set_state", False),
+        ((AB, SetState("s0", "theme", 1)), 4, "ab", BUSY, Anomaly.STALE_READ, "set_state", True),
     ],
-)
+)  # fmt: skip
 def test_state(operations, point, texts, state, anomaly, method, lost):
     """State is there with its messages, or of an earlier time, or half of a change."""
-    (flaw,) = at_point(
-        operations, point, reads(*texts, states={("s0", "theme"): Outcome("ok", state)})
-    )
+    outcome = state if isinstance(state, Outcome) else Outcome("ok", state)
+    (flaw,) = at_point(operations, point, reads(*texts, states={("s0", "theme"): outcome}))
     assert (flaw.anomaly, flaw.aspect) == (anomaly, "state")
     assert (flaw.method, flaw.lost) == (method, lost)
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "second", "told"),
+    [
+        ("ab", 1, 2, []),
+        ("ab", 1, 7, ["s1"]),
+        ("cd", None, 2, []),
+        ("", None, 2, []),
+        ("", None, 7, ["s1"]),
+        ("", None, None, []),
+    ],
+)
+def test_wrong_messages_of_one_session_do_not_make_the_state_of_others_wrong(
+    texts, first, second, told
+):
+    """State that is right, or of the time to which messages were lost, is not told again."""
+    sent = Append("s1", says("x"))
+    operations = (AB, SetState("s0", "theme", 1), CD, DeleteMessage("s0", 2), PopLast("s0"), sent)
+    shown = Shown(
+        reads={"s0": Outcome("ok", says(*texts)), "s1": Outcome("ok", says("x"))},
+        states={("s0", "theme"): Outcome("ok", first), ("s1", "theme"): Outcome("ok", second)},
+    )
+    flaws = at_point((*operations, SetState("s1", "theme", 2)), 14, shown)
+    assert [flaw.session for flaw in flaws if flaw.aspect == "state"] == told
 
 
 def test_state_and_messages_of_one_earlier_time_are_one_flaw():
@@ -152,6 +292,7 @@ def test_state_and_messages_of_one_earlier_time_are_one_flaw():
     [
         reads("a", "b", counts={"s0": Outcome("ok", 3)}),
         reads("a", "b", facts={"s0": Outcome("ok", SessionInfo(session_id="s0", total_tokens=2))}),
+        reads("a", "b", facts={"s0": Outcome("ok", SessionInfo(session_id="s0", message_count=3))}),
         reads("a", counts={"s0": Outcome("ok", 2)}),
     ],
 )
@@ -159,6 +300,36 @@ def test_counters(shown):
     """Counts and totals are judged by the messages that are read, whatever is lost."""
     flaw = at_point((AB,), 2, shown)[-1]
     assert (flaw.anomaly, flaw.aspect) == (Anomaly.COUNTER_DRIFT, "counters")
+
+
+def told_of(totals, *texts, us=None, tokens=None):
+    """The flaw of these facts of a session beside its messages."""
+    messages = tuple(Message("user", one, duration_us=us, tokens=tokens) for one in texts)
+    shown = Shown(
+        reads={"s0": Outcome("ok", messages)},
+        facts={"s0": Outcome("ok", SessionInfo(session_id="s0", **totals))},
+    )
+    return agreement_flaw(shown, Claims(keeps={"content", "tokens", "duration_us"}))
+
+
+def test_durations_may_be_rounded_and_nothing_else():
+    """A total of durations may be off by one of 10**9, one of tokens may not."""
+    much = 3 * 10**9 + 999
+    right = {"message_count": 1, "total_tokens": much, "total_duration_us": much}
+    assert told_of(right, "a", us=much, tokens=much) is None
+    for off, flawed in ((3, False), (-3, False), (4, True), (-4, True)):
+        assert bool(told_of({"total_duration_us": much + off}, "a", us=much)) is flawed
+    assert told_of({"total_tokens": much + 1}, "a", tokens=much) is not None
+
+
+def test_counts_of_what_cannot_be_read_are_not_judged():
+    """Those of the next session are; when it showed is kept."""
+    shown = Shown(
+        reads={"s0": DEAD, "s1": Outcome("ok", says("a"))},
+        counts={"s0": Outcome("ok", 7), "s1": Outcome("ok", 3)},
+    )
+    flaw = agreement_flaw(shown, CLAIMS, when="go on")
+    assert (flaw.session, flaw.when) == ("s1", "go on")
 
 
 def test_the_newest_messages_are_those_that_are_read():
@@ -181,6 +352,12 @@ def test_the_newest_messages_can_be_read_where_there_are_any(outcome):
 def test_the_newest_messages_of_a_session_without_any_may_be_refused():
     """Nor is an error of read_last told twice, where nothing of the session can be read."""
     assert at_point((AB,), 1, reads(newest={"s0": UNKNOWN})) == ()
+    beside = Shown(
+        reads={"s0": Outcome("ok", ()), "s1": Outcome("ok", says("x"))},
+        newest={"s0": UNKNOWN, "s1": Outcome("ok", ())},
+    )
+    (flaw,) = at_point((Append("s1", says("x")), AB), 3, beside)
+    assert (flaw.anomaly, flaw.session) == (Anomaly.WRONG_ANSWER, "s1")
     dead = Shown(reads={"s0": DEAD}, newest={"s0": DEAD})
     (flaw,) = at_point((AB,), 2, dead)
     assert flaw.expected.startswith("s0 can be read")
@@ -202,6 +379,15 @@ def test_sessions_that_cannot_be_listed_are_told():
         ((AB, Delete("s0")), 4, "", ("s0",), Anomaly.RESURRECTION, ""),
         ((Create("s0", says("a")),), 1, "", ("s0",), Anomaly.PARTIAL, "create"),
         ((AB, Delete("s0")), 3, "", ("s0",), Anomaly.PARTIAL, "delete"),
+        (
+            (AB, replace(LOOKED, operation=Read("s1"))),
+            4,
+            "ab",
+            ("s0", "s1"),
+            Anomaly.PHANTOM_SESSION,
+            "",
+        ),
+        ((Create("s1"), CREATED), 3, "", (), Anomaly.LOST_SESSION, ""),
     ],
 )
 def test_sessions(operations, point, texts, listed, anomaly, method):
@@ -210,11 +396,48 @@ def test_sessions(operations, point, texts, listed, anomaly, method):
     assert (flaw.anomaly, flaw.aspect, flaw.method) == (anomaly, "sessions", method)
 
 
+def test_a_session_without_its_state_is_half_of_setting_it():
+    """What is known of sessions is judged with the state that is there."""
+    shown = reads(states={("s0", "theme"): Outcome("ok", None)}, listed=Outcome("ok", ("s0",)))
+    (flaw,) = at_point((SetState("s0", "theme", 1),), 1, shown)
+    assert (flaw.anomaly, flaw.aspect) == (Anomaly.PARTIAL, "sessions")
+    there = replace(shown, states={("s0", "theme"): Outcome("ok", 1)})
+    assert at_point((SetState("s0", "theme", 1),), 1, there) == ()
+
+
+def test_emptying_an_unknown_session_may_make_it():
+    """Also where it is in flight."""
+    for listed in ((), ("s0",)):
+        assert at_point((Clear("s0"),), 1, reads(listed=Outcome("ok", listed))) == ()
+
+
+@pytest.mark.parametrize(
+    ("operations", "point", "facts", "anomaly"),
+    [
+        ((AB,), 2, Outcome("ok", None), Anomaly.LOST_SESSION),
+        ((AB,), 2, UNKNOWN, Anomaly.LOST_SESSION),
+        ((AB,), 2, Outcome("ok", SessionInfo(session_id="s0")), None),
+        ((LOOKED,), 2, Outcome("ok", SessionInfo(session_id="s0")), Anomaly.PHANTOM_SESSION),
+        ((LOOKED,), 2, Outcome("ok", None), None),
+        ((LOOKED,), 2, UNKNOWN, None),
+    ],
+)
+def test_facts(operations, point, facts, anomaly):
+    """A session that is there has facts, one that is not has none."""
+    texts = "ab" if operations == (AB,) else ""
+    flaws = at_point(operations, point, reads(*texts, facts={"s0": facts}))
+    assert [(flaw.anomaly, flaw.aspect) for flaw in flaws] == (
+        [(anomaly, "sessions")] if anomaly else []
+    )
+
+
 def test_each_aspect_has_its_own_flaw():
-    """Lost messages do not hide a count that is wrong by itself."""
+    """Lost messages do not hide a count that is wrong by itself, nor a session that is unlisted."""
     shown = reads("a", counts={"s0": Outcome("ok", 2)}, listed=Outcome("ok", ()))
     aspects = [flaw.aspect for flaw in at_point((AB,), 2, shown)]
     assert aspects == ["messages", "sessions", "counters"]
+    listed = replace(shown, counts={}, listed=Outcome("ok", ("s0",)))
+    assert [flaw.aspect for flaw in at_point((AB,), 2, listed)] == ["messages"]
 
 
 def test_what_changes_between_two_looks_is_told():
@@ -233,3 +456,7 @@ def test_what_changes_between_two_looks_is_told():
     assert gone is not None
     assert (lost.anomaly, lost.aspect) == (Anomaly.LOST_MESSAGE, "going on")
     assert (gone.anomaly, gone.aspect) == (Anomaly.UNREADABLE, "going on")
+    two = {"s1": Outcome("ok", says("x")), **before.reads}
+    second = judge_again(Shown(reads=two), Shown(reads={**two, **after.reads}), CLAIMS)
+    assert second == lost
+    assert judge_again(Shown(reads={"s0": DEAD}), before, CLAIMS) is None

@@ -28,6 +28,8 @@ def test_the_same_messages_are_the_same():
     assert first_wrong(MESSAGES, tuple(filled), KEEPS) is None
     assert first_wrong([], [], KEEPS) is None
     assert difference(MESSAGES, filled, KEEPS) is None
+    for keeps in ({"content"}, {"id"}):  # one field, and none but what the store may fill in
+        assert first_wrong(MESSAGES[:1], filled[:1], keeps) is None
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,7 @@ def test_a_field_that_the_client_set_is_compared():
     """An id and a time that were given must come back."""
     timed = [replace(one, created_at_us=number) for number, one in enumerate(MESSAGES)]
     assert first_wrong(timed, MESSAGES, KEEPS) == 0
+    assert first_wrong(MESSAGES, timed[1:], {"content"}) == 0
     assert first_wrong(timed, timed, KEEPS) is None
 
 
@@ -64,6 +67,17 @@ def test_a_difference_names_the_place_and_its_neighbours():
     assert "31: Message('user', 'message #30', tokens=30)" in found.expected
     assert "31: Message('user', 'message #31', tokens=31)" in found.seen
     assert "message #28" not in found.seen
+
+
+@pytest.mark.parametrize("place", [0, 1, 49])
+def test_one_change_is_told_wherever_it_is(place):
+    """At either end there is one neighbour; the change alone is told as well."""
+    changed = replace(MESSAGES[place], tokens=999)
+    found = difference(MESSAGES, [*MESSAGES[:place], changed, *MESSAGES[place + 1 :]], KEEPS)
+    assert found.change == f"tokens: {place} became 999"
+    for number, near in enumerate(range(50)):
+        assert (f"'message #{near}'" in found.expected) == (abs(number - place) <= 1)
+    assert "then nothing" not in found.seen
 
 
 def test_an_end_that_comes_too_soon_is_said():

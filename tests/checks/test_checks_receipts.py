@@ -46,6 +46,7 @@ def read(*ids: str | None) -> Completed:
         (appended("1", "2"), done(Clear("s0")), read("8", "9")),
         (appended("1", "2"), done(Read("s0"), None, "fail")),
         (read("1"), appended("1", "2"), read("1", "2")),
+        (done(Clear("s0")), appended("1", "2"), read("1", "2")),
     ],
 )
 def test_ids_that_agree_are_no_fault(transcript):

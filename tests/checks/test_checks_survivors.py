@@ -1,5 +1,7 @@
 """What survives a crash is judged as every order of the operations, tried one by one, judges it."""
 
+from dataclasses import replace
+from itertools import permutations
 from random import Random
 
 import pytest
@@ -10,7 +12,15 @@ from sessionproof.checks.survivable import Act, Timeline
 from sessionproof.checks.survivors import judge_survivors
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import Append, Completed, Failure, Outcome, Read
+from sessionproof.contract.operations import (
+    Append,
+    Completed,
+    Create,
+    Failure,
+    Outcome,
+    PopLast,
+    Read,
+)
 
 SAMPLE, PART = 3000, 500
 
@@ -53,14 +63,21 @@ def act(operation, asked, answered, outcome=None, *, client=0, order=()):
 
 
 def append(texts, asked, answered, outcome=None, **more):
+    """An append of messages with these letters."""
+    return act(Append("s0", says(texts)), asked, answered, outcome, **more)
+
+
+def says(texts):
     """Messages with these letters."""
-    sent = Append("s0", tuple(Message("user", one) for one in texts))
-    return act(sent, asked, answered, outcome, **more)
+    return tuple(Message("user", one) for one in texts)
 
 
-def left(point, *acts):
+WHOLE, LOOSE = Claims(atomic_batches=True), Claims(atomic_batches=False)
+
+
+def left(point, *acts, claims=WHOLE):
     """The texts of the session in each world that a crash may leave, acknowledged ones first."""
-    found = Timeline(acts, Claims(atomic_batches=True)).at(point)
+    found = Timeline(acts, claims).at(point)
     return [
         {"".join(one.content for one in world["s0"].messages) for world in worlds if "s0" in world}
         for worlds in (found.acknowledged, found.worlds)
@@ -78,7 +95,7 @@ def test_what_was_refused_is_nowhere_at_any_point():
 
 def test_what_may_survive_is_worked_out_once_for_all_points_of_a_moment():
     """Between two answers nothing changes; at the next answer it does."""
-    timeline = Timeline((append("ab", -1, 1), append("cd", 3, 7)), Claims(atomic_batches=True))
+    timeline = Timeline((append("ab", -1, 1), append("cd", 3, 7)), WHOLE)
     assert timeline.at(4) is timeline.at(7)
     assert timeline.at(7) is not timeline.at(8)
 
@@ -101,3 +118,38 @@ def test_the_order_that_was_read_is_the_order_that_stays():
     early = append("a", -1, 3, order=("b", "a"))
     still = left(4, early, append("b", -1, 5, client=1))
     assert still == [{"a", "ba"}, {"a", "ab", "ba"}]
+
+
+def test_those_that_ran_side_by_side_stand_in_any_order_until_it_is_read():
+    """Whichever was answered first."""
+    three = [append(text, -1, at, client=at) for text, at in (("a", 7), ("b", 5), ("c", 3))]
+    orders = {"".join(order) for order in permutations("abc")}
+    assert left(8, *three) == [orders, orders]
+    read = act(Read("s0"), 7, 9, Outcome("ok", says("bca")))
+    assert left(10, *three, read) == [{"bca"}, {"bca"}]
+
+
+def test_an_answer_tells_when_an_operation_took_effect():
+    """Until it comes, what was popped is open."""
+    first = append("ab", -1, 1)
+    popped = act(PopLast("s0"), 1, 7, Outcome("ok", *says("c")))
+    beside = append("c", 1, 5, client=1)
+    assert left(6, first, popped, beside) == [{"abc", "ac"}, {"abc", "ab", "ac"}]
+    assert left(8, first, popped, beside) == [{"ab"}, {"ab"}]
+
+
+def test_of_a_batch_that_need_not_be_whole_every_beginning_may_be_there():
+    """Of an append from its first message on, of a new session also without any; of no other."""
+    first, more = append("ab", -1, 1), append("cde", 1, 3)
+    beginnings = {"ab", "abc", "abcd", "abcde"}
+    assert left(2, first, more, claims=LOOSE) == [{"ab"}, beginnings]
+    assert left(4, first, more, claims=LOOSE) == [{"abcde"}, {"abcde"}]
+    made = act(Create("s0", says("abc")), -1, 1)
+    assert left(0, made, claims=LOOSE) == [set(), {"", "a", "ab", "abc"}]
+    assert left(2, first, act(PopLast("s0"), 1, 3), claims=LOOSE) == [{"ab"}, {"ab", "a"}]
+
+
+def test_an_append_that_had_to_be_refused_is_not_owed():
+    """Nor may it be there: the store claims that there is no such session."""
+    refuses = replace(WHOLE, missing_session="refuses")
+    assert left(2, append("ab", -1, 1), claims=refuses) == [set(), set()]

@@ -3,6 +3,7 @@
 import pytest
 from transcripts import h, message
 
+from sessionproof.checks import transcript
 from sessionproof.checks.transcript import (
     evidence_of,
     judge,
@@ -11,7 +12,7 @@ from sessionproof.checks.transcript import (
 )
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
-from sessionproof.contract.operations import Append, Completed, Failure, Outcome, Read
+from sessionproof.contract.operations import Append, Completed, Create, Failure, Outcome, Read
 
 CLAIMS = Claims()
 
@@ -55,8 +56,11 @@ def test_a_right_transcript_has_no_fault(lines):
         (("append s0 [a]", "delete s0", "read s0 [a]"), 2, Anomaly.RESURRECTION),
         (("append s0 [a]", "clear s0", "read s0 [a]"), 2, Anomaly.RESURRECTION),
         (("append s0 [a]", "delete s0", "list s0"), 2, Anomaly.RESURRECTION),
+        (("append s1 [a]", "delete s1", "read s0 [a]"), 2, Anomaly.PHANTOM),
         (("list s0",), 0, Anomaly.PHANTOM_SESSION),
+        (("read s0 []", "list s0"), 1, Anomaly.PHANTOM_SESSION),
         (("append s0 [a]", "list"), 1, Anomaly.LOST_SESSION),
+        (("append s0 [a]", "append s1 [b]", "list"), 2, Anomaly.LOST_SESSION),
         (("append s0 [a]", "list s0 s0"), 1, Anomaly.DUPLICATE),
         (("append s0 [a]", "get s0 none"), 1, Anomaly.LOST_SESSION),
         (("get s0 message_count=0",), 0, Anomaly.PHANTOM_SESSION),
@@ -64,6 +68,8 @@ def test_a_right_transcript_has_no_fault(lines):
         (("append s0 [a]", "count s0 3"), 1, Anomaly.COUNTER_DRIFT),
         (("append s0 [a b]", "last s0 1 [a]"), 1, Anomaly.WRONG_ANSWER),
         (("append s0 [a b]", "last s0 2 [b a]"), 1, Anomaly.WRONG_ANSWER),
+        (("append s0 [a b]", "last s0 1 [x]"), 1, Anomaly.CHANGED),
+        (("last s0 1 [a]",), 0, Anomaly.PHANTOM),
         (("append s0 [a b c]", "pages s0 2 [a b c]"), 1, Anomaly.WRONG_ANSWER),
         (("append s0 [a b c]", "pages s0 2 [a b|b c]"), 1, Anomaly.DUPLICATE),
         (("append s0 [a]", "append s0 [b]", "pop s0 a"), 2, Anomaly.CHANGED),
@@ -89,6 +95,15 @@ def test_the_first_fault_is_found_and_named(lines, index, anomaly):
     assert found(*lines) == (index, anomaly)
 
 
+def test_all_that_is_wrong_with_facts_is_told():
+    """Totals only of fields that are kept."""
+    lines = h("append s0 [a]", "get s0 message_count=3 total_tokens=5")
+    counted = Claims(keeps={"role", "content", "tokens"})
+    first = "message_count is 3, the messages give 1"
+    assert judge(lines, CLAIMS).seen == first
+    assert judge(lines, counted).seen == f"{first}; total_tokens is 5, the messages give 0"
+
+
 def test_an_unknown_session_must_be_refused_where_that_is_claimed():
     """An append that was to be refused makes a phantom session."""
     refuses = Claims(missing_session="refuses")
@@ -103,6 +118,25 @@ def test_a_refused_append_must_leave_nothing():
     assert found(*lines, "read s0 [a x]", refusable=True) == (2, Anomaly.ABORTED_READ)
     assert found(*lines, "read s0 [a]") == (1, Anomaly.UNEXPECTED_REFUSAL)
     assert found("append s0 [a]", "read s0 fail", refusable=True) is not None
+
+
+def test_what_may_be_refused_can_be_said_of_each_operation():
+    """Those before a fault are kept with it."""
+
+    def creations(operation):
+        return isinstance(operation, Create)
+
+    assert found("create s0 fail:Refused", refusable=creations) is None
+    assert found("append s0 [a] fail", refusable=creations) == (0, Anomaly.UNEXPECTED_REFUSAL)
+    fault = judge(h("create s0", "append s0 [a]", "read s0 []"), CLAIMS, refusable=creations)
+    assert fault.refusable == (0,)
+
+
+def test_the_oracle_has_the_last_word(monkeypatch):
+    """Should the comparison find no difference, both lists are told."""
+    monkeypatch.setattr(transcript, "compare", lambda *_: None)
+    fault = judge(h("append s0 [a]", "read s0 [b]"), CLAIMS)
+    assert (fault.anomaly, fault.expected) == (Anomaly.WRONG_ANSWER, repr((message("a"),)))
 
 
 def retried(*types):
@@ -120,6 +154,7 @@ def test_a_conflict_may_be_retried():
     """A conflict that was tried again is no fault, the last of them is; a refusal always is."""
     read = h("read s0 [a]")
     assert judge((*retried("Conflict", "Conflict", "ok"), *read), CLAIMS) is None
+    assert judge(retried("Conflict", "ok"), CLAIMS) is None
     assert judge((*retried("Conflict", "Conflict"), *read), CLAIMS).index == 1
     assert judge((*retried("Refused", "ok"), *read), CLAIMS).index == 0
     twice = h("read s0 [a a]")
@@ -162,16 +197,18 @@ def test_a_repeated_look_is_answered_alike(first, second, same):
     fault = judge_repeats(asked_twice(first, second))
     assert (fault is None) is same
     assert judge_repeats(h(first, second)) is None  # two questions, not one asked twice
+    later = judge_repeats((*h("append s0 [a]"), *asked_twice(first, second)))
+    assert (None if later is None else later.index) == (None if same else 2)
 
 
 def test_only_answers_are_evidence():
     """What failed or stayed open examines nothing."""
     seen = evidence_of(
-        h("append s0 [a b]", "append s0 [c]", "read s0 [a b c]", "last s0 1 [c]",
-          "pages s0 2 [a b|c]", "reopen", "create s1 [x y]", "read s0 fail", "append s0 [d e] info")
+        h("read s0 fail", "append s0 [a b]", "append s0 [c]", "read s0 [a b c]", "last s0 1 [c]",
+          "pages s0 2 [a b|c]", "reopen", "create s1 [x y]", "reopen", "append s0 [d e] info")
     )  # fmt: skip
     assert seen == {
-        "operations": 7, "batches": 2, "reads": 3, "messages": 7, "reopenings": 1,
+        "operations": 8, "batches": 2, "reads": 3, "messages": 7, "reopenings": 2,
     }  # fmt: skip
     assert evidence_of(h("read s0 fail", "reopen fail")).total() == 0
     assert +evidence_of(h("append s0 [a]", "count s0 1", "list s0")) == {"operations": 3}

@@ -17,6 +17,8 @@ When = Literal["open", "read", "go on"]
 NEWEST = 2
 """How many messages ``read_last`` is asked for."""
 
+_UNTOLD = Failure("an error", "nothing is told of it")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flaw:
@@ -61,7 +63,7 @@ class Shown:
 
 def unreadable(name: str, outcome: Outcome, expected: int, *, when: When = "read") -> Flaw:
     """A session that could not be read although it has messages, or was made."""
-    failure = outcome.failure or Failure("", "")
+    failure = outcome.failure or _UNTOLD
     named = {HANG: Anomaly.HANG, CRASH: Anomaly.CRASH}
     lost = Anomaly.LOST_MESSAGE if expected else Anomaly.LOST_SESSION
     gone = outcome.type == "fail" and failure.type == "NotFound"
@@ -85,7 +87,7 @@ def told(failure: Failure) -> str:
 
 def told_of(outcome: Outcome) -> str:
     """An outcome that is not ok, in a sentence."""
-    return told(outcome.failure or Failure("", ""))
+    return told(outcome.failure or _UNTOLD)
 
 
 def many(count: int) -> str:

@@ -64,5 +64,5 @@ def _types(values: tuple[object, ...]) -> list[int]:
 def _fields_of(expected: Sequence[Message], keeps: Set[str]) -> attrgetter[tuple[object, ...]]:
     """The kept fields of a message as a tuple, without those that the store may fill itself."""
     left = {name for name in ASSIGNED if not expected or getattr(expected[0], name) is None}
-    names = sorted(keeps - left) or ["kind"]
-    return attrgetter(*names, *(["kind"] if len(names) == 1 else []))
+    two = ("__class__", "__class__")  # of two names at least a getter makes a tuple
+    return attrgetter(*two, *sorted(keeps - left))

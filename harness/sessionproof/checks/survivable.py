@@ -20,7 +20,6 @@ from sessionproof.contract.operations import (
     Completed,
     Create,
     Operation,
-    messages_of,
     session_of,
 )
 from sessionproof.oracle.model import EMPTY, Session, World, Worlds, expect, step
@@ -142,7 +141,7 @@ class Timeline:
 
     def _parts(self, at: int) -> list[Operation]:
         """What a crash may leave of this operation where whole batches are not claimed."""
-        return [] if self.claims.atomic_batches else [*_parts(self.acts[at].done.operation)]
+        return [] if self.claims.atomic_batches else _parts(self.acts[at].done.operation)
 
     @cached_property
     def _moments(self) -> tuple[_Moment, ...]:
@@ -229,18 +228,15 @@ def _after(world: World, operation: Operation, claims: Claims) -> Worlds:
     return (expected.after,) + ((expected.or_else,) if expected.or_else is not None else ())
 
 
-def _parts(operation: Operation) -> Iterator[Operation]:
+def _parts(operation: Operation) -> list[Operation]:
     """The beginnings of a batch, which a store may leave that claims no whole ones."""
-    for length in range(1, len(messages_of(operation))):
-        match operation:
-            case Append(session, messages) | AppendWithState(session, messages, _):
-                yield Append(session, messages[:length])
-            case Create(session, messages):
-                yield Create(session, messages[:length])
-            case _:
-                return
-    if isinstance(operation, Create) and operation.messages:
-        yield Create(operation.session)
+    match operation:
+        case Append(session, messages) | AppendWithState(session, messages):
+            return [Append(session, messages[:length]) for length in range(1, len(messages))]
+        case Create(session, messages):
+            return [Create(session, messages[:length]) for length in range(len(messages))]
+        case _:
+            return []
 
 
 def _orders(places: Sequence[int]) -> Iterator[tuple[int, ...]]:

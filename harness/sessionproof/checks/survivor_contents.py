@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from itertools import product
 
 from sessionproof.checks.flaws import Flaw, Shown, many, unreadable
 from sessionproof.checks.messages import Difference, Elsewhere, compare
@@ -26,6 +27,7 @@ from sessionproof.contract.operations import (
 from sessionproof.oracle.model import ASSIGNED, Session, World, Worlds, expect, same_messages
 
 NOTHING = Session()
+_BATCHES = (Append, AppendWithState)
 _LOOKS = frozenset({"read", "read_last", "page", "count", "get", "list", "get_state", "close"})
 
 
@@ -72,9 +74,8 @@ def _content_flaw(
     claims, outcome = timeline.claims, shown.reads[name]
     sessions = values(survivable.worlds, name)
     if outcome.type != "ok":
-        most = max(sessions, key=lambda session: len(session.messages))
-        flaw = unreadable(name, outcome, len(most.messages))
-        return replace(flaw, lost=flaw.aspect == "messages" and _once_unknown(name, survivable))
+        flaw = unreadable(name, outcome, max(len(one.messages) for one in sessions))
+        return replace(flaw, lost=flaw.aspect == "messages")  # unknown, as it was at the beginning
     seen: Sequence[Message] = outcome.value
     nearest = min(sessions, key=lambda one: _distance(one.messages, seen, claims.keeps))
     difference = compare(
@@ -89,38 +90,27 @@ def _content_flaw(
         missing = _keys(nearest.messages, claims.keeps) - _keys(seen, claims.keeps)
         anomaly = Anomaly.LOST_MESSAGE if missing else Anomaly.RESURRECTION
         at = last_of(name, survivable.answered, timeline)
-        return _flaw(anomaly, name, difference, timeline, at, lost=True)
+        behind = Difference(anomaly, difference.expected, difference.seen)
+        return _flaw(name, behind, timeline, at, lost=True)
     if half is None:
-        return _flaw(difference.anomaly, name, difference, timeline, None, lost=False)
+        return _flaw(name, difference, timeline, None, lost=False)
     operation = timeline.acts[half].done.operation
-    batch = isinstance(operation, Append | AppendWithState) and len(operation.messages) > 1
-    anomaly = Anomaly.TORN_BATCH if batch else Anomaly.PARTIAL
+    anomaly = Anomaly.TORN_BATCH if isinstance(operation, _BATCHES) else Anomaly.PARTIAL
     wanted = f"{as_call(operation)} took effect whole or not at all: {difference.expected}"
-    whole = Difference(anomaly, wanted, difference.seen)
-    return _flaw(anomaly, name, whole, timeline, half, lost=False)
-
-
-def _once_unknown(name: str, survivable: Survivable) -> bool:
-    """Whether the session was not there at an earlier time."""
-    return any(one is None or one == NOTHING for one in survivable.earlier.get(name, ()))
+    torn = Difference(anomaly, wanted, difference.seen)
+    return _flaw(name, torn, timeline, half, lost=False)
 
 
 def _flaw(
-    anomaly: Anomaly,
-    name: str,
-    difference: Difference,
-    timeline: Timeline,
-    at: int | None,
-    *,
-    lost: bool,
+    name: str, difference: Difference, timeline: Timeline, at: int | None, *, lost: bool
 ) -> Flaw:
     return Flaw(
-        anomaly=anomaly,
+        anomaly=difference.anomaly,
         aspect="messages",
         expected=difference.expected,
         seen=difference.seen,
         session=name,
-        change=difference.change if anomaly is difference.anomaly else "",
+        change=difference.change,
         act=at,
         method=method_at(timeline, at),
         lost=lost,
@@ -140,15 +130,22 @@ def _half_done(
     after = [_keys(one.messages, keeps) for one in values(survivable.worlds, name)]
     for at in survivable.interrupted:
         operation = timeline.acts[at].done.operation
-        if session_of(operation) != name:
-            continue
-        for one in before:
-            for other in after:
-                kept, either = one & other, one | other
-                partly = have not in (one, other) and not kept - have and not have - either
-                if one != other and partly:
-                    return at
+        batch = operation.messages if isinstance(operation, _BATCHES) else ()
+        sent = _keys(batch, keeps)
+        pairs = product(before, after)
+        if session_of(operation) == name and any(_partly(have, *pair, sent) for pair in pairs):
+            return at
     return None
+
+
+def _partly(
+    have: Counter[str], before: Counter[str], after: Counter[str], sent: Counter[str]
+) -> bool:
+    """Whether what is there lies between before and after, with a part of a batch that was sent."""
+    kept = before & after
+    if have in (before, after) or not kept <= have <= before | after:
+        return False
+    return not sent or 0 < (sent & (have - kept)).total() < sent.total()
 
 
 def values(worlds: Worlds | Sequence[World], name: str) -> list[Session]:

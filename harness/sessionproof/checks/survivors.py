@@ -47,14 +47,14 @@ def judge_survivors(
     """
     survivable, claims = timeline.at(point), timeline.claims
     fitting = [world for world in survivable.worlds if _fit(world, shown, claims)]
-    found: list[Flaw | None] = []
-    if not fitting:
-        found += [contents_flaw(shown, timeline, survivable, losing=losing)]
     stated = [world for world in fitting if _states_fit(world, shown)]
-    if not stated:
-        found += [_state_flaw(shown, timeline, survivable, fitting)]
-    found += [_sessions_flaw(shown, timeline, survivable, stated or fitting)]
-    found += [agreement_flaw(shown, claims), newest_flaw(shown, claims)]
+    found = (
+        None if fitting else contents_flaw(shown, timeline, survivable, losing=losing),
+        _state_flaw(shown, timeline, survivable, fitting),
+        _sessions_flaw(shown, timeline, survivable, stated or fitting),
+        agreement_flaw(shown, claims),
+        newest_flaw(shown, claims),
+    )
     return tuple(flaw for flaw in found if flaw is not None)
 
 
@@ -80,7 +80,7 @@ def judge_again(before: Shown, after: Shown, claims: Claims) -> Flaw | None:
     return None
 
 
-def newest_flaw(shown: Shown, claims: Claims, *, when: When = "read") -> Flaw | None:
+def newest_flaw(shown: Shown, claims: Claims) -> Flaw | None:
     """The first session whose newest messages are not the last that are read, or None."""
     for name, outcome in shown.newest.items():
         read = shown.reads[name]
@@ -90,15 +90,14 @@ def newest_flaw(shown: Shown, claims: Claims, *, when: When = "read") -> Flaw | 
         if outcome.type == "ok":
             difference = compare(expected, outcome.value, claims.keeps)
         else:
-            difference = Difference(Anomaly.UNREADABLE, f"{many(len(expected))}", told_of(outcome))
+            difference = Difference(Anomaly.UNREADABLE, many(len(expected)), told_of(outcome))
         if difference is not None:
             return Flaw(
-                anomaly=Anomaly.WRONG_ANSWER if outcome.type == "ok" else Anomaly.UNREADABLE,
+                anomaly=Anomaly.WRONG_ANSWER if outcome.type == "ok" else difference.anomaly,
                 aspect="read",
                 expected=f"read_last({NEWEST}) answers the end of what is read: "
                 f"{difference.expected}",
                 seen=difference.seen,
-                when=when,
                 session=name,
             )
     return None
@@ -132,7 +131,7 @@ def _disagreements(
             kept, real = getattr(facts.value, fact), real_value(fact, messages)
             tolerated = real // _PARTS if fact == "total_duration_us" else 0
             if kept is not None and abs(kept - real) > tolerated:
-                given = f"as the {many(len(messages))} that are read give"
+                given = f"by the {many(len(messages))} read"
                 yield f"{fact} {real}, {given}", f"{fact} {kept}"
 
 
@@ -146,18 +145,19 @@ def _state_flaw(
     """State that no moment had whose messages are there, or that is missing."""
     for name in dict.fromkeys(session for session, _ in shown.states):
         states = {key: one for (session, key), one in shown.states.items() if session == name}
-        read = shown.reads[name]
-        now = values(fitting, name)
+        read, claims = shown.reads[name], timeline.claims
+        right = [world for world in survivable.worlds if fits(world, name, read, claims)]
+        now = values(right, name)
         if any(_state_fits(one, states) for one in now):
             continue
         past = [
             one or NOTHING
             for one in survivable.earlier.get(name, ())
             if read.type == "ok"
-            and same_messages((one or NOTHING).messages, read.value, timeline.claims.keeps)
+            and same_messages((one or NOTHING).messages, read.value, claims.keeps)
         ]
         together = any(_state_fits(one, states) for one in past)
-        if not now and (together or not past):
+        if not fitting and (together or not past):
             continue  # the messages are wrong already, and the state is of their time
         return _state_told(name, states, (*now, *past)[0], timeline, survivable, lost=together)
     return None
@@ -172,7 +172,7 @@ def _state_told(
     *,
     lost: bool,
 ) -> Flaw:
-    broken = [one for one in states.values() if one.type == "info"]
+    broken = any(one.type == "info" for one in states.values())
     at = last_of(name, survivable.interrupted, timeline, state=True)
     at = last_of(name, survivable.answered, timeline, state=True) if at is None else at
     kept = {key: wanted.state.get(key) for key in states}
@@ -186,7 +186,7 @@ def _state_told(
         session=name,
         act=at,
         method=method_at(timeline, at),
-        lost=lost,
+        lost=lost and not broken,
     )
 
 
@@ -199,7 +199,7 @@ def _states_fit(world: World, shown: Shown) -> bool:
 
 def _state_fits(session: Session, states: Mapping[str, Outcome]) -> bool:
     return all(
-        canonical(session.state.get(key)) == canonical(one.value if one.type == "ok" else None)
+        canonical(session.state.get(key)) == canonical(one.value)  # None where it failed
         for key, one in states.items()
     )
 
