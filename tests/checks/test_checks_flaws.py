@@ -31,6 +31,7 @@ from sessionproof.contract.operations import (
         ((AB, CD), 4, "cd", Anomaly.LOST_MESSAGE, "", False),
         ((AB, CD), 4, "abc", Anomaly.TORN_BATCH, "", False),
         ((AB, CD), 3, "abd", Anomaly.TORN_BATCH, "append", False),
+        ((AB, Append("s0", says("a", "c"))), 3, "abc", Anomaly.TORN_BATCH, "append", False),
         ((AB, CD), 3, "acd", Anomaly.TORN_BATCH, "", False),
         ((AB, CD), 4, "abcdd", Anomaly.DUPLICATE, "", False),
         ((AB, CD), 4, "bacd", Anomaly.REORDER, "", False),
