@@ -111,7 +111,8 @@ def due(entries: list[Entry], stores: list[str]) -> str:
     for one in entries:
         runs[one.store] += one.seeds
     others = [store for store in stores if store != REFERENCE]
-    if REFERENCE in stores and runs[REFERENCE] <= sum(runs[store] for store in others):
+    behind = runs[REFERENCE] <= sum(runs[store] for store in others)
+    if not others or (REFERENCE in stores and behind):
         return REFERENCE
     return min(others, key=lambda store: runs[store])
 

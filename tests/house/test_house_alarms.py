@@ -21,6 +21,7 @@ def test_the_reference_and_all_others_take_turns():
     both = [ONE, replace(ONE, store="a", seeds=4), replace(ONE, store="b")]
     assert due(both, stores) == REFERENCE
     assert due(both, ["a", "b"]) == "a"
+    assert due([ONE], [REFERENCE]) == REFERENCE
 
 
 def test_what_the_book_says():

@@ -100,7 +100,7 @@ def test_the_page_leads_to_the_first():
     """A card says where the cause is shown, and not what such a break does; evidence is folded."""
     page = Page(render_html(one_cause))
     cards = [given["id"] for tag, given in page.elements if tag == "article"]
-    assert cards == ["CORE-08", "SEQ-03", "CORE-01", "CORE-06", "SEC-02"]
+    assert cards == ["CORE-01", "CORE-06", "SEC-02", "CORE-08", "SEQ-03"]
     (card,) = page.all("article", id="SEC-02")
     assert "Same cause as CORE-01: metadata: None became {}; mend that first." in card
     assert "What was seen here" in card

@@ -25,7 +25,7 @@ from report_windows import STALE
 from rich.console import Console
 
 from sessionproof.contract.verdicts import Verdict
-from sessionproof.report.terminal import print_summary
+from sessionproof.report.terminal import REASONS_MAX, print_summary
 from sessionproof.report.words import new_breaks
 
 SGR = re.compile(r"\x1b\[[\d;]*m")
@@ -116,6 +116,22 @@ def test_what_is_not_claimed_is_told_by_reason():
     assert "│ MGR-03 " not in text
 
 
+def test_many_reasons_are_left_to_the_page():
+    """A store that offers little is not told forty lines of what it has not."""
+    rows = tuple(
+        replace(row, verdict=Verdict.NOT_CLAIMED, reason=f"the store has no method {row.id}")
+        if row.group in ("MGR", "SRCH")
+        else row
+        for row in SAMPLES["all_hold"].guarantees
+    )
+    text = printed(replace(SAMPLES["all_hold"], guarantees=rows), width=100)
+    count = sum(row.verdict is Verdict.NOT_CLAIMED for row in rows)
+    assert count > REASONS_MAX
+    said = f"not claimed, {count} of {len(rows)} (the page says why of each): MGR-01 … "
+    assert f"│ {said}" in text
+    assert "no method" not in text
+
+
 def test_what_was_seen_without_a_claim_stays_in_the_table():
     """A row with something to tell is not folded away."""
     rows = tuple(
@@ -132,7 +148,7 @@ def test_one_cause_is_told_once():
     """What breaks many guarantees is shown at the first of them; the others point there."""
     lines = printed(one_cause, width=100).splitlines()
     starts = [line.split()[2] for line in lines if line.startswith("│ ✗ ")]
-    assert starts[:4] == ["CORE-08:", "SEQ-03:", "CORE-01:", "2"]
+    assert starts[:4] == ["CORE-01:", "2", "CORE-08:", "SEQ-03:"]
     text = "\n".join(lines)
     assert (
         "│ ✗ 2 more by the same cause as CORE-01 (metadata: None became {}): CORE-06 SEC-02; "
@@ -167,6 +183,19 @@ def test_a_window_is_told_in_a_sentence():
     assert "because" not in printed(three_broken)
 
 
+def test_what_many_clients_did_is_shown_once_and_whole_or_not_at_all():
+    """A second finding of theirs that shows the same is a line; pieces of a program are no help."""
+    result = SAMPLES["together"]
+    row = next(one for one in result.guarantees if any(found.window for found in one.findings))
+    found = replace(next(one for one in row.findings if one.window), program=("c1: …",) * 30)
+    twice = replace(row, findings=(found, replace(found, did="4 processes made 50 calls")))
+    rows = tuple(twice if one is row else one for one in result.guarantees)
+    text = printed(replace(result, guarantees=rows), width=200)
+    assert "│ program   30 calls, in the script and on the page\n" in text
+    assert f"│ also      4 processes made 50 calls: {found.anomaly.value}\n" in text
+    assert "lines left out" not in text
+
+
 def test_the_end_says_verdict_and_path():
     """The last lines are the verdict, the command that repeats the run, and the report's path."""
     text = printed(three_broken, report=Path("out/index.html"))
@@ -190,7 +219,7 @@ def test_the_end_names_what_has_one_cause():
     """The last lines tell the breaks that share a cause apart from the others."""
     last = printed(one_cause, width=120).rstrip().splitlines()[-4:]
     assert last[0].startswith("│ ✗ 5 guarantees broken, 2 could not be told; ")
-    told = "CORE-08 SEQ-03; by one cause (metadata: None became {}): CORE-01 CORE-06 SEC-02"
+    told = "by one cause (metadata: None became {}): CORE-01 CORE-06 SEC-02; CORE-08 SEQ-03"
     assert last[1] == f"│ broken    {told}"
     assert last[2] == "│ not told  DUR-01, DUR-02"
 

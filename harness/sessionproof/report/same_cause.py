@@ -49,14 +49,17 @@ def causes(rows: Iterable[GuaranteeResult]) -> dict[str, str]:
 
 
 def apart(rows: Iterable[GuaranteeResult]) -> tuple[GuaranteeResult, ...]:
-    """The guarantees with those first that share no cause; behind each other one, its followers."""
+    """The guarantees with those first that share a cause, each before its followers.
+
+    Whoever mends a shared cause has mended most, and sees what it hid.
+    """
     rows = tuple(rows)
     led = {row.same_cause_as for row in rows}
     shared = [row.id for row in rows if row.id in led]
 
     def place(row: GuaranteeResult) -> int:
         leader = row.same_cause_as or row.id
-        return shared.index(leader) + 1 if leader in shared else 0
+        return shared.index(leader) if leader in shared else len(shared)
 
     return tuple(sorted(rows, key=place))
 

@@ -26,6 +26,7 @@ from sessionproof.schedule.table_text import WIDTH, short_lines_of
 
 FINDINGS_MAX = 3  # per guarantee; the page and result.json have more
 PROGRAM_LINES_MAX = 12
+REASONS_MAX = 12  # why guarantees are not claimed, each a line
 LINE_CHARACTERS_MAX = 300
 TEXT_CHARACTERS_MAX = 600
 NOTE_CHARACTERS_MAX = 200
@@ -169,8 +170,15 @@ def _note(result: RunResult, row: GuaranteeResult) -> str:
 
 
 def _print_unclaimed(result: RunResult, console: Console) -> None:
-    """What the store does not claim, by what it lacks for it."""
-    for reason, rows in words.unclaimed_by_reason(result).items():
+    """What the store does not claim, by what it lacks for it where that takes few lines."""
+    by_reason = words.unclaimed_by_reason(result)
+    if len(by_reason) > REASONS_MAX:
+        folded = {row.id for some in by_reason.values() for row in some}
+        rows = tuple(row for row in result.guarantees if row.id in folded)
+        said = f"not claimed, {len(rows)} of {len(result.guarantees)} (the page says why of each)"
+        _print(console, "", f"{said}: {_ranges(rows)}", style="dim")
+        return
+    for reason, rows in by_reason.items():
         lacks = cut(reason.removeprefix("the store has "), NOTE_CHARACTERS_MAX)
         said = f"not claimed, {lacks}" if lacks else "not claimed"
         _print(console, "", f"{said}: {_ranges(rows)}", style="dim")
@@ -217,21 +225,30 @@ def _print_broken(result: RunResult, row: GuaranteeResult, console: Console) -> 
     if row.known is not None:
         _field(console, "known", cut(row.known, TEXT_CHARACTERS_MAX))
     shown = first_of_each(row.findings)[:FINDINGS_MAX]
-    schedules: list[tuple[str, ...]] = []
-    for finding in shown:
+    for number, finding in enumerate(shown):
         _print(console, "", "")
-        schedule = tuple(short_lines_of(finding.schedule)) if finding.schedule else ()
-        if schedule and schedule in schedules:
-            _field(console, "also", f"{cut(finding.did, TEXT_CHARACTERS_MAX)}: the same schedule")
+        if as_before := _as_before(finding, shown[:number]):
+            _field(console, "also", f"{cut(finding.did, TEXT_CHARACTERS_MAX)}: {as_before}")
             _print_script(finding, console)
-            continue
-        schedules.append(schedule)
-        _print_finding(finding, console)
+        else:
+            _print_finding(finding, console)
     if hint := words.hint(row):
         _field(console, "hint", hint)
     more = len(row.findings) - len(shown)
     if more > 0:
         _print(console, "", f"{more} more in result.json")
+
+
+def _as_before(finding: Finding, before: Sequence[Finding]) -> str:
+    """What of a finding of many clients one before it has shown; empty where nothing."""
+    if finding.schedule and _schedule(finding) in map(_schedule, before):
+        return "the same schedule"
+    same = (one for one in before if one.anomaly is finding.anomaly and one.window is not None)
+    return finding.anomaly.value if finding.window is not None and any(same) else ""
+
+
+def _schedule(finding: Finding) -> list[str]:
+    return short_lines_of(finding.schedule) if finding.schedule else []
 
 
 def _print_finding(finding: Finding, console: Console) -> None:
@@ -249,19 +266,28 @@ def _print_finding(finding: Finding, console: Console) -> None:
             _field(
                 console, "" if number else "schedule", cut(line, TEXT_CHARACTERS_MAX), fold=False
             )
-    # a schedule has the calls, each in its turn, and what came; the page has the rest as well
-    program = () if finding.schedule else short_program(finding.program, PROGRAM_LINES_MAX)
-    for number, line in enumerate(program, start=1):
-        label = "program" if number == 1 else ""
-        alone = finding.window is None and finding.crash is None
-        last = number == len(program) and alone  # else no line is the last
-        guilty = "> " if last else "  "
-        _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
+    _print_program(finding, console)
     if finding.repeats is not None:
         _field(console, "failed", f"{words.again(cut(finding.repeats, 40))} when run again")
     _print_script(finding, console)
     if finding.repeat is not None:
         _field(console, "run again", finding.repeat, fold=False)
+
+
+def _print_program(finding: Finding, console: Console) -> None:
+    """The calls; not those that a schedule has, and not pieces of what many clients did."""
+    calls = len(finding.program)
+    if finding.schedule:
+        return
+    if finding.window is not None and calls > PROGRAM_LINES_MAX:
+        _field(console, "program", f"{calls} calls, in the script and on the page")
+        return
+    alone = finding.window is None and finding.crash is None  # else no line is the guilty one
+    program = short_program(finding.program, PROGRAM_LINES_MAX)
+    for number, line in enumerate(program, start=1):
+        guilty = "> " if alone and number == len(program) else "  "
+        label = "program" if number == 1 else ""
+        _field(console, label, guilty + cut(line, LINE_CHARACTERS_MAX), fold=False)
 
 
 def _print_script(finding: Finding, console: Console) -> None:

@@ -200,7 +200,7 @@ def hint(row: GuaranteeResult) -> str:
 
 
 def broken_ids(rows: Sequence[GuaranteeResult]) -> str:
-    """``SEQ-06 PERF-04; by one cause (metadata: None became {}): CORE-01 CORE-06``."""
+    """``by one cause (metadata: None became {}): CORE-01 CORE-06; SEQ-06 PERF-04``."""
     by_leader: dict[str, list[GuaranteeResult]] = {}
     for row in rows:
         by_leader.setdefault(row.same_cause_as or row.id, []).append(row)
@@ -210,7 +210,7 @@ def broken_ids(rows: Sequence[GuaranteeResult]) -> str:
         for some in by_leader.values()
         if len(some) > 1
     ]
-    return "; ".join(filter(None, (" ".join(alone), *shared)))
+    return "; ".join(filter(None, (*shared, " ".join(alone))))
 
 
 def _change(row: GuaranteeResult) -> str:
