@@ -1,7 +1,8 @@
-"""Stores that serve who probes them, and nobody afterwards."""
+"""Stores that serve who probes them, and nobody afterwards; one that tears batches."""
 
 import os
 import threading
+import uuid
 
 from sessionproof.contract.claims import Claims
 
@@ -45,3 +46,36 @@ class Aborting(Refusing):
     def refuse(self):
         """Without a word."""
         os.abort()
+
+
+class OneByOne:
+    """Names its sessions, and appends each message of a batch by itself, under the lock."""
+
+    claims = Claims(
+        handles="threads", consistency="session", atomic_batches=True, session_ids="store"
+    )
+
+    def __init__(self, location):
+        self.lock, self.sessions = _PLACES.setdefault(str(location.root), (threading.Lock(), {}))
+
+    def create(self, session_id=None, *, messages=()):
+        """An empty session, then its messages."""
+        name = uuid.uuid4().hex
+        with self.lock:
+            self.sessions[name] = []
+        self.append(name, messages)
+        return name
+
+    def append(self, session_id, messages):
+        """One after the other."""
+        for message in messages:
+            with self.lock:
+                self.sessions[session_id].append(message)
+
+    def read(self, session_id):
+        """All that is there."""
+        with self.lock:
+            return list(self.sessions[session_id])
+
+    def close(self):
+        """Nothing is open."""

@@ -4,13 +4,14 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from controlled_stores import Aborting, Refusing
+from controlled_stores import Aborting, OneByOne, Refusing
 
+from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.lookup import find_store
 from sessionproof.host.client import python_store_command
 from sessionproof.reference.store import ReferenceStore
 from sessionproof.trials.controlled import no_schedule_breaks
-from sessionproof.trials.single import CouldNotTell, NotClaimed
+from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.workload.profiles import Profile
 
 QUICK = Profile(name="quick", share_s=0.05, shrink_s=0.5, patience_s=8.0)
@@ -63,3 +64,13 @@ def test_a_store_that_does_nothing_under_control_holds_nothing(trial_of, store, 
     trial.store.spec = find_store(f"controlled_stores:{store.__name__}")
     with pytest.raises(CouldNotTell, match=why):
         no_schedule_breaks(trial)
+
+
+def test_a_store_that_names_its_sessions_is_judged_by_every_row(trial_of):
+    """A session must be made before clients begin: that takes no promise away."""
+    trial = trial_of("CONC-14", OneByOne, profile=QUICK)
+    trial.store.close()
+    trial.store.spec = find_store("controlled_stores:OneByOne")
+    with pytest.raises(Broken) as broken:
+        no_schedule_breaks(trial)
+    assert broken.value.finding.anomaly in (Anomaly.TORN_BATCH, Anomaly.INTERMEDIATE_READ)

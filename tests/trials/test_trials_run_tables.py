@@ -86,6 +86,19 @@ def test_a_row_says_nothing_of_sessions_with_other_calls():
         assert (broken_together(played, (), claims) is lost) is breaks
 
 
+def test_a_session_that_was_made_beforehand_is_like_any_other():
+    """What tears a batch is told, whoever names sessions; not where clients make them at once."""
+    calls = ((2, F.CREATE, 0, 1, 2, None), (0, F.APPEND, 0, 10, 20, None))
+    made = round_of_times(SmallProgram((), ((APPEND,), (READ,))), 1, first=1, prefix="s")
+    torn = Incident(Anomaly.INTERMEDIATE_READ, 0, (1,), "torn")
+    weak = replace(CLAIMS, consistency="session")
+    for phase, breaks in ((Phase.RAMP, True), (Phase.LOAD, False)):
+        history = history_of(*calls)
+        history.rows["phase"][0] = phase
+        played = Played("small", made, history, Judged((torn,)), 0.0)
+        assert (broken_together(played, (), weak) is torn) is breaks
+
+
 def test_only_what_is_claimed_is_promised():
     """Rows whose claim is not made are left out; by times, those of the order of appends."""
     every = ("CONC-01", "CONC-02", "CONC-03", "CONC-04", "CONC-05", "CONC-06")

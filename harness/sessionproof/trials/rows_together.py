@@ -178,7 +178,8 @@ def _about(played: Played, row: str) -> Played:
     if not played.judged.incidents:
         return played
     rows = played.history.rows
-    other = {*rows["session"][~np.isin(rows["f"], [*_CALLS[row]])].tolist()}
+    prepares = (rows["f"] == F.CREATE) & (rows["phase"] == Phase.RAMP)  # before clients began
+    other = {*rows["session"][~np.isin(rows["f"], [*_CALLS[row]]) & ~prepares].tolist()}
     incidents = tuple(one for one in played.judged.incidents if one.session not in other)
     return replace(played, judged=replace(played.judged, incidents=incidents))
 
