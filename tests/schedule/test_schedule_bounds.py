@@ -19,11 +19,11 @@ def test_a_bound_that_was_run_to_its_end():
     """Every schedule is said of a bound of which all programs were run to the end, and no other."""
     said = "every schedule with at most 2 preemptions of 12 programs (3,412), 9,000 random ones"
     assert covered(ALL) == said
-    some = replace(ALL, bound=Cover(2, 11, 12, 3_000, whole=2_800))
-    said = "every schedule with at most 2 preemptions of 11 of 12 programs (2,800), 200 of others"
-    assert covered(some) == f"{said}, 9,000 random ones"
-    none = replace(ALL, bound=Cover(2, 0, 12, 3_000))
-    said = "3,000 schedules with at most 2 preemptions (0 of 12 programs to the end)"
+    some = replace(ALL, bound=Cover(2, 10, 12, 3_000, whole=2_800, begun=11))
+    said = "every schedule with at most 2 preemptions of 10 of 12 programs (2,800)"
+    assert covered(some) == f"{said}, some of 1 more (200), 9,000 random ones"
+    none = replace(ALL, bound=Cover(2, 0, 12, 3_000, begun=1))
+    said = "some schedules with at most 2 preemptions of 1 of 12 programs (3,000)"
     assert covered(none) == f"{said}, 9,000 random ones"
 
 
@@ -31,15 +31,15 @@ def test_without_a_bound_of_preemptions():
     """All schedules of single operations are told beside the bound, as such."""
     whole = replace(ALL, exhaustive=Cover(None, 1, 1, 70), executions={"bound": 3_412, "all": 70})
     assert covered(whole).endswith("(3,412), every schedule of 1 pair of operations (70)")
-    some = replace(whole, exhaustive=Cover(None, 2, 12, 70, whole=60))
-    said = "(3,412), every schedule of 2 of 12 pairs of operations (60), 10 of others"
+    some = replace(whole, exhaustive=Cover(None, 2, 12, 70, whole=60, begun=3))
+    said = "(3,412), every schedule of 2 of 12 pairs of operations (60), some of 1 more (10)"
     assert covered(some).endswith(said)
 
 
 def test_what_weakens_it_is_told():
     """Executions without control, that diverged, or that did not end are counted."""
     weak = replace(
-        ALL, uncontrolled=3, bound=Cover(2, 11, 12, 9, 2, 8), ended={Ended.DEADLOCK: 1}
+        ALL, uncontrolled=3, bound=Cover(2, 11, 12, 9, 2, 8, 12), ended={Ended.DEADLOCK: 1}
     )  # fmt: skip
     said = covered(weak)
     assert "in 3 of them a client waited where it is not seen" in said

@@ -35,11 +35,11 @@ def _told(cover: Cover, programs: str) -> Iterator[str]:
         return
     if cover.programs:
         yield f"every schedule{least} of {cover.programs} of {cover.of} {one} ({cover.whole:,})"
-    left = cover.schedules - cover.whole
+    left, begun = cover.schedules - cover.whole, cover.begun - cover.programs
     if left and cover.programs:
-        yield f"{left:,} of others"
+        yield f"some of {begun} more ({left:,})"
     elif left:
-        yield f"{left:,} {_schedules(left)}{least} (0 of {cover.of} {one} to the end)"
+        yield f"some schedules{least} of {begun} of {cover.of} {one} ({left:,})"
 
 
 def _but(explored: Explored) -> Iterator[str]:

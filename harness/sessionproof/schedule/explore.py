@@ -40,9 +40,9 @@ _FRESH = 60  # executions on fresh locations, where what was found does not repl
 class Cover:
     """How much of a bound was run; ``preemptions`` is None where there is none.
 
-    ``programs`` of ``of`` were run to the end. ``schedules`` counts executions, ``whole`` those of
-    programs that were run to the end. ``diverged`` are executions that did not do as the one before
-    on their path, although each had a location of its own.
+    ``programs`` of ``of`` were run to the end, ``begun`` of them at all. ``schedules`` counts
+    executions, ``whole`` those of programs that were run to the end. ``diverged`` are executions
+    that did not do as the one before on their path, although each had a location of its own.
     """
 
     preemptions: int | None
@@ -51,6 +51,7 @@ class Cover:
     schedules: int = 0
     diverged: int = 0
     whole: int = 0
+    begun: int = 0
 
     @property
     def covered(self) -> bool:
@@ -298,6 +299,7 @@ def _cover(preemptions: int | None, bounds: Sequence[Bounded]) -> Cover:
         sum(one.schedules for one in bounds),
         sum(one.diverged for one in bounds),
         sum(one.schedules for one in bounds if one.covered),
+        sum(one.schedules > 0 for one in bounds),
     )
 
 
