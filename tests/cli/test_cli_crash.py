@@ -122,7 +122,7 @@ def test_another_store_opens_the_files(run, reference, tmp_path):
         cwd=tmp_path,
     )  # fmt: skip
     assert code == 4
-    assert "wrong already without a crash (" in err
+    assert "wrong already without a crash; mend that first: " in err
     assert err.count("\n") == 1
 
 

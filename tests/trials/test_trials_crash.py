@@ -182,8 +182,10 @@ def test_a_store_without_files_cannot_be_told(trial_of):
 
 def test_a_store_that_is_wrong_without_a_crash_is_not_judged(trial_of):
     """Where copied files alone are read otherwise, no crash is to blame."""
-    with pytest.raises(CouldNotTell, match=r"wrong already without a crash \("):
-        crash.survives(trial_of("DUR-01", f"{STORES}:KnowsItsPlace"))
+    trial = trial_of("DUR-01", f"{STORES}:KnowsItsPlace")
+    with pytest.raises(CouldNotTell, match=r"wrong already without a crash; mend that first$"):
+        crash.survives(trial)
+    assert [note for note in trial.notes if note.startswith("read without a crash: ")]
 
 
 def test_without_a_claim_there_is_no_promise(trial_of):

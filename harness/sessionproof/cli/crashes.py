@@ -41,7 +41,13 @@ from sessionproof.report.result import (
     EXIT_UNKNOWN,
     EXIT_USAGE,
 )
-from sessionproof.trials.crashes.exploration import COVERED, unusable, without_a_crash, workers
+from sessionproof.trials.crashes.exploration import (
+    COVERED,
+    WITHOUT_A_CRASH,
+    in_short,
+    unusable,
+    workers,
+)
 from sessionproof.trials.crashes.findings import crashes_of
 from sessionproof.trials.crashes.looks import Look, Wrong
 from sessionproof.trials.crashes.steps import last_change
@@ -241,7 +247,7 @@ def _looks(recording: Recording, wanted: Wanted) -> tuple[list[Look], bool]:
                 points[one.state.model][one.state.point] += 1
                 wrong[one.state.model] += [Wrong(one.state, one.flaws)] if one.flaws else []
             elif one.fault is not None:
-                raise _Unknown(without_a_crash(one.fault))
+                raise _Unknown(f"{WITHOUT_A_CRASH}: {in_short(one.fault)}")
     looks = [
         Look(model, existing, dict(points[model]), tuple(wrong[model]))
         for model, (_, existing) in listed.items()

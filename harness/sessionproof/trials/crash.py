@@ -144,6 +144,7 @@ def _require_evidence(trial: Trial, found: Sequence[Explored], covered: Sequence
     """
     alone, *pairs = found
     if alone.why:
+        trial.notes += [f"read without a crash: {alone.seen}"] if alone.seen else []
         raise CouldNotTell(alone.why)
     trial.notes += [f"crashes of two clients at once: {one.why}" for one in pairs if one.why]
     for one in found:

@@ -146,7 +146,8 @@ def _looked(trial: Trial, subject: _Subject, models: Sequence[str]) -> Explored:
         if not file.exists():
             keep(_look(trial, made, model, subject.part * _share(trial.claims, model)), file)
         looks.append(kept(file))
-    return Explored(made, tuple(looks), next((look.why for look in looks if look.why), ""))
+    unjudged = next((look for look in looks if look.why), Look(""))
+    return Explored(made, tuple(looks), unjudged.why, unjudged.seen)
 
 
 def _share(claims: Claims, model: str) -> float:
@@ -223,7 +224,8 @@ def _look(trial: Trial, made: Recording, model: str, part: float) -> Look:
         for survived in _survived(trial, made, some):
             if survived.state.model != model:  # what was done without a crash
                 if survived.flaws:
-                    return Look(model, existing, why=without_a_crash(survived.flaws[0]))
+                    seen = in_short(survived.flaws[0])
+                    return Look(model, existing, why=WITHOUT_A_CRASH, seen=seen)
                 continue
             points[survived.state.point] += 1
             wrong += [Wrong(survived.state, survived.flaws)] if survived.flaws else []
@@ -263,7 +265,10 @@ def workers() -> int:
     return min(_WORKERS_MOST, most, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", most)))
 
 
-def without_a_crash(flaw: Flaw) -> str:
-    """Why crashes are not judged where copied files alone are read otherwise."""
-    what = flaw.change or briefly(flaw.seen)
-    return f"not judged: what is read is wrong already without a crash ({what}); mend that first"
+WITHOUT_A_CRASH = "not judged: what is read is wrong already without a crash; mend that first"
+"""Why crashes are not judged where copied files alone are read otherwise."""
+
+
+def in_short(flaw: Flaw) -> str:
+    """What is read otherwise there: the change, or the first difference."""
+    return flaw.change or briefly(flaw.seen)

@@ -28,7 +28,7 @@ class Look:
     """What the states of one recording showed under one model.
 
     ``existing`` counts the distinct states, ``points`` those that were judged behind each change.
-    ``why`` says why none was, empty if they were.
+    ``why`` says why none was, empty if they were; ``seen`` what was read otherwise before any.
     """
 
     model: str
@@ -36,6 +36,7 @@ class Look:
     points: Mapping[int, int] = field(default_factory=dict)
     wrong: tuple[Wrong, ...] = ()
     why: str = ""
+    seen: str = ""
 
     @property
     def judged(self) -> int:
@@ -45,11 +46,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Explored:
-    """One recording and its looks; None and ``why`` where nothing could be recorded."""
+    """One recording and its looks; None and ``why`` where nothing could be recorded.
+
+    ``seen`` is what was read otherwise without a crash, where that is why.
+    """
 
     recording: Recording | None
     looks: tuple[Look, ...] = ()
     why: str = ""
+    seen: str = ""
 
 
 def keep(look: Look, path: Path) -> None:
@@ -63,6 +68,7 @@ def keep(look: Look, path: Path) -> None:
             for wrong in look.wrong
         ],
         "why": look.why,
+        "seen": look.seen,
     }
     beside = path.with_suffix(".part")
     beside.write_text(json.dumps(value), "utf-8")
@@ -76,7 +82,7 @@ def kept(path: Path) -> Look:
         Wrong(state_from_json(state), tuple(map(_flaw, flaws))) for state, flaws in value["wrong"]
     )
     points = {int(point): int(number) for point, number in value["points"]}
-    return Look(value["model"], value["existing"], points, wrong, value["why"])
+    return Look(value["model"], value["existing"], points, wrong, value["why"], value["seen"])
 
 
 def _flaw(value: Mapping[str, Any]) -> Flaw:
