@@ -45,14 +45,14 @@ def test_each_ending_is_told_as_it_is(tmp_path):
     refused = Anomaly.UNEXPECTED_REFUSAL
     lines = {
         "assert [] == [1], 'two\\nlines'": (Anomaly.LOST_MESSAGE, True, "AssertionError: two"),
-        "assert True": (Anomaly.LOST_MESSAGE, False, "the script did not fail"),
+        "assert True": (Anomaly.LOST_MESSAGE, False, "the harness's conditions by itself"),
         "store.nothing()": (Anomaly.LOST_MESSAGE, None, "it ended otherwise: AttributeError"),
         "store.read": (refused, False, "the script did not fail"),
         "store.nothing": (refused, True, "AttributeError: "),
         "sys.exit(0)": (Anomaly.LOST_MESSAGE, None, "it ended before its end"),
         "os._exit(0)": (Anomaly.CRASH, True, "it ended before its end"),
         "os.kill(os.getpid(), 9)": (Anomaly.CRASH, True, "it was ended by signal 9"),
-        "sys.exit(print('holds now: refused'))": (refused, False, "the script did not fail"),
+        "sys.exit(print('holds now: refused'))": (refused, False, "by itself (refused)"),
         "faulthandler.dump_traceback_later(0.2, exit=True); time.sleep(20)": (
             Anomaly.HANG, True, "a call did not return",
         ),
@@ -65,6 +65,7 @@ def test_each_ending_is_told_as_it_is(tmp_path):
     for one, (line, (_, fails, said)) in zip(made, lines.items(), strict=True):
         assert one.fails is fails, (line, one)
         assert said in one.said, (line, one)
+        assert "holds now" not in one.said, (line, one)  # it reads as mended
     assert [one.file for one in made[:3]] == [
         "repro/CORE-01.py", "repro/CORE-01-2.py", "repro/CORE-01-3.py",
     ]  # fmt: skip

@@ -52,7 +52,7 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 _SAID_MOST = 300
 _OUTPUT_BYTES = 64 * 1024
 _NO_SCRIPT = "no script: no few calls in a single process show it"
-_HELD = "the script did not fail: the break needs the harness's conditions"
+_HELD = "the script did not fail: it cannot bring about the harness's conditions by itself"
 _MEASURED = (Anomaly.GROWTH, Anomaly.MEMORY, Anomaly.SLOW)  # their scripts fill a store
 # Breaks that show as an exception of the store, and not as an answer that an assertion refuses.
 _RAISING = (Anomaly.UNEXPECTED_REFUSAL, Anomaly.MALFORMED, Anomaly.HANG, Anomaly.CRASH)
@@ -309,7 +309,8 @@ def _told(path: Path, anomaly: Anomaly, code: int, printed: str) -> Reproducer:
     last = cut(shown(lines[-1]), _SAID_MOST) if lines else "it said nothing"
     if code == 0:
         if lines and lines[-1].startswith(HOLDS):
-            return Reproducer(file=name, fails=False, said=f"{_HELD} ({last})")
+            more = last.removeprefix(HOLDS).lstrip(":; ")
+            return Reproducer(file=name, fails=False, said=f"{_HELD} ({more})" if more else _HELD)
         fails = True if anomaly is Anomaly.CRASH else None
         return Reproducer(file=name, fails=fails, said=f"it ended before its end: {last}")
     if anomaly is Anomaly.HANG and any(line.startswith("Timeout (") for line in lines):
