@@ -73,9 +73,9 @@ def test_nothing_and_not_found_are_right(look):
 @pytest.mark.parametrize(
     ("look", "seen"),
     [
-        (done(Read("s"), (OLD,)), "1 messages, among them 'old #0'"),
-        (done(ReadPages("s", 1), ((OLD,), ())), "1 messages, among them 'old #0'"),
-        (done(PopLast("s"), OLD), "1 messages, among them 'old #0'"),
+        (done(Read("s"), (OLD,)), "1 message: 'old #0'"),
+        (done(ReadPages("s", 1), ((OLD,), ())), "1 message: 'old #0'"),
+        (done(PopLast("s"), OLD), "1 message: 'old #0'"),
         (done(Count("s"), 1), "a count of 1"),
         (facts(), "facts of it, as if it were there"),
         (done(GetState("s", "k"), 1), "the state 'k' = 1"),
@@ -97,7 +97,7 @@ def test_whatever_rises_is_found(look, seen):
         (facts(message_count=1, total_tokens=2), None),
         (done(List(), ("s",)), None),
         (done(Read("s"), (OLD, NEW)), "2 messages, among them 'old #0'"),
-        (done(Read("s"), (OLD,)), "1 messages, among them 'old #0'"),
+        (done(Read("s"), (OLD,)), "1 message: 'old #0'"),
         (done(Count("s"), 2), "a count of 2"),
         (facts(message_count=2), "message_count 2"),
         (facts(total_tokens=9), "total_tokens 9"),
@@ -124,7 +124,7 @@ def test_calls_of_tools_are_told_apart_by_their_ids():
     old, new = (Message("assistant", None, kind="tool_call", call_id=one) for one in ("c1", "c2"))
     again = (done(Append("s", (old,))), done(Delete("s")), done(Append("s", (new,))))
     assert judged(*again, done(Read("s"), (new,))) is None
-    assert judged(*again, done(Read("s"), (old,))) == "1 messages, among them None"
+    assert judged(*again, done(Read("s"), (old,))) == "1 message: None"
 
 
 def test_what_is_asked_of_a_session_is_about_it_alone():

@@ -34,8 +34,8 @@ def test_what_an_order_explains(given):
         ({"given": ["c", "c"]}, "'c' was given to 2 callers"),
         ({"given": ["d"], "there": "abc"}, "'d' was given to a caller, and was never sent"),
         ({"there": "abc"}, "'c' was given to a caller, and can still be read"),
-        ({"there": "a"}, "1 messages are gone, 'b' among them"),
-        ({"unknown": 1, "there": ""}, "2 messages are gone, 'a' among them, and at most 1"),
+        ({"there": "a"}, "1 message is gone, the first of them 'b'"),
+        ({"unknown": 1, "there": ""}, "2 messages are gone, the first of them 'a', and at most 1"),
     ],
 )
 def test_what_no_order_explains(given, said):

@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from sessionproof.checks.transcript import Fault
+from sessionproof.checks.wording import amount
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message, SessionInfo, canonical
 from sessionproof.contract.operations import (
@@ -144,8 +145,9 @@ def _messages_risen(seen: Sequence[Message], life: _Life, keeps: Set[str]) -> st
     risen = [one for one in seen if (key := _key(one, keeps)) in dead and key not in own]
     if not risen and len(seen) <= len(life.messages):
         return None
-    shown = ", ".join(repr(one.content)[:60] for one in (risen or seen)[:3])
-    return f"{len(seen)} messages, among them {shown}"
+    shown = [repr(one.content)[:60] for one in (risen or seen)[:3]]
+    which = ", among them" if len(shown) < len(seen) else ":"
+    return f"{amount(len(seen), 'message')}{which} {', '.join(shown)}"
 
 
 def _facts_risen(info: SessionInfo, life: _Life, keeps: Set[str]) -> str | None:

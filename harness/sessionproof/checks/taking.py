@@ -36,8 +36,9 @@ def wrong_with(end: Taken) -> str:
             return f"{text!r} was given to a caller, and can still be read"
     gone = [text for text in end.sent if text not in end.there and text not in end.given]
     if len(gone) > end.unknown:
+        are = "message is" if len(gone) == 1 else "messages are"
         return (
-            f"{len(gone)} messages are gone, {gone[0]!r} among them, and at most {end.unknown} "
+            f"{len(gone)} {are} gone, the first of them {gone[0]!r}, and at most {end.unknown} "
             "of them were taken by calls that failed"
         )
     return ""

@@ -92,7 +92,7 @@ MEANINGS: dict[Anomaly, str] = {
     Anomaly.CHANGED: "a message came back with other content than was appended",
     Anomaly.ABORTED_READ: "what a refused operation tried to write can be read (G1a)",
     Anomaly.TORN_BATCH: "a part of a batch is there without the rest",
-    Anomaly.RESURRECTION: "what was deleted is back",
+    Anomaly.RESURRECTION: "what was deleted is there, still or again",
     Anomaly.PHANTOM_SESSION: "a session exists that nobody created",
     Anomaly.LOST_SESSION: "a session that was created is not there",
     Anomaly.ORPHAN: "a row is there whose session, or whatever else it refers to, is gone",

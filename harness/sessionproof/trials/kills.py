@@ -15,6 +15,7 @@ import numpy as np
 
 from sessionproof.checks.history import judge_history
 from sessionproof.checks.incidents import Incident
+from sessionproof.checks.wording import amount
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.errors import Refused
@@ -188,8 +189,8 @@ class _Rounds:
         """Note what was done, and give the trial what clients did over time."""
         trial = self.trial
         trial.notes.append(
-            f"{self.killed} processes were killed, {self._named}, in {self.played} rounds with "
-            f"{self.acknowledged} acknowledged appends"
+            f"{self.killed} processes were killed, {self._named}, in "
+            f"{amount(self.played, 'round')} with {self.acknowledged} acknowledged appends"
         )
         if self.others:
             seen = ", ".join(f"{times} × {name}" for name, times in self.others.most_common(3))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from sessionproof.checks.incidents import Incident
+from sessionproof.checks.wording import amount
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.guarantees import CONCURRENT
@@ -177,7 +178,7 @@ def _tell(trial: Trial, rounds: Rounds) -> None:
         trial.notes.append(f"{refused} operations were not ok, {times} of them: {often}")
     beside = f"{seen['together']} of {seen['all']} operations ran beside another client's on the "
     if done >= row.least:
-        trial.notes.append(f"{beside}same session, in {trial.examined['rounds']} rounds")
+        trial.notes.append(f"{beside}same session, in {amount(trial.examined['rounds'], 'round')}")
         return
     if rounds.unknown:
         raise CouldNotTell(rounds.unknown.most_common(1)[0][0])

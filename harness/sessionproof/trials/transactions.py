@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sessionproof.checks.dependencies import Contradiction
 from sessionproof.checks.transactions import Isolation, judge_transactions
+from sessionproof.checks.wording import amount
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_ns, monotonic_s
 from sessionproof.contract.errors import NotFound
@@ -101,8 +102,8 @@ def _hold(trial: Trial, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         trial.count("transactions", _of_kind(rounds, kind, parts=len(kinds)))
     done, least = trial.examined["transactions"], trial.guarantee.least
-    told = f"{done} transactions of {rounds.made} ran beside another client's, in {rounds.played} "
-    told += "rounds"
+    told = f"{done} transactions of {rounds.made} ran beside another client's, in "
+    told += amount(rounds.played, "round")
     refused = rounds.refused.most_common(1)
     if refused:
         number, text = sum(rounds.refused.values()), refused[0][0]

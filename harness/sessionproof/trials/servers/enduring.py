@@ -15,6 +15,7 @@ import numpy as np
 
 from sessionproof.checks.history import judge_history
 from sessionproof.checks.incidents import Incident
+from sessionproof.checks.wording import amount
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.seed import generator
@@ -161,8 +162,8 @@ class _Rounds:
         """Note what was done, and give the trial what clients did over time."""
         trial = self.trial
         trial.notes.append(
-            f"{self.trouble.said}; in {self.played} rounds {self.acknowledged} appends were "
-            f"acknowledged, {self.refused} refused, and {self.unknown} left open"
+            f"{self.trouble.said}; in {amount(self.played, 'round')} {self.acknowledged} appends "
+            f"were acknowledged, {self.refused} refused, and {self.unknown} left open"
         )
         if self.others:
             seen = ", ".join(f"{times} × {name}" for name, times in self.others.most_common(3))
