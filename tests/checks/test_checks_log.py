@@ -208,8 +208,26 @@ BROKEN = {
             "9 final read -> a b c 90-91",
         ),
         (1, 2),
-        "client 3's read_last(2) (2 messages) has not the messages that stand before its last "
-        "one, compared with client 9's read (3 messages).",
+        "client 3's read_last(2) (2 messages) ends with #102 but has not #101, which stands before "
+        "it, compared with client 9's read (3 messages).",
+    ),
+    "a window in another order": (
+        "incompatible-order",
+        (
+            "1 append a b c 0-10",
+            "3 read_last 3 -> b a c 20-30",
+            "9 final read -> a b c 90-91",
+        ),
+        (1, 2),
+        "client 3's read_last(3) (3 messages) has the messages before its last one in another "
+        "order, compared with client 9's read (3 messages).",
+    ),
+    "a window that is too long": (
+        "incompatible-order",
+        ("1 append a b 0-10", "3 read_last 2 -> b a 20-30", "9 final read -> a b 90-91"),
+        (1, 2),
+        "client 3's read_last(2) (2 messages) has 2 messages up to #100, and not 1, compared with "
+        "client 9's read (2 messages).",
     ),
 }  # fmt: skip
 

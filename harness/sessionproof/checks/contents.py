@@ -10,6 +10,7 @@ import numpy as np
 
 from sessionproof.checks.positions import Order, Places
 from sessionproof.checks.table import PLACE, SHIFT, Flags, Ids, Rows, Table
+from sessionproof.checks.wording import amount, labels
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import F, Phase, Type
 
@@ -210,9 +211,14 @@ def _window(table: Table, row: int, have: Ids, log: Ids, *, whole: bool) -> str 
     want = log[max(0, after - n) : after]
     if len(want) == len(have) and (want == have).all():
         return None
+    last = labels([int(have[-1])])
     if len(want) != len(have):
-        return f"has {len(have)} messages where {len(want)} end with its last one"
-    return "has not the messages that stand before its last one"
+        return f"has {amount(len(have), 'message')} up to {last}, and not {len(want)}"
+    missing = [int(one) for one in want if one not in have]
+    if not missing:
+        return "has the messages before its last one in another order"
+    stand = f"which stand{'s' * (len(missing) == 1)} before it"
+    return f"ends with {last} but has not {labels(missing)}, {stand}"
 
 
 def _own(table: Table, ids: Ids, session: int) -> Ids:
