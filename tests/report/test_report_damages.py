@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -64,9 +65,11 @@ def test_each_file_has_a_line():
         "sessions.db-wal: 8 damages, 2 raised, none served as good data, "
         "6 unnoticed that no promise covers"
     )
+    put = replace(LOG, note="the store has none")
+    assert summary(put).endswith("6 unnoticed that no promise covers; the store has none")
     assert summary(SERVES) == (
         "chat.db: 53 damages, 11 raised, 18 harmless, 12 served as good data, "
-        "12 unnoticed that no promise covers"
+        "12 unnoticed that no promise covers; positions were drawn by the seed"
     )
 
 

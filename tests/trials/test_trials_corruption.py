@@ -14,6 +14,7 @@ from sessionproof.contract.seed import generator
 from sessionproof.contract.verdicts import Verdict
 from sessionproof.faults.damage.records import garbage_line
 from sessionproof.host.client import python_store_command
+from sessionproof.trials.damage_map import NOT_ITS_OWN
 from sessionproof.trials.damaged import filled, spread
 from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest
@@ -40,12 +41,15 @@ def test_what_sqlite_cannot_notice_is_shown(tmp_path):
     assert not text.owed
     (zeroed,) = [one for one in measured.classes if one.name == "page zeroed"]
     assert zeroed.raised == zeroed.tried > 0
+    notes = {one.file: one.note for one in made.measured}  # it has no write-ahead log of its own
+    assert notes == {"chat.db": "", "chat.db-wal": NOT_ITS_OWN}
 
 
 def test_the_map_adds_up(tmp_path):
     """Each damage is counted once by its class, and once by its page if it has one."""
     made = record("reference", "COR-01", tmp_path)
     assert {one.file for one in made.measured} == {"sessions.db", "sessions.db-wal"}
+    assert not any(one.note for one in made.measured)
     for measured in made.measured:
         for one in (*measured.cells, *measured.classes):
             assert one.tried == one.raised + one.found + one.harmless + one.served > 0

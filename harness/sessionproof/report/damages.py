@@ -88,7 +88,8 @@ def ends(one: Damages) -> str:
     parts.append(f"{owed:,} served as good data" if owed else "none served as good data")
     if other:
         parts.append(f"{other:,} unnoticed that no promise covers")
-    return f"{tried:,} damages, {', '.join(parts)}"
+    said = f"{tried:,} damages, {', '.join(parts)}"
+    return f"{said}; {_name(one.note)}" if one.note else said
 
 
 def damage_maps(rows: Sequence[Found]) -> list[Drawn]:

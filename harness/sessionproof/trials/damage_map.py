@@ -12,6 +12,7 @@ from sessionproof.faults.damage.logs import FRAME_HEAD, LOG_HEAD
 from sessionproof.faults.damage.pages import MAGIC, page_size
 from sessionproof.trials.damaged import Scene
 
+NOT_ITS_OWN = "not the store's: another database's log was put there"
 _ENDS = ("raised", "found", "harmless", "served")
 
 
@@ -53,7 +54,14 @@ class Outcomes:
             DamageClass(name=name, owed=_is_owed(counted), **_counts(counted))
             for name, counted in self._classes[file].items()
         )
-        return Damages(file=file, page_bytes=size, pages=pages, cells=cells, classes=classes)
+        return Damages(
+            file=file, page_bytes=size, pages=pages, cells=cells, classes=classes,
+            note="" if self._wrote(file) else NOT_ITS_OWN,
+        )  # fmt: skip
+
+    def _wrote(self, file: str) -> bool:
+        scene = self._scene
+        return any(file in one.files for one in (scene.closed, scene.live, scene.older) if one)
 
     def _data(self, file: str) -> bytes:
         for image in filter(None, (self._scene.closed, self._scene.live)):
