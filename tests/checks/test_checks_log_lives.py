@@ -183,3 +183,17 @@ def test_a_session_that_is_back_after_a_refusal_says_so():
         "the session is there again."
     )
     assert judge_log(history(*lines[:4], lines[5]), REFUSES).incidents == ()
+
+
+@pytest.mark.parametrize(
+    ("after", "read"),
+    [("1 append b -> missing 40-50 refused", "missing"), ("1 append b 40-50", "b")],
+)
+def test_where_nothing_is_claimed_of_unknown_sessions_a_history_may_hold_both(after, read):
+    """What was deleted is made again by an append, or stays away; what is read must say so."""
+    silent = Claims(atomic_batches=True, consistency="linearizable", session_ids="store")
+    lines = ("1 create 0-10", "1 append a 15-18", "1 delete 20-30", after)
+    right = judge_history(history(*lines, f"9 final read -> {read} 60-61"), silent)
+    assert not right.incidents
+    wrong = judge_history(history(*lines, "9 final read -> a b 60-61"), silent)
+    assert wrong.incidents

@@ -29,7 +29,7 @@ LIMITS = st.builds(
 )  # fmt: skip
 CLAIMS = st.builds(
     Claims, keeps=st.frozensets(st.sampled_from(MESSAGE_FIELDS)), roles=NAMES, kinds=NAMES,
-    validates=st.booleans(), missing_session=st.sampled_from(["creates", "refuses"]),
+    validates=st.booleans(), missing_session=st.sampled_from([None, "creates", "refuses"]),
     session_ids=st.sampled_from(["caller", "store"]),
     writes=st.sampled_from(["append", "replace"]), atomic_batches=st.booleans(),
     order=st.sampled_from(["append", "timestamp"]), handles=st.sampled_from(HANDLES),
@@ -54,6 +54,14 @@ def test_silence_promises_nothing():
     assert silent.consistency == CONSISTENCY[0]
     assert silent.writers is silent.seq_start is silent.seq_after_delete is None
     assert not any(getattr(silent, item.name) is True for item in fields(silent))
+
+
+def test_silence_of_unknown_sessions_is_a_fact_where_callers_name_them():
+    """Their sessions begin with an append; where the store names them, nothing is promised."""
+    assert Claims().missing_session == "creates"
+    assert Claims(session_ids="store").missing_session is None
+    for said in ("creates", "refuses"):
+        assert Claims(session_ids="store", missing_session=said).missing_session == said
 
 
 @given(CLAIMS)

@@ -267,6 +267,17 @@ def test_messages_and_state_take_effect_together():
     assert not accepted("both s0 k 2 [a]", claims=REFUSES)
 
 
+@pytest.mark.parametrize("append", ["append s0", "both s0 k 2"])
+def test_where_nothing_is_claimed_of_unknown_sessions_both_is_right(append):
+    """An append to one is refused or makes it; what is read tells which, and stays so."""
+    silent = Claims(session_ids="store")
+    assert accepted(f"{append} [a] fail", "read s0 []", claims=silent)
+    assert accepted(f"{append} [a]", "read s0 [a]", claims=silent)
+    assert not accepted(f"{append} [a] fail", "read s0 [a]", claims=silent)
+    assert not accepted(f"{append} [a]", "read s0 []", claims=silent)
+    assert not accepted("create s0", f"{append} [a] fail", claims=silent)
+
+
 def test_worlds_are_remembered_once():
     """Equal worlds do not multiply, however many outcomes stay open."""
     worlds = EMPTY

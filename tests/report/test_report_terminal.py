@@ -72,16 +72,23 @@ def test_a_schedule_that_was_shown_is_not_shown_again():
     assert text.count("repro/CONC-14.py") == 2
 
 
-def test_what_is_hard_to_see_has_a_hint():
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("CONC-13", "SQLite's busy timeout does not cover"),
+        ("FK-01", "Where the store refuses such an append on purpose"),
+    ],
+)
+def test_what_is_hard_to_see_has_a_hint(name, said):
     """Where the registry knows what mends a break, the finding says so."""
     rows = tuple(
         replace(row, verdict=Verdict.BROKEN, gated=True, findings=(LOST,))
-        if row.id == "CONC-13"
+        if row.id == name
         else row
         for row in SAMPLES["all_hold"].guarantees
     )
     text = printed(replace(SAMPLES["all_hold"], guarantees=rows))
-    assert "│ hint      SQLite's busy timeout does not cover" in text
+    assert f"│ hint      {said}" in text
 
 
 def test_the_table_fits_80_columns():

@@ -33,6 +33,7 @@ class Store:
     claims = Claims(
         keeps={"role", "content", "name"},
         roles=TYPES.keys(),
+        missing_session="creates",
         session_ids="store",
         order="timestamp",
         handles="processes",

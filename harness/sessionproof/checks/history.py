@@ -51,7 +51,7 @@ def _searched(table: Table, sessions: Rows, claims: Claims, limit_s: float) -> I
         yield judge_session(
             table.history,
             int(session),
-            creates=claims.missing_session == "creates",
+            creates=claims.missing_session != "refuses",
             limit_s=limit_s / len(sessions),
             atomic=claims.atomic_batches,
             start=claims.seq_start,

@@ -55,7 +55,7 @@ def linear_sessions(table: Table, claims: Claims) -> Flags:
     deletes = np.flatnonzero(happened & (table.f == F.DELETE))
     if not len(deletes):
         return linear
-    if claims.missing_session == "creates":
+    if claims.missing_session != "refuses":
         linear[table.session[deletes]] = False
         return linear
     began = lowest(deletes, table.inv, table)

@@ -56,7 +56,8 @@ class Claims:
 
     ``keeps``: fields of a message that come back equal. ``roles``, ``kinds``: those that it takes.
     ``validates``: unknown roles, negative numbers and wrong types are refused.
-    ``missing_session``: what an append to an unknown session does.
+    ``missing_session``: what an append to an unknown session does. Silence is ``creates`` where the
+    caller names sessions, as he can begin one by nothing else; where the store does, it is nothing.
     ``session_ids``: who names a session. ``writes``: ``replace`` when the unit that the store
     writes is the whole conversation. ``atomic_batches``: an append lands whole or not at all.
     ``order``: reads follow the appends, or the messages' own times.
@@ -98,7 +99,7 @@ class Claims:
     roles: Set[str] = frozenset({"user", "assistant"})
     kinds: Set[str] = frozenset({"text"})
     validates: bool = False
-    missing_session: Literal["creates", "refuses"] = "creates"
+    missing_session: Literal["creates", "refuses"] | None = None
     session_ids: Literal["caller", "store"] = "caller"
     writes: Literal["append", "replace"] = "append"
     atomic_batches: bool = False
@@ -135,6 +136,8 @@ class Claims:
 
     def __post_init__(self) -> None:
         problems = []
+        if self.missing_session is None and self.session_ids == "caller":
+            object.__setattr__(self, "missing_session", "creates")
         for name in _SETS:  # any iterable of names will do for the writer
             value = getattr(self, name)
             if isinstance(value, Iterable) and not isinstance(value, str):
@@ -229,11 +232,13 @@ def as_python(claims: Claims) -> str:
 
 
 def _expression(part: Claims | Limits) -> str:
-    default = type(part)()
+    silent = {**vars(type(part)())}
+    if isinstance(part, Claims):  # what silence says of an unknown session hangs on the ids
+        silent |= {"missing_session": Claims(session_ids=part.session_ids).missing_session}
     shown = []
     for item in fields(part):
         value = getattr(part, item.name)
-        if value == getattr(default, item.name):
+        if value == silent[item.name]:
             continue
         text = repr(value)
         if isinstance(value, Limits):

@@ -289,6 +289,9 @@ _ROWS = (
         unit="appends",
         least=10,
         needs=("create|list|get",),
+        remedy="Where the store refuses such an append on purpose, say so: claim "
+        '`missing_session="refuses"`. Silence means that it creates the session where the caller '
+        "names sessions, and nothing where the store does.",
     ),
     Guarantee(
         id="FK-02",

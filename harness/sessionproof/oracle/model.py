@@ -111,6 +111,8 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
     name = operation.session
     session = world.get(name)
     missing: Literal["never", "may"] = "never" if _is_there(session) else "may"
+    silent = session is None and claims.missing_session is None
+    unclaimed: Literal["never", "may"] = "may" if silent else "never"
     old = session or Session()
 
     def become(after: Session, answer: Any = None) -> Expectation:
@@ -127,7 +129,7 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
             if session is None and claims.missing_session == "refuses":
                 return Expectation(world, refusal="must")
             added = replace(old, messages=_kept(old.messages + messages, claims))
-            return Expectation(_with(world, name, added))
+            return Expectation(_with(world, name, added), refusal=unclaimed)
         case AppendWithState(_, messages, state):
             if not messages and not state:
                 return Expectation(world, refusal=missing)
@@ -135,7 +137,7 @@ def expect(world: World, operation: Operation, claims: Claims) -> Expectation:  
                 return Expectation(world, refusal="must")
             kept = _kept(old.messages + messages, claims)
             both = replace(old, messages=kept, state={**old.state, **state})
-            return Expectation(_with(world, name, both))
+            return Expectation(_with(world, name, both), refusal=unclaimed)
         case Create(_, messages):
             made = _with(world, name, replace(old, messages=_kept(messages, claims), made=True))
             if session is None:
