@@ -214,13 +214,21 @@ def test_awaitables_are_awaited(opened):
 
 
 def test_sessions_are_made_as_the_store_makes_them(opened):
-    """By create where there is one, also where the store gives the ids; else by append."""
-    for capabilities, claims in (
-        ({"create"}, MemoryStore.claims),
-        ({"create"}, replace(MemoryStore.claims, session_ids="store")),
-        (set(), MemoryStore.claims),
+    """By create where there is one, with the message or before it; else by append."""
+
+    def create(self, session_id=None):
+        return MemoryStore.create(self, session_id)
+
+    by_store = replace(MemoryStore.claims, session_ids="store")
+    empty = {"limits": Limits(first_messages=False)}
+    for capabilities, claims, methods in (
+        ({"create"}, MemoryStore.claims, {}),
+        ({"create"}, by_store, {}),
+        ({"create"}, replace(MemoryStore.claims, **empty), {"create": create}),
+        ({"create"}, replace(by_store, **empty), {"create": create}),
+        (set(), MemoryStore.claims, {}),
     ):
-        handle = opened()
+        handle = opened(**methods)
         for number, start in ((20, 0), (50, 20)):
             outcome = make_sessions(
                 handle, number, start=start,

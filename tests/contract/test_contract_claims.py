@@ -25,7 +25,7 @@ NAMES = st.frozensets(st.sampled_from(["system", "user", "assistant", "tool"]))
 LIMIT = st.none() | st.integers(0, 10**9)
 LIMITS = st.builds(
     Limits, content_bytes=LIMIT, id_bytes=LIMIT, batch_bytes=LIMIT, retention=LIMIT,
-    nul=st.booleans(), surrogates=st.booleans(),
+    nul=st.booleans(), surrogates=st.booleans(), first_messages=st.booleans(),
 )  # fmt: skip
 CLAIMS = st.builds(
     Claims, keeps=st.frozensets(st.sampled_from(MESSAGE_FIELDS)), roles=NAMES, kinds=NAMES,

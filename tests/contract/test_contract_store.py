@@ -2,6 +2,7 @@
 
 import pytest
 
+from sessionproof.contract.claims import Claims
 from sessionproof.contract.operations import (
     Append,
     Operation,
@@ -9,7 +10,13 @@ from sessionproof.contract.operations import (
     Reopen,
     method_of,
 )
-from sessionproof.contract.store import CAPABILITIES, CORE, capabilities_of, shape_problems
+from sessionproof.contract.store import (
+    CAPABILITIES,
+    CORE,
+    as_offered,
+    capabilities_of,
+    shape_problems,
+)
 from sessionproof.oracle.memory import MemoryStore
 
 
@@ -98,7 +105,17 @@ def test_options_are_passed_by_name():
         shape_problems(with_method("page", lambda self, sid, *, cursor=None, limit=1: None)) == []
     )
     assert shape_problems(with_method("page", lambda self, sid, after, most: None))
-    assert shape_problems(with_method("create", lambda self, sid=None: None))
+
+
+def test_a_creation_may_take_no_messages():
+    """Sessions begin empty where the method has no place for messages, and the claims say so."""
+    empty = with_method("create", lambda self, sid=None: None)
+    either = with_method("create", lambda self, sid=None, **more: None)
+    assert shape_problems(empty) == []
+    assert shape_problems(with_method("create", lambda self: None))
+    assert not as_offered(Claims(), empty).limits.first_messages
+    for owner in (either, with_method("append", lambda self: None), MemoryStore):
+        assert as_offered(Claims(), owner) == Claims()
 
 
 def test_methods_without_a_signature_are_trusted():

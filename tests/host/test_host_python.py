@@ -93,6 +93,16 @@ def test_every_method_answers_as_in_process(hosted, tmp_path):
         assert _plain(getattr(there, name)(*positional, **keywords)) == expected, name
 
 
+def test_a_creation_without_a_place_for_messages_says_so(hosted):
+    """It is called without them, is told in the claims, and refuses what it has no place for."""
+    store = hosted("Empty")
+    assert not store.claims.limits.first_messages
+    assert store.create("t") == "t"
+    assert store.create() == "own"
+    with pytest.raises(NotRepresentable, match="create takes no messages"):
+        store.create("u", messages=[FULL])
+
+
 def _plain(value):
     match value:
         case Receipt(seqs, ids):

@@ -8,9 +8,11 @@ import pytest
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Limits
+from sessionproof.contract.operations import Append, Delete, PopLast, Replace
 from sessionproof.contract.searching import Hit
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.trials import queries, searches
+from sessionproof.trials.lookups import Chat
 from sessionproof.trials.single import Broken, CouldNotTell
 from sessionproof.workload.lookups import made_words
 
@@ -61,6 +63,42 @@ def test_a_store_of_few_methods_can_be_judged(trial_of, row):
     trial = trial_of(row, Few)
     ROWS[row](trial)
     assert trial.examined["searches"] >= trial.guarantee.least
+
+
+@pytest.mark.parametrize("gone", [KeyError, SystemError])
+@pytest.mark.parametrize("row", ["SRCH-01", "SRCH-03"])
+def test_errors_of_deleted_sessions_are_refusals(trial_of, row, gone):
+    """Whatever a store raises for them; of a session that is there, it is a finding."""
+
+    class Names(MemoryStore):
+        claims = replace(MemoryStore.claims, session_ids="store", missing_session=None)
+        search = scan
+
+        def create(self, session_id=None):
+            return super().create()
+
+        def append(self, session_id, messages):
+            return super().append(self._known(session_id), messages)
+
+        def read(self, session_id):
+            return super().read(self._known(session_id))
+
+        def _known(self, session_id):
+            if session_id not in self.world:
+                raise gone(session_id)
+            return session_id
+
+    trial = trial_of(row, Names)
+    ROWS[row](trial)
+    assert trial.examined["searches"] >= trial.guarantee.least
+
+    class Never(Names):
+        def append(self, session_id, messages):
+            raise gone(session_id)
+
+    with pytest.raises(Broken) as broken:
+        ROWS[row](trial_of(row, Never))
+    assert broken.value.finding.anomaly is Anomaly.UNEXPECTED_REFUSAL
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -144,3 +182,27 @@ def test_forms_are_parts_of_their_texts(trial_of):
                 assert ask.query in ask.found[0]
                 forms += 1
     assert forms == len(queries.FORMS)
+
+
+def test_a_deleted_session_is_gone_until_messages_make_it_again(trial_of):
+    """A look at it that is answered brings nothing back, so errors of it stay refusals."""
+
+    class Names(MemoryStore):
+        deleted = False
+
+        def append(self, session_id, messages):
+            if self.deleted:
+                raise KeyError(session_id)
+            return super().append(session_id, messages)
+
+        def delete(self, session_id):
+            self.deleted = True
+            super().delete(session_id)
+
+    trial = trial_of("SRCH-03", Names)
+    chat = Chat.begun(trial, "s0")
+    for operation in (Append("s0", trial.several(1)), Delete("s0"), PopLast("s0")):
+        assert chat.do(operation).type == "ok"
+    assert chat.do(Append("s0", trial.several(1))).type == "info"
+    assert chat.do(Replace("s0", trial.several(1))).type == "ok"
+    assert "s0" not in chat.gone

@@ -97,6 +97,23 @@ def test_sessions_are_made_where_appends_do_not(ids):
         gone |= {name} if isinstance(step, Delete) else set()
 
 
+def test_where_sessions_begin_empty_their_first_messages_are_appended():
+    """The rest of the program is the same, so its crashes meet the same writes."""
+    usual = crash_program(words(), EVERYTHING, seed=3)
+    empty = crash_program(words(limits=Limits(first_messages=False)), EVERYTHING, seed=3)
+    assert not any(isinstance(step, Create) and step.messages for step in empty)
+    parts = [
+        part
+        for step in usual
+        for part in (
+            [Create(step.session), Append(step.session, step.messages)]
+            if isinstance(step, Create)
+            else [step]
+        )
+    ]
+    assert list(empty) == parts
+
+
 def test_the_seed_chooses_the_messages():
     """One seed gives one program; another gives other messages in the same order of operations."""
     one, again, other = (crash_program(words(), EVERYTHING, seed=at) for at in (3, 3, 4))

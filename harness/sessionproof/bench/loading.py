@@ -170,9 +170,11 @@ def make_sessions(
         while made < number and monotonic_s() < until:
             name = None if by_store else f"session-{made}"
             first = [message(made)]
-            if created:
+            if created and claims.limits.first_messages:
                 yield store.create(name, messages=first)
             else:
+                if created:
+                    name = yield store.create(name)
                 yield store.append(name, first)
             made += 1
 

@@ -39,7 +39,8 @@ class Limits:
     """What the store documents that it does not take, in bytes of UTF-8 unless said otherwise.
 
     ``retention`` is the number of newest messages that a session keeps; ``nul`` and ``surrogates``
-    say whether texts with U+0000 and with lone surrogates are taken.
+    say whether texts with U+0000 and with lone surrogates are taken. ``first_messages`` says
+    whether ``create`` takes messages; a method without that parameter says so by itself.
     """
 
     content_bytes: int | None = None
@@ -48,6 +49,7 @@ class Limits:
     retention: int | None = None
     nul: bool = True
     surrogates: bool = True
+    first_messages: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from sessionproof.contract.claims import Claims
 from sessionproof.contract.clock import SettableClock
 from sessionproof.contract.location import Location
 from sessionproof.contract.message import Message
+from sessionproof.contract.store import as_offered
 
 STORES = "sessionproof.stores"
 SCHEMES = "sessionproof.schemes"
@@ -127,7 +128,7 @@ def spec_of(name: str, factory: object) -> StoreSpec:
     return StoreSpec(
         name=name,
         open=_with_clock(factory) if takes_clock else factory,
-        claims=claims,
+        claims=None if claims is None else as_offered(claims, factory),
         encode=getattr(factory, "encode", None),
         decode=getattr(factory, "decode", None),
         version=version if isinstance(version, str) else None,

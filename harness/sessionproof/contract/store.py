@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
+from sessionproof.contract.claims import Claims
 from sessionproof.contract.health import Maintains, TellsHealth
 from sessionproof.contract.lifetime import SetsClock, SetsLimits, SetsStatus, Sweeps, Touches
 from sessionproof.contract.managing import Manages
@@ -60,7 +61,18 @@ class Creates(Protocol):
     """Sessions are made on purpose."""
 
     def create(self, session_id: str | None = None, *, messages: Sequence[Message] = ()) -> str:
-        """Make a session with its first messages; answers the id by which it is known."""
+        """Make a session with its first messages; answers the id by which it is known.
+
+        One without the parameter ``messages`` makes empty sessions.
+        """
+        ...
+
+
+class CreatesEmpty(Protocol):
+    """Sessions are made on purpose, and are empty then."""
+
+    def create(self, session_id: str | None = None) -> str:
+        """Make an empty session; answers the id by which it is known."""
         ...
 
 
@@ -284,6 +296,25 @@ def capabilities_of(handle: object) -> frozenset[str]:
     return frozenset(found)
 
 
+_CREATES_EMPTY = _methods(CreatesEmpty)["create"].signature
+
+
+def takes_first_messages(owner: object) -> bool:
+    """Whether ``create`` of a handle, or of its class, has a place for first messages."""
+    try:
+        parameters = inspect.signature(owner.create).parameters.values()  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError):
+        return True  # there is none; or methods of C extensions, which do not always tell
+    return any(one.name == "messages" or one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def as_offered(claims: Claims, owner: object) -> Claims:
+    """The claims, less what the methods of a handle, or of its class, cannot take."""
+    if takes_first_messages(owner):
+        return claims
+    return replace(claims, limits=replace(claims.limits, first_messages=False))
+
+
 def shape_problems(handle: object) -> list[str]:
     """Every method that is missing from the core, or that cannot be called as the contract says."""
     problems = [
@@ -301,8 +332,9 @@ def shape_problems(handle: object) -> list[str]:
             if inspect.ismethod(method):
                 problems.append(f"{_of(handle)}.{name} takes no self")
             continue  # methods of C extensions do not always tell
+        empty = name == "create" and not takes_first_messages(handle)
         try:
-            _bind_as_called(signature, capability.signature)
+            _bind_as_called(signature, _CREATES_EMPTY if empty else capability.signature)
         except TypeError as error:
             problems.append(
                 f"{_of(handle)}.{name}{signature} does not take the contract's call "

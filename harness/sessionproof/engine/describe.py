@@ -11,12 +11,16 @@ import faulthandler
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sessionproof.contract.claims import Claims, claims_to_json
+from sessionproof.contract.errors import NotRepresentable
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
+from sessionproof.contract.operations import Create
+from sessionproof.contract.store import as_offered
 from sessionproof.engine.limits import Limits, hold
 from sessionproof.trials.probe import STRONGEST, probe, survives
 from sessionproof.trials.probe_handles import opened_by_many
@@ -40,10 +44,14 @@ def describe(store: str, deadlines: Deadlines, directory: Path, write: Any) -> N
         write({"refused": f"{store} cannot be opened: {error}"})
         return
     claims = handle.claims
+    # Calls run the store: should it end the process here, the run goes on without.
     if claims is None:
-        # Probing runs the store: should it end the process here, the run goes on without.
         write(_seen(spec, handle, STRONGEST, ["probing ended the store's process"]))
         claims = probe(handle)
+    if "create" in handle.capabilities and claims.limits.first_messages:
+        write(_seen(spec, handle, claims, ["making a session ended the store's process"]))
+        claims = _with_first_messages(spec, handle, claims)
+    if handle.claims is None:
         write(_seen(spec, handle, claims, ["probing ended when the store was opened again"]))
         claims = _by_many(spec, location, deadlines, handle, claims)
         write(_seen(spec, handle, claims, ["probing ended when the store was opened again"]))
@@ -53,6 +61,22 @@ def describe(store: str, deadlines: Deadlines, directory: Path, write: Any) -> N
         return
     write(_seen(spec, handle, claims, []))
     handle.close()
+
+
+def _with_first_messages(spec: StoreSpec, handle: Handle, claims: Claims) -> Claims:
+    """The claims with whether a creation takes messages: what it has no place for is not owed.
+
+    Any other answer than that is for the suites.
+    """
+    looked = handle.lend("look at create", lambda store, _: as_offered(claims, store))
+    claims, samples = looked.value or claims, vocabulary(spec, claims).samples
+    if not claims.limits.first_messages or not samples:
+        return claims
+    named = None if claims.session_ids == "store" else "described-with-messages"
+    failure = handle.invoke(Create("s", samples[:1]), named).failure
+    if failure is None or failure.type != NotRepresentable.__name__:
+        return claims
+    return replace(claims, limits=replace(claims.limits, first_messages=False))
 
 
 def _by_many(

@@ -20,11 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sessionproof.contract.claims import Claims, claims_to_json
-from sessionproof.contract.errors import ERRORS
+from sessionproof.contract.errors import ERRORS, NotRepresentable
 from sessionproof.contract.frames import frame_of
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec, find_store
-from sessionproof.contract.store import CAPABILITIES, CORE, capabilities_of, shape_problems
+from sessionproof.contract.store import (
+    CAPABILITIES,
+    CORE,
+    as_offered,
+    capabilities_of,
+    shape_problems,
+    takes_first_messages,
+)
 from sessionproof.host import wire
 from sessionproof.host.values import ANSWERS, params_from_json
 
@@ -206,7 +213,7 @@ class Host:
             "protocol": wire.VERSION,
             "name": self._spec.name,
             "version": _declared(handle, "version", str, self._spec.version),
-            "claims": None if claims is None else claims_to_json(claims),
+            "claims": None if claims is None else claims_to_json(as_offered(claims, handle)),
             "capabilities": sorted(self._capabilities),
         }
 
@@ -218,6 +225,9 @@ class Host:
         positional, keywords = _split(wire.SHAPES[method], params)
         if method == "close":
             self.running = False
+        empty = method == "create" and not takes_first_messages(self._handle)
+        if empty and keywords.pop("messages"):
+            raise NotRepresentable("create takes no messages")
         return getattr(self._handle, method)(*positional, **keywords)
 
 

@@ -89,6 +89,8 @@ def created_whole(trial: Trial) -> None:
 
 
 def _needs_first_messages(trial: Trial) -> None:
+    if not trial.claims.limits.first_messages:
+        raise NotClaimed("create takes no messages")
     message = good_message(trial, "first #0")
     session = None if trial.claims.session_ids == "store" else trial.store.next_program() + "s0"
     outcome = trial.handle().invoke(Create("s0", (message,)), session)

@@ -83,6 +83,8 @@ def survives(trial: Trial) -> None:
     covered = [one for one in COVERED[trial.claims.durability] if one in row.models]
     if not covered:
         raise NotClaimed("the store does not claim durability=process or better")
+    if row.during is Create and not trial.claims.limits.first_messages:
+        raise NotClaimed("create takes no messages")
     require_files(trial)
     shown = _shown(trial, row)
     found = explored(trial, [one for one in MODELS if one in {*covered, *shown}])

@@ -123,7 +123,11 @@ def deeds(trial: Trial) -> list[Deed]:
     other = good_message(trial, f"{DISTURBED}-new")
     optional: list[tuple[str, Operation]] = [
         ("append a message with state", AppendWithState("s0", (one,), {"step": DISTURBED})),
-        ("create a session with a message", Create("s2", (one,))),
+        (
+            ("create a session with a message", Create("s2", (one,)))
+            if limits.first_messages
+            else ("create a session", Create("s2"))
+        ),
         ("replace a history", Replace("s1", (one,))),
         ("edit a message", EditMessage("s1", 0, other)),
         ("delete a message", DeleteMessage("s1", 0)),

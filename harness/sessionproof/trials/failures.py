@@ -137,7 +137,8 @@ def _named_wrongly(trial: Trial) -> Iterator[_Failing]:
         if method_of(step) in trial.capabilities:
             words = f"call {method_of(step)} with an id that no message has"
             yield _Failing(words, step, _NOBODY)
-    if "create" in trial.capabilities and trial.claims.session_ids == "caller":
+    named = trial.claims.session_ids == "caller" and trial.claims.limits.first_messages
+    if "create" in trial.capabilities and named:
         again = Create("s0", (good_message(trial, "good"),))
         yield _Failing("create a session that exists", again)
 

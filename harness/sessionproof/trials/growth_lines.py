@@ -48,12 +48,13 @@ def _filled(trial: Trial, one: Growth, store: str, size: int, most: int) -> list
     session = [line.replace("store.", f"{store}.") for line in made(trial, _session(store))]
     if one.along == "messages":
         return [*session, *_appends(store, size, message, most), *_deep(one, store, size)]
+    name = "" if trial.claims.session_ids == "store" else "f'session-{n}'"
     if "create" not in trial.capabilities:
-        each = f"{store}.append(f'session-{{n}}', [{message}])"
-    elif trial.claims.session_ids == "store":
-        each = f"{store}.create(messages=[{message}])"
+        each = f"{store}.append({name}, [{message}])"
+    elif not trial.claims.limits.first_messages:
+        each = f"{store}.append({store}.create({name}), [{message}])"
     else:
-        each = f"{store}.create(f'session-{{n}}', messages=[{message}])"
+        each = f"{store}.create({', '.join(filter(None, (name, f'messages=[{message}]')))})"
     return [
         f"for n in range({size}):",
         f"    {each}",

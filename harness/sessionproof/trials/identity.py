@@ -42,7 +42,8 @@ def never_shared(trial: Trial) -> None:
 def _beginning(trial: Trial) -> Create:
     """A creation that the store takes: with a first message, or without."""
     with_message = Create("s0", (good_message(trial, "hi"),))
-    if trial.handle().invoke(with_message, None).type == "ok":
+    asked = trial.claims.limits.first_messages
+    if asked and trial.handle().invoke(with_message, None).type == "ok":
         return with_message
     failure = trial.handle().invoke(Create("s0"), None).failure
     if failure is not None:

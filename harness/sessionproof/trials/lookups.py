@@ -11,7 +11,11 @@ from sessionproof.checks.hits import Misfound, Stored, misfound, unstored
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
+    CRASH,
+    HANG,
+    MALFORMED,
     Append,
+    Delete,
     DeleteMessage,
     EditMessage,
     Operation,
@@ -46,13 +50,17 @@ _STEP_US = 1_000_003
 
 @dataclass
 class Chat:
-    """Sessions of one program on the store, by their names in it; and what was done so far."""
+    """Sessions of one program on the store, by their names in it; and what was done so far.
+
+    Those in ``gone`` were deleted: of them any error is a refusal.
+    """
 
     trial: Trial
     names: Sequence[str]
     ids: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     script: list[str] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
 
     @classmethod
     def begun(cls, trial: Trial, *names: str) -> Chat:
@@ -69,7 +77,7 @@ class Chat:
 
     def apart(self) -> Chat:
         """The same sessions, for searches of which the others need not know."""
-        return replace(self, told=[*self.told], script=[*self.script])
+        return replace(self, told=[*self.told], script=[*self.script], gone={*self.gone})
 
     def do(self, operation: Operation) -> Outcome:
         """Carry it out; a refusal is an outcome. Raises Broken for an answer that is none."""
@@ -89,15 +97,24 @@ class Chat:
             outcome = insisted(lambda: handle.invoke(operation, session, message_id))
         self.told.append(as_call(operation))
         self.script += lines.step_lines(operation, outcome, at=at)
-        if outcome.type == "info":
+        if outcome.type == "info" and not self._refused(name, outcome):
             self.trial.require_ok(outcome, self.did, self.script)
+        if outcome.type == "ok" and isinstance(operation, Delete):
+            self.gone.add(name)
+        elif outcome.type == "ok" and messages_of(operation):
+            self.gone.discard(name)
         return outcome
+
+    def _refused(self, name: str, outcome: Outcome) -> bool:
+        failure = outcome.failure
+        plain = failure is not None and failure.type not in (HANG, CRASH, MALFORMED)
+        return plain and name in self.gone
 
     def read(self, name: str) -> tuple[Message, ...]:
         """What the session has now; nothing if it is unknown."""
         handle, session = self.trial.handle(), self.ids[name]
         outcome = insisted(lambda: handle.invoke(Read(name), session))
-        if outcome.type == "info":
+        if outcome.type == "info" and not self._refused(name, outcome):
             self.trial.require_ok(outcome, f"{self.did}, then read", self.script)
         return outcome.value if outcome.type == "ok" else ()
 

@@ -48,6 +48,7 @@ from sessionproof.trials.lines import made, said, tolerated
 from sessionproof.trials.single import Judge, NotClaimed, Trial
 from sessionproof.workload import programs
 from sessionproof.workload.execute import Transcript
+from sessionproof.workload.sessions import creation
 
 _LOOKS = (Read, ReadLast, ReadPages, Count, Get, GetState)
 
@@ -144,7 +145,8 @@ def deleted_and_used_again(trial: Trial) -> None:
     must_create = programs.beginnings(["s0"], trial.words, trial.capabilities)
 
     def lives(bodies: list[list[Operation]], reopen: bool, create: bool) -> Program:
-        begun = [Create("s0", trial.several(1))] if create and Create in kinds else must_create
+        own = create and Create in kinds
+        begun = creation("s0", trial.several(1), trial.claims) if own else must_create
         between = [Reopen()] if reopen and Reopen in kinds else []
         steps: list[Operation] = [*must_create, first, *state]
         for body in bodies:

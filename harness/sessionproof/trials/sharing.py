@@ -28,6 +28,8 @@ def nothing_shared_elsewhere(trial: Trial) -> None:
     """
     ways = {"page": _page, "replace": _replace, "create": _create, "edit_message": _edit,
             "set_state": _state}  # fmt: skip
+    if not trial.claims.limits.first_messages:
+        del ways["create"]
     had = [way for name, way in ways.items() if name in trial.capabilities]
     if not had:
         raise NotClaimed(f"the store has no {', no '.join(ways)}")

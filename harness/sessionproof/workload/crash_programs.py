@@ -32,6 +32,7 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.contract.seed import generator
 from sessionproof.workload.programs import beginnings, tokened, with_state_most
+from sessionproof.workload.sessions import creation
 from sessionproof.workload.texts import said, text_bytes
 from sessionproof.workload.vocabulary import Vocabulary, made_messages, timed
 
@@ -50,7 +51,8 @@ def crash_program(words: Vocabulary, capabilities: Collection[str], *, seed: int
     """
     say = _speaker(words, seed)
     first = [*_first(say), Reopen(), *_second(say)]
-    steps = [step for step in first if _fits(step, capabilities, words.claims)]
+    fitting = (step for step in first if _fits(step, capabilities, words.claims))
+    steps = [part for step in fitting for part in _parts(step, words.claims)]
     more = (Append(MAIN, say.batch(1 + at % 3)) for at in range(max(0, _LEAST - len(steps))))
     made = _created({MAIN, SHORT, GONE, LATE}, words, capabilities, steps)
     return tokened([*made, *_alive([*steps, *more], words, capabilities)])
@@ -166,6 +168,12 @@ def _fits(step: Operation, capabilities: Collection[str], claims: Claims) -> boo
     if isinstance(step, EditMessage) and claims.order == "timestamp":
         return False  # one that is edited later has a later time, and so may move
     return method_of(step) in capabilities
+
+
+def _parts(step: Operation, claims: Claims) -> list[Operation]:
+    if isinstance(step, Create):
+        return creation(step.session, step.messages, claims)
+    return [step]
 
 
 def _created(

@@ -36,7 +36,7 @@ from sessionproof.contract.operations import (
     as_call,
     method_of,
 )
-from sessionproof.contract.store import capabilities_of, shape_problems
+from sessionproof.contract.store import as_offered, capabilities_of, shape_problems
 from sessionproof.host.client import HostedStore
 from sessionproof.workload.arguments import arguments_of
 from sessionproof.workload.profiles import Deadlines
@@ -261,6 +261,8 @@ class Handle:
         claims = getattr(self._store, "claims", None) or spec.claims
         if claims is not None and not isinstance(claims, Claims):
             problems.append(f"claims is {kind(claims)}, expected sessionproof.Claims")
+        elif claims is not None:
+            claims = as_offered(claims, self._store)
         version = getattr(self._store, "version", None) or spec.version
         facts = (
             capabilities_of(self._store),
