@@ -49,9 +49,8 @@ function answer(line) {
     const result = values ? manager[toCamel(method)](...values) : PROTOCOL[method](params);
     return { jsonrpc: "2.0", id, result: result ?? null };
   } catch ({ type, name, message, stack }) {
-    const at = /([^/\s(]+\.m?js:\d+):\d+\)?$/m.exec(stack ?? "")?.[1]; // the line that raised
-    const error = { code: CODES[type] ?? -32000, message, data: { type: type ?? name, at } };
-    return { jsonrpc: "2.0", id, error };
+    const data = { type: type ?? name, at: /([^/\s(]+\.m?js:\d+):\d+\)?$/m.exec(stack ?? "")?.[1] };
+    return { jsonrpc: "2.0", id, error: { code: CODES[type] ?? -32000, message, data } };
   }
 }
 let begun = []; // by hand, as Node's readline would also break lines at U+2028
