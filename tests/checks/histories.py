@@ -15,7 +15,8 @@ A line is one operation: client, call, what it sent, what it answered, and when:
     "9 final read -> a b 50-51"         when all is quiet
     "1 append a          0-10 @t"       in session t; the others are in s
 
-Messages are named; a name that nobody sent is an id of its own, and ``?`` a text that is none.
+Messages are named; a name that nobody sent is an id of its own, ``0x200`` the id 0x200, and ``?`` a
+text that is none.
 Times are microseconds.
 """
 
@@ -93,7 +94,9 @@ def _ids(parts) -> dict[str, int]:
     for part in parts:
         if part["call"] in ("read", "pages", "read_last") and part["answer"]:
             for name in part["answer"].split():
-                if name not in ids and name != "missing":
+                if name.startswith("0x"):
+                    ids[name] = int(name, 16)
+                elif name not in ids and name != "missing":
                     ids[name] = strangers << 8
                     strangers += 1
     return ids

@@ -10,7 +10,6 @@ from sessionproof.checks.contents import Surprise, disagreement, surprises
 from sessionproof.checks.incidents import Incident
 from sessionproof.checks.positions import (
     BEYOND,
-    NOWHERE,
     WRONG,
     Order,
     order_of,
@@ -38,7 +37,7 @@ def odd_answers(
     incidents: list[Incident] = []
     if wrong.any() or (versions == BEYOND).any():
         found += _looked_through(table, order, versions, doubtful, atomic=atomic)
-        incidents += _disagreements(table, order, np.flatnonzero(wrong))
+        incidents = [*_disagreements(table, order, np.flatnonzero(wrong))]
     if atomic:
         found += _intermediate(table, order, versions)
     return order, versions, [*_merged(table, found), *incidents]
@@ -62,10 +61,7 @@ def _cleaner(
         if not wrong and kept.end[k] > kept.start[k]:
             rest[table.session[row]] = True
         found += wrong
-    if dirty.any() and rest.any():
-        session = table.session[kept.row]
-        order = order_of(table, without=dirty & rest[session])
-    return order, found
+    return order_of(table, without=dirty & rest[table.session[kept.row]]), found
 
 
 def _looked_through(
@@ -78,8 +74,7 @@ def _looked_through(
     last = table.f[kept.row] == F.READ_LAST
     for k in np.flatnonzero(odd & (last | ~doubtful[table.session[kept.row]])):
         ids = kept.of(int(k))
-        whole = atomic and not last[k]
-        yield from surprises(table, int(kept.row[k]), ids, atomic=whole, complete=complete)
+        yield from surprises(table, int(kept.row[k]), ids, atomic=atomic, complete=complete)
 
 
 def _intermediate(table: Table, order: Order, versions: Rows) -> Iterator[Surprise]:
@@ -92,7 +87,7 @@ def _intermediate(table: Table, order: Order, versions: Rows) -> Iterator[Surpri
     inside = order.within[at]
     for row, spot in zip(rows[inside], at[inside], strict=True):
         about = int(order.writer[spot])
-        begun = spot - np.flatnonzero(~order.within[: spot + 1])[-1] if inside.any() else 0
+        begun = spot - np.flatnonzero(~order.within[: spot + 1])[-1]
         ids = tuple(map(int, order.ids[spot - begun : spot]))
         words = f"is a batch of which {begun} of {int(table.n[about])} messages were there"
         yield Surprise(Anomaly.INTERMEDIATE_READ, int(row), about, ids, words)
@@ -100,10 +95,7 @@ def _intermediate(table: Table, order: Order, versions: Rows) -> Iterator[Surpri
 
 def _disagreements(table: Table, order: Order, rows: Rows) -> Iterator[Incident]:
     """One incident for each session whose answers disagree about the order, and for its pages."""
-    kept = table.kept
-    place = np.full(len(table), NOWHERE, np.int64)
-    held = np.flatnonzero(kept.row >= 0)
-    place[kept.row[held]] = held
+    place = table.answer
     which = 2 * table.session[rows] + (table.f[rows] == F.PAGES)
     order_of_rows = np.lexsort((table.inv[rows], place[rows] < 0, which))
     rows, which = rows[order_of_rows], which[order_of_rows]
@@ -116,7 +108,7 @@ def _disagreements(table: Table, order: Order, rows: Rows) -> Iterator[Incident]
 
 def _disagrees(table: Table, order: Order, row: int, place: int) -> str | None:
     """How an answer disagrees with the order; of one that was not kept the digest tells it."""
-    if place != NOWHERE:
+    if place >= 0:
         return disagreement(table, row, table.kept.of(place), order)
     if table.f[row] == F.READ_LAST:
         return None
@@ -137,17 +129,15 @@ def _disagreement(table: Table, order: Order, row: int, words: str, *, flagged: 
 
 def _shown(table: Table, order: Order, row: int) -> tuple[int, ...]:
     """The first message that is not where the order has it."""
-    found = np.flatnonzero(table.kept.row == row)
-    if not len(found) or table.f[row] == F.READ_LAST:
+    place = int(table.answer[row])
+    if place < 0 or table.f[row] == F.READ_LAST:
         return ()
-    have: Ids = table.kept.of(int(found[0]))
+    have: Ids = table.kept.of(place)
     session = int(table.session[row])
     want = order.ids[order.start[session] : order.start[session + 1]]
     both = min(len(have), len(want))
     other = np.flatnonzero(have[:both] != want[:both])
-    if not len(other):
-        return tuple(map(int, have[both : both + 1]))
-    return (int(have[other[0]]),)
+    return tuple(map(int, have[other[:1]]))
 
 
 def _merged(table: Table, found: Iterable[Surprise]) -> Iterator[Incident]:
@@ -174,7 +164,7 @@ def _merged(table: Table, found: Iterable[Surprise]) -> Iterator[Incident]:
 
 def _told(table: Table, one: Surprise) -> str:
     reader = f"{who(table, one.row)}'s {call(table, one.row)}"
-    if one.about < 0 and not one.ids:
+    if not one.ids:
         return f"{reader} answered what it should not: {one.words}."
     if one.about < 0:
         return f"{reader} answered {labels(one.ids)}: it {one.words}."

@@ -36,7 +36,7 @@ def doubtful_sessions(table: Table, order: Order, places: Places) -> Flags:
         return doubtful
     place = (ids & PLACE).astype(np.int64)
     n = table.n[writer]
-    wrong = (writer < 0) | (table.session[writer] != session) | (place >= n)
+    wrong = (writer < 0) | (table.session[writer] != session)
     wrong |= (table.type[writer] == Type.FAIL) | ~table.writes[writer]
     begins = np.zeros(len(ids) + 1, np.bool_)
     begins[order.start] = True
@@ -65,8 +65,7 @@ def surprises(
     yield from _strange(table, row, ids)
     writer = table.writer(ids)
     place = (ids & PLACE).astype(np.int64)
-    known = (writer >= 0) & (ids != 0)
-    sent = known & table.writes[writer] & (place < table.n[writer])
+    sent = (writer >= 0) & table.writes[writer] & (place < table.n[writer])
     for about in _suspects(table, session, ids[sent], writer[sent]):
         mine = ids[sent & (writer == about)]
         numbers = tuple(map(int, np.unique(mine)))
@@ -80,7 +79,8 @@ def surprises(
             twice = tuple(map(int, values[times > 1]))
             words = f"is there {int(times.max())} times{_again(table, int(about))}"
             yield Surprise(Anomaly.DUPLICATE, row, int(about), twice, words)
-        if table.f[row] != F.READ_LAST and (np.diff(_once(mine).astype(np.int64)) < 0).any():
+        once = _once(mine)
+        if table.f[row] != F.READ_LAST and (once[1:] < once[:-1]).any():
             words = "is a batch, and its messages are not in their order"
             yield Surprise(Anomaly.WRITE_ORDER, row, int(about), numbers, words)
     own = sent & (table.session[writer] == session)
@@ -120,7 +120,7 @@ def _strange(table: Table, row: int, ids: Ids) -> Iterator[Surprise]:
     if unnamed > len(changed):
         shown = next((text for text in texts if not any(_ours(table, text))), None)
         words = f"{_short(shown)} was sent by nobody" if shown is not None else (
-            f"{unnamed} messages have texts that nobody sent"
+            f"{amount(unnamed - len(changed), 'text')} that nobody sent"
         )  # fmt: skip
         yield Surprise(Anomaly.PHANTOM, row, -1, (), words)
 
@@ -128,15 +128,14 @@ def _strange(table: Table, row: int, ids: Ids) -> Iterator[Surprise]:
 def _ours(table: Table, text: str) -> list[int]:
     """The message that a text was once, if its token is one of ours."""
     found = _TOKEN.search(text)
-    if found is None or len(found[1]) > 15:
+    if found is None or (number := int(found[1], 16)) >= 2**64:
         return []
-    number = int(found[1], 16)
     writer = int(table.writer(np.array([number], np.uint64))[0])
     return [number] if writer >= 0 and table.writes[writer] else []
 
 
-def _short(text: str | None) -> str:
-    return repr(text if text is None or len(text) <= 60 else f"{text[:59]}…")
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
 
 
 def _once(ids: Ids) -> Ids:
@@ -224,6 +223,6 @@ def _window(table: Table, row: int, have: Ids, log: Ids, *, whole: bool) -> str 
 def _own(table: Table, ids: Ids, session: int) -> Ids:
     """The messages of this session, once each, without what nobody sent or was refused."""
     writer = table.writer(ids)
-    own = (writer >= 0) & (table.session[writer] == session) & (ids != 0)
+    own = (writer >= 0) & (table.session[writer] == session)
     own &= table.type[writer] != Type.FAIL
     return _once(ids[own])

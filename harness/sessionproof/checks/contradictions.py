@@ -24,7 +24,6 @@ class _Session:
     """``writers``: of each id, the operations that may have written it; ``reads`` with answers."""
 
     history: History
-    number: int
     atomic: bool
     operations: Sequence[Operation]
     writers: dict[int, list[Operation]]
@@ -56,7 +55,7 @@ def contradictions(
     operations: Sequence[Operation],
     answers: Answers,
     *,
-    atomic: bool = True,
+    atomic: bool,
 ) -> tuple[Incident, ...]:
     """All that is wrong by itself, one incident for each name, with the number of cases."""
     writers: dict[int, list[Operation]] = {}
@@ -74,7 +73,7 @@ def contradictions(
     }
     ordered = sorted(operations, key=lambda one: (one.ret, one.key))
     reads = [(one, answers[one.row]) for one in ordered if one.row in answers]
-    seen = _Session(history, session, atomic, ordered, writers, refused, reads)
+    seen = _Session(history, atomic, ordered, writers, refused, reads)
     found: dict[Anomaly, list[_Said]] = {}
     for rule in _RULES:
         for said in rule(seen):
@@ -131,7 +130,7 @@ def _foreign(history: History, number: int) -> int | None:
     if number >= 2**64:
         return None
     rows, at = history.rows, np.uint64(number)
-    sent = (rows["id"] <= at) & (at - rows["id"] < np.maximum(rows["n"], 0).astype(np.uint64))
+    sent = (rows["id"] <= at) & (at - rows["id"] < rows["n"])
     found = np.flatnonzero(sent & np.isin(rows["f"], [int(f) for f in SENDS]))
     return int(found[0]) if len(found) else None
 
@@ -152,15 +151,18 @@ def _torn(seen: _Session) -> Iterator[_Said]:
         if len(set(ids)) != len(ids):
             continue
         place = {number: at for at, number in enumerate(ids)}
-        for batch in {one.ids for number in ids for one in seen.writers.get(number, ())}:
+        batches = (one.ids for number in ids for one in seen.writers.get(number, ()))
+        for batch in dict.fromkeys(batches):
             there = [number for number in batch if number in place]
             first = place[there[0]]
-            if [place[number] for number in there] == list(range(first, first + len(there))):
-                if len(there) == len(batch):
-                    continue
-                if read.f == F.READ_LAST and not first and there == list(batch[-len(there) :]):
-                    continue
-            ends = there == list(batch[: len(there)]) and first + len(there) == len(ids)
+            together = [place[number] for number in there] == list(range(first, first + len(there)))
+            if together and len(there) == len(batch):
+                continue
+            newest = together and read.f == F.READ_LAST and not first
+            if newest and there == list(batch[-len(there) :]):
+                continue
+            begun = together and there == list(batch[: len(there)])
+            ends = begun and first + len(there) == len(ids)
             anomaly = Anomaly.INTERMEDIATE_READ if ends and not read.final else Anomaly.TORN_BATCH
             rows = (seen.writers[batch[0]][0].row, read.row)
             text = (
@@ -175,7 +177,7 @@ def _early(seen: _Session) -> Iterator[_Said]:
     """Answers that hold what was sent only afterwards."""
     for read, ids in seen.glimpses:
         for number in ids:
-            sent = seen.writers.get(number, ())
+            sent = seen.writers.get(number)
             if sent and all(read.ret < one.inv for one in sent):
                 text = (
                     f"{_who(read)} ended before the append of {label(number)} began, and holds it"
@@ -189,7 +191,7 @@ def _back(seen: _Session) -> Iterator[_Said]:
     removals = [
         one for one in seen.operations if one.f in REMOVALS and one.must and not one.refused
     ]
-    for read, ids in seen.glimpses if removals else ():
+    for read, ids in seen.glimpses:
         between = [one for one in removals if one.ret < read.inv]
         for number in ids:
             sent = seen.acknowledged(number)
@@ -206,7 +208,7 @@ def _back(seen: _Session) -> Iterator[_Said]:
 def _lost(seen: _Session) -> Iterator[_Said]:
     """What was acknowledged before a read began, was not removed, and is not in its answer."""
     removals = [one for one in seen.operations if one.f in REMOVALS and not one.refused]
-    sends = [one for one in seen.operations if one.ids and one.must]
+    sends = [one for one in seen.operations if one.ids]  # those of unknown outcome end last
     for read, ids in seen.reads:
         if read.f == F.READ_LAST and read.length != MISSING and len(ids) >= read.n:
             continue
@@ -246,7 +248,7 @@ def _disagreeing(seen: _Session) -> Iterator[_Said]:
         known = False
         for base, place in bases:
             common = [number for number in ids if number in place]
-            known = known or bool(common)
+            known |= bool(common)
             for one, other in pairwise(common):
                 if place[one] > place[other]:
                     text = (
@@ -286,7 +288,7 @@ def _out_of_order(seen: _Session) -> Iterator[_Said]:
         newest: dict[int, int] = {}
         for number in ids:
             sent = seen.acknowledged(number)
-            if sent and number < newest.get(sent.row, 0):
+            if sent and number < newest.get(sent.row, number):
                 text = (
                     f"{label(number)} was sent before {label(newest[sent.row])}, and stands behind "
                     f"it for {_who(read)}"

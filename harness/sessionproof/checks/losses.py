@@ -15,9 +15,10 @@ from sessionproof.history.columns import MISSING, F, Phase
 
 
 def final_reads(seen: Seen) -> Rows:
-    """The last final read of each session, -1 where there is none."""
+    """The last final read of each session whose answer is known, -1 where there is none."""
     table = seen.table
     final = (table.phase == Phase.FINAL) & table.ok & ((table.f == F.READ) | (table.f == F.PAGES))
+    final &= (table.answer >= 0) | (table.length <= 0)
     rows = np.flatnonzero(final)
     rows = rows[np.argsort(table.inv[rows], kind="stable")]
     out = np.full(table.names, -1, np.int64)
@@ -66,10 +67,7 @@ def _gone(seen: Seen, final: Rows) -> Flags:
 def _held(seen: Seen, final: Rows, sessions: Rows) -> Rows:
     """How many of its messages the final reads of these sessions have, by row."""
     table, kept = seen.table, seen.table.kept
-    place = np.full(len(table) + 1, -1, np.int64)
-    place[kept.row] = np.arange(len(kept.row))
-    place[-1] = -1
-    lists = place[final[sessions]]
+    lists = table.answer[final[sessions]]
     sessions, lists = sessions[lists >= 0], lists[lists >= 0]
     length = (kept.end - kept.start)[lists]
     ids = kept.ids[spread(kept.start[lists], length)]
@@ -104,6 +102,5 @@ def _loss(seen: Seen, rows: Rows, final: int) -> Incident:
 
 
 def _answer(seen: Seen, row: int) -> Ids:
-    kept = seen.table.kept
-    found = np.flatnonzero(kept.row == row)
-    return kept.of(int(found[0])) if len(found) else kept.ids[:0]
+    kept, place = seen.table.kept, int(seen.table.answer[row])
+    return kept.of(place) if place >= 0 else kept.ids[:0]

@@ -98,6 +98,14 @@ class Table:
         """The row that sent each of these messages, -1 where none did."""
         return writers_of(self.op, self.type == Type.FAIL)
 
+    @cached_property
+    def answer(self) -> Rows:
+        """The place among the kept answers of what each row answered, -1 where it was not kept."""
+        place = np.full(len(self), -1, np.int64)
+        held = np.flatnonzero(self.kept.row >= 0)
+        place[self.kept.row[held]] = held
+        return place
+
     def attempts(self, row: int) -> Rows:
         """The refused attempts at what this operation was, itself if it was refused."""
         numbers, rows = self._refused
