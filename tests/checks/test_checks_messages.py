@@ -72,7 +72,8 @@ NONE, EMPTY = Message("user", "a"), Message("user", "a", metadata={})
         (those("a b"), those("b a"), ""),
         (those("a b"), those("a"), ""),
         (those("a"), those("a a"), ""),
-        ([message("a" * 300)], [message("a" * 299)], ""),
+        (those("a" * 90), those("b" * 89), f"content: '{'a' * 90}' became '{'b' * 89}'"),
+        (those("a" * 90), those("b" * 90), ""),  # too long for the name of a cause
     ],
 )
 def test_one_change_of_one_field_is_named(expected, seen, change):
@@ -88,6 +89,8 @@ def test_the_first_difference_can_be_told_alone():
     told = "at message 2, content: 'b' became 'B'; 2 messages missing; 1 message too many"
     assert briefly(found.seen) == told
     assert briefly("it raised KeyError: x") == "it raised KeyError: x"
+    twice = "a; first difference at b; first difference at c"
+    assert briefly(twice) == "at b; first difference at c"
 
 
 def test_what_the_store_does_not_keep_is_not_compared():
@@ -105,6 +108,8 @@ def test_an_id_that_was_given_must_come_back():
     found = compare([replace(sent, id="mine")], [replace(sent, id="m1")], keeps)
     assert found.anomaly is Anomaly.CHANGED
     assert "'mine' became 'm1'" in found.seen
+    turned = [Message("user", "b", id="m1"), Message("user", "a", id="m2")]
+    assert compare(those("a b"), turned, keeps).anomaly is Anomaly.REORDER
 
 
 def test_a_difference_is_told_in_words():
@@ -123,6 +128,20 @@ def test_unprintable_and_huge_texts_are_shown_safely():
     found = compare([Message("user", "\x1b[31m" + "x" * 10**6)], [Message("user", "\ud800")], KEEPS)
     assert found.seen.isprintable()
     assert len(found.seen) + len(found.expected) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("ä", "'ä' became"),
+        ("ä\x1b", r"'\xe4\x1b' became"),
+        ("x" * 158, f"'{'x' * 158}' became"),
+        ("x" * 159, f"'{'x' * 99} … 161 characters … {'x' * 39}' became"),
+    ],
+)
+def test_a_text_is_shown_as_it_is_where_it_can_be(sent, shown):
+    """Of a text that is not printable every letter is shown in ASCII; a long one is cut."""
+    assert shown in compare([Message("user", sent)], [Message("user", "y")], KEEPS).seen
 
 
 @pytest.mark.parametrize("change", ["lost", "doubled", "reversed", "changed", "none"])

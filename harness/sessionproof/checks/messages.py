@@ -51,16 +51,13 @@ def compare(
         return None
     # Fields that the store may assign cannot serve as identity, unless the client set them.
     identity = keeps - ASSIGNED or keeps
-    want = Counter(_key(message, identity) for message in expected)
-    have = Counter(_key(message, identity) for message in seen)
+    wanted = [_key(message, identity) for message in expected]
+    had = [_key(message, identity) for message in seen]
+    want, have = Counter(wanted), Counter(had)
     missing, surplus = want - have, have - want
     anomaly = _anomaly(want, missing, surplus, identity, elsewhere or Elsewhere())
-    if not missing and not surplus and want == have:
-        fields = [differing(a, b, keeps) for a, b in zip(expected, seen, strict=True)]
-        in_order = all(
-            _key(a, identity) == _key(b, identity) for a, b in zip(expected, seen, strict=True)
-        )
-        anomaly = Anomaly.CHANGED if in_order and any(fields) else Anomaly.REORDER
+    if not missing and not surplus:
+        anomaly = Anomaly.CHANGED if wanted == had else Anomaly.REORDER
     # A message that was sent as well came in another's place: then no field was changed.
     changed = anomaly is Anomaly.CHANGED and not surplus.keys() & want.keys()
     change = _change(expected, seen, keeps) if changed else ""
