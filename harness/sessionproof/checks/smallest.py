@@ -34,7 +34,7 @@ def smallest(
     search: Search,
     *,
     limit_s: float,
-    numbered: bool = False,
+    numbered: bool,
 ) -> tuple[Operation, ...]:
     """Fewest operations without an explanation, found one by one within ``limit_s``.
 
@@ -107,7 +107,7 @@ def incident_of(
     """The fewest operations as an incident: those that cannot all be right stand first."""
     musts = sorted((one for one in fewest if one.must), key=lambda one: (one.inv, one.key))
     reads = [one for one in musts if one.f in READS or one.refused]
-    guilty = sorted({*musts[:2], *reads[-1:]}, key=lambda one: (one.inv, one.key))[-3:]
+    guilty = sorted({*musts[:2], *reads[-1:]}, key=lambda one: (one.inv, one.key))
     rest = [one for one in fewest if one not in guilty]
     rows = tuple(dict.fromkeys(one.row for one in (*guilty, *rest)))
     told = [_told(one, answers) for one in musts]
