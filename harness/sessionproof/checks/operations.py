@@ -30,7 +30,7 @@ SENDS = frozenset({F.APPEND, F.CREATE, F.REPLACE})
 
 
 def operations_of(
-    history: History, rows: npt.NDArray[np.int64], *, atomic: bool = True
+    history: History, rows: npt.NDArray[np.int64], *, atomic: bool
 ) -> tuple[Operation, ...]:
     """What the rows of one session say: what may have taken effect, and what was answered.
 
@@ -152,7 +152,7 @@ def known_of(operations: Sequence[Operation], answers: Answers) -> Known:
             due.setdefault(one.last, []).append(one.key)
         if whole and one.length > 0:
             places.setdefault(one.last, set()).add(one.length - 1)
-        ids = answers.get(one.row, ()) if one.f in READS else ()
+        ids = answers.get(one.row, ())
         for at, number in enumerate(ids):
             if whole:
                 places.setdefault(number, set()).add(at)
