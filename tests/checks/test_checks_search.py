@@ -335,6 +335,6 @@ def test_what_is_known_of_places_only_saves_work():
     ]
     wrong = Operation(row=9, key=9, f=F.COUNT, inv=10, ret=11, length=4)
     right = Operation(row=9, key=9, f=F.COUNT, inv=10, ret=11, length=3)
-    model = SessionModel(creates=True, known=Known())
+    model = SessionModel(creates=True, there=False, known=Known())
     assert explained([*some, right], model)
     assert explained([*some, wrong], model) is False

@@ -109,10 +109,10 @@ class Log:
         self.takes = takes
         self.exact = exact
         self.top = top
-        self._digest: int | None = 0
+        self._digest: int | None = None
         self._next: dict[tuple[int, int, int, int], Log] = {}
 
-    def grown(self, number: int, top: int, *, seen: bool = True) -> Log:
+    def grown(self, number: int, top: int, *, seen: bool) -> Log:
         """This log with one more message.
 
         Messages that nobody saw can be told apart by their number and their tokens alone: logs that
@@ -128,7 +128,6 @@ class Log:
         if found is None:
             found = Log(made=self.made, takes=True, exact=self.exact, top=top)
             found.above, found.id, found.length, found.tokens = base, number, length, tokens
-            found._digest = None
             base._next[key] = found
         return found
 
@@ -198,7 +197,7 @@ class SessionModel:
         self,
         *,
         creates: bool,
-        there: bool = False,
+        there: bool,
         start: int | None = None,
         known: Known = NOTHING,
     ) -> None:
@@ -248,7 +247,7 @@ class SessionModel:
         if state.length or state.made:
             return () if operation.ids else (state,)
         made = self._made if state.exact else self._made_again
-        skipped = state.top - self._missing.top if state.exact else 0
+        skipped = state.top - self._missing.top
         return self._grown(made.skipping(skipped) if skipped else made, operation)
 
     def _grown(self, state: Log, operation: Operation) -> tuple[Log, ...]:
@@ -258,8 +257,6 @@ class SessionModel:
             if operation.value < first or (state.exact and operation.value != first):
                 return ()
             first = operation.value
-        elif self._start is None:
-            first = 0
         for at, number in enumerate(operation.ids):
             if not self._stands(state, number):
                 return ()
