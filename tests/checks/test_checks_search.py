@@ -1,5 +1,8 @@
 """The search: which orders explain, what is said of those that do not, and its limits."""
 
+from dataclasses import replace
+
+import histories
 import numpy as np
 import pytest
 from drawn_histories import Drawn, history_of
@@ -105,6 +108,11 @@ GOOD = {
         "2 8-9 count 1",
     ),
     "a replacement": ("1 0-1 append 1", "1 2-3 replace 2:2", "2 4-5 read 2 2.1"),
+    "a creation of what is there, before it is read": (
+        "1 0-1 append 1",
+        "2 2-3 create",
+        "3 4-5 read 1",
+    ),
     "a window of the newest": ("1 0-1 append 1:3", "2 2-3 last 2 1.1 1.2"),
     "a refused append is sent again": ("1 0-1 append 1 fail", "1 2-3 append 1", "2 4-5 read 1"),
     "pages while something is removed show no single moment": (
@@ -200,6 +208,8 @@ def test_a_store_that_refuses_unknown_sessions():
     lines = ("1 0-1 create", "1 2-3 delete", "1 4-5 append 1", "2 6-7 read 1")
     assert not judged(*lines).incidents
     assert judged(*lines, creates=False).incidents
+    made_late = ("1 0-1 append 1", "1 2-3 create")
+    assert judged(*made_late, creates=False).incidents
 
 
 def test_a_session_may_have_been_there_before():
@@ -279,10 +289,56 @@ def test_only_real_time_between_clients_is_broken():
 
 def test_past_its_limit_nothing_is_said(monkeypatch):
     """A search that ran out of time is unknown, with a reason, and never holds."""
-    monkeypatch.setattr(search, "_LOOK", 1)
+    monkeypatch.setattr(search, "_LOOK", 2)
     said = judged(*(f"{at} 0-9 append {at}" for at in range(1, 9)), "9 3-4 count 3", limit_s=-1.0)
     assert not said.incidents
     assert said.unknown == ("session s0: 9 operations not explained within -1 s",)
+
+
+def test_a_session_without_a_name_is_told_by_its_number(monkeypatch):
+    """A history may have no names."""
+    monkeypatch.setattr(search, "_LOOK", 1)
+    one = replace(history("1 0-9 append 1", "2 0-9 append 2", "3 3-4 count 3"), sessions=())
+    said = judge_session(one, 0, creates=True, limit_s=-1.0)
+    assert said.unknown == ("session 0: 3 operations not explained within -1 s",)
+
+
+def test_the_time_is_shared_among_what_is_asked(monkeypatch):
+    """A fifth for each cause, most of the rest for the smallest part, what is left for clients."""
+    asked = []
+
+    def remembered(name):
+        real = getattr(search, name)
+
+        def one(*args, limit_s, **how):
+            asked.append((name, round(limit_s, 3)))
+            monkeypatch.setattr(search, "explained", explained)
+            found = real(*args, limit_s=limit_s, **how)
+            monkeypatch.setattr(search, "explained", remember)
+            return found
+
+        return one
+
+    remember = remembered("explained")
+    monkeypatch.setattr(search, "monotonic_s", lambda: 5.0)
+    monkeypatch.setattr(search, "explained", remember)
+    monkeypatch.setattr(search, "smallest", remembered("smallest"))
+    lines = ("1 0-1 append 1", "1 2-3 create", "2 4-5 count 1")
+    judged(*lines, creates=False, limit_s=0.5)
+    causes = [("explained", 0.1)] * 3
+    assert asked == [("explained", 0.5), *causes, ("smallest", 0.35), ("explained", 0.5)]
+
+
+def test_wrong_tokens_are_not_wrong_numbers():
+    """Where both are wrong, it is not the numbers alone that explain it."""
+    lines = (
+        "1 append a -> 0 0-1",
+        "1 append b -> 0 2-3",
+        "2 count -> 2/99 4-5",
+        "9 final read -> a b 6-7",
+    )
+    said = judge_session(histories.history(*lines), 0, creates=True, limit_s=1.0, start=0)
+    assert [one.anomaly for one in said.incidents] == [Anomaly.COUNTER_DRIFT]
 
 
 def test_what_is_examined_is_counted():
@@ -328,6 +384,29 @@ def test_any_model_can_be_searched():
     assert explained([*write, old, new], Register(), limit_s=1.0) is False
 
 
+def test_a_write_of_unknown_fate_has_no_end():
+    """It may come late, whatever is said of its end; what it must follow may be left out."""
+    late = Operation(row=1, key=1, f=F.APPEND, inv=0, ret=1, n=1, must=False, after=7)
+    none = Operation(row=2, key=2, f=F.READ, inv=2, ret=3)
+    some = Operation(row=3, key=3, f=F.READ, inv=4, ret=5, length=1)
+    assert explained([late, none, some], Register(), limit_s=1.0)
+
+
+def test_what_was_looked_at_once_is_not_looked_at_again():
+    """Eight writes in all orders are forty thousand, and their sets are few."""
+    steps = []
+
+    class Counted(Register):
+        def step(self, state, operation):
+            steps.append(operation.key)
+            return super().step(state, operation)
+
+    writes = [Operation(row=at, key=at, f=F.APPEND, inv=0, ret=9, n=1) for at in range(8)]
+    never = Operation(row=9, key=9, f=F.READ, inv=10, ret=11, length=3)
+    assert explained([*writes, never], Counted(), limit_s=9.0) is False
+    assert len(steps) < 3_000
+
+
 def test_what_is_known_of_places_only_saves_work():
     """The model gives the same word without any knowledge of places."""
     some = [
@@ -336,5 +415,5 @@ def test_what_is_known_of_places_only_saves_work():
     wrong = Operation(row=9, key=9, f=F.COUNT, inv=10, ret=11, length=4)
     right = Operation(row=9, key=9, f=F.COUNT, inv=10, ret=11, length=3)
     model = SessionModel(creates=True, there=False, known=Known())
-    assert explained([*some, right], model)
-    assert explained([*some, wrong], model) is False
+    assert explained([*some, right], model, limit_s=1.0)
+    assert explained([*some, wrong], model, limit_s=1.0) is False

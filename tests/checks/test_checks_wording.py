@@ -12,6 +12,7 @@ from sessionproof.checks.wording import (
     began_after,
     call,
     labels,
+    sent,
     session_name,
 )
 
@@ -29,6 +30,8 @@ LINES = (
     "4 delete           82-90",
     "4 read -> missing  95-96",
     "3 read ->          97-99",
+    "4 append           100-101",
+    "4 replace          102-103",
 )
 
 
@@ -45,8 +48,9 @@ def test_each_call_has_its_noun(table):
     assert [call(table, row) for row in range(len(LINES))] == [
         "append of #100 and #101", "creation", "creation with #300", "replacement by #400",
         "read", "read_last(5)", "reading of the last page", "count", "append of #900",
-        "clearing", "deletion", "read", "read",
+        "clearing", "deletion", "read", "read", "append of nothing", "replacement by nothing",
     ]  # fmt: skip
+    assert [sent(table, row) for row in (0, 5)] == [(0x100, 0x101), ()]
 
 
 def test_answers_are_told_in_short(table):
@@ -84,9 +88,11 @@ def test_few_messages_are_all_named_and_many_by_their_ends():
 
 def test_times_and_amounts_have_their_unit():
     """From nanoseconds to seconds; one thing is not called by its plural."""
-    spans = (999, 1_000, 999_999, 2_500_000, 999_900_000, 1_500_000_000)
+    spans = (
+        999, 1_000, 999_999, 1_000_000, 2_550_001, 999_900_000, 1_000_000_000, 1_550_000_001,
+    )  # fmt: skip
     assert [apart(7, 7 + span) for span in spans] == [
-        "less than 1 µs", "1 µs", "999 µs", "2.5 ms", "999.9 ms", "1.5 s",
+        "less than 1 µs", "1 µs", "999 µs", "1.0 ms", "2.6 ms", "999.9 ms", "1.0 s", "1.6 s",
     ]  # fmt: skip
     assert [amount(number, "session") for number in (0, 1, 2)] == [
         "0 sessions", "1 session", "2 sessions",

@@ -34,9 +34,7 @@ _LOOK = 128
 """Nodes between two looks at the clock."""
 
 
-def explained(
-    operations: Sequence[Operation], model: Model[S], *, limit_s: float = 10.0
-) -> bool | None:
+def explained(operations: Sequence[Operation], model: Model[S], *, limit_s: float) -> bool | None:
     """Whether an order, true to real time, gives every answer; None when the time was up.
 
     Operations that ``must`` take effect do so once between ``inv`` and ``ret``; others once after
