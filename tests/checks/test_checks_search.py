@@ -223,6 +223,7 @@ def test_batches_that_need_not_be_whole():
     assert not judged(*part, atomic=False).incidents
     turned = ("1 0-9 append 1:2", "3 10-11 final-read 1.1 1")
     assert names(*turned, atomic=False) == {Anomaly.WRITE_ORDER}
+    assert Anomaly.WRITE_ORDER not in names(*turned)
 
 
 @pytest.mark.parametrize(

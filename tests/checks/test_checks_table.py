@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from histories import history
 
-from sessionproof.checks.table import least, lowest, stable_order, table_of, writers_of
-from sessionproof.history.columns import NEVER
+from sessionproof.checks.table import least, lowest, stable_order, table_of
+from sessionproof.history.columns import NEVER, Type
 
 
 @pytest.mark.parametrize("most", [3, 2**16 - 1, 2**16, 2**20, 2**32 - 1])
@@ -22,6 +22,12 @@ def test_the_order_by_halves_is_that_of_a_stable_sort(most):
     assert list(stable_order(keys[:0])) == []
 
 
+def _sending(op, refused):
+    """A table of these numbers of operations."""
+    table, kinds = table_of(history("1 read 0-1")), np.where(refused, Type.FAIL, Type.OK)
+    return replace(table, id=op.astype(np.uint64) << 8, type=kinds)
+
+
 @pytest.mark.parametrize("numbers", [(4, 5, 9, 40), (4, 5, 9, 2**54)], ids=["near", "far"])
 def test_the_sender_of_a_message_is_the_last_attempt_that_was_not_refused(numbers):
     """If all were, the last; and -1 for a message that nobody sent."""
@@ -32,13 +38,14 @@ def test_the_sender_of_a_message_is_the_last_attempt_that_was_not_refused(number
     top = numbers[-1]
     asked = [0, 3, *numbers, 6, 10, top + 1, top + 2, top + 3, 2**55]
     ids = np.array([number << 8 | 3 for number in asked], np.uint64)
-    assert list(writers_of(op, refused)(ids)) == [found.get(number, -1) for number in asked]
+    table = _sending(op, refused)
+    assert list(table.writer(ids)) == [found.get(number, -1) for number in asked]
 
 
 def test_of_no_operations_nobody_sent_anything():
     """An empty history has no rows to name."""
     none = np.zeros(0, np.int64)
-    assert list(writers_of(none, none == 0)(np.array([5, 6], np.uint64))) == [-1, -1]
+    assert list(_sending(none, none == 0).writer(np.array([5, 6], np.uint64))) == [-1, -1]
 
 
 def test_the_least_of_each_session_is_the_last_of_equal_ones():

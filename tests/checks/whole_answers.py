@@ -55,7 +55,7 @@ def written(value: Any, depth: int = 0) -> str:
         facts = ((one.name, getattr(value, one.name)) for one in dataclasses.fields(value))
         return f"{type(value).__name__}({', '.join(f'{name}={inner(one)}' for name, one in facts)})"
     if callable(value):
-        return getattr(value, "__qualname__", type(value).__name__)
+        return getattr(value, "__qualname__", type(value).__name__).rpartition("<locals>.")[2]
     facts = getattr(value, "__dict__", {})
     return f"{type(value).__name__}({', '.join(f'{name}={inner(facts[name])}' for name in facts)})"
 

@@ -12,7 +12,7 @@ from sessionproof.checks.inversions import Pairs
 from sessionproof.checks.lifecycle import Life
 from sessionproof.checks.positions import Order, Places
 from sessionproof.checks.table import Rows, Table
-from sessionproof.checks.wording import answered, began_after, call, labels, sent, who, whose
+from sessionproof.checks.wording import answered, began_after, call, labels, sent, who
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import F, Phase
 
@@ -55,7 +55,6 @@ def names_of(seen: Seen, pairs: Pairs) -> Rows:
     cases = (
         (ended, Anomaly.RESURRECTION),
         (seen.life.missing[b], Anomaly.LOST_SESSION),
-        (f_b == F.DELETE, Anomaly.LOST_SESSION),
         ((f_b == F.CREATE) & (seen.life.slots.below[b] == 1), Anomaly.PHANTOM_SESSION),
         (writes_b & writes_a & lost, Anomaly.LOST_MESSAGE),
         (writes_b & writes_a & same, Anomaly.WRITE_ORDER),
@@ -79,13 +78,14 @@ def named(
 
     Without ``finest`` each name of a witness is an incident of its own.
     """
+    if not len(pairs.late):
+        return
     guilty = seen.places.last[pairs.late]
     order = np.lexsort((guilty, codes, witness))
-    key = witness[order] if finest else witness[order] * len(_FINEST) + codes[order]
-    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))[: len(key)]
-    ends = np.append(starts[1:], len(order))[: len(starts)]
-    for begin, end in zip(starts, ends, strict=True):
-        group = order[begin:end]
+    other = np.diff(witness[order]) != 0
+    if not finest:
+        other |= np.diff(codes[order]) != 0
+    for group in np.split(order, np.flatnonzero(other) + 1):
         code = codes[group[0]]
         told = group[codes[group] == code]
         ids = _ids(seen, pairs, told)
@@ -162,11 +162,6 @@ def _sentence(seen: Seen, anomaly: Anomaly, late: int, early: int, ids: tuple[in
             )
         case Anomaly.RESURRECTION:
             return f"{start}, and the session is there again."
-        case Anomaly.LOST_SESSION if table.f[early] == F.DELETE:
-            return (
-                f"{whose(table, late)} was told that there is no such session, before "
-                f"{whose(table, early)} began."
-            )
         case Anomaly.LOST_SESSION:
             return f"{start}, and was told that there is no such session."
         case _:
