@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -65,11 +66,11 @@ def _sums(seen: Seen, session: int, *, atomic: bool) -> dict[int, int] | None:
     sums = {0: 1}
     for other in np.flatnonzero(sends & (table.session == session)):
         rest = sent(table, int(other))[int(placed[other]) :]
-        tokens = _totals(np.array(rest, np.uint64)).tolist()
+        tokens = list(accumulate(map(tokens_of, rest), initial=0))
         if len(sums) > _SUMS_MOST:
             return None
-        for count, totals in sorted(sums.items(), reverse=True):
-            for part in (len(rest),) if atomic else range(1, len(rest) + 1):
+        for count, totals in list(sums.items()):
+            for part in (len(rest),) if atomic else range(len(rest) + 1):
                 sums[count + part] = sums.get(count + part, 0) | totals << tokens[part]
     return sums
 
@@ -102,21 +103,20 @@ def _totals(ids: Ids) -> Rows:
 
 def _each(seen: Seen, rows: Rows, told: _Told) -> Iterator[Incident]:
     """An incident for each session: the first of these counts, and how many there are."""
-    session = seen.table.session[rows]
-    order = np.lexsort((seen.table.inv[rows], session))
-    rows, session = rows[order], session[order]
-    starts = np.flatnonzero(np.append(True, session[1:] != session[:-1]))[: len(rows)]
-    ends = np.append(starts[1:], len(rows))[: len(starts)]
-    for begin, end in zip(starts, ends, strict=True):
-        row = int(rows[begin])
+    table = seen.table
+    rows = rows[np.lexsort((table.inv[rows], table.session[rows]))]
+    for mine in np.split(rows, np.flatnonzero(np.diff(table.session[rows])) + 1):
+        if not len(mine):
+            return
+        row = int(mine[0])
         sentence, ids, others = told(seen, row)
         yield Incident(
             anomaly=Anomaly.COUNTER_DRIFT,
-            session=int(session[begin]),
-            rows=tuple(int(seen.table.at[one]) for one in (row, *others) if one >= 0),
+            session=int(table.session[row]),
+            rows=tuple(int(table.at[one]) for one in (row, *others) if one >= 0),
             sentence=sentence,
             ids=ids,
-            flagged=int(end - begin),
+            flagged=len(mine),
         )
 
 

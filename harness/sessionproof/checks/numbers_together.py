@@ -8,7 +8,7 @@ import numpy as np
 
 from sessionproof.checks.incidents import Incident
 from sessionproof.checks.naming import Seen
-from sessionproof.checks.table import Rows
+from sessionproof.checks.table import Flags, Rows, Table
 from sessionproof.checks.wording import sent, whose
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import NONE, F, Type
@@ -29,15 +29,14 @@ def misnumbered(seen: Seen, *, start: int, atomic: bool) -> Iterator[Incident]:
     rows = numbered(seen)
     if not len(rows):
         return
-    off = (places.first[rows] >= 0) & (table.value[rows] - start != places.first[rows])
-    off |= places.first[rows] < 0
+    off = (places.first[rows] < 0) | (table.value[rows] - start != places.first[rows])
     doubtful = np.zeros(table.names, np.bool_)
     doubtful[table.session[rows[off]]] = True
     rows = rows[doubtful[table.session[rows]]]
     rows = rows[np.lexsort((table.inv[rows], table.value[rows], table.session[rows]))]
-    session, value, n = table.session[rows], table.value[rows], table.n[rows]
+    session = table.session[rows]
     same = session[1:] == session[:-1]
-    twice = np.flatnonzero(same & (value[1:] < value[:-1] + n[:-1]))
+    twice = np.flatnonzero(same & _taken(table, rows, atomic=atomic))
     for k in _first_of_each(session[twice]):
         yield _duplicate(
             seen, rows, int(twice[k]), int(np.sum(session[twice] == session[twice[k]]))
@@ -81,7 +80,7 @@ def _session(seen: Seen, rows: Rows, *, start: int, atomic: bool) -> Iterator[In
         yield _incident(seen, Anomaly.SEQUENCE_ORDER, (one, other), sentence, both, len(back))
     shift = value - start - first
     low = np.flatnonzero(np.diff(shift, prepend=0) < 0)
-    if len(low) and not len(back) and not _repeats(table.value[rows], table.n[rows]):
+    if len(low) and not len(back) and not _taken(table, rows, atomic=atomic).any():
         k = int(low[0])
         sentence = (
             f"{whose(table, int(rows[k]))} was given number {int(value[k])}, but its message is "
@@ -93,8 +92,14 @@ def _session(seen: Seen, rows: Rows, *, start: int, atomic: bool) -> Iterator[In
         yield from _gap(seen, rows, shift, start=start, atomic=atomic)
 
 
-def _repeats(value: Rows, n: Rows) -> bool:
-    return bool((value[1:] < value[:-1] + n[:-1]).any())
+def _taken(table: Table, rows: Rows, *, atomic: bool) -> Flags:
+    """Whether the number of each but the first is one that the row before it took.
+
+    A batch whose messages land one by one need not have the numbers behind its first one.
+    """
+    value, n = table.value[rows], table.n[rows]
+    taken: Flags = value[1:] < value[:-1] + (n[:-1] if atomic else 1)
+    return taken
 
 
 def _gap(seen: Seen, rows: Rows, shift: Rows, *, start: int, atomic: bool) -> Iterator[Incident]:
@@ -158,6 +163,6 @@ def _incident(
 ) -> Incident:  # fmt: skip
     table = seen.table
     source = int(seen.order.source[table.session[rows[0]]])
-    shown = (*rows, source) if source >= 0 and source not in rows else rows
+    shown = (*rows, source) if source >= 0 else rows
     at = tuple(int(table.at[row]) for row in shown)
     return Incident(anomaly, int(table.session[rows[0]]), at, sentence, ids, flagged)
