@@ -66,9 +66,9 @@ def order_of(table: Table, *, without: Flags | None = None) -> Order:
     # The longest; of equal ones a final read, because nothing went on beside it.
     rank = (kept.end - kept.start)[lists] * 2 + (table.phase[row] == Phase.FINAL)
     best = np.full(table.names, NOWHERE, np.int64)
-    np.maximum.at(best, table.session[row], rank * max(len(lists), 1) + np.arange(len(lists)))
-    sessions = np.flatnonzero(best >= 0)
-    chosen = lists[best[sessions] % max(len(lists), 1)]
+    np.maximum.at(best, table.session[row], rank * len(lists) + np.arange(len(lists)))
+    sessions = np.flatnonzero(best != NOWHERE)
+    chosen = lists[best[sessions] % len(lists)]
     source = np.full(table.names, NOWHERE, np.int64)
     source[sessions] = kept.row[chosen]
     length = np.zeros(table.names, np.int64)
