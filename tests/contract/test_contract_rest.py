@@ -146,6 +146,12 @@ def test_a_shown_text_can_be_printed(text):
         assert eval(shown) == text
 
 
+def test_a_text_is_cut_without_showing_a_part_twice():
+    """However few characters may be shown, the begin and the end do not overlap."""
+    text = "".join(map(chr, range(ord("a"), ord("z") + 1)))
+    assert shown_text(text, 8) == "'abcd' … 26 characters … 'yz'"
+
+
 def test_a_record_survives_json():
     """What a worker sends is what the controller gets."""
     finding = Finding(

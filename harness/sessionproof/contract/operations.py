@@ -302,7 +302,8 @@ def _calls(messages: tuple[Message, ...]) -> str:
 def shown_text(text: str, limit: int = 200) -> str:
     """A text in quotes, for people: unprintable characters escaped, long ones cut inside."""
     if len(text) > limit:
-        return f"{_quoted(text[:100])} … {len(text):,} characters … {_quoted(text[-50:])}"
+        begin, end = _quoted(text[: limit // 2]), _quoted(text[-(limit // 4) :])
+        return f"{begin} … {len(text):,} characters … {end}"
     return _quoted(text)
 
 
