@@ -52,10 +52,10 @@ class _Search:
         self._ret = [one.ret if one.must else NEVER for one in self._operations]
         self._pure = [model.pure(one) for one in self._operations]
         self._musts = sum(1 << at for at, one in enumerate(self._operations) if one.must)
-        self._bit = {one.key: 1 << at for at, one in enumerate(self._operations)}
-        self._needs = [
-            0 if one.after is None else self._bit.get(one.after, 0) for one in self._operations
-        ]
+        self._bit: dict[int | None, int] = {
+            one.key: 1 << at for at, one in enumerate(self._operations)
+        }
+        self._needs = [self._bit.get(one.after, 0) for one in self._operations]
         self.nodes = 0
 
     def explained(self, limit_s: float) -> bool | None:
