@@ -61,7 +61,7 @@ def inversions(table: Table, slots: Slots, *, early: Flags, late: Flags) -> Pair
     inv, ret, step = _times(table.inv[first], table.ret[last], len(slots.size))
     session = table.session[first]
     slot = start[session] + slots.below[first]
-    began = np.repeat(np.arange(len(slots.size)) * step, slots.size)
+    began = np.zeros(int(slots.size.sum()), np.int64)
     raised = session * step + inv
     np.maximum.at(began, slot, raised)
     running = np.maximum.accumulate(began)
@@ -71,7 +71,7 @@ def inversions(table: Table, slots: Slots, *, early: Flags, late: Flags) -> Pair
     late_rows, seen = last[broken], running[before[broken]]
     if not len(late_rows):
         return Pairs(none, none)
-    witness = np.full(len(began), -1, np.int64)
+    witness = np.zeros_like(began)
     best = raised == began[slot]
     witness[slot[best]] = first[best]
     return Pairs(late_rows, witness[np.searchsorted(running, seen)])
@@ -83,10 +83,10 @@ def _times(inv: Rows, ret: Rows, sessions: int) -> tuple[Rows, Rows, int]:
     Where they are too large for that, ranks of the invocations stand for them.
     """
     low, high = int(inv.min()), int(inv.max())
-    if (high - low + 3) * (sessions + 1) < 2**62:
-        step = high - low + 3
-        # A return after the last invocation precedes nothing, one before the first is 0.
-        return inv - low + 1, np.clip(ret - low + 1, 0, step - 1), step
-    ranks = np.unique(inv)
-    inv = np.searchsorted(ranks, inv) + 1
-    return inv, np.searchsorted(ranks, ret, side="right"), len(ranks) + 2
+    step = high - low + 2
+    if step * sessions >= 2**63:
+        ranks = np.unique(inv)
+        begun = np.searchsorted(ranks, ret, side="right")  # how many, when each returned
+        return _times(np.searchsorted(ranks, inv), begun - 1, sessions)
+    # A return after the last invocation precedes nothing, one before the first is 0.
+    return inv - low + 1, np.clip(ret - low + 1, 0, step - 1), step

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from sessionproof.checks.incidents import Incident, Level
-from sessionproof.checks.inversions import FREE, Pairs, Slots
+from sessionproof.checks.inversions import Pairs, Slots
 from sessionproof.checks.naming import REAL_TIME
 from sessionproof.checks.table import Table, stable_order
 
@@ -21,13 +21,11 @@ def within_clients(table: Table, slots: Slots) -> Pairs:
     order = table.by_client
     order = order[stable_order(table.session[order])]
     client, session = table.client[order], table.session[order]
-    begins = np.append(True, (client[1:] != client[:-1]) | (session[1:] != session[:-1]))
-    step = int(slots.size.max(initial=0)) + 2
-    segment = np.cumsum(begins) - 1
-    running = np.maximum.accumulate(slots.above[order] + segment * step)
-    below = slots.below[order]
-    before = np.where(begins[1:], 0, running[:-1] - segment[1:] * step)
-    broken = np.flatnonzero((before > below[1:]) & (below[1:] < FREE)) + 1
+    begins = (client[1:] != client[:-1]) | (session[1:] != session[:-1])
+    # A segment is as wide as any slots: what came in those before it demands nothing there.
+    segment = np.append(0, np.cumsum(begins)) * int(slots.size.max())
+    running = np.maximum.accumulate(slots.above[order] + segment)
+    broken = np.flatnonzero(running[:-1] - segment[1:] > slots.below[order][1:]) + 1
     witness = np.searchsorted(running, running[broken - 1])
     return _apart(table, slots, Pairs(late=order[witness], early=order[broken]))
 
