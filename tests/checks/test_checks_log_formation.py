@@ -7,7 +7,7 @@ from histories import history, named
 from sessionproof.checks.history import judge_history, together
 from sessionproof.checks.incidents import Judged
 from sessionproof.contract.claims import Claims
-from sessionproof.history.columns import History, Lists
+from sessionproof.history.columns import BATCH, History, Lists
 
 CLAIMS = Claims(atomic_batches=True, consistency="linearizable", handles="threads")
 LINES = ("1 append a 0-10", "1 read -> a 20-30", "9 final read -> a 90-91")
@@ -45,6 +45,55 @@ def test_what_was_recorded_wrongly_is_unknown(name):
     assert judged.unknown
     assert all(reason.endswith("1 session not judged") for reason in judged.unknown)
     assert judged.examined.get("operations", 0) == 0
+
+
+FINAL = "9 final read -> a 90-91"
+ILL_TOGETHER = {
+    "two at once of a second client": ("1 append a 0-10", "2 read -> 0-9", "2 read -> 5-15", FINAL),
+    "refused to one client, and sent by another": (
+        "1 append a 0-10 refused",
+        "2 append a 20-30",
+        FINAL,
+    ),
+    "refused to one client, and sent by another to another session": (
+        "1 append a 0-10 refused",
+        "2 append a 20-30 @t",
+        FINAL,
+    ),
+    "sent again after it was acknowledged": (
+        "1 append a 0-10",
+        "1 append a 20-30 refused",
+        FINAL,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ILL_TOGETHER)
+def test_what_cannot_be_beside_the_others_is_unknown(name):
+    """Operations that are well formed by themselves may contradict how clients work."""
+    judged = judge_history(history(*ILL_TOGETHER[name]), CLAIMS)
+    assert judged.incidents == ()
+    assert judged.unknown
+
+
+MANY = " ".join(f"m{k}" for k in range(BATCH))
+WELL = {
+    "one that took no time, and one as it ended": ("1 append a 10-10", "1 read -> a 10-20", FINAL),
+    "as many as a batch may have": (f"1 append {MANY} 0-10", f"9 final read -> {MANY} 90-91"),
+    "sent again as it was refused": ("1 append a 0-10 refused", "1 append a 10-20", FINAL),
+    "refused twice, the last one first": (
+        "1 append a 20-30 refused",
+        "1 append a 0-10 refused",
+        "9 final read -> 90-91",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_what_is_just_right_is_judged(name):
+    """What is at a limit is within it."""
+    judged = judge_history(history(*WELL[name]), CLAIMS)
+    assert (judged.incidents, judged.unknown) == ((), ())
 
 
 def test_other_sessions_are_judged_all_the_same():

@@ -74,9 +74,6 @@ def _shared(table: Table) -> Rows:
 
 
 def _cut(table: Table) -> Rows:
-    kept = table.kept
-    held = kept.row >= 0
-    row = kept.row[held]
-    length = (kept.end - kept.start)[held]
+    row, length = table.kept.row, table.kept.end - table.kept.start
     cut: Rows = row[(table.type[row] == Type.OK) & (np.maximum(table.length[row], 0) != length)]
     return cut
