@@ -110,6 +110,15 @@ BROKEN = {
         {"lost-session"},
         ("1 read -> missing 0-5", "1 append a 10-20", "9 final read -> a 90-91"),
     ),
+    "gone to two, though it had been there from the start": (
+        {"lost-session"},
+        (
+            "2 read -> missing 6-8",
+            "1 read -> missing 0-5",
+            "1 append a 10-20",
+            "9 final read -> a 90-91",
+        ),
+    ),
     "empty before the deletion began": (
         {"stale-read"},
         (

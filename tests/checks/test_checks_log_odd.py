@@ -1,5 +1,7 @@
 """Histories in which several things are wrong: each is told once, and none hides another."""
 
+from dataclasses import replace
+
 import pytest
 from histories import history, named
 
@@ -52,6 +54,10 @@ ANSWERS = {
             "4 read -> a b b 40-50",
             "9 final read -> a b 90-91",
         ),
+    ),
+    "twice, with another one between": (
+        ["duplicate 1"],
+        ("1 append a 0-10", "2 append b 20-30", "9 final read -> a b a 90-91"),
     ),
     "sent again after three refusals, and there twice": (
         ["duplicate 1"],
@@ -162,6 +168,63 @@ def test_what_is_lost_is_told_by_session(name):
     """What was acknowledged before the last final read began is in it, or lost."""
     found, lines = LOST[name]
     assert counted(*lines) == found
+
+
+OWN = {
+    "each of two clients that miss their own, once": (
+        ["read-your-writes 1", "stale-read 1"],
+        (
+            "1 append a 0-10",
+            "1 read -> 20-30",
+            "9 final read -> a 90-91",
+            "2 append b 0-10 @t",
+            "3 read -> 20-30 @t",
+            "9 final read -> b 92-93 @t",
+        ),
+    ),
+    "what a client has written and read, and then misses": (
+        ["read-your-writes 2"],
+        ("1 append a 0-10", "1 read -> a 12-15", "1 read -> 20-30", "9 final read -> a 90-91"),
+    ),
+    "what it misses, and an order that is not its own": (
+        ["read-your-writes 1", "non-monotonic-writes 1"],
+        (
+            "1 append a 0-10",
+            "1 append b 20-30",
+            "1 read -> b 40-50",
+            "9 final read -> b a 90-91",
+        ),
+    ),
+    "what it reads before it writes it, as another one does": (
+        ["future-read 2", "future-read 1"],
+        ("3 read -> a b 0-5", "9 read -> a b 0-5", "9 append a 10-15", "2 append b 20-25"),
+    ),
+    "what it reads before it writes it, as a final read does": (
+        ["future-read 2", "future-read 1"],
+        ("9 final read -> a b 0-5", "4 read -> a b 0-5", "4 append a 10-15", "2 append b 20-25"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_a_client_sees_by_itself_is_told_beside_the_others(name):
+    """What is told between clients is not told again; what is not among it is."""
+    found, lines = OWN[name]
+    assert counted(*lines) == found
+
+
+def test_one_may_be_missing_where_messages_land_one_by_one_and_have_numbers():
+    """A message of unknown fate may have taken its number, and be nowhere."""
+    read = "9 final read -> b 90-91"
+    loose = Claims(handles="threads", seq_start=1)
+    assert counted("1 append a b 0-?", read, claims=loose) == []
+    for lines, claims in (
+        (("1 append a b 0-10", read), loose),
+        (("1 append a b 0-?", read), replace(loose, atomic_batches=True)),
+        (("1 append a b 0-?", read), replace(loose, seq_start=None)),
+    ):
+        assert "torn-batch 1" in counted(*lines, claims=claims)
+    assert counted("1 append a 0-?", "9 final read -> a a 90-91", claims=loose) == ["duplicate 1"]
 
 
 DELETED = {

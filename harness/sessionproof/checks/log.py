@@ -24,27 +24,26 @@ from sessionproof.checks.losses import final_reads, losses
 from sessionproof.checks.naming import Seen, named, names_of
 from sessionproof.checks.numbers_together import misnumbered, numbered
 from sessionproof.checks.positions import order_of, places_of
-from sessionproof.checks.table import Flags, Rows, Table, table_of
+from sessionproof.checks.table import Rows, Table, table_of
 from sessionproof.checks.wording import amount, whose
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.history.columns import F, History, Type
 
 
-def judge_log(history: History, claims: Claims, *, sessions: Flags | None = None) -> Judged:
-    """Judge the sessions of a history that need no search; ``sessions`` chooses among them.
+def judge_log(history: History, claims: Claims) -> Judged:
+    """Judge the sessions of a history that need no search.
 
     Sessions that were recorded wrongly, and those that need a search, are ``unknown``.
     """
     table = table_of(history)
     formation = formation_of(table)
     linear = linear_sessions(table, claims)
-    chosen = np.ones(table.names, np.bool_) if sessions is None else sessions
-    searched = np.unique(table.session[(chosen & ~linear & ~formation.ill)[table.session]])
+    searched = np.unique(table.session[(~linear & ~formation.ill)[table.session]])
     unknown = list(formation.reasons)
     if len(searched):
         unknown.append(f"{amount(len(searched), 'session')} may shrink, and must be searched")
-    judged = judge_table(table.only((chosen & linear & ~formation.ill)[table.session]), claims)
+    judged = judge_table(table.only((linear & ~formation.ill)[table.session]), claims)
     return replace(judged, unknown=(*unknown, *judged.unknown))
 
 
@@ -61,7 +60,7 @@ def judge_table(table: Table, claims: Claims) -> Judged:
     life = life_of(table, order, places, versions, claims)
     seen = Seen(table, order, places, life)
     incidents = [
-        *(one for one in odd if not _excused(table, one, claims)),
+        *(one for one in odd if not _excused(table.history, one, claims)),
         *losses(seen),
         *drifts(seen, atomic=claims.atomic_batches),
         *_misnumbered(seen, claims),
@@ -80,7 +79,7 @@ def judge_table(table: Table, claims: Claims) -> Judged:
     return Judged(tuple(incidents), _examined(seen), _unseen(seen, versions), level)
 
 
-def _excused(table: Table, one: Incident, claims: Claims) -> bool:
+def _excused(history: History, one: Incident, claims: Claims) -> bool:
     """Whether messages of a batch may be there without its first ones.
 
     Where messages land one by one and have numbers, one of unknown fate may have taken its number
@@ -88,8 +87,8 @@ def _excused(table: Table, one: Incident, claims: Claims) -> bool:
     """
     if one.anomaly is not Anomaly.TORN_BATCH or claims.atomic_batches or claims.seq_start is None:
         return False
-    writer = int(table.writer(np.asarray(one.ids[:1], np.uint64))[0])
-    return writer >= 0 and not table.ok[writer]
+    _, writer = one.rows
+    return bool(history.rows["type"][writer] != Type.OK)
 
 
 def _misnumbered(seen: Seen, claims: Claims) -> Iterator[Incident]:
@@ -100,13 +99,12 @@ def _misnumbered(seen: Seen, claims: Claims) -> Iterator[Incident]:
 def _between(seen: Seen) -> Pairs:
     """Contradictions of real time; counts and pages apart, so that nothing else hides them."""
     table, slots = seen.table, seen.life.slots
-    apart = [flags for flags in (table.f == F.COUNT, table.f == F.PAGES) if flags.any()]
-    everything = np.ones(len(table), np.bool_)
-    rest = ~np.any(apart, axis=0) if apart else everything
-    parts = [inversions(table, slots, early=rest, late=rest)]
-    if apart:
-        parts.append(inversions(table, slots, early=rest, late=~rest))
-        parts += [inversions(table, slots, early=one, late=everything) for one in apart]
+    counts, pages = table.f == F.COUNT, table.f == F.PAGES
+    rest, everything = ~(counts | pages), np.ones(len(table), np.bool_)
+    parts = [
+        inversions(table, slots, early=early, late=late)
+        for early, late in ((rest, rest), (rest, ~rest), (counts, everything), (pages, everything))
+    ]
     return Pairs(
         np.concatenate([part.late for part in parts]),
         np.concatenate([part.early for part in parts]),
