@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from histories import history
 
+from sessionproof.checks import counts_together
 from sessionproof.checks.counts_together import _totals
 from sessionproof.checks.history import judge_history
 from sessionproof.contract.claims import Claims
@@ -88,6 +89,15 @@ def test_what_may_be_counted_is_what_some_of_the_unknown_add_up_to(atomic):
         assert wrong == ((count, total) not in allowed)
         seen.add(wrong)
     assert seen == {False, True}
+
+
+def test_of_too_many_unknown_messages_any_may_be_counted(monkeypatch):
+    """What is in the order is not among them, and up to the limit each is tried."""
+    monkeypatch.setattr(counts_together, "_SUMS_MOST", 3)
+    unknown = ("2 append b c 0-?", "3 append d 0-?")
+    rest = ("1 append a 0-10", "9 final read -> a 50-60", "8 count -> 2/99 95-96")
+    assert anomalies(*unknown, *rest, claims=LOOSE) == ["counter-drift"]
+    assert anomalies(*unknown, "4 append e 0-?", *rest, claims=LOOSE) == []
 
 
 def test_counts_of_each_session_are_judged_by_its_own_messages():
