@@ -12,7 +12,7 @@ from sessionproof.checks.incidents import Incident
 from sessionproof.checks.losses import final_reads
 from sessionproof.checks.naming import Seen
 from sessionproof.checks.table import Ids, Rows
-from sessionproof.checks.wording import began_after, labels, sent, whose
+from sessionproof.checks.wording import amount, began_after, labels, sent, whose
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import NONE, F, Type
 from sessionproof.history.tokens import tokens_of
@@ -134,11 +134,11 @@ def _inside(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]
 def _never(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
     table = seen.table
     session, value = int(table.session[row]), int(table.value[row])
-    tokens = f" messages and {value} tokens" if value != NONE else ""
+    count, has = int(table.length[row]), int(seen.order.length[session])
+    both = f"{amount(count, 'message')} and {amount(value, 'token')}"
     sentence = (
-        f"{whose(table, row)} answered {int(table.length[row])}{tokens}: the session has "
-        f"{int(seen.order.length[session])} messages, and no batches that were sent besides make "
-        "up for the rest."
+        f"{whose(table, row)} answered {both if value != NONE else count}: the session has "
+        f"{amount(has, 'message')}, and no batches that were sent besides make up for the rest."
     )
     return sentence, (), (int(seen.order.source[session]),)
 
@@ -147,8 +147,8 @@ def _too_many(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ..
     table = seen.table
     session = int(table.session[row])
     sentence = (
-        f"{whose(table, row)} answered {int(table.length[row])}, but no more than "
-        f"{int(seen.life.most[session])} messages were ever sent to the session."
+        f"{whose(table, row)} answered {int(table.length[row])}, but the session was never "
+        f"sent more than {amount(int(seen.life.most[session]), 'message')}."
     )
     return sentence, (), (int(seen.order.source[session]),)
 
@@ -169,7 +169,8 @@ def _total(seen: Seen, row: int) -> tuple[str, tuple[int, ...], tuple[int, ...]]
     session, count = int(table.session[row]), int(table.length[row])
     ids = order.ids[order.start[session] : order.start[session] + count]
     sentence = (
-        f"{whose(table, row)} answered {count} messages and {int(table.value[row])} tokens; "
-        f"the first {count} messages have {int(_totals(ids)[-1])}."
+        f"{whose(table, row)} answered {amount(count, 'message')} and "
+        f"{amount(int(table.value[row]), 'token')}; the tokens up to message {count} are "
+        f"{int(_totals(ids)[-1])}."
     )
     return sentence, (), (int(order.source[session]),)

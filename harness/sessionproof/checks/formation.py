@@ -33,7 +33,7 @@ def formation_of(table: Table) -> Formation:
             ill[table.session[found]] = True
             first = int(table.at[found[0]])
             reasons.append(
-                f"the history has {len(found)} {reason} (first: row {first}); "
+                f"{reason}: {len(found)} in the history (first: row {first}); "
                 f"{amount(len(np.unique(table.session[found])), 'session')} not judged"
             )
     return Formation(ill, tuple(reasons))

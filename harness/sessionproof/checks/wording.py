@@ -83,7 +83,7 @@ def answered(table: Table, row: int) -> str:
         return "that there is no such session"
     if table.f[row] == F.COUNT:
         return f"a count of {length}"
-    return f"{length} message{'s' * (length != 1)}"
+    return amount(length, "message")
 
 
 def amount(number: int, unit: str) -> str:
