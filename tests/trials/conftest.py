@@ -14,10 +14,13 @@ FAST = Profile(name="fast", share_s=0.02, shrink_s=0.5, patience_s=0.5)
 
 @pytest.fixture
 def trial_of(tmp_path):
-    """Make the trial of a guarantee, against a store or a memory store with other methods."""
+    """Make the trial of a guarantee, against a store or a memory store with other methods.
+
+    A call may take so long that a busy disk is no hang; who waits for one gives ``operation_s``.
+    """
     stores = []
 
-    def make(guarantee, factory=None, *, claims=None, profile=FAST, operation_s=1.0, **methods):
+    def make(guarantee, factory=None, *, claims=None, profile=FAST, operation_s=4.0, **methods):
         store = factory or type("Odd", (MemoryStore,), methods)
         spec = spec_of("odd", store)
         stores.append(

@@ -68,7 +68,7 @@ def test_processes_are_not_asked_of_a_store_for_threads(trial_of):
 def test_a_hang_is_told_with_who_waits_for_what(trial_of, store):
     """The stacks of all clients that wait are evidence, and a script waits as they do."""
     claims = replace(ReferenceStore.claims, handles="threads")
-    trial = trial_of("CONC-08", store, claims=claims)
+    trial = trial_of("CONC-08", store, claims=claims, operation_s=1.0)
     with pytest.raises(Broken) as caught:  # noqa: PT012
         for _ in range(3):  # a busy machine may let the clients miss each other
             pressure.every_operation_ends(trial)

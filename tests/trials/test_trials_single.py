@@ -106,7 +106,7 @@ def test_a_hang_is_seen_once(trial_of):
         released.wait(20)
 
     released.clear()
-    trial = trial_of("CORE-01", read=read)
+    trial = trial_of("CORE-01", read=read, operation_s=1.0)
     try:
         with pytest.raises(Broken) as caught:
             trial.search(trial.strategy(Append, Read))

@@ -178,7 +178,7 @@ def test_who_serves_few_is_not_told_to_hold(trial_of):
 
 def test_a_hang_is_a_finding(trial_of):
     """It ends at the deadline of a call."""
-    assert found_in(trial_of("CONC-14", Waits)).anomaly is Anomaly.HANG
+    assert found_in(trial_of("CONC-14", Waits, operation_s=1.0)).anomaly is Anomaly.HANG
 
 
 def test_what_chance_found_is_told_by_a_small_program(trial_of):

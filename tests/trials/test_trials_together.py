@@ -241,7 +241,7 @@ def test_both_kinds_of_threads_are_measured(trial_of):
 
 def test_a_hang_is_a_finding_of_any_row(trial_of):
     """It ends at the deadline of an operation, with a stack, and with a script that waits less."""
-    finding = broken(trial_of("SEQ-04", Waits, profile=QUICK))
+    finding = broken(trial_of("SEQ-04", Waits, profile=QUICK, operation_s=1.0))
     assert finding.anomaly is Anomaly.HANG
     assert any("wait" in text for text in finding.evidence.values())
     assert any("faulthandler" in line for line in finding.script)
@@ -250,8 +250,9 @@ def test_a_hang_is_a_finding_of_any_row(trial_of):
 def test_who_refuses_everything_was_not_examined(trial_of):
     """Rounds without an acknowledged append are no evidence; the reason has their numbers."""
     profile = replace(QUICK, patience_s=0.5)
+    trial = trial_of("CONC-01", Refuses, profile=profile, operation_s=1.0)
     with pytest.raises(CouldNotTell, match=r"100 are needed.*not today"):
-        together.within(trial_of("CONC-01", Refuses, profile=profile))
+        together.within(trial)
 
 
 def test_who_serves_few_is_not_told_to_hold(trial_of):

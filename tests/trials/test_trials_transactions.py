@@ -133,7 +133,7 @@ def test_a_call_that_never_ends_is_a_hang(trial_of):
         def transact(self, steps):
             threading.Event().wait(30)
 
-    finding = broken(trial_of("CONC-07", Hangs, profile=PATIENT))
+    finding = broken(trial_of("CONC-07", Hangs, profile=PATIENT, operation_s=1.0))
     assert finding.anomaly == "hang"
     assert "stack" in finding.evidence
 
