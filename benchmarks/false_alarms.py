@@ -6,7 +6,9 @@ yet, and adds a line to ``reports/false_alarms.jsonl`` for each. Names choose so
 ``--only-told`` runs nothing. It prints what the book says, and ends with 1 if any of it is broken.
 
 A gate run is one store with one seed, all rows: ``--seeds`` of them share one process and what is
-imported. Rows that a correct store breaks rightly are in ``fixtures/known_slow.py``.
+imported, and ``--jobs`` such processes run beside each other. What is judged must not change
+meanwhile: install a clone, not editable, into an environment of its own, and call the clone's
+script there. Rows that a correct store breaks rightly are in ``fixtures/known_slow.py``.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for fixtures
 
@@ -74,7 +78,7 @@ def told(entries: list[Entry]) -> Iterator[str]:
 
 
 def _judged(store: str, first: int, seeds: int, workers: int) -> Entry:
-    """Run it as a user would, and read what it said."""
+    """Run it as a user would, and read what it said; raises RuntimeError if it said nothing."""
     began = monotonic_s()
     with tempfile.TemporaryDirectory(prefix="alarms-") as folder:
         ended = subprocess.run(
@@ -84,7 +88,7 @@ def _judged(store: str, first: int, seeds: int, workers: int) -> Entry:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
         )  # fmt: skip
         if ended.returncode not in _ENDS:
-            sys.exit(f"{store}: exit code {ended.returncode}\n{ended.stdout[-2000:]}")
+            raise RuntimeError(f"{store}: exit code {ended.returncode}\n{ended.stdout[-2000:]}")
         rows = json.loads((Path(folder) / "result.json").read_text("utf-8"))["guarantees"]
     by_verdict = {
         word: tuple(row["id"] for row in rows if row["verdict"] == word)
@@ -105,16 +109,47 @@ def _commit() -> str:
     return said.stdout.strip() or "unknown"
 
 
-def due(entries: list[Entry], stores: list[str]) -> str:
-    """Whose turn it is: the reference's as often as all others', and these have equally many."""
-    runs = Counter(dict.fromkeys(stores, 0))
+def due(entries: list[Entry], stores: list[str]) -> tuple[str, int]:
+    """Whose turn it is, and the first seed that nobody has tried with it.
+
+    The reference's turn is as often as that of all others, and these have equally many.
+    """
+    runs, free = Counter(dict.fromkeys(stores, 0)), dict.fromkeys(stores, 1)
     for one in entries:
         runs[one.store] += one.seeds
+        free[one.store] = max(free.get(one.store, 1), one.first + one.seeds)
     others = [store for store in stores if store != REFERENCE]
     behind = runs[REFERENCE] <= sum(runs[store] for store in others)
     if not others or (REFERENCE in stores and behind):
-        return REFERENCE
-    return min(others, key=lambda store: runs[store])
+        return REFERENCE, free[REFERENCE]
+    store = min(others, key=lambda store: runs[store])
+    return store, free[store]
+
+
+class Turns:
+    """The book, and what is being judged: each thread takes its next turn, and writes it down."""
+
+    def __init__(self, stores: list[str], seeds: int, book: Path = BOOK) -> None:
+        self.entries = read(book)
+        self._stores, self._seeds, self._book = stores, seeds, book
+        self._under_way: list[Entry] = []
+        self._lock = Lock()
+
+    def take(self, until: float, workers: int) -> None:
+        """Judge whose turn it is, again and again, until the time is over."""
+        while monotonic_s() < until:
+            with self._lock:
+                store, first = due([*self.entries, *self._under_way], self._stores)
+                begun = Entry("", "", store, first, self._seeds, 0.0, {}, (), ())
+                self._under_way.append(begun)
+            entry = _judged(store, first, self._seeds, workers)
+            with self._lock:
+                self._under_way.remove(begun)
+                self.entries.append(entry)
+                with self._book.open("a", encoding="utf-8") as book:
+                    book.write(json.dumps(asdict(entry)) + "\n")
+                sys.stdout.write(f"{store}, from {first}: {entry.seconds} s, {entry.verdicts}\n")
+                sys.stdout.flush()
 
 
 def main() -> None:
@@ -124,21 +159,19 @@ def main() -> None:
     parser.add_argument("stores", nargs="*", default=[REFERENCE, *benign_stores()])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seeds", type=int, default=5, help="gate runs for each line")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1, help="processes beside each other")
+    parser.add_argument("--workers", type=int, default=2, help="of each of them")
     parser.add_argument("--only-told", action="store_true")
     given = parser.parse_args()
-    entries, until = read(), monotonic_s() + 60 * given.minutes
-    while not given.only_told and monotonic_s() < until:
-        store = due(entries, given.stores)
-        tried = [one.first + one.seeds for one in entries if one.store == store]
-        entry = _judged(store, max(tried, default=1), given.seeds, given.workers)
-        entries.append(entry)
-        with BOOK.open("a", encoding="utf-8") as book:
-            book.write(json.dumps(asdict(entry)) + "\n")
-        sys.stdout.write(f"{store}, from {entry.first}: {entry.seconds} s, {entry.verdicts}\n")
-        sys.stdout.flush()
-    sys.stdout.write("\n".join(told(entries)) + "\n")
-    sys.exit(1 if any(one.broken for one in entries) else 0)
+    turns = Turns(given.stores, given.seeds)
+    if not given.only_told:
+        until = monotonic_s() + 60 * given.minutes
+        with ThreadPoolExecutor(given.jobs) as pool:
+            taken = [pool.submit(turns.take, until, given.workers) for _ in range(given.jobs)]
+        for one in taken:
+            one.result()
+    sys.stdout.write("\n".join(told(turns.entries)) + "\n")
+    sys.exit(1 if any(one.broken for one in turns.entries) else 0)
 
 
 if __name__ == "__main__":
