@@ -8,7 +8,7 @@ yet, and adds a line to ``reports/false_alarms.jsonl`` for each. Names choose so
 A gate run is one store with one seed, all rows: ``--seeds`` of them share one process and what is
 imported, and ``--jobs`` such processes run beside each other. What is judged must not change
 meanwhile: install a clone, not editable, into an environment of its own, and call the clone's
-script there. Rows that a correct store breaks rightly are in ``fixtures/known_slow.py``.
+script there. Rows that a correct store breaks rightly are in ``fixtures/known_weak.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from threading import Lock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for fixtures
 
-from fixtures.known_slow import owned_up
+from fixtures.known_weak import owned_up
 from fixtures.registry import benign_stores
 from sessionproof.contract.clock import monotonic_s
 

@@ -6,7 +6,7 @@ from zlib import crc32
 
 import pytest
 
-from fixtures.known_slow import counts_anew, looks_at_each
+from fixtures.known_weak import counts_anew, looks_at_damage, looks_at_each
 from fixtures.registry import (
     MANY,
     OF_CRASHES,
@@ -44,16 +44,13 @@ SCHEDULED = (
 # rows of one store share what was recorded and judged of it.
 SERVED = "fixtures.benign.servers:"  # which are judged by the rows of servers alone
 CRASHED = ("fixtures.benign.crash_safe:", "fixtures.benign.crash_safe_files:", SERVED)
-# Damaged files: most libraries look at none of it, and are right in all else.
-DAMAGED = "fixtures.benign.damage_safe"
 # Backups and the like: each change tries them on the stores that have them in their own way.
-UPKEPT = (
-    DAMAGED,
-    *(
-        f"fixtures.benign.{name}:"
-        for name in ("backups", "csv_backups", "health", "migrations", "recovery", "repairs")
-    ),
-)
+UPKEPT = tuple(
+    f"fixtures.benign.{name}"
+    for name in (
+        "damage_safe", "backups", "csv_backups", "health", "migrations", "recovery", "repairs",
+    )
+)  # fmt: skip
 # Limits, snapshots, search, state, managers: each change tries a fifth of them on the stores that
 # have their own.
 LIVING = tuple(
@@ -97,7 +94,7 @@ PAIRS = [
     for store in STORES
     for guarantee in GUARANTEES
     if guarantee in OF_SERVERS or not store.startswith(SERVED)
-    if guarantee not in OF_DAMAGE or store in OFTEN or store.startswith(DAMAGED)
+    if guarantee not in OF_DAMAGE or store in OFTEN or looks_at_damage(store)
     if EVERYTHING or is_often(store, guarantee)
 ]
 
