@@ -4,8 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
 
+import pytest
+
 from benchmarks import false_alarms
 from benchmarks.false_alarms import REFERENCE, Entry, Turns, due, read, told
+from fixtures.known_weak import owned_up
+from fixtures.registry import benign_stores
+from sessionproof.contract.guarantees import GUARANTEES
 
 ONE = Entry("2026-01-02", "abc", REFERENCE, 1, 5, 1_800.0, {"holds": 9}, (), ())
 
@@ -43,6 +48,12 @@ def test_nobody_judges_what_another_one_judges(tmp_path, monkeypatch):
             pool.submit(turns.take, 1, 1)
     seen = sorted((one.store, one.first) for one in read(book))
     assert seen == [("a", 1), (REFERENCE, 1), (REFERENCE, 3)]
+
+
+@pytest.mark.parametrize("store", benign_stores())
+def test_a_store_owns_up_to_rows_that_there_are(store):
+    """Whether it is a class or a function."""
+    assert owned_up(store) <= set(GUARANTEES)
 
 
 def test_what_the_book_says():
