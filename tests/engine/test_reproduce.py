@@ -49,6 +49,7 @@ def test_each_ending_is_told_as_it_is(tmp_path):
         "store.nothing()": (Anomaly.LOST_MESSAGE, None, "it ended otherwise: AttributeError"),
         "store.read": (refused, False, "the script did not fail"),
         "store.nothing": (refused, True, "AttributeError: "),
+        "sys.exit('AssertionError')": (Anomaly.LOST_MESSAGE, None, "otherwise: AssertionError"),
         "sys.exit(0)": (Anomaly.LOST_MESSAGE, None, "it ended before its end"),
         "os._exit(0)": (Anomaly.CRASH, True, "it ended before its end"),
         "os.kill(os.getpid(), 9)": (Anomaly.CRASH, True, "it was ended by signal 9"),

@@ -322,7 +322,7 @@ def _told(path: Path, anomaly: Anomaly, code: int, printed: str) -> Reproducer:
     frames = [(file, int(line)) for file, line in _FRAME.findall(printed)]
     here = str(path.absolute())  # as Python names its main module, however it was called
     own = [line for file, line in frames if file == here]
-    asserted = last.startswith("AssertionError") and frames[-1][0] == here
+    asserted = last.startswith("AssertionError") and bool(frames) and frames[-1][0] == here
     if asserted or (anomaly in _RAISING and own and own[-1] > _opening(path)):
         return Reproducer(file=name, fails=True, said=last)
     return Reproducer(file=name, said=f"it ended otherwise: {last}")
