@@ -86,6 +86,7 @@ def test_a_store_that_hangs_is_told(load, tmp_path):
         (("reference", "--clients", "1"), "not in the range"),
         (("reference", "--minutes", "inf"), "inf is no length of time"),
         (("reference", "--operation-deadline", "nan"), "nan is no length of time"),
+        (("reference", "--operation-deadline", "1e10"), "1e10 is too long: give at most 10000000"),
         (("reference", "--executor", "dask://host"), "has no HOST:PORT"),
         (("reference", "--location", "nowhere"), "does not exist"),
         (("reference", "--location", "/proc"), "another --location"),  # nobody can write there

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+_MOST = 1e7  # in seconds 115 days; a thousand times as much, no timer takes
 _WORDS = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s?)?", re.ASCII)
 
 
 class Span(click.FloatRange):
-    """A number from ``min`` on that is finite: nothing ends after ``inf``, or after ``nan``."""
+    """A number from ``min`` on for which one can wait: nothing ends after ``inf``, or ``nan``."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -21,6 +22,8 @@ class Span(click.FloatRange):
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is no length of time: use a number", param, ctx)
+        if number > _MOST:
+            self.fail(f"{value} is too long: give at most {_MOST:.0f}", param, ctx)
         return number
 
 
