@@ -54,6 +54,7 @@ def test_without_a_name_it_is_mystore(tmp_path):
         ("a-b", "'a-b' is no name of a module"),
         ("class", "'class' is no name of a module"),
         ("json", "a module json is there already"),
+        ("click", "a module click is there already"),
         ("sessionproof.py", "a module sessionproof is there already"),
         ("nowhere/shop.py", "nowhere/shop.py cannot be written: No such file or directory"),
     ],
