@@ -94,6 +94,25 @@ def test_bad_usage_is_2_and_one_line(run, words):
     assert err.startswith("sessionproof: ")
 
 
+def test_a_name_is_told_as_it_is(run):
+    """No part of it is taken for a picture."""
+    assert run(":bug:.db")[2] == "sessionproof: :bug:.db does not exist: name a database file\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("words", [("audit", "a.db"), ("--version",)])
+def test_an_answer_that_finds_no_room_is_no_finding(words, damaged_file):
+    """Exit code 1 would say that the file is damaged."""
+    folder = damaged_file("enhanced").parent
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "sessionproof", *words],
+            check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, cwd=folder,
+        )  # fmt: skip
+    said = "the answer, or a file, cannot be written: No space left on device"
+    assert (ended.returncode, ended.stderr) == (2, f"sessionproof: {said}\n")
+
+
 def test_what_cannot_be_checked_is_2(run, tmp_path):
     """Nothing wrong was seen, but it is not said that nothing is."""
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:

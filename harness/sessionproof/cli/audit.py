@@ -17,6 +17,7 @@ from rich.text import Text
 from sessionproof.audit.examine import audit
 from sessionproof.audit.file import Unreadable
 from sessionproof.audit.result import KINDS, Audit, Problem, audit_to_json
+from sessionproof.cli.upkeep import say
 from sessionproof.cli.waiting import Waiting
 from sessionproof.report.plain import cut, for_terminal, shown
 from sessionproof.report.result import EXIT_BROKEN, EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
@@ -37,11 +38,11 @@ def examine_file(file: Path, *, as_json: bool) -> int:
         found = audit(file, progress=waiting.tell)
     except Unreadable as error:
         waiting.end()
-        _say(errors, f"sessionproof: {error}")
+        say(errors, f"sessionproof: {error}")
         return EXIT_USAGE
     except KeyboardInterrupt:
         waiting.end()
-        _say(errors, "sessionproof: interrupted; the file is as it was")
+        say(errors, "sessionproof: interrupted; the file is as it was")
         return EXIT_INTERRUPTED
     waiting.end()
     if as_json:
@@ -129,8 +130,3 @@ def _line(console: Console, text: Text) -> None:
 
 def _text(console: Console, text: str) -> Text:
     return Text(for_terminal(cut(text, _TEXT_CHARACTERS_MAX), console.encoding))
-
-
-def _say(console: Console, text: str) -> None:
-    safe = for_terminal(text, console.encoding)
-    console.print(safe, markup=False, highlight=False, soft_wrap=True)

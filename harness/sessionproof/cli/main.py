@@ -47,6 +47,7 @@ def entry() -> None:
     """Run the command: a mistake in its use is one line and exit code 2, never a traceback."""
     try:
         code = main(standalone_mode=False)
+        sys.stdout.flush()
     except _ONLY_HELP as error:
         click.echo(error.format_message(), err=True)
         code = 2
@@ -57,7 +58,26 @@ def entry() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("sessionproof: interrupted", err=True)
         code = 130
+    except OSError as error:
+        code = _cannot_be_used(error)
     sys.exit(code)
+
+
+def _cannot_be_used(error: OSError) -> int:
+    """Say what the system refused: an answer without room for it never passes for a verdict."""
+    from sessionproof.cli.upkeep import give_up_stdout, refused_by_system
+
+    said = refused_by_system(error)
+    if error.filename is None:
+        said = f"the answer, or a file, cannot be written: {error.strerror or error}"
+    try:
+        sys.stdout.flush()
+    except OSError:
+        give_up_stdout()
+    if isinstance(error, BrokenPipeError):  # who reads has enough
+        return 1
+    click.echo(f"sessionproof: {_in_one_line(said)}", err=True)
+    return 2
 
 
 def _mistake(error: click.UsageError) -> str:

@@ -57,7 +57,7 @@ def carried_out(
         return EXIT_USAGE
     except OSError as error:
         waiting.end()
-        say(errors, f"sessionproof: {shown(_place(error))} cannot be used: {error.strerror}")
+        say(errors, f"sessionproof: {refused_by_system(error)}")
         return EXIT_USAGE
     except KeyboardInterrupt:
         waiting.end()
@@ -78,8 +78,10 @@ def carried_out(
     return code(answer)
 
 
-def _place(error: OSError) -> str:
-    return "a file" if error.filename is None else os.fsdecode(error.filename)
+def refused_by_system(error: OSError) -> str:
+    """What the system refused and why, in a line."""
+    place = "a file" if error.filename is None else shown(os.fsdecode(error.filename))
+    return f"{place} cannot be used: {error.strerror or shown(str(error))}"
 
 
 def give_up_stdout() -> None:
