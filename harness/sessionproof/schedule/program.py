@@ -72,9 +72,8 @@ class Run:
 class Setup:
     """What a stage is made of.
 
-    ``creates`` says that sessions must be made, ``by_store`` that the store names them; ``cold``
-    that clients have not used the store before an execution begins. ``shared`` says of tasks that
-    they use one handle.
+    ``creates`` says that sessions must be made, ``by_store`` that the store names them;
+    ``shared`` says of tasks that they use one handle.
     """
 
     spec: StoreSpec
@@ -83,7 +82,6 @@ class Setup:
     speech: Speech
     creates: bool = False
     by_store: bool = False
-    cold: bool = False
     lines: bool = False
     shared: bool = False
 

@@ -80,7 +80,6 @@ def replays(
     timed: bool = False,
     creates: bool = False,
     by_store: bool = False,
-    cold: bool = False,
     lines: bool = False,
     shared: bool = False,
 ) -> list[Run]:
@@ -107,7 +106,6 @@ def replays(
             Speech(sample, counted, timed),
             creates=creates,
             by_store=by_store,
-            cold=cold,
             lines=lines,
             shared=shared,
         )

@@ -156,9 +156,8 @@ class Stage:
         self._capabilities = capabilities_of(self._stores[0])
         if self._lines is not None:
             self._lines.add(file for store in self._stores.values() for file in files_of(store))
-        if not setup.cold:
-            for at in range(setup.clients):
-                self._warm(at)
+        for at in range(setup.clients):
+            self._warm(at)
 
     @property
     def _first(self) -> int:
