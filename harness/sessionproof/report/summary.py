@@ -29,8 +29,8 @@ NOTE_CHARACTERS_MAX = 70
 _LEFT_OUT_BYTES_MAX = 1_500  # room that is kept for saying what is left out
 
 
-def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
-    """The summary of a concluded result: at most ``most`` (at least 50,000) bytes of UTF-8.
+def render_summary(result: RunResult) -> str:
+    """The summary of a concluded result: at most ``SUMMARY_BYTES_MAX`` bytes of UTF-8.
 
     Verdict, known breaks, each broken guarantee with its damage, program and reproducer, then the
     table of all. Nothing that a store said is taken for markup.
@@ -55,7 +55,7 @@ def render_summary(result: RunResult, *, most: int = SUMMARY_BYTES_MAX) -> str:
         lines = "\n".join(f"- {plain(line, 300)}" for line in damaged)
         sections.append(("the damages", f"Damaged files, and what came of it:\n\n{lines}"))
     head, table = _head(result), _table(result)
-    room = most - _LEFT_OUT_BYTES_MAX - _size(head)
+    room = SUMMARY_BYTES_MAX - _LEFT_OUT_BYTES_MAX - _size(head)
     whole = _size(table) <= room * 2 // 3  # else it is one of monstrous names
     kept, left_out = _fitting(sections, room - _size(table) if whole else room)
     if whole:

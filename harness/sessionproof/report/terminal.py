@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -50,10 +49,8 @@ _LABEL_WIDTH = 9
 _SCHEDULE_LEAST = 60  # columns of a schedule, however narrow the terminal is
 
 
-def print_summary(
-    result: RunResult, console: Console, *, report: Path | None = None, brief: bool = False
-) -> None:
-    """Print a concluded result; ``report`` is the path of its page, if one was written.
+def print_summary(result: RunResult, console: Console, *, brief: bool = False) -> None:
+    """Print a concluded result.
 
     A ``brief`` one has the verdict, and a line for each guarantee that fails the run. Works
     without colour, at any width, and in any encoding; nothing in the data is taken for markup or
@@ -65,8 +62,6 @@ def print_summary(
         _print_what_fails(result, console)
     else:
         _print_all(result, console)
-    if report is not None:
-        _field(console, "report", str(report), fold=False)
 
 
 def _print_all(result: RunResult, console: Console) -> None:

@@ -79,14 +79,12 @@ def _session(trial: Trial, name: str, messages: int) -> str:
     return _filling(trial, name, messages)[0]
 
 
-def _filling(
-    trial: Trial, name: str, messages: int, until_s: float = math.inf
-) -> tuple[str, Filled]:
+def _filling(trial: Trial, name: str, messages: int) -> tuple[str, Filled]:
     handle, claims = trial.handle(), trial.claims
     begun = begin(handle, name, claims, trial.capabilities)
     trial.require_ok(begun, f"created session {name}")
     filled = fill(
-        handle, begun.value, messages, message=plain(trial.words), claims=claims, until_s=until_s
+        handle, begun.value, messages, message=plain(trial.words), claims=claims, until_s=math.inf
     )
     trial.require_ok(filled, f"appended {messages:,} messages to session {name}")
     return begun.value, filled.value

@@ -119,9 +119,9 @@ def seat_on(store: Any) -> Seat:
     return lambda action: action(store, no_wait)
 
 
-def short_session(trial: Trial, handle: Handle, name: str = "short") -> str:
+def short_session(trial: Trial, handle: Handle) -> str:
     """The id of a session with a few messages."""
-    begun = begin(handle, name, trial.claims, trial.capabilities)
+    begun = begin(handle, "short", trial.claims, trial.capabilities)
     trial.require_ok(begun, "made a session")
     session = str(begun.value)
     for message in trial.several(1) * _MESSAGES:
