@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sessionproof.scripts.blocks import indented
+
 ELSEWHERE = "other = open_store(Location(Path(tempfile.mkdtemp())))"
 """Opens a store elsewhere, which lends its code for restores."""
 
@@ -107,10 +109,10 @@ def under_load_lines(
         *([] if shared else ["    place.close()"]),
         *(_forks(clients) if processes else _threads(clients)),
         "try:",
-        *_indented(_attempts()),
+        *indented(_attempts()),
         "finally:",
         "    stop.touch()",
-        *_indented(_ended(processes=processes)),
+        *indented(_ended(processes=processes)),
     ]
 
 
@@ -147,7 +149,7 @@ def _attempts() -> list[str]:
         "    known = [one.read_text().splitlines(True) for one in acknowledged.iterdir()]",
         "    said = {line[:-1] for lines in known for line in lines if line.endswith('\\n')}",
         "    there = Location(Path(tempfile.mkdtemp()))",
-        *_indented(
+        *indented(
             owed(
                 "made = store.backup(folder)",
                 "store.restore(made, str(there.root))",
@@ -161,7 +163,3 @@ def _attempts() -> list[str]:
         "    if len(said) > 2_000:",
         "        break",
     ]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]

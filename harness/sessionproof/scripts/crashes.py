@@ -13,6 +13,7 @@ from sessionproof.contract.claims import Claims, as_python
 from sessionproof.contract.message import MESSAGE_FIELDS, Message
 from sessionproof.contract.operations import Operation, Program
 from sessionproof.oracle.model import ASSIGNED
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.carried import carried
 from sessionproof.scripts.expressions import Unwritable, expression, values
 from sessionproof.scripts.program import CLOSE, OPEN, with_awaits
@@ -57,9 +58,9 @@ def _lines(left: Left) -> Iterator[str]:
     if left.answer_s is not None:
         yield f"faulthandler.dump_traceback_later({left.answer_s:g}, exit=True)  # no answer"
     yield "try:"
-    yield from _indented([OPEN, *left.checks, CLOSE])
+    yield from indented([OPEN, *left.checks, CLOSE])
     yield "except Exception as error:  # is it still so? It does the same again, and is traced"
-    yield from _indented(_again(left))
+    yield from indented(_again(left))
     if left.answer_s is not None:
         yield "faulthandler.cancel_dump_traceback_later()"
 
@@ -70,7 +71,7 @@ def _again(left: Left) -> Iterator[str]:
         yield f"from sessionproof.contract.operations import {', '.join(sorted(kinds))}"
     yield "programs = ["
     for program in left.programs:
-        yield from _indented(["[", *(f"    {operation(step)}," for step in program), "],"])
+        yield from indented(["[", *(f"    {operation(step)}," for step in program), "],"])
     yield "]"
     asked = f"STORE, programs, model={left.model!r}, anomaly={left.anomaly!r}, point={left.point}"
     if left.claims is not None:
@@ -161,7 +162,3 @@ def fields_of(message: Message, names: Sequence[str]) -> object:
     """The values of these fields; of a single one, its value."""
     picked = [getattr(message, name) for name in names]
     return picked[0] if len(picked) == 1 else tuple(picked)
-
-
-def _indented(lines: Sequence[str] | Iterator[str]) -> Iterator[str]:
-    return (f"    {line}" for line in lines)

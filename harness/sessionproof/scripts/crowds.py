@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.clients import ENDED, START, WITH_PARENT, started
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable
 from sessionproof.scripts.program import with_awaits
@@ -48,7 +49,7 @@ def crowd_script(crowd: Crowd) -> tuple[str, ...]:
         *_function(crowd, "wrong(location, sessions, said, problems)", _looked(crowd)),
         *(_tasks() if crowd.kind == "tasks" else _clients(crowd)),
         *("", "", START),
-        *_indented(_main(crowd)),
+        *indented(_main(crowd)),
     ]
     text = with_awaits("\n".join(lines), crowd.awaited)
     if len(text) > TEXT_MOST:
@@ -155,12 +156,8 @@ def _main(crowd: Crowd) -> Iterator[str]:
 
 def _function(crowd: Crowd, signature: str, body: Iterator[str]) -> Iterator[str]:
     yield from ("", "", f"{'async ' if crowd.awaited else ''}def {signature}:")
-    yield from _indented(body)
+    yield from indented(body)
 
 
 def _run(crowd: Crowd, called: str) -> str:
     return f"asyncio.run({called})" if crowd.awaited else called
-
-
-def _indented(lines: Iterator[str]) -> list[str]:
-    return [f"    {line}" if line else "" for line in lines]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import message_call
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.workload.texts import said
 
@@ -37,8 +38,8 @@ def kill_script(
         "store.close()",
         f"for attempt in range({_ATTEMPTS}):  # not every moment shows it",
         "    s0 = f's{attempt}'",
-        *(_indented(["store = open_store(location)", *made, "store.close()"]) if made else ()),
-        *_indented(_hosted(append, clients) if hosted else _forked(append, clients, threads)),
+        *(indented(["store = open_store(location)", *made, "store.close()"]) if made else ()),
+        *indented(_hosted(append, clients) if hosted else _forked(append, clients, threads)),
         "    try:",
         "        store = open_store(location)",
         "        texts = [message.content for message in store.read(s0)]",
@@ -105,7 +106,3 @@ def _hosted(append: str, clients: int) -> Iterator[str]:
     yield "    one.kill()"
     yield "for one in clients:"
     yield "    one.join()"
-
-
-def _indented(lines: Sequence[str] | Iterator[str]) -> list[str]:
-    return [f"    {line}" for line in lines]

@@ -33,6 +33,7 @@ from sessionproof.contract.operations import (
 )
 from sessionproof.oracle.model import EMPTY, Worlds, answers, expect
 from sessionproof.scripts import assertions
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.clients import START
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, call, count_of, expression, loop
 from sessionproof.scripts.wellformed import well_formed
@@ -96,7 +97,7 @@ def by_another_process(transcript: Sequence[Completed], fault: Fault, claims: Cl
     again = f"sys.exit(subprocess.run([{handed}]).returncode)"
     return [
         "if not sys.argv[1:]:  # written here, read in a process of its own",
-        *_indented([*_before(scene), CLOSE, again]),
+        *indented([*_before(scene), CLOSE, again]),
         *(f"{name} = sys.argv[{at}]" for at, name in enumerate(made, 2)),
         *_last(scene),
     ]
@@ -140,7 +141,7 @@ def must_refuse(called: str, message: str) -> list[str]:
 
 def suppressed(lines: Sequence[str], why: str = "") -> list[str]:
     """The lines, where an error is right, too."""
-    return [f"with suppress(Exception):{why and '  # '}{why}", *_indented(lines)]
+    return [f"with suppress(Exception):{why and '  # '}{why}", *indented(lines)]
 
 
 def pages(session: str, limit: int) -> list[str]:
@@ -254,7 +255,7 @@ def _refusable(scene: _Scene, at: int, lines: list[str]) -> list[str]:
         return suppressed(lines)
     return [
         "try:",
-        *_indented(lines),
+        *indented(lines),
         "except Exception as error:",
         "    sys.exit(print('holds now: it is refused:', error))",
     ]
@@ -363,10 +364,6 @@ def _worlds(scene: _Scene, before: int) -> Worlds:
             *(one.or_else for one in steps if one.or_else is not None),
         )[:_WORLDS_MOST]
     return worlds
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
 
 
 def with_awaits(source: str, awaited: Collection[str]) -> str:

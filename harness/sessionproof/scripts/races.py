@@ -14,6 +14,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message
 from sessionproof.history.columns import F
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.clients import ENDED, START, WITH_PARENT, started
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, message, values
 from sessionproof.scripts.race_rules import TOKENS, needs_numbers, rule_of
@@ -86,10 +87,10 @@ def race_script(race: Race) -> tuple[str, ...]:
         *_function(race, "work", _WORK[race.kind == "tasks"], _work(race, called)),
         *_function(race, "prepared", "location", _prepared(race)),
         *_function(race, "looked", "location, session", _looked(race)),
-        *("", "", "def wrong(done, last):", *_indented([f'"""{_meaning(race)}"""', *rule])),
+        *("", "", "def wrong(done, last):", *indented([f'"""{_meaning(race)}"""', *rule])),
         *_crew(race),
         *("", "", START),
-        *_indented(_main(race)),
+        *indented(_main(race)),
     ]
     text = "\n".join(lines)
     if len(text) > TEXT_MOST:
@@ -318,7 +319,7 @@ def _main(race: Race) -> Iterator[str]:
     if tasks:
         yield f"    done = {_run(race, 'together(location, session)')}"
     else:
-        yield from _indented(_ordered(race))
+        yield from indented(_ordered(race))
     yield f"    last = {_run(race, 'looked(location, session)')}"
     if race.anomaly is Anomaly.HANG:
         yield "    faulthandler.cancel_dump_traceback_later()"
@@ -349,7 +350,7 @@ def _ordered(race: Race) -> Iterator[str]:
 
 def _function(race: Race, name: str, parameters: str, body: Iterator[str]) -> Iterator[str]:
     yield from ("", "", f"{'async ' if _is_async(race) else ''}def {name}({parameters}):")
-    yield from _indented(body)
+    yield from indented(body)
 
 
 def _run(race: Race, called: str) -> str:
@@ -377,7 +378,3 @@ def _message(race: Race, content: str) -> str:
 
 def _meaning(race: Race) -> str:
     return f"A sentence where the rule is broken ({race.anomaly}), None where it holds."
-
-
-def _indented(lines: Sequence[str] | Iterator[str]) -> list[str]:
-    return [f"    {line}" if line else "" for line in lines]

@@ -21,11 +21,12 @@ from sessionproof.schedule.found import Found
 from sessionproof.schedule.plain import Done, counts_of, done_of, last_of, letters_of
 from sessionproof.schedule.program import Kind
 from sessionproof.schedule.replay import as_plain
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.clients import START
 from sessionproof.scripts.expressions import TEXT_MOST, Unwritable, expression, message
 from sessionproof.scripts.race_rules import rule_of
 
-TIMES = 20
+_TIMES = 20
 _WORDS = 40  # characters of a step in a comment
 _SENT = ("sum(TOKENS.get(text, 0) for text in texts)",
          "sum(TOKENS.get(text, 0) for text in texts[:count])")  # fmt: skip
@@ -42,18 +43,16 @@ def schedule_script(
     timed: bool = False,
     creates: bool = False,
     by_store: bool = False,
-    cold: bool = False,
     shared: bool = False,
-    times: int = TIMES,
 ) -> tuple[str, ...]:
     """The lines of the script; raises Unwritable where they would be too many for a person.
 
     ``sample``, ``counted`` and ``timed`` are those of the ``Speech`` under which it was found, the
-    others as in its ``Setup``. It is replayed so many ``times``.
+    others as in its ``Setup``.
     """
     given = {
-        "kind": kind, "times": times, "sample": sample, "counted": counted, "timed": timed,
-        "creates": creates, "by_store": by_store, "cold": cold, "shared": shared,
+        "kind": kind, "times": _TIMES, "sample": sample, "counted": counted, "timed": timed,
+        "creates": creates, "by_store": by_store, "shared": shared,
         "lines": found.lines,
     }  # fmt: skip
     called = {call.f for _, call in chain(found.program.before, *found.program.clients)}
@@ -67,10 +66,10 @@ def schedule_script(
         "",
         *_constants(found),
         _program(found),
-        *("", "", "def wrong(done, last):", *_indented([_meaning(found.wrong.anomaly), *rule])),
-        *("", "", "def judged(run):", *_indented(looked)),
+        *("", "", "def wrong(done, last):", *indented([_meaning(found.wrong.anomaly), *rule])),
+        *("", "", "def judged(run):", *indented(looked)),
         *("", "", START),
-        *_indented(_main(found, given)),
+        *indented(_main(found, given)),
     ]
     if "counts_of(" not in "\n".join(looked):
         lines[0] = lines[0].replace("counts_of, ", "")
@@ -149,7 +148,7 @@ def _has_counts(rule: list[str]) -> bool:
 
 def _sees(found: Found, rule: list[str]) -> bool:
     """Whether the lines call the execution wrong that was found."""
-    source = "\n".join(["def wrong(done, last):", *_indented(rule)])
+    source = "\n".join(["def wrong(done, last):", *indented(rule)])
     scope: dict[str, Any] = {"PROGRAMS": found.program.clients}
     exec(compile(source, "rule", "exec"), scope)  # noqa: S102 - our own lines and values
     wrong: Callable[[list[Done], list[Any]], str | None] = scope["wrong"]
@@ -223,7 +222,3 @@ def _main(found: Found, given: dict[str, Any]) -> Iterator[str]:
 
 def _value(value: Any) -> str:
     return message(value) if isinstance(value, Message) else expression(value)
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"    {line}" if line else "" for line in lines]

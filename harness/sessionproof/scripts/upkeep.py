@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sessionproof.contract.claims import Claims, as_python
 from sessionproof.contract.operations import Upkeep
+from sessionproof.scripts.blocks import indented
 from sessionproof.scripts.carried import carried
 from sessionproof.scripts.expressions import Unwritable, values
 from sessionproof.scripts.program import with_awaits
@@ -66,9 +67,9 @@ def _lines(half: HalfDone) -> Iterator[str]:
     if half.answer_s is not None:
         yield f"faulthandler.dump_traceback_later({half.answer_s:g}, exit=True)  # no answer"
     yield "try:"
-    yield from _indented(_checks(half))
+    yield from indented(_checks(half))
     yield "except Exception as error:  # is it still so? It is done again, and is traced"
-    yield from _indented(_again(half))
+    yield from indented(_again(half))
     if half.answer_s is not None:
         yield "faulthandler.cancel_dump_traceback_later()"
 
@@ -78,7 +79,7 @@ def _shown(half: HalfDone) -> Iterator[str]:
     begin = "async def" if half.awaited else "def"
     yield f"sessions = {values([*half.operation.looked_at])}"
     yield f"{begin} shown(place):"
-    yield from _indented(_opening("location.root / place"))
+    yield from indented(_opening("location.root / place"))
     yield "    try:"
     yield "        there = {}"
     yield "        for session in sessions:"
@@ -179,7 +180,3 @@ def _again(half: HalfDone) -> Iterator[str]:
     yield f"if not still_half_done({asked}):"
     yield "    sys.exit(print('holds now: a crash leaves it other files'))"
     yield "raise AssertionError(f'after the crash: {error}') from error"
-
-
-def _indented(lines: Iterator[str]) -> Iterator[str]:
-    return (f"    {line}" for line in lines)

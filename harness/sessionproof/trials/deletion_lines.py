@@ -55,14 +55,7 @@ def deletion_script(trial: Trial, one: Crew, sessions: int) -> tuple[str, ...]:
         "            return f'{text} was acknowledged after the deletion, and is not there'",
         "        if text and ended < deletions[0][2] and text in there:",
         "            return f'{text} was there before the deletion, and is there afterwards'",
-        *(
-            [
-                "    if deletions and there:",
-                "        return f'{session} is deleted, and has {there}'",
-            ]
-            if refuses
-            else []
-        ),
+        *(_REFUSES if refuses else []),
         *(_LISTED if listed else []),
     ]
     return script(

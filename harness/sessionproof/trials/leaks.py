@@ -27,6 +27,7 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.host.client import HostedStore
+from sessionproof.scripts.blocks import indented
 from sessionproof.trials.single import Broken, CouldNotTell, Trial
 
 Run: TypeAlias = Callable[[int], None]
@@ -93,7 +94,7 @@ def lent(trial: Trial, repeated: Repeated) -> Run:
             driven(steps(), wait)
 
         outcome = trial.handle().lend(f"{repeated.name}, {number} times", action)
-        script = (*repeated.first, f"for n in range({done}):", *_indented(repeated.lines))
+        script = (*repeated.first, f"for n in range({done}):", *indented(repeated.lines))
         trial.require_ok(
             outcome,
             f"repeated {repeated.name}, after {first:,} times",
@@ -232,13 +233,9 @@ def _script(repeated: Repeated, series: Series, calls: int, each: float) -> list
         *tracing,
         "kept = []",
         f"for n in range({2 * half}):",
-        *_indented(repeated.lines),
+        *indented(repeated.lines),
         f"    if n % {half} == {half - 1}:",
         "        gc.collect()",
         f"        kept.append({_READ[series.gauge.name]})",
         f"assert kept[1] - kept[0] < {max(1, int(half * each / 2))}, kept",
     ]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
