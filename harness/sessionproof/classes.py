@@ -153,7 +153,7 @@ class Classes:
                     only=_guarantees(kind, session.items),
                     baseline=None if baseline is None else self._config.rootpath / baseline,
                 )
-                make_report_folder(report)
+                make_report_folder(report, "--store-report")
                 accepted = getattr(kind, "accept_unknown", ())
                 made = judge(
                     plan, report, workers=cores(), follow=lambda _: None, accept_unknown=accepted

@@ -33,6 +33,7 @@ from sessionproof.engine.crashes import crash_record, ended_after
 from sessionproof.engine.imports import SUITES_PACKAGE, this_folder_counts, user_modules_first
 from sessionproof.engine.judge import conclude, started
 from sessionproof.engine.limits import hold
+from sessionproof.engine.machine import make_report_folder
 from sessionproof.engine.neighbours import no_benchmarks
 from sessionproof.engine.plan import DEFAULT_PROFILE, STORES, TIMED, BadUsage, Plan, make_plan
 from sessionproof.engine.records import Log, read_events
@@ -108,6 +109,7 @@ def _plan(config: pytest.Config) -> Plan | None:
     config.add_cleanup(within.close)  # at the end of the session
     directory = within.enter_context(private_folder())
     try:
+        make_report_folder(Path(config.option.store_report), "--store-report")
         return make_plan(
             within.enter_context(reached(chosen.store)),
             profile=config.option.store_profile or DEFAULT_PROFILE,
@@ -195,10 +197,8 @@ class _Controller:
             report.outcome, report.wasxfail = "skipped", _known(self._plan)[record.guarantee]
         self._crashes += 1
         if self._crashes > _RESTARTS:
-            text = (
-                f"{self._crashes} processes ended in tests of the store: the rest was not examined"
-            )
-            self._log.write({"event": "note", "text": text})
+            ended = f"{self._crashes} processes ended in tests of the store"
+            self._log.write({"event": "note", "text": f"{ended}: the rest was not examined"})
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

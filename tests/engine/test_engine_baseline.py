@@ -234,6 +234,7 @@ def test_pyproject_names_the_baseline_of_its_store(tmp_path):
         ("store = 3", (), "store of [tool.sessionproof]"),
         (f"store = '{MEMORY}'\nbaseline = 'nofile'", (), "nofile cannot be read"),
         ("", ("--store-baseline", "x.toml"), "name it by --store"),
+        (f"store = '{MEMORY}'", ("--store-report", "pyproject.toml"), "toml cannot be made"),
     ],
 )
 def test_a_mistake_in_a_plain_pytest_is_told(settings, arguments, told, tmp_path):

@@ -64,14 +64,14 @@ def check_location(location: Path) -> None:
         raise BadUsage(f"--location {location} is not writable")
 
 
-def make_report_folder(report: Path) -> None:
-    """Make the report's folder; raises BadUsage when nothing can be written there."""
+def make_report_folder(report: Path, option: str = "--report") -> None:
+    """Make the folder that the option names; raises BadUsage when nothing can be written there."""
     try:
         report.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadUsage(f"--report {report} cannot be made: {error.strerror}") from None
+        raise BadUsage(f"{option} {report} cannot be made: {error.strerror}") from None
     if not os.access(report, os.W_OK | os.X_OK):
-        raise BadUsage(f"--report {report} is not writable")
+        raise BadUsage(f"{option} {report} is not writable")
 
 
 def _cpu() -> str | None:
