@@ -140,6 +140,14 @@ def test_a_folder_without_a_project_is_put_on_the_path(tmp_path):
     assert says(side, "adapter") == "plain"
 
 
+def test_a_folder_of_the_home_is_found(monkeypatch, tmp_path):
+    """Also where no shell has put its name in the place of ``~``."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "plain").mkdir(parents=True)
+    side = laid("~/plain", "adapter:Store", "base", laying(tmp_path, tmp_path))
+    assert side.path == (str(tmp_path / "home" / "plain"),)
+
+
 def test_a_subfolder_of_a_repository_is_a_project(repository, tmp_path):
     """A reference in it is that folder at that time."""
     part = repository / "part"

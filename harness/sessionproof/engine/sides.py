@@ -62,7 +62,7 @@ def laid(asked: str, store: str, name: str, laying: Laying) -> Side:
             return _of_wheel(asked, store, name, laying)
         if not _is_path(asked) and _is_reference(asked, laying.project):
             return _of_commit(asked, asked, store, name, laying)
-        if (laying.project / asked).expanduser().is_dir():
+        if _place(asked, laying).is_dir():
             return _of_folder(asked, store, name, laying)
     except GitFailed as error:
         raise BadUsage(f"{name} {asked}: {error}") from None
@@ -73,6 +73,10 @@ def laid(asked: str, store: str, name: str, laying: Laying) -> Side:
         f"{name} {asked!r} is no git reference, folder, wheel or requirement here: "
         f"use git:REF, ., dist/NAME.whl, NAME==1.2 or {INSTALLED}"
     )
+
+
+def _place(asked: str, laying: Laying) -> Path:
+    return laying.project / os.path.expanduser(asked)  # noqa: PTH111 - never raises
 
 
 def _environments(project: Path) -> tuple[str, ...]:
@@ -101,14 +105,14 @@ def _of_commit(asked: str, reference: str, store: str, name: str, laying: Laying
 
 
 def _of_wheel(asked: str, store: str, name: str, laying: Laying) -> Side:
-    wheel = (laying.project / asked).expanduser()
+    wheel = _place(asked, laying)
     if not wheel.is_file():
         raise BadUsage(f"{name} {asked}: there is no such file")
     return Side(asked=asked, store=store, path=(_installed(str(wheel), name, laying),))
 
 
 def _of_folder(asked: str, store: str, name: str, laying: Laying) -> Side:
-    tree = (laying.project / asked).expanduser().resolve()
+    tree = _place(asked, laying).resolve()
     commit = None if has_changes(tree) else commit_of(tree)
     return Side(asked=asked, store=store, path=_path_of(tree, asked, name, laying), commit=commit)
 
