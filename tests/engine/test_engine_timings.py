@@ -99,6 +99,13 @@ def test_a_size_replaces_the_numbers_of_messages(tmp_path):
     assert plan(tmp_path, size=10**7, test_s=5.0).profile.deadlines.test_s == 5.0
 
 
+def test_the_command_has_the_limits_of_the_run(tmp_path):
+    """A call that hung by a short deadline, or had little memory, does so again when repeated."""
+    limited = plan(tmp_path, operation_s=0.5, test_s=60.0, memory=300 * 1024 * 1024)
+    said = " --memory 300 --operation-deadline 0.5 --test-deadline 60.0"
+    assert limited.command.endswith(said)
+
+
 def test_facts_are_words(tmp_path):
     """Every fact is a text that is not empty, and none of them stops a run."""
     found = facts(tmp_path)

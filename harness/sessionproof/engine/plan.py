@@ -23,7 +23,7 @@ from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import StoreNotFound
 from sessionproof.engine.baseline import KnownBreaks, read_baseline
 from sessionproof.engine.children import run_and_read
-from sessionproof.engine.limits import NO_LIMITS, Limits, limits_of
+from sessionproof.engine.limits import MIB, NO_LIMITS, Limits, limits_of
 from sessionproof.workload.profiles import PROFILES, Deadlines, Profile
 
 DEFAULT_PROFILE = "gate"
@@ -134,13 +134,14 @@ def make_plan(
         raise BadUsage(str(error)) from None
     limits = limits_of(directory, memory)
     seen = described(store, chosen.deadlines, directory, limits=limits)
-    claims = claims_from_json(seen["claims"])
-    try:
-        for requirement in require:
-            claims = required(claims, requirement)
-    except ValueError as error:
-        raise BadUsage(f"--require {error}") from None
+    claims = _with_required(claims_from_json(seen["claims"]), require)
     names = {requirement.partition("=")[0] for requirement in require}
+    numbers = {
+        "--size": size,
+        "--memory": None if memory is None else memory // MIB,
+        "--operation-deadline": operation_s,
+        "--test-deadline": test_s,
+    }
     return Plan(
         store=store,
         claims=claims,
@@ -152,7 +153,7 @@ def make_plan(
         only=wanted,
         asked=tuple(dict.fromkeys(name.upper() for name in only)),
         directory=directory,
-        command=_command(called or [store], chosen.name, seed, require, size),
+        command=_command(called or [store], chosen.name, seed, require, numbers),
         seeds=seeds,
         not_representable=tuple(seen["not_representable"]),
         notes=tuple(seen["notes"]),
@@ -160,6 +161,16 @@ def make_plan(
         described_s=monotonic_s() - began_s,
         limits=limits,
     )
+
+
+def _with_required(claims: Claims, require: Sequence[str]) -> Claims:
+    """The claims with those by which it is to be judged; raises BadUsage."""
+    try:
+        for requirement in require:
+            claims = required(claims, requirement)
+    except ValueError as error:
+        raise BadUsage(f"--require {error}") from None
+    return claims
 
 
 def _shown(store: str) -> str:
@@ -171,13 +182,19 @@ def _shown(store: str) -> str:
 
 
 def _command(
-    called: Sequence[str], profile: str, seed: int, require: Sequence[str], size: int | None
+    called: Sequence[str],
+    profile: str,
+    seed: int,
+    require: Sequence[str],
+    numbers: Mapping[str, float | None],
 ) -> str:
+    """What brings about the same verdicts; ``numbers`` are options, None where not given."""
     words = ["sessionproof", "run", *called, "--seed", str(seed)]
     words += ["--profile", profile] if profile != DEFAULT_PROFILE else []
     for requirement in require:
         words += ["--require", requirement]
-    words += [] if size is None else ["--size", str(size)]
+    for option, number in numbers.items():
+        words += [] if number is None else [option, str(number)]
     return shlex.join(words)
 
 
