@@ -61,6 +61,16 @@ def test_there_and_back(run, chats):
         assert store.count("a") == store.count("b") == 2
 
 
+def test_a_limit_beyond_all_calendars_is_a_number(run, chats):
+    """The session of the snapshot is shown all the same."""
+    with ReferenceStore(chats, durability="process") as store:
+        store.set_limits("a", hard_us=2**61)
+        made = store.snapshot("a")
+    code, out, err = run("snapshots", "show", "chats", made)
+    assert (code, err) == (0, "")
+    assert "hard_deadline_us   2307" in out
+
+
 def test_for_programs(run, chats):
     """With ``--json`` each prints one document."""
     made = json.loads(run("snapshots", "take", "chats", "a", "--keep", "2", "--json")[1])[

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sessionproof.cli.places import StoredFiles
+from sessionproof.cli.times import shown_time
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sessionproof.report.browsing import Browsed
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.command()
@@ -151,7 +149,4 @@ _MOST_SESSIONS = 20_000
 
 
 def _time(us: int | None) -> str:
-    try:
-        return f"{_EPOCH + timedelta(microseconds=us or 0):%Y-%m-%d %H:%M:%S} UTC"
-    except OverflowError:
-        return str(us)
+    return shown_time(us or 0, "%Y-%m-%d %H:%M:%S UTC")

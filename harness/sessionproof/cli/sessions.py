@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from sessionproof.cli.places import StoredFiles
+from sessionproof.cli.times import shown_time
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.lifetime import STATUSES
 
@@ -32,7 +33,6 @@ _TAKES = {
 _ROWS_MOST = 1_000_000
 _WIDEST = 40  # characters of a cell
 _GAP = "  "  # between columns
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,10 +283,7 @@ class _Column:
 
 
 def _time(us: int, zone: tzinfo) -> str:
-    try:
-        return f"{(_EPOCH + timedelta(microseconds=us)).astimezone(zone):%Y-%m-%d %H:%M:%S}"
-    except OverflowError:
-        return str(us)
+    return shown_time(us, zone=zone)
 
 
 def _content(message: dict[str, Any]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sessionproof.cli.places import StoredFiles
+from sessionproof.cli.times import shown_time
 from sessionproof.contract.errors import Refused
 from sessionproof.contract.message import Message, to_json
 from sessionproof.contract.snapshots import SnapshotInfo
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT_MOST = 200
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -243,9 +242,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def _time(us: int | None) -> str:
-    if us is None:
-        return ""
-    return f"{_EPOCH + timedelta(microseconds=us):%Y-%m-%dT%H:%M:%SZ}"
+    return "" if us is None else shown_time(us, "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cut(text: str) -> str:
