@@ -1,17 +1,19 @@
 """Memory: what the trials spare, what they say in doubt, and what they see of another process."""
 
+import os
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sessionproof.bench.memory import Pace
+from sessionproof.bench.memory import Pace, resident
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Page
 from sessionproof.host.client import open_hosted
 from sessionproof.oracle.memory import MemoryStore
-from sessionproof.trials import memory
+from sessionproof.trials import leaks, memory
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.workload.profiles import Profile
 
@@ -141,6 +143,14 @@ def test_a_call_that_fails_after_a_while_is_a_finding(trial_of):
     assert finding.anomaly == Anomaly.UNEXPECTED_REFUSAL
     assert "too many open files" in finding.seen
     assert any("store.count(s0)" in line for line in finding.script)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system has no /proc")
+def test_a_script_reads_what_the_harness_read(monkeypatch):
+    """Pages are larger on some machines."""
+    monkeypatch.setattr(os, "sysconf", lambda _: 65_536)
+    read = eval(leaks._READ["resident memory"])
+    assert read == pytest.approx(resident([os.getpid()]), rel=0.1)
 
 
 @pytest.mark.night

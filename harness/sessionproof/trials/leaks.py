@@ -218,7 +218,8 @@ def _broken(trial: Trial, repeated: Repeated, series: Series, pace: Pace, watch:
 
 _READ = {
     "Python's memory": "tracemalloc.get_traced_memory()[0]",
-    "resident memory": "int(Path('/proc/self/statm').read_text().split()[1]) * 4096",
+    "resident memory": "int(Path('/proc/self/statm').read_text().split()[1])"
+    " * os.sysconf('SC_PAGE_SIZE')",
     "descriptors": "len(os.listdir('/proc/self/fd'))",
     "threads": "threading.active_count()",
 }
