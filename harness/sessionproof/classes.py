@@ -29,7 +29,7 @@ from sessionproof.contract.verdicts import Record, Verdict, record_from_json
 from sessionproof.engine.addresses import reached
 from sessionproof.engine.judge import LOG, judge
 from sessionproof.engine.machine import cores, fast_folder, make_report_folder
-from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, make_plan
+from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, make_plan, wanted_rows
 from sessionproof.report.plain import shown
 from sessionproof.report.result import EXIT_HOLDS, RunResult
 from sessionproof.report.terminal import print_summary
@@ -142,7 +142,9 @@ class Classes:
         started_in = self._config.invocation_params.dir
         report = started_in / option.store_report / _folder(kind, session.items)
         baseline = getattr(kind, "baseline", None)
+        accepted = getattr(kind, "accept_unknown", ())
         try:
+            wanted_rows(accepted)
             with private_folder(fast_folder()) as directory, reached(store_name(kind)) as store:
                 plan = make_plan(
                     store,
@@ -154,7 +156,6 @@ class Classes:
                     baseline=None if baseline is None else self._config.rootpath / baseline,
                 )
                 make_report_folder(report, "--store-report")
-                accepted = getattr(kind, "accept_unknown", ())
                 made = judge(
                     plan, report, workers=cores(), follow=lambda _: None, accept_unknown=accepted
                 )

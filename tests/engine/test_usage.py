@@ -20,6 +20,7 @@ MEMORY = "sessionproof.oracle.memory:MemoryStore"
         ((), "Missing argument 'STORE'"),
         ((MEMORY, "--profile", "fast"), "no profile 'fast': use smoke, gate, deep"),
         ((MEMORY, "--only", "FOO"), "no guarantee 'FOO'"),
+        ((MEMORY, "--accept-unknown", "FOO"), "no guarantee 'FOO'"),
         ((MEMORY, "--require", "handles=lots"), "one of one, tasks, threads, processes"),
         ((MEMORY, "--require", "nonsense"), "no NAME=LEVEL"),
         ((MEMORY, "-n", "0"), "'-n' / '--workers'"),

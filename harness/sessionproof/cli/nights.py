@@ -85,7 +85,7 @@ def judge_all_night(wanted: Wanted) -> int:
 def _checked(wanted: Wanted) -> dict[str, tuple[str, ...]]:
     """The words of each store on a command line by its name without passwords; raises BadUsage."""
     check_profile(wanted.profile)
-    wanted_rows(wanted.only)
+    wanted_rows([*wanted.only, *wanted.accept_unknown])
     if wanted.location is not None:
         check_location(wanted.location)
     found: dict[str, tuple[str, ...]] = {}

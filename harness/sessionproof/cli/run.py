@@ -21,7 +21,7 @@ from sessionproof.engine.children import nothing_left
 from sessionproof.engine.judge import LOG, Judgement
 from sessionproof.engine.judge import judge as run_plan
 from sessionproof.engine.machine import check_location, cores, fast_folder, make_report_folder
-from sessionproof.engine.plan import BadUsage, Plan, make_plan
+from sessionproof.engine.plan import BadUsage, Plan, make_plan, wanted_rows
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.timings import print_timings
@@ -55,12 +55,12 @@ def judge(
     try:
         if location is not None:
             check_location(location)
+        wanted_rows(accept_unknown)
         make_report_folder(report)
         parent = location or fast_folder()
-        waiting = _waiting(console)
         with ExitStack() as stack:
             directory = stack.enter_context(private_folder(parent))
-            with waiting:
+            with _waiting(console):
                 found = stack.enter_context(opened(store, servers, parent))
                 stack.enter_context(nothing_left())
                 plan = make_plan(
