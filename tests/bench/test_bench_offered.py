@@ -61,6 +61,11 @@ def test_an_offer_has_its_rate_and_its_seed():
     assert offered.offer(250.0, window_s=0.4, seed=8) != one
 
 
+def test_the_shortest_window_has_a_call():
+    """Also one that is no nanosecond long."""
+    assert offered.offer(1.0, window_s=1e-12, seed=1).due_ns == (0,)
+
+
 def test_calls_come_as_in_a_poisson_process():
     """Gaps vary as much as they are long, and the first half has about half of the calls."""
     due = np.array(offered.offer(20_000, window_s=1.0, seed=3).due_ns)

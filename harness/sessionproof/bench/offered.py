@@ -103,7 +103,7 @@ def offer(rate_per_s: float, *, window_s: float, seed: int) -> Offer:
     They come as in a Poisson process of which the number of calls is known: at times drawn evenly
     over the window. So the rate is exactly what is written beside it.
     """
-    window_ns = round(window_s * 1e9)
+    window_ns = max(1, round(window_s * 1e9))
     draw = generator(seed, "arrivals", round(rate_per_s * 1_000))
     number = max(1, round(rate_per_s * window_s))
     return Offer(window_ns, tuple(sorted(draw.randrange(window_ns) for _ in range(number))))
