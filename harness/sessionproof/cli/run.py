@@ -83,7 +83,7 @@ def judge(
         say(console, f"sessionproof: {error}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        say(console, "sessionproof: interrupted before the first test; no report was written")
+        say(console, "sessionproof: interrupted before all was judged and written")
         return EXIT_INTERRUPTED
     if timings:
         print_timings(judged.result, judged.records, Console())
