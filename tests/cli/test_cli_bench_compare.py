@@ -160,6 +160,17 @@ def test_an_interruption_before_anything_is_one_line(project):
     assert not (project / "out" / "comparison.json").exists()
 
 
+def test_an_operation_that_is_none_is_told_first(tmp_path):
+    """Nothing is looked for, laid or installed before."""
+    words = ["nosuch", "--only", "fly", "--store", "nowhere:Store"]
+    ended = subprocess.run(
+        [*COMMAND, *words], check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sessionproof: there is no operation 'fly': use append, ")
+    assert ended.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "store", "said"),
     [

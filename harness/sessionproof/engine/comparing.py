@@ -104,7 +104,7 @@ def compared(
     Raises BadUsage for a store that does not open on one side. An interruption is told in the
     result once a pair was measured, and raised before.
     """
-    asked = _asked(only)
+    asked = operations_asked(only)
     effort = effort or EFFORTS[profile]
     began_s, at = monotonic_s(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     parent = location or fast_folder()
@@ -218,8 +218,11 @@ def _wanted(sides: Mapping[str, Side], profile: str, seed: int, folder: Path) ->
     }
 
 
-def _asked(only: Sequence[str]) -> list[str]:
-    """The operations that are asked for, in the order of the table; all when none was named."""
+def operations_asked(only: Sequence[str]) -> list[str]:
+    """The operations that are asked for, in the order of the table; all when none was named.
+
+    Raises BadUsage for a name that is none.
+    """
     names = [row.operation for row in ROWS]
     for name in only:
         if name not in names:

@@ -65,6 +65,7 @@ def _carried_out(given: dict[str, Any]) -> int:
 
     from sessionproof.cli.benchmarks.asked import check_asked
     from sessionproof.cli.upkeep import say
+    from sessionproof.engine.comparing import operations_asked
     from sessionproof.engine.plan import BadUsage
     from sessionproof.report.compared import exit_code
     from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
@@ -74,6 +75,7 @@ def _carried_out(given: dict[str, Any]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         check_asked(profile=given["profile"], location=given["location"], report=report)
+        operations_asked(given["only"])  # before anything is installed
         comparison = _compared(given, console)
     except BadUsage as error:
         say(console, f"sessionproof: {error}")
