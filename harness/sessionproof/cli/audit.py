@@ -17,12 +17,12 @@ from rich.text import Text
 from sessionproof.audit.examine import audit
 from sessionproof.audit.file import Unreadable
 from sessionproof.audit.result import KINDS, Audit, Problem, audit_to_json
+from sessionproof.cli.lines import cell
 from sessionproof.cli.upkeep import say
 from sessionproof.cli.waiting import Waiting
-from sessionproof.report.plain import cut, for_terminal, shown
+from sessionproof.report.plain import shown
 from sessionproof.report.result import EXIT_BROKEN, EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE
 
-_TEXT_CHARACTERS_MAX = 300
 _SQL_LINES_MAX = 12
 _NOTES_MAX = 20
 _LABEL_WIDTH = 9
@@ -96,9 +96,9 @@ def _table(found: Audit, console: Console) -> Table:
         where = ".".join(part for part in (one.table, one.column) if part)
         table.add_row(
             Text(one.kind, style="red"),
-            _text(console, where or one.what),
+            cell(console, where or one.what),
             f"{one.count:,}",
-            _text(console, ", ".join(one.examples)),
+            cell(console, ", ".join(one.examples)),
         )
     return table
 
@@ -120,13 +120,9 @@ def _beginning(lines: list[str]) -> list[str]:
 
 def _field(console: Console, label: str, text: str) -> None:
     head = Text(f"{label:<{_LABEL_WIDTH}} ", style="dim")
-    _line(console, Text.assemble(head, _text(console, text)))
+    _line(console, Text.assemble(head, cell(console, text)))
 
 
 def _line(console: Console, text: Text) -> None:
     gutter = "│ " if console.encoding.lower().startswith("utf") else "| "
     console.print(Text.assemble((gutter, "dim"), text), soft_wrap=True)
-
-
-def _text(console: Console, text: str) -> Text:
-    return Text(for_terminal(cut(text, _TEXT_CHARACTERS_MAX), console.encoding))

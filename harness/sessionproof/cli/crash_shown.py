@@ -8,9 +8,9 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from sessionproof.cli.crashes import guarded, line, told
+from sessionproof.cli.crashes import guarded, told
+from sessionproof.cli.lines import cell, line
 from sessionproof.contract.operations import as_call
 from sessionproof.engine.plan import BadUsage
 from sessionproof.faults.crashes.models import states_at
@@ -18,7 +18,6 @@ from sessionproof.faults.crashes.points import Facts, pending_at
 from sessionproof.faults.crashes.states import MODELS, POWER_ORDERED, POWER_STRICT
 from sessionproof.faults.recording import Recording
 from sessionproof.faults.tracing.saving import load
-from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_HOLDS
 from sessionproof.trials.crashes.steps import lane_of, said_of
 
@@ -62,7 +61,7 @@ def _operations(recording: Recording, console: Console) -> Table:
             f"{act.after + 1:,}",
             answered,
         )
-        table.add_row(*(_safe(console, cell) for cell in cells))
+        table.add_row(*(cell(console, one, most=_TEXT_CHARACTERS_MAX) for one in cells))
     return table
 
 
@@ -82,7 +81,9 @@ def _show_point(recording: Recording, point: int, most: int, console: Console) -
         )  # fmt: skip
         cells = (f"{at + 1:,}", lane_of(recording, at), said_of(recording, at), *kept)
         style = "dim" if after else None
-        table.add_row(*(_safe(console, cell) for cell in cells), style=style)
+        table.add_row(
+            *(cell(console, one, most=_TEXT_CHARACTERS_MAX) for one in cells), style=style
+        )
     console.print(table)
     if first:
         older = ", ".join(f"{sum(at < first for at in pending[one])} {one}" for one in _POWER)
@@ -97,7 +98,3 @@ def _show_point(recording: Recording, point: int, most: int, console: Console) -
         said = ", ".join(f"{number} {manner}" for manner, number in manners.items())
         number = manners.total()
         line(console, f"|   {model}: {number} state{'' if number == 1 else 's'} ({said})")
-
-
-def _safe(console: Console, text: str) -> Text:
-    return Text(for_terminal(cut(text, _TEXT_CHARACTERS_MAX), console.encoding))

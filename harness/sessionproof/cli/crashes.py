@@ -18,8 +18,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
+from sessionproof.cli.lines import line
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.folders import private_folder
 from sessionproof.contract.lookup import StoreNotFound, find_store
@@ -33,7 +33,6 @@ from sessionproof.faults.recording import CannotTrace, Recording
 from sessionproof.faults.tracing.recorder import record
 from sessionproof.faults.tracing.saving import DATA, RecordingError, load, save
 from sessionproof.report.crashes import summary
-from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import (
     EXIT_BROKEN,
     EXIT_HOLDS,
@@ -59,7 +58,6 @@ from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.guard import CannotOpen
 from sessionproof.workload.vocabulary import vocabulary
 
-_TEXT_CHARACTERS_MAX = 300
 _RECORD_S = 120.0
 
 
@@ -312,9 +310,3 @@ def _to_json(recording: Recording, looks: Sequence[Look], covered: Sequence[str]
             for wrong in look.wrong
         ],
     }
-
-
-def line(console: Console, text: str, style: str = "") -> None:
-    """Print one line, with hostile characters escaped."""
-    safe = for_terminal(cut(text, _TEXT_CHARACTERS_MAX), console.encoding)
-    console.print(Text(safe), style=style or None, soft_wrap=True)

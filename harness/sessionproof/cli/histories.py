@@ -15,10 +15,10 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from sessionproof.checks.history import judge_history, together
 from sessionproof.checks.incidents import Incident, Judged, Level
+from sessionproof.cli.lines import cell, line
 from sessionproof.contract.anomalies import MEANINGS
 from sessionproof.contract.claims import Claims
 from sessionproof.history import files
@@ -26,7 +26,6 @@ from sessionproof.history.columns import F, History, Type
 from sessionproof.history.files import HistoryError
 from sessionproof.history.overlap import overlapping
 from sessionproof.report.amounts import duration
-from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import (
     EXIT_BROKEN,
     EXIT_HOLDS,
@@ -36,7 +35,6 @@ from sessionproof.report.result import (
 )
 from sessionproof.trials.windows import Scene, labelled
 
-_TEXT_CHARACTERS_MAX = 300
 _INCIDENTS_MOST = 50  # printed; the rest is counted
 _NAMES_MOST = 8
 _MEANS: dict[Level, str] = {
@@ -67,10 +65,10 @@ def guarded(run: Callable[[], int]) -> int:
     try:
         return run()
     except HistoryError as error:
-        say(errors, f"sessionproof: {error}")
+        line(errors, f"sessionproof: {error}")
         return EXIT_USAGE
     except KeyboardInterrupt:
-        say(errors, "sessionproof: interrupted")
+        line(errors, "sessionproof: interrupted")
         return EXIT_INTERRUPTED
 
 
@@ -85,8 +83,8 @@ def _show(path: Path, session: str | None, most: int) -> int:
     if len(wanted):
         console.print(_table(history, [int(at) for at in wanted[:most]], console))
     if len(wanted) > most:
-        say(console, f"| {len(wanted) - most:,} later operations are not shown: --most", "dim")
-    say(console, f"| {_summary(history, wanted)}", "bold")
+        line(console, f"| {len(wanted) - most:,} later operations are not shown: --most", "dim")
+    line(console, f"| {_summary(history, wanted)}", "bold")
     return EXIT_HOLDS
 
 
@@ -125,7 +123,7 @@ def _table(history: History, rows: Sequence[int], console: Console) -> Table:
             ended.name.lower(),
             _answer(scene, at, odd.get(at, ())),
         )
-        table.add_row(*(_text(console, cell) for cell in cells), style=_STYLES[ended])
+        table.add_row(*(cell(console, one) for one in cells), style=_STYLES[ended])
     return table
 
 
@@ -223,34 +221,25 @@ def _print(told: Sequence[_Told], judged: Judged, code: int, console: Console) -
     for one in told[:_INCIDENTS_MOST]:
         incident = one.incident
         head = f"| {incident.anomaly}: {MEANINGS[incident.anomaly]}, in session {one.session!r}"
-        say(console, head, "bold red")
-        say(console, f"|   {one.sentence}")
+        line(console, head, "bold red")
+        line(console, f"|   {one.sentence}")
         if incident.flagged > 1:
-            say(console, f"|   it makes {incident.flagged:,} operations wrong", "dim")
+            line(console, f"|   it makes {incident.flagged:,} operations wrong", "dim")
     if len(told) > _INCIDENTS_MOST:
-        say(console, f"| {len(told) - _INCIDENTS_MOST:,} more with --json", "dim")
+        line(console, f"| {len(told) - _INCIDENTS_MOST:,} more with --json", "dim")
     for reason in judged.unknown:
-        say(console, f"| could not tell: {reason}", "yellow")
+        line(console, f"| could not tell: {reason}", "yellow")
     units = [f"{number:,} {unit}" for unit, number in judged.examined.items()]
-    say(console, f"| examined   {', '.join(units) or 'nothing'}")
+    line(console, f"| examined   {', '.join(units) or 'nothing'}")
     so_far = ", as far as it could be judged" if judged.unknown else ""
-    say(console, f"| level      {_MEANS[judged.level]}{so_far}")
+    line(console, f"| level      {_MEANS[judged.level]}{so_far}")
     verdict = {
         EXIT_BROKEN: (f"| {_many(len(told), 'incident')}", "bold red"),
         EXIT_UNKNOWN: ("| could not tell", "bold yellow"),
         EXIT_HOLDS: ("| nothing contradicts itself", "bold green"),
     }[code]
-    say(console, *verdict)
+    line(console, *verdict)
 
 
 def _many(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def say(console: Console, text: str, style: str = "") -> None:
-    """One line, escaped."""
-    console.print(_text(console, text), style=style or None, soft_wrap=True)
-
-
-def _text(console: Console, text: str) -> Text:
-    return Text(for_terminal(cut(text, _TEXT_CHARACTERS_MAX), console.encoding))

@@ -9,7 +9,8 @@ from typing import Literal
 
 from rich.console import Console
 
-from sessionproof.cli.histories import guarded, number_of, say
+from sessionproof.cli.histories import guarded, number_of
+from sessionproof.cli.lines import line
 from sessionproof.history import elle, files, porcupine
 from sessionproof.history.format import HistoryError, reading, whole_file
 from sessionproof.history.opinions import Export
@@ -48,9 +49,9 @@ def _export(
             file.writelines(piece.encode("ascii") for piece in made.text)
     errors = Console(stderr=True)
     many = "operation" if made.operations == 1 else "operations"
-    say(errors, f"| {made.operations:,} {many} for {to}")
+    line(errors, f"| {made.operations:,} {many} for {to}")
     for reason, number in made.left_out.items():
-        say(errors, f"| left out: {number:,} {reason}")
+        line(errors, f"| left out: {number:,} {reason}")
     return EXIT_HOLDS
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
+from sessionproof.cli.lines import line
 from sessionproof.cli.offering import clear_rates, show_rates
 from sessionproof.cli.servers import Servers, opened
 from sessionproof.cli.upkeep import say
@@ -27,7 +27,6 @@ from sessionproof.contract.seed import fresh_seed
 from sessionproof.engine.machine import check_location, fast_folder, make_report_folder
 from sessionproof.engine.plan import BadUsage, Plan, make_plan
 from sessionproof.history.files import HistoryError
-from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.result import EXIT_INTERRUPTED, EXIT_USAGE
 from sessionproof.trials.load_report import Run, exit_code, summary, write_load
 from sessionproof.trials.load_verdict import LoadVerdict, judged_load
@@ -284,17 +283,16 @@ def _tell(run: Run, verdict: LoadVerdict, report: Path) -> int:
     for told in verdict.breaks[:_SHOWN_MOST]:
         anomaly = told.incident.anomaly
         head = f"| {anomaly}: {MEANINGS[anomaly]}, in session {told.session!r}"
-        _line(out, head, "bold red")
-        _line(out, f"|   {told.sentence}")
+        line(out, head, "bold red", most=_LINE_CHARACTERS_MAX)
+        line(out, f"|   {told.sentence}", most=_LINE_CHARACTERS_MAX)
     if len(verdict.breaks) > _SHOWN_MOST:
-        _line(out, f"| {len(verdict.breaks) - _SHOWN_MOST:,} more are in {_FILE}")
+        line(
+            out,
+            f"| {len(verdict.breaks) - _SHOWN_MOST:,} more are in {_FILE}",
+            most=_LINE_CHARACTERS_MAX,
+        )
     for name, text in summary(run, verdict):
-        _line(out, f"| {name:<11} {text}")
+        line(out, f"| {name:<11} {text}", most=_LINE_CHARACTERS_MAX)
     show_rates(run, report, out)
-    _line(out, f"report: {write_load(run, verdict, report / _FILE)}")
+    line(out, f"report: {write_load(run, verdict, report / _FILE)}", most=_LINE_CHARACTERS_MAX)
     return code
-
-
-def _line(console: Console, text: str, style: str = "") -> None:
-    short = for_terminal(cut(text, _LINE_CHARACTERS_MAX), console.encoding)
-    console.print(Text(short), style=style or None, soft_wrap=True)

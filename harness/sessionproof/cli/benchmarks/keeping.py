@@ -9,18 +9,18 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
 from sessionproof.bench.tracking.archived import ArchivedRun, Commit, changed_facts
 from sessionproof.bench.tracking.nights import AGREEING, LAST, Nights, confirmed, judged
+from sessionproof.cli.lines import cell
 from sessionproof.cli.upkeep import say
 from sessionproof.contract.causes import Causes
 from sessionproof.engine.commits import commit_of, commits_between, has_changes
 from sessionproof.engine.plan import BadUsage
 from sessionproof.report import nights
 from sessionproof.report.archiving import Origin, archived
-from sessionproof.report.plain import cut, for_terminal
+from sessionproof.report.plain import cut
 from sessionproof.report.result import RunResult
 
 _CELL_CHARACTERS_MAX = 200
@@ -138,13 +138,9 @@ def _table(one: Nights, console: Console) -> Table:
     for head in nights.HEADS:
         table.add_column(head, overflow="fold")
     for row in one.rows:
-        table.add_row(*(_text(cell, console) for cell in nights.cells(row)))
+        table.add_row(*(cell(console, one, most=_CELL_CHARACTERS_MAX) for one in nights.cells(row)))
     return table
 
 
 def _names(found: Nights) -> str:
     return ", ".join(row.operation for row in found.open)
-
-
-def _text(value: str, console: Console) -> Text:
-    return Text(for_terminal(cut(value, _CELL_CHARACTERS_MAX), console.encoding))

@@ -9,17 +9,16 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from sessionproof.bench.tracking.archive import Archive, ArchiveRefused
 from sessionproof.bench.tracking.archived import ArchivedRun
 from sessionproof.bench.tracking.trend import Trends, trends
+from sessionproof.cli.lines import cell, line
 from sessionproof.cli.upkeep import say
 from sessionproof.engine import addresses
 from sessionproof.engine.machine import make_report_folder
 from sessionproof.engine.plan import BadUsage
 from sessionproof.report.amounts import digits
-from sessionproof.report.plain import cut, for_terminal
 from sessionproof.report.regressions import write_trends
 from sessionproof.report.result import EXIT_HOLDS, EXIT_USAGE
 from sessionproof.report.trends import (
@@ -93,25 +92,17 @@ def print_trends(every: Sequence[Trends], console: Console) -> None:
         for head in ("store", "operation", "before", "after", "change", "since"):
             table.add_column(head, overflow="fold")
         for one in found:
-            table.add_row(*(_text(cell, console) for cell in _cells(one)))
+            table.add_row(*(cell(console, text, most=_CHARACTERS_MAX) for text in _cells(one)))
         console.print(table)
     for one in found:
-        _print(f"| {headed(one, every)}", console)
+        line(console, f"| {headed(one, every)}", most=_CHARACTERS_MAX)
         lines = [between(one), *(named(commit) for commit in one.change.commits[:COMMITS_MAX])]
-        for line in (*lines, *explained(one.change), *one.change.facts):
-            _print(f"|   {line}", console)
-    _print(f"| {summary(every)}", console)
+        for text in (*lines, *explained(one.change), *one.change.facts):
+            line(console, f"|   {text}", most=_CHARACTERS_MAX)
+    line(console, f"| {summary(every)}", most=_CHARACTERS_MAX)
 
 
 def _cells(one: Told) -> tuple[str, ...]:
     change = one.change
     levels = (f"×{digits(level)}" for level in (change.before, change.after))
     return (one.store, row_of(one.trend), *levels, percent(change.share), one.first.when[0][:10])
-
-
-def _print(line: str, console: Console) -> None:
-    console.print(_text(line, console), soft_wrap=True)
-
-
-def _text(value: str, console: Console) -> Text:
-    return Text(for_terminal(cut(value, _CHARACTERS_MAX), console.encoding))
