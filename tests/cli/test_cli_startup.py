@@ -43,3 +43,23 @@ def test_who_names_no_command_gets_the_help(run, words):
     _, out, err = run(*words)
     assert (out + err).startswith("Usage: ")
     assert "(see " not in out + err
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path):
+    """No command can find a store of the current folder then."""
+    code = (
+        "import os, sys\n"
+        "from sessionproof.cli.main import entry\n"
+        "os.rmdir(os.getcwd())\n"
+        "sys.argv = ['sessionproof', 'stores']\n"
+        "entry()\n"
+    )
+    (tmp_path / "gone").mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60,
+        cwd=tmp_path / "gone",
+    )  # fmt: skip
+    said = "sessionproof: the current folder is gone: go to one that is there"
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(said)
+    assert ended.stderr.count("\n") == 1

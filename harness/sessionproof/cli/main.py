@@ -98,8 +98,12 @@ def _in_one_line(text: str) -> str:
 def main() -> None:
     """Judge chat-session stores: what they lose, duplicate, reorder or orphan."""
     # A store named module:attr is looked for where the command was started, as python -m does.
-    if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    try:
+        here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+    except FileNotFoundError:
+        raise click.UsageError("the current folder is gone: go to one that is there") from None
+    if here not in sys.path:
+        sys.path.insert(0, here)
 
 
 @main.command()
