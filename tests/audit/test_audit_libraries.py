@@ -66,6 +66,15 @@ def test_a_healthy_file_is_recognised_and_right(file, name):
     assert (found.schema, found.problems, found.unchecked) == (name, (), ())
 
 
+def test_times_that_are_zero_are_of_no_other_form(file):
+    """A row that was never updated says 0 beside microseconds; the least number is one, too."""
+    times = (0, -(2**63), 1_767_225_600_000_000)
+    rows = ", ".join(f"('{at}', {time}, {time})" for at, time in enumerate(times))
+    gone = "DELETE FROM agent_messages; DELETE FROM agent_sessions;"
+    found = audit(file("openai-agents", then=f"{gone} INSERT INTO agent_sessions VALUES {rows}"))
+    assert (found.problems, found.unchecked) == ((), ())
+
+
 @pytest.mark.parametrize(
     ("name", "then", "expected"),
     [

@@ -62,6 +62,16 @@ def test_what_is_not_declared_is_no_damage(file, script):
             "CREATE TABLE c (x REFERENCES gone (id)); INSERT INTO c VALUES (1)",
             ("orphan", "c", "x", 1),
         ),
+        (
+            'CREATE TABLE "ÄRGER" (id INTEGER PRIMARY KEY); '
+            'CREATE TABLE c ("ÜBER" REFERENCES "Ärger" (id)); INSERT INTO c VALUES (1)',
+            ("orphan", "c", "Über", 1),
+        ),
+        (
+            'CREATE TABLE "ÄRGER" (a CHECK (a > 0)); PRAGMA ignore_check_constraints = ON; '
+            'INSERT INTO "ÄRGER" VALUES (0)',
+            ("broken-constraint", "Ärger", None, 1),
+        ),
         (TWO + "INSERT INTO p VALUES (NULL), (NULL)", ("null-key", "p", "id", 2)),
         (
             "CREATE TABLE p (a, b, UNIQUE (a, b)); CREATE TABLE c (x, y, "

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from sessionproof.audit.schemas import Reference
-from sessionproof.audit.sqltext import statements
+from sessionproof.audit.sqltext import folded, statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Shape:
 class Catalog:
     """All tables by name, the declared references, and all objects: (type, name) to SQL.
 
-    Names are in lower case, as SQLite does not tell them apart. ``unreadable`` are tables of which
+    Names are ``folded``, as SQLite compares them. ``unreadable`` are tables of which
     nothing can be said.
     """
 
@@ -42,8 +42,8 @@ class Catalog:
 
     def has(self, table: str, *columns: str) -> bool:
         """Whether the table is there with all of these columns."""
-        shape = self.tables.get(table.lower())
-        return shape is not None and {one.lower() for one in columns} <= set(shape.columns)
+        shape = self.tables.get(folded(table))
+        return shape is not None and {folded(one) for one in columns} <= set(shape.columns)
 
 
 def catalog(connection: sqlite3.Connection) -> Catalog:
@@ -60,12 +60,12 @@ def catalog(connection: sqlite3.Connection) -> Catalog:
     tables, references, unreadable = {}, list[Reference](), []
     for name in [name for kind, name, _ in rows if kind == "table" and name in kinds]:
         try:
-            tables[name.lower()] = _shape(connection, name, virtual=kinds[name] == "virtual")
+            tables[folded(name)] = _shape(connection, name, virtual=kinds[name] == "virtual")
             references += _references(connection, name)
         except (sqlite3.OperationalError, UnicodeEncodeError):  # no such module, or no such text
             unreadable.append(name)
     shadows = {name for kind, name, _ in rows if kind == "table" and name not in kinds}
-    objects = {(kind, name.lower()): sql for kind, name, sql in rows if name not in shadows and sql}
+    objects = {(kind, folded(name)): sql for kind, name, sql in rows if name not in shadows and sql}
     whole = [_with_keys(one, tables) for one in references]
     return Catalog(tables, tuple(whole), objects, tuple(unreadable))
 
@@ -101,7 +101,7 @@ def _shape(connection: sqlite3.Connection, name: str, *, virtual: bool) -> Shape
     for (index,) in indexes:
         found = connection.execute("SELECT name FROM pragma_index_info(?)", (index,)).fetchall()
         if all(column is not None for (column,) in found):
-            sets.add(frozenset(column.lower() for (column,) in found))
+            sets.add(frozenset(folded(column) for (column,) in found))
     return Shape(
         tuple(column for column, _, _ in columns), () if alone else key, frozenset(sets), virtual
     )
@@ -115,13 +115,13 @@ def _references(connection: sqlite3.Connection, name: str) -> list[Reference]:
     ).fetchall()
     found: dict[int, list[tuple[str, str, str | None]]] = {}
     for number, _, parent, column, key in rows:
-        found.setdefault(number, []).append((parent.lower(), column.lower(), key))
+        found.setdefault(number, []).append((folded(parent), folded(column), key))
     return [
         Reference(
-            name.lower(),
+            folded(name),
             tuple(column for _, column, _ in pairs),
             pairs[0][0],
-            tuple(key.lower() for _, _, key in pairs if key is not None),
+            tuple(folded(key) for _, _, key in pairs if key is not None),
         )
         for pairs in found.values()
     ]

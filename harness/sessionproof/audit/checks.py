@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from sessionproof.audit.catalog import Catalog
 from sessionproof.audit.result import EXAMPLES_MAX, Problem
 from sessionproof.audit.schemas import Reference
-from sessionproof.audit.sqltext import checks
+from sessionproof.audit.sqltext import checks, folded
 from sessionproof.audit.tables import quoted
 
 _INDEX = re.compile(r"(row \d+ missing from|wrong # of entries in|non-unique entry in) index (.*)")
@@ -172,5 +172,5 @@ def _foreign_key_check(
             'SELECT lower("from") FROM pragma_foreign_key_list(?) WHERE id = ? ORDER BY seq',
             (table, number),
         ).fetchall()
-        counts[table.lower(), parent.lower(), tuple(column for (column,) in columns)] += count
+        counts[folded(table), folded(parent), tuple(column for (column,) in columns)] += count
     return counts

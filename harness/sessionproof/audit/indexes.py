@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sessionproof.audit.catalog import Catalog
+from sessionproof.audit.sqltext import folded
 
 Key: TypeAlias = tuple[str, bool, str]
 """A column of an index: its name, whether it falls, and how texts are compared."""
@@ -61,6 +62,6 @@ def _indexes(connection: sqlite3.Connection, table: str) -> list[_Index]:
             'SELECT name, "desc", coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno', (name,)
         ).fetchall()
         if all(column is not None for column, *_ in keys):  # None: an expression
-            ordered = tuple((column.lower(), bool(desc), coll) for column, desc, coll in keys)
+            ordered = tuple((folded(column), bool(desc), coll) for column, desc, coll in keys)
             found.append(_Index(name, bool(unique), origin == "c", ordered))
     return found

@@ -79,8 +79,8 @@ def time_problems(
                 continue
             forms = connection.execute(
                 f"SELECT {_FORM.format(column=quoted(column))} AS form, COUNT(*), "
-                f"MIN({quoted(column)}) FROM {quoted(name)} WHERE {quoted(column)} IS NOT NULL "
-                "GROUP BY 1 ORDER BY 2 DESC, 1"
+                f"MIN({quoted(column)}) FROM {quoted(name)} GROUP BY 1 "
+                "HAVING form IS NOT NULL ORDER BY 2 DESC, 1"
             ).fetchall()
             if len(forms) > 1:
                 rest = sum(number for _, number, _ in forms[1:])
@@ -94,11 +94,13 @@ def time_problems(
                 )  # fmt: skip
 
 
-# Zeros are no time of their own: they are left out of the sizes of numbers.
+# A number that is zero is of every size, and is left out as NULL is.
 _FORM = """CASE
+    WHEN {column} IS NULL THEN NULL
     WHEN typeof({column}) IN ('integer', 'real') THEN CASE
-        WHEN abs({column}) < 1e11 THEN 'numbers of seconds'
-        WHEN abs({column}) < 1e14 THEN 'numbers of milliseconds'
+        WHEN {column} = 0 THEN NULL
+        WHEN {column} BETWEEN -1e11 AND 1e11 THEN 'numbers of seconds'
+        WHEN {column} BETWEEN -1e14 AND 1e14 THEN 'numbers of milliseconds'
         ELSE 'numbers of microseconds' END
     WHEN typeof({column}) = 'blob' THEN 'BLOBs'
     WHEN {column} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9][ Tt][0-2][0-9]:[0-5][0-9]*' THEN

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
@@ -15,6 +16,14 @@ _TOKEN = re.compile(
     |(?P<mark>\|\||<>|<=|>=|!=|==|.)""",
     re.DOTALL | re.VERBOSE,
 )
+
+
+_TO_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def folded(name: str) -> str:
+    """A name of a table or column as SQLite compares it: beyond A to Z it tells case apart."""
+    return name.translate(_TO_SMALL)
 
 
 @lru_cache(maxsize=512)  # the same schemas are compared again and again
