@@ -168,6 +168,8 @@ MALFORMED = [
     (F.COUNT, "3"),
     (F.COUNT, None),
     (F.COUNT, 2.0),
+    (F.COUNT, -1),
+    (F.COUNT, -5),
     (F.APPEND, 3),
     (F.APPEND, lambda: _Hostile()),
     (F.APPEND, Receipt(seqs=[True])),
@@ -244,6 +246,15 @@ def test_counts_come_from_both_methods_in_turn(client):
     _, history = client(store, Call(F.COUNT, 0), Call(F.COUNT, 0))
     assert [name for name, _, _ in store.asked] == ["count", "get"]
     assert _endings(history) == [(Type.OK, 4, NONE, ""), (Type.OK, 4, 17, "")]
+
+
+@pytest.mark.parametrize("facts", [{"message_count": -1}, {"message_count": 1, "total_tokens": -1}])
+def test_a_fact_below_zero_is_no_answer(client, facts):
+    """A history has other meanings for negative numbers: there, it would say something else."""
+    store = Scripted(SessionInfo(session_id="s", **facts))
+    _, history = client(store, Call(F.COUNT, 0), capabilities={"get"})
+    ((type_, _, _, error),) = _endings(history)
+    assert (type_, error.startswith("malformed-answer: ")) == (Type.INFO, True)
 
 
 def test_a_count_that_is_not_kept_is_not_judged(client):

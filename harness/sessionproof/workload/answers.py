@@ -73,21 +73,29 @@ def first_number(answer: object, messages: int) -> int:
 def counted(answer: object, method: str, *, tokens: bool) -> tuple[int, int]:
     """How many messages, and how many tokens or ``NONE``; raises Malformed."""
     if method == "count":
-        return _integer(answer, "count answered"), NONE
+        return _amount(answer, "count answered"), NONE
     if answer is None:
         return MISSING, NONE
     if not isinstance(answer, SessionInfo):
         raise Malformed(f"get answered {kind(answer)}, expected sessionproof.SessionInfo")
     total = answer.total_tokens if tokens else None
     return (
-        _integer(answer.message_count, "message_count is"),
-        NONE if total is None else _integer(total, "total_tokens is"),
+        _amount(answer.message_count, "message_count is"),
+        NONE if total is None else _amount(total, "total_tokens is"),
     )
 
 
 def keeps_no_count(answer: object) -> bool:
     """A fact that is None is not kept, and is not judged."""
     return isinstance(answer, SessionInfo) and answer.message_count is None
+
+
+def _amount(value: object, what: str) -> int:
+    """Negative ones have meanings of their own in a history."""
+    amount = _integer(value, what)
+    if amount < 0:
+        raise Malformed(f"{what} {amount}, expected 0 or more")
+    return amount
 
 
 def _integer(value: object, what: str) -> int:
