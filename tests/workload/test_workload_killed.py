@@ -24,6 +24,18 @@ from sessionproof.workload.seats import Setting
 from sessionproof.workload.speech import speech
 from sessionproof.workload.vocabulary import vocabulary
 
+CLOSES = """
+import os, time
+from sessionproof.oracle.memory import MemoryStore
+
+class Store(MemoryStore):
+    def append(self, session_id, messages):
+        if messages[0].content.startswith("#200 "):  # of the second client
+            os.closerange(3, 256)
+        time.sleep(0.001)
+        return super().append(session_id, messages)
+"""
+
 
 @pytest.fixture(scope="module")
 def one() -> Iterator[Killer]:
@@ -107,6 +119,23 @@ def test_a_store_that_refuses_to_open_is_told(one: Killer, setting: Setting, tmp
     (ended,) = one.work([life(0, 1)], beside=1, setting=setting, location=Location(place))
     assert not ended.killed
     assert ended.refused
+
+
+def test_a_store_that_closes_every_file_harms_nobody_else(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its process can tell nothing any more, and ends; the client beside it comes to its end."""
+    (tmp_path / "closes_files.py").write_text(CLOSES)
+    monkeypatch.syspath_prepend(tmp_path)
+    with killer("closes_files:Store", Deadlines()) as made:
+        (tmp_path / "place").mkdir()
+        lives = [life(0, 300), life(1, 1)]
+        location = Location(tmp_path / "place")
+        whole, closed = made.work(lives, beside=2, setting=setting, location=location)
+    assert (whole.killed, whole.stopped) == (False, None)
+    assert closed.stopped is not None
+    assert closed.stopped.failure is not None
+    assert "status 1" in closed.stopped.failure.text
 
 
 def test_what_a_mortal_client_read_is_written_at_once(tmp_path: Path):

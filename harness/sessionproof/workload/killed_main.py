@@ -157,17 +157,21 @@ class Yard:
 
 def _live(request: JSON, spec: StoreSpec, given: JSON, pipe: int) -> NoReturn:
     """A client's life, in the fork: open, work, close, tell; never returns."""
+    code = 1  # a store may have closed the pipe: nothing can be told then, but that
 
     def say(words: JSON) -> None:
         os.write(pipe, json.dumps(words).encode() + b"\n")
 
     try:
-        say(_lived(request, spec, given, say))
-    except (CannotOpen, StoreNotFound) as refusal:
-        say({"refused": " ".join(str(refusal).split())})
-    except BaseException:  # noqa: BLE001 - a mistake of ours: calls of the store are caught singly
-        say({"error": traceback.format_exc()[-2_000:]})
-    os._exit(0)
+        try:
+            say(_lived(request, spec, given, say))
+        except (CannotOpen, StoreNotFound) as refusal:
+            say({"refused": " ".join(str(refusal).split())})
+        except BaseException:  # noqa: BLE001 - ours: calls of the store are caught singly
+            say({"error": traceback.format_exc()[-2_000:]})
+        code = 0
+    finally:
+        os._exit(code)  # whatever was raised: what follows is the parent's, who ends the others
 
 
 def _lived(request: JSON, spec: StoreSpec, given: JSON, say: Say) -> JSON:
