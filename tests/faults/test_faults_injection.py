@@ -16,7 +16,7 @@ from sessionproof.contract.errors import Refused
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message
-from sessionproof.faults.failing import injection, syscalls
+from sessionproof.faults.failing import injection, listening, syscalls
 from sessionproof.faults.failing.injection import CannotInject, Injector, Setting, why_not
 from sessionproof.faults.failing.listening import FAILURES_MOST, Rule
 from sessionproof.faults.failing.syscalls import Sort
@@ -302,3 +302,11 @@ def test_a_process_with_something_left_is_not_kept(importable, tmp_path):
         store = injector.spec.open(Location(tmp_path))
         assert forker(store) != second
         store.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")  # noqa: PTH110
+def test_the_memory_of_who_was_killed_meanwhile_has_no_path(monkeypatch):
+    """The kernel then answers no bytes and no error: the listener must not ask for ever."""
+    monkeypatch.setattr(os, "pread", lambda *_: b"")
+    with pytest.raises(ProcessLookupError):
+        listening._text(os.getpid(), 4096)

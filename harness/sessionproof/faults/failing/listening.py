@@ -236,13 +236,16 @@ def _named(thread: int, folder: int, address: int) -> str:
 
 
 def _text(thread: int, address: int) -> bytes:
-    """The text that ends by a zero, out of the memory of another process."""
+    """The text that ends by a zero, out of the memory of another process; raises OSError."""
     found = b""
     memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY)
     try:
         while b"\0" not in found and len(found) < _PATH_MOST:
             at = address + len(found)
-            found += os.pread(memory, _PAGE - at % _PAGE, at)  # the next page may not be there
+            more = os.pread(memory, _PAGE - at % _PAGE, at)  # the next page may not be there
+            if not more:  # it was killed meanwhile
+                raise ProcessLookupError(errno.ESRCH, "its memory is gone")
+            found += more
     finally:
         os.close(memory)
     return found.partition(b"\0")[0]
