@@ -18,6 +18,7 @@ from sessionproof.bench.memory import (
     gauges_of,
     noise_of,
     own_gauges,
+    peak_resident,
     peak_traced,
     per_call,
     resident,
@@ -169,6 +170,18 @@ def test_another_process_is_read_with_its_children():
         process.stdin.close()
     assert resident([process.pid]) == 0
     assert gauges_of(process.pid) == ()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")  # noqa: PTH110
+def test_a_process_that_ends_meanwhile_has_no_peak():
+    """As long as nobody has asked how it ended it is there, and has no memory."""
+    with subprocess.Popen(["sleep", "20"]) as process:
+
+        def end():
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+        assert peak_resident(process.pid, end) is None
 
 
 def test_a_tracer_that_runs_already_goes_on():

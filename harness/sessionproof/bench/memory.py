@@ -229,7 +229,7 @@ def family(pid: int) -> list[int]:
 def peak_resident(pid: int, action: Callable[[], object]) -> int | None:
     """The bytes by which the peak of a process lies above its memory before the action.
 
-    None where the system does not tell.
+    None where the system does not tell, and for a process that has ended.
     """
     try:
         Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")  # the peak begins anew
@@ -238,8 +238,8 @@ def peak_resident(pid: int, action: Callable[[], object]) -> int | None:
         status = _content(f"/proc/{pid}/status")
     except OSError:
         return None
-    peak = next(line for line in status.splitlines() if line.startswith(b"VmHWM:"))
-    return int(peak.split()[1]) * _KIB - before
+    peak = next((line for line in status.splitlines() if line.startswith(b"VmHWM:")), None)
+    return None if peak is None else int(peak.split()[1]) * _KIB - before
 
 
 def peak_traced(action: Callable[[], object]) -> int:

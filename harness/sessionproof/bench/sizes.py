@@ -50,7 +50,7 @@ def memory_of_a_handle(name: str, location: Location, session: str) -> Size:
     command = [
         sys.executable, "-m", "sessionproof.bench.handles_main",
         *(f"--path={entry}" for entry in sys.path),
-        name, str(location.root), session, str(HANDLES),
+        "--", name, str(location.root), session, str(HANDLES),  # an id may begin with a dash
     ]  # fmt: skip
     try:
         ended = subprocess.run(
