@@ -289,6 +289,7 @@ class EndlessMapping(dict):
         (ReadPages("s0", 1), Page(None), ["messages", "a NoneType"]),
         (ReadPages("s0", 1), Page([A], 1.5), ["Page.next is a float"]),
         (ReadPages("s0", 1), Page([A], True), ["Page.next is a bool"]),
+        (ReadPages("s0", 1), Page([A], 1 << 20_000), ["Page.next holds", "20,001 bits"]),
         (ReadPages("s0", 1), Page([A], "c"), ["cursor 'c'", "never ends"]),
     ],
     ids=lambda value: type(value).__name__,

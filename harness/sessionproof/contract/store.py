@@ -322,9 +322,10 @@ def shape_problems(handle: object) -> list[str]:
         for name, capability in CORE.items()
         if not callable(getattr(handle, name, None))
     ]
+    offered = {*CORE, *capabilities_of(handle)}
     for name, capability in {**CORE, **CAPABILITIES}.items():
         method = getattr(handle, name, None)
-        if not callable(method) or (name in CAPABILITIES and name not in capabilities_of(handle)):
+        if not callable(method) or name not in offered:
             continue
         try:
             signature = inspect.signature(method)

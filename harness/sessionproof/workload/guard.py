@@ -330,7 +330,7 @@ class Handle:
             if cursor is None:
                 return Outcome("ok", tuple(pages))
             if cursor in seen or len(pages) >= _PAGES_MOST:
-                text = f"page {len(pages)} leads back to cursor {cursor!r}: paging never ends"
+                text = f"page {len(pages)} leads back to cursor {cursor!r:.100}: paging never ends"
                 return Outcome("info", failure=Failure(MALFORMED, text))
             seen.add(cursor)
 

@@ -78,7 +78,8 @@ def checked_page(value: object) -> Checked:
     if isinstance(cursor, bool) or not isinstance(cursor, str | int):
         bad = f"Page.next is {kind(cursor)}, expected a string, an integer or None"
         return Page(messages), [*problems, bad]
-    return Page(messages, plain(cursor, "Page.next")[0]), problems
+    copy, bad_cursor = plain(cursor, "Page.next")
+    return Page(messages, copy), [*problems, *bad_cursor]
 
 
 def kind(value: object) -> str:
