@@ -91,6 +91,13 @@ def test_a_file_with_a_mistake_changes_nothing(tmp_path: Path, text: str | bytes
         assert store.list() == []
 
 
+def test_a_first_line_that_is_nested_too_deeply_is_told(tmp_path: Path):
+    """Also where nobody said what the file is, and it is looked at first."""
+    (tmp_path / "in").write_text('{"a":' + "[" * 60_000 + "\n")
+    with opened(tmp_path / "a") as store, pytest.raises(Refused, match="line 1: nested too deeply"):
+        store.import_sessions(tmp_path / "in")
+
+
 def test_the_same_file_without_a_mistake_is_stored(tmp_path: Path):
     """What the cases above change is in order before."""
     (tmp_path / "in").write_text(changed("user", "user"))

@@ -57,9 +57,9 @@ def _library(path: Path) -> str:
 
 
 def _is_json(text: bytes) -> bool:
-    """Whether the line is whole; one that is longer than what was read is not."""
+    """Whether the line is whole; one that is longer than what was read is not, or too deep."""
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
