@@ -14,7 +14,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from sessionproof.svg.shapes import CHARACTER, arrow, box, drawing, element, line, number, text
+from sessionproof.svg.shapes import CHARACTER, arrow, box, cut, drawing, element, line, number, text
 from sessionproof.svg.timeline import Timeline, timeline
 
 HEAD = 24  # the axis
@@ -102,7 +102,7 @@ def _names(lanes: Sequence[str], height: float) -> Markup:
     longest = max((min(len(lane), NAME_CHARACTERS) for lane in lanes), default=0)
     width = longest * CHARACTER + 2 * PAD
     shapes = [
-        text(width - PAD, HEAD + LANE * place + ABOVE + 13, _cut(lane, NAME_CHARACTERS),
+        text(width - PAD, HEAD + LANE * place + ABOVE + 13, cut(lane, NAME_CHARACTERS),
              class_="lane-name", anchor="end")
         for place, lane in enumerate(lanes)
     ]  # fmt: skip
@@ -149,7 +149,7 @@ def _bar(one: Act, time: Timeline, top: float, right: float, told: dict[str, flo
     if title and (not one.guilty or title == one.titles[0]):
         shapes.append(text(start + 4, top + 13, title, class_="call"))
     elif one.guilty:
-        title = _cut(one.titles[0], TITLE_CHARACTERS)
+        title = cut(one.titles[0], TITLE_CHARACTERS)
         size = len(title) * CHARACTER
         at = max(min(start, right - size), 0)
         if at >= told.get(one.lane, 0):
@@ -189,7 +189,3 @@ def _joined(one: Act, other: Act, *, time: Timeline, tops: Mapping[str, float]) 
         return arrow(time.place(one.ended), y1, x, y2, class_="joins")
     side = BAR / 2 if y1 < y2 else -BAR / 2
     return line(x + 2, y1 + side, x + 2, y2 - side, class_="joins")
-
-
-def _cut(label: str, most: int) -> str:
-    return label if len(label) <= most else f"{label[: most - 1]}…"

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from markupsafe import Markup
 
-from sessionproof.svg.shapes import CHARACTER, box, drawing, element, line, text
+from sessionproof.svg.shapes import CHARACTER, box, cut, drawing, element, line, text
 
 HEAD = 30  # the axis with its title
 ROW = 44
@@ -132,14 +132,14 @@ def _runs(columns: Sequence[Column], key: Callable[[Column], Key]) -> list[tuple
 
 
 def _names(rows: Sequence[Row], height: float) -> Markup:
-    words = [_cut(part) for row in rows for part in (row.name, row.below)]
+    words = [cut(part, NAME_CHARACTERS) for row in rows for part in (row.name, row.below)]
     width = max(map(len, words), default=0) * CHARACTER + 2 * PAD
     shapes = []
     for place, row in enumerate(rows):
         y = HEAD + ROW * place + LETTERS
         lines = ((y + 8, row.name, "lane-name"), (y + 21, row.below, "tick"))
         shapes += [
-            text(width - PAD, at, _cut(part), class_=class_, anchor="end")
+            text(width - PAD, at, cut(part, NAME_CHARACTERS), class_=class_, anchor="end")
             for at, part, class_ in lines
         ]
     return drawing(width, height, shapes, label=f"Names of {len(rows)} crash models")
@@ -155,7 +155,3 @@ def _class(class_: str, claimed: bool) -> str:
 
 def _level(share: float | None) -> float | None:
     return None if share is None else math.ceil(share * LEVELS - 1e-9) / LEVELS
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= NAME_CHARACTERS else f"{words[: NAME_CHARACTERS - 1]}…"

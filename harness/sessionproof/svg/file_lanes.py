@@ -13,7 +13,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from sessionproof.svg.shapes import CHARACTER, box, drawing, element, line, number, text, way
+from sessionproof.svg.shapes import CHARACTER, box, cut, drawing, element, line, number, text, way
 
 LANE = 20
 ROW = 22
@@ -165,4 +165,4 @@ def _name(lane: str) -> str:
 
 
 def _cut(words: str) -> str:
-    return words if len(words) <= WORDS_CHARACTERS else f"{words[: WORDS_CHARACTERS - 1]}…"
+    return cut(words, WORDS_CHARACTERS)

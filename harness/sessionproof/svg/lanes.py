@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from markupsafe import Markup
 
-from sessionproof.svg.shapes import CHARACTER, arrow, box, drawing, line, text
+from sessionproof.svg.shapes import CHARACTER, arrow, box, cut, drawing, line, text
 
 GUTTER = 30  # numbers of the events
 LANE = 148  # two lanes and the gutter fit a phone
@@ -160,8 +160,7 @@ def _chip_width(chip: Chip, room: float) -> float:
 
 
 def _fitting(label: str, room: float) -> str:
-    most = max(int(room / CHARACTER), 1)
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+    return cut(label, max(int(room / CHARACTER), 1))
 
 
 def _arrow(

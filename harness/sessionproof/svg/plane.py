@@ -9,7 +9,7 @@ from itertools import chain
 from markupsafe import Markup
 
 from sessionproof.svg.scales import Scale, ceiling, floor, linear, logarithmic, powers, rounds
-from sessionproof.svg.shapes import CHARACTER, box, dot, drawing, line, text, way
+from sessionproof.svg.shapes import CHARACTER, box, cut, dot, drawing, line, text, way
 
 WIDTH, HEIGHT = 316, 200  # fits a phone; three fit beside each other on a screen
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 12, 34
@@ -136,8 +136,7 @@ def _shaded(bands: Sequence[Band], place: Scale) -> list[Markup]:
         shapes.append(box(left, TOP, right - left, HEIGHT - BOTTOM - TOP, class_=class_, radius=0))
         room = int((right - left - 6) / CHARACTER)
         if one.word and room >= WORTH:
-            word = one.word if len(one.word) <= room else f"{one.word[: room - 1]}…"
-            shapes.append(text(left + 4, TOP + 11, word, class_="note"))
+            shapes.append(text(left + 4, TOP + 11, cut(one.word, room), class_="note"))
     return shapes
 
 

@@ -52,6 +52,11 @@ def text(x: float, y: float, content: str, *, class_: str = "", anchor: str = "s
     return element("text", content, x=x, y=y, class_=class_, text_anchor=anchor)
 
 
+def cut(words: str, most: int) -> str:
+    """The words, or their beginning where they have more than so many characters."""
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
 def box(
     x: float, y: float, width: float, height: float, *, class_: str, radius: float = 3
 ) -> Markup:
