@@ -31,7 +31,7 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import from_json
 from sessionproof.host.server import Channel, begun
 from sessionproof.workload.awaiting import settled, waited
-from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.raised import in_a_line
 from sessionproof.workload.texts import ZEROS
 
 
@@ -93,7 +93,7 @@ def opened(request: dict[str, Any]) -> Client:
         store = _settled(runner, find_store(request["store"]).open(location))
     except BaseException as error:
         floor.close()
-        raise _DoesNotOpen(_in_a_line(error)) from error
+        raise _DoesNotOpen(in_a_line(error)) from error
     appends = Appends(from_json(request["message"]), request["first"])
     return Client(store, floor, runner, request["awaits"], appends)
 
@@ -114,18 +114,13 @@ def answer_all(channel: Channel) -> None:
         except _DoesNotOpen as refusal:
             answer = {"refused": str(refusal)}
         except Exception as error:  # noqa: BLE001 - of ours: calls of the store are caught singly
-            answer = {"error": _in_a_line(error)}
+            answer = {"error": in_a_line(error)}
         channel.send(json.dumps(answer).encode() + b"\n")
         if client is not None:
             client.appends.stock()
     if client is not None:
         with contextlib.suppress(Exception):  # closing is judged elsewhere
             client.close()
-
-
-def _in_a_line(error: BaseException) -> str:
-    failure = outcome_of(error).failure
-    return " ".join(f"{failure.type}: {failure.text}".split()) if failure else ""
 
 
 def _settled(runner: asyncio.Runner, value: Any) -> Any:

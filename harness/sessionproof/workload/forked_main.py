@@ -21,7 +21,7 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message, from_json
 from sessionproof.host.server import begun
 from sessionproof.workload.awaiting import settled, waited
-from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.raised import in_a_line, outcome_of
 from sessionproof.workload.texts import said
 
 Line = tuple[str, str, str]
@@ -129,8 +129,7 @@ def main() -> None:
     try:
         answer = forked(request)
     except BaseException as error:  # noqa: BLE001 - the store's, as it was opened or closed
-        failure = outcome_of(error).failure
-        answer = {"refused": f"{failure.type}: {failure.text}" if failure else ""}
+        answer = {"refused": in_a_line(error)}
     channel.send(json.dumps(answer).encode() + b"\n")
 
 

@@ -52,6 +52,12 @@ def outcome_of(error: BaseException) -> Outcome:
     return Outcome(sort, failure=Failure(name, _text(error), evidence))
 
 
+def in_a_line(error: BaseException) -> str:
+    """What a store raised, its type and its text, in one line."""
+    failure = outcome_of(error).failure
+    return " ".join(f"{failure.type}: {failure.text}".split()) if failure else ""
+
+
 def _text(error: BaseException) -> str:
     try:
         told = error.said if type(error) is Unexpected else str(error)

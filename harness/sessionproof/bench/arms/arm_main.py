@@ -15,7 +15,7 @@ from typing import Any
 
 from sessionproof.bench.arms.arm import Arm
 from sessionproof.host.server import Channel, begun
-from sessionproof.workload.guard import outcome_of
+from sessionproof.workload.raised import in_a_line
 
 
 def answer_all(channel: Channel, opened: Callable[[dict[str, Any]], Arm] = Arm) -> None:
@@ -33,16 +33,11 @@ def answer_all(channel: Channel, opened: Callable[[dict[str, Any]], Arm] = Arm) 
             else:
                 answer = {"answer": getattr(arm, request["call"])(*request["given"])}
         except Exception as error:  # noqa: BLE001 - the store's, or one of ours: told as it is
-            answer = {"error": _in_a_line(error)}
+            answer = {"error": in_a_line(error)}
         channel.send(json.dumps(answer).encode() + b"\n")
     if arm is not None:
         with contextlib.suppress(Exception):  # closing is judged elsewhere
             arm.close()
-
-
-def _in_a_line(error: BaseException) -> str:
-    failure = outcome_of(error).failure
-    return " ".join(f"{failure.type}: {failure.text}".split()) if failure else repr(error)
 
 
 def main() -> None:
