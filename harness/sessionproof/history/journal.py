@@ -10,7 +10,6 @@ import errno
 import json
 import mmap
 import os
-import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,7 +45,6 @@ _HELD_MOST = 32_768  # messages that wait to be read off, about 15 MB
 _ERRORS_MOST = 1_000  # different texts; then only their first words differ
 _ERROR_CHARACTERS_MAX = 500
 
-_INV = struct.Struct("<q")  # the first field of a slot
 # Of file systems that have no way to do it.
 _CANNOT_RESERVE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 

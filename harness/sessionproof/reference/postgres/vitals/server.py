@@ -13,7 +13,6 @@ from sessionproof.reference.vitals.report import MEGABYTE, Number, Vital, amount
 from sessionproof.reference.vitals.thresholds import ServerLimits
 
 _IDS = 2**31
-_WORSE = ("ok", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True)
