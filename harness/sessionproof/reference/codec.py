@@ -8,6 +8,7 @@ nothing for it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -40,7 +41,15 @@ READ = (
 )
 """What ``decode`` takes, of ``messages AS m`` and ``sessions AS s``."""
 
+_GIVEN_ID = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,17})")
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def split_id(name: str) -> tuple[str | None, int | None]:
+    """Tag and number of a message's id that the store gave; two Nones for another."""
+    match = _GIVEN_ID.fullmatch(name)
+    return (match[1], int(match[2])) if match else (None, None)
 
 
 def encode(message: Message) -> Row:

@@ -14,7 +14,7 @@ from sessionproof.reference.statements import COUNTERS
 
 T = TypeVar("T")
 
-_UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
+UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 """What decoding raises for values that no store of ours wrote."""
 
 
@@ -22,9 +22,9 @@ def decode_all(rows: Sequence[Sequence[Any]], path: PathLike[str] | str) -> list
     """The messages of rows of ``READ``; raises ``Refused`` that names the first unreadable one."""
     try:
         return [decode(row) for row in rows]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         place = next(place for place, row in enumerate(rows) if not _can_be_read(row))
-        raise _damaged(path, f"message {place + 1} of those asked for", error) from error
+        raise damaged(path, f"message {place + 1} of those asked for", error) from error
 
 
 def decode_info(session_id: str, row: Sequence[Any], path: PathLike[str] | str) -> SessionInfo:
@@ -60,17 +60,18 @@ def readable(work: Callable[[], T], path: PathLike[str] | str, what: str) -> T:
     """What ``work`` makes of a row; raises ``Refused`` that names what cannot be read."""
     try:
         return work()
-    except _UNREADABLE as error:
-        raise _damaged(path, what, error) from error
+    except UNREADABLE as error:
+        raise damaged(path, what, error) from error
 
 
 def _can_be_read(row: Sequence[Any]) -> bool:
     try:
         decode(row)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return True
 
 
-def _damaged(path: PathLike[str] | str, what: str, error: Exception) -> Refused:
+def damaged(path: PathLike[str] | str, what: str, error: Exception) -> Refused:
+    """The error for what cannot be read; ``error`` is what decoding raised."""
     return Refused(f"{path}: {what} cannot be read ({type(error).__name__}): {DAMAGED}")

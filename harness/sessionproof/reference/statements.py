@@ -5,7 +5,6 @@ A function that raises has left nothing behind, so it may be called again.
 
 from __future__ import annotations
 
-import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias
 from sessionproof.contract.errors import Expired, Refused
 from sessionproof.contract.message import Receipt
 from sessionproof.reference.arguments import no_session, short
-from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless
+from sessionproof.reference.codec import COLUMNS, READ, Row, from_value, lossless, split_id
 from sessionproof.reference.connections import transaction
 from sessionproof.reference.digest import (
     SESSION_TEXT,
@@ -85,7 +84,6 @@ schema would take it for one that is still to come."""
 _STORED = (*COLUMNS, "digest")
 _FIND_MESSAGE = f"SELECT id, message_id, appended_at_us FROM messages WHERE id = {_NAMED}"
 _EDIT_MESSAGE = f"UPDATE messages SET {', '.join(f'{name} = ?' for name in _STORED)} WHERE id = ?"
-_GIVEN_ID = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,17})")
 
 
 Fetch: TypeAlias = Callable[[sqlite3.Connection, str, Sequence[Any]], list[tuple[Any, ...]]]
@@ -243,12 +241,6 @@ def append_with_state(
         for pair in pairs:
             fetch(db, _SET_STATE, (*pair, state_digest(*pair), key))
     return _receipt(rows, added)
-
-
-def split_id(name: str) -> tuple[str | None, int | None]:
-    """Tag and number of an id that the store gave; two Nones for another."""
-    match = _GIVEN_ID.fullmatch(name)
-    return (match[1], int(match[2])) if match else (None, None)
 
 
 def is_of(tag: str, name: object) -> bool:

@@ -33,11 +33,16 @@ class Step:
 Steps = tuple[Step, ...]
 
 
-@cache
 def shipped() -> Steps:
     """The steps of this package, numbered from 1 without a gap."""
+    return steps_in(__package__)
+
+
+@cache
+def steps_in(package: str) -> Steps:
+    """The steps that lie in the folder ``schema`` of a package, numbered without a gap."""
     found = []
-    for file in (resources.files(__package__) / "schema").iterdir():
+    for file in (resources.files(package) / "schema").iterdir():
         match = _NAME.fullmatch(file.name)
         if match:
             found.append(Step(int(match[1]), match[2], file.read_text("utf-8")))

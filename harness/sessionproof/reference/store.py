@@ -55,6 +55,7 @@ from sessionproof.reference.codec import (
     checked_text,
     encode,
     encode_all,
+    split_id,
 )
 from sessionproof.reference.connections import Readers, connect, patiently
 from sessionproof.reference.decoding import decode_all, decode_info, decode_names
@@ -176,7 +177,7 @@ class ReferenceStore:
         """
         key = checked_text(session_id, "session_id")
         whole(limit, "limit", least=1)
-        tag, after = statements.split_id(cursor) if type(cursor) is str else (None, 0)
+        tag, after = split_id(cursor) if type(cursor) is str else (None, 0)
         if cursor is not None and tag is None:
             raise Refused(f"page takes the cursor of an earlier page of it, not {cursor!r}")
         rows = self._read(lambda db: self._fetch(db, statements.READ_PAGE, (key, after, limit + 1)))

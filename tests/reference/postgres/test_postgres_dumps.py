@@ -20,6 +20,7 @@ from sessionproof.contract.message import Message
 from sessionproof.reference.postgres import programs, restoring, scripts, steps
 from sessionproof.reference.postgres.place import Place
 from sessionproof.reference.postgres.store import PostgresStore
+from sessionproof.reference.steps import Step
 from sessionproof.trials.bad_backups import BAD, foreign_database
 
 TEXTS = (
@@ -200,7 +201,7 @@ def test_an_older_backup_is_brought_up(at, folder, monkeypatch):
     store = filled(at("here"))
     whole = steps.shipped()
     made, before = store.backup(folder), contents(store)
-    added = steps.Step(len(whole) + 1, "more", "CREATE TABLE more (id bigint PRIMARY KEY);")
+    added = Step(len(whole) + 1, "more", "CREATE TABLE more (id bigint PRIMARY KEY);")
     monkeypatch.setattr(steps, "shipped", lambda: (*whole, added))
     with at("there") as newer:
         store.restore(made, folder.parent / "there")
@@ -350,6 +351,7 @@ def test_programs_that_are_missing_or_old(at, folder, monkeypatch):
 _KILLED = """
 import sys
 from sessionproof.reference.postgres.store import PostgresStore
+from sessionproof.reference.steps import Step
 with PostgresStore(sys.argv[2], url=sys.argv[1], preset="cli") as store:
     print("ready", flush=True)
     while True:

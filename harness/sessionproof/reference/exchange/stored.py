@@ -12,9 +12,10 @@ from sessionproof.contract.message import Json
 from sessionproof.reference.arguments import short
 from sessionproof.reference.codec import decode, from_json_text, from_value
 from sessionproof.reference.copying import on_state, one_state
+from sessionproof.reference.decoding import UNREADABLE, damaged
 from sessionproof.reference.digest import TEXT, first_changed
 from sessionproof.reference.exchange.conversations import FACTS, Conversation, Item
-from sessionproof.reference.failures import DAMAGED, ERRORS, as_store_error
+from sessionproof.reference.failures import ERRORS, as_store_error
 from sessionproof.reference.files import present
 from sessionproof.reference.statements import fetch
 from sessionproof.reference.steps import APPLICATION_ID, shipped, version_of
@@ -32,7 +33,6 @@ _MESSAGES = (
     "m.name, m.call_id, m.arguments, m.tokens, m.duration_us, m.created_at_us, m.message_id, "
     "m.metadata FROM messages AS m WHERE m.sid = ? ORDER BY m.seq"
 )
-_UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 
 
 def on_database(path: Path, work: Callable[[sqlite3.Connection, Path], T]) -> T:
@@ -106,8 +106,8 @@ def _conversation(db: sqlite3.Connection, path: Path, row: tuple[Any, ...]) -> C
         state: dict[str, Json] = {
             from_value(name): from_json_text(value) for name, value in fetch(db, _STATE, (sid,))
         }
-    except _UNREADABLE as error:
-        raise _damaged(path, f"session {sid}", error) from error
+    except UNREADABLE as error:
+        raise damaged(path, f"session {sid}", error) from error
     facts = {name: value for name, value in named.items() if value is not None}
     return Conversation(session_id, _items(db, path, sid, session_id), facts, state, count)
 
@@ -124,11 +124,7 @@ def _items(db: sqlite3.Connection, path: Path, sid: int, session_id: str) -> Ite
         for _, _, seq, appended_at_us, *row in some:
             try:
                 message = decode(row)
-            except _UNREADABLE as error:
+            except UNREADABLE as error:
                 what = f"message {seq} of session {short(session_id)}"
-                raise _damaged(path, what, error) from error
+                raise damaged(path, what, error) from error
             yield Item(message, seq, appended_at_us)
-
-
-def _damaged(path: Path, what: str, error: Exception) -> Refused:
-    return Refused(f"{path}: {what} cannot be read ({type(error).__name__}): {DAMAGED}")

@@ -8,20 +8,18 @@ the next one sees what others committed while it waited.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sessionproof.contract.errors import Conflict, Expired
 from sessionproof.contract.message import Receipt
-from sessionproof.reference.codec import COLUMNS, READ, Row
+from sessionproof.reference.codec import COLUMNS, READ, Row, split_id
 from sessionproof.reference.postgres.pool import Connection, transaction
 from sessionproof.reference.timeouts import Timeouts
 
 _TYPES = {"tokens": "bigint", "duration_us": "bigint", "created_at_us": "bigint"}
 _GIVEN = COLUMNS.index("message_id")
-_GIVEN_ID = re.compile(r"([0-9a-f]{16})\.([1-9][0-9]{0,17})")
 
 _HERE = "text_key(s.session_id) = %s"
 # The session is looked up once, so that its messages come in the order of their index.
@@ -339,12 +337,6 @@ def append_with_state(
         for key, value in pairs:
             change(db, _SET_STATE, (sid, key, value))
     return receipt(rows, added)
-
-
-def split_id(name: str) -> tuple[str | None, int | None]:
-    """Tag and number of an id that the store gave; two Nones for another."""
-    match = _GIVEN_ID.fullmatch(name)
-    return (match[1], int(match[2])) if match else (None, None)
 
 
 def receipt(rows: Sequence[Row], added: Sequence[tuple[Any, ...]]) -> Receipt:

@@ -7,17 +7,14 @@ once released: a new one is added.
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib import resources
 
 from psycopg import sql
 
 from sessionproof.contract.errors import Refused
 from sessionproof.reference.postgres.pool import Connection, transaction
-from sessionproof.reference.steps import Step, Steps
+from sessionproof.reference.steps import Steps, steps_in
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
-_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 MARK = "sessionproof step "
 """What the comment of a schema of ours begins with; the number of its steps follows."""
 
@@ -31,18 +28,9 @@ _EMPTY = (
 )
 
 
-@cache
 def shipped() -> Steps:
     """The steps of this package, numbered from 1 without a gap."""
-    found = []
-    for file in (resources.files(__package__) / "schema").iterdir():
-        match = _NAME.fullmatch(file.name)
-        if match:
-            found.append(Step(int(match[1]), match[2], file.read_text("utf-8")))
-    found.sort(key=lambda step: step.number)
-    if [step.number for step in found] != list(range(1, len(found) + 1)) or not found:
-        raise RuntimeError("the steps in schema/ must be numbered 0001, 0002, … without a gap")
-    return tuple(found)
+    return steps_in(__package__)
 
 
 def version_of(db: Connection, schema: str) -> int | None:

@@ -26,7 +26,7 @@ from sessionproof.reference.arguments import (
     whole,
 )
 from sessionproof.reference.claimed import Durability, claimed_by_handle
-from sessionproof.reference.codec import checked_json, checked_text, encode, encode_all
+from sessionproof.reference.codec import checked_json, checked_text, encode, encode_all, split_id
 from sessionproof.reference.decoding import decode_all, decode_info, decode_state
 from sessionproof.reference.lifetime import checked_kinds
 from sessionproof.reference.postgres import (
@@ -153,7 +153,7 @@ class PostgresStore:
         """
         name = checked_text(session_id, "session_id")
         whole(limit, "limit", least=1)
-        tag, after = statements.split_id(cursor) if type(cursor) is str else (None, 0)
+        tag, after = split_id(cursor) if type(cursor) is str else (None, 0)
         if cursor is not None and tag is None:
             raise Refused(f"page takes the cursor of an earlier page of it, not {cursor!r}")
         rows = self._found(statements.READ_PAGE, name, after, limit + 1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sessionproof.contract.message import SessionInfo
 from sessionproof.contract.searching import Hit
 from sessionproof.reference.arguments import whole
+from sessionproof.reference.codec import split_id
 from sessionproof.reference.finding.index import texts_in
 from sessionproof.reference.finding.queries import terms_of
 from sessionproof.reference.finding.words import words
@@ -16,7 +17,7 @@ from sessionproof.reference.postgres.pool import Connection
 from sessionproof.reference.postgres.searching import best, search, search_sessions
 from sessionproof.reference.postgres.shards.routing import everywhere, on_home
 from sessionproof.reference.postgres.shards.servers import Servers
-from sessionproof.reference.postgres.statements import fetch, key_of, split_id
+from sessionproof.reference.postgres.statements import fetch, key_of
 
 if TYPE_CHECKING:
     from sessionproof.reference.postgres.store import PostgresStore
