@@ -118,6 +118,8 @@ RIGHT = [
     ("append s0 [a]", "pop s0 info", "count s0 1"),
     ("append s0 [a]", "pop s0 info", "count s0 0"),
     ("append s0 [a]", "read s0 info", "read s0 [a]"),
+    ("clear s0 info", "list s0"),
+    ("replace s0 [] info", "list s0"),
 ]
 
 WRONG = [

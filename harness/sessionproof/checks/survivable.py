@@ -224,8 +224,7 @@ def _told(world: World, done: Completed, claims: Claims, *, believed: bool) -> W
 
 
 def _after(world: World, operation: Operation, claims: Claims) -> Worlds:
-    expected = expect(world, operation, claims)
-    return (expected.after,) + ((expected.or_else,) if expected.or_else is not None else ())
+    return expect(world, operation, claims).worlds
 
 
 def _parts(operation: Operation) -> list[Operation]:

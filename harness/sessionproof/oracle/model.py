@@ -69,6 +69,11 @@ class Expectation:
     refusal: Literal["never", "may", "must"] = "never"
     or_else: World | None = None
 
+    @property
+    def worlds(self) -> Worlds:
+        """All that may follow where the operation took place."""
+        return (self.after,) if self.or_else is None else (self.after, self.or_else)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -92,13 +97,12 @@ def step(worlds: Worlds, done: Completed, claims: Claims) -> Step:
         match done.outcome.type:
             case "ok":
                 if expected.refusal != "must" and answers(done, expected, claims):
-                    remaining.append(expected.after)
-                    remaining += [expected.or_else] if expected.or_else is not None else []
+                    remaining += expected.worlds
             case "fail":
                 if expected.refusal != "never":
                     remaining.append(world)
             case "info":
-                remaining += [world] if expected.after is world else [world, expected.after]
+                remaining += [world, *expected.worlds]
     return Step(bool(remaining), tuple(_distinct(remaining)), expectations[0])
 
 
