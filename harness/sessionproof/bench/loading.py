@@ -154,11 +154,10 @@ def make_sessions(
     claims: Claims,
     capabilities: Collection[str],
     start: int = 0,
-    until_s: float = math.inf,
 ) -> Outcome:
     """Make sessions of one message each until there are so many; its value is how many there are.
 
-    There are ``start`` of them already. At ``until_s`` of the monotonic clock it stops.
+    There are ``start`` of them already.
     """
     created = "create" in capabilities
     by_store = claims.session_ids == "store"
@@ -178,7 +177,7 @@ def make_sessions(
                 yield store.append(name, first)
             made += 1
 
-    while made < number and monotonic_s() < until_s:
+    while made < number:
         outcome = handle.lend(
             f"sessions up to {number:,}, {made:,} are there",
             lambda store, wait: driven(steps(store), wait),

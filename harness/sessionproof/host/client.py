@@ -51,9 +51,7 @@ def frame_told(error: BaseException) -> str:
     return frame_said(vars(error).get(AT)) if ours else ""
 
 
-def command_store(
-    command: str, *, handshake_s: float = HANDSHAKE_S
-) -> Callable[[Location], HostedStore]:
+def command_store(command: str) -> Callable[[Location], HostedStore]:
     """The factory of a store behind a command, as in ``cmd:node store.mjs``; no shell is used."""
     try:
         argv = shlex.split(command)
@@ -63,7 +61,7 @@ def command_store(
         raise StoreNotFound("cmd: names no command: write it as in cmd:node store.mjs")
 
     def open_command(location: Location) -> HostedStore:
-        return HostedStore(argv, location, handshake_s=handshake_s)
+        return HostedStore(argv, location)
 
     return open_command
 

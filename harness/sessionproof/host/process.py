@@ -72,9 +72,8 @@ class Started(Protocol):
 class Tail:
     """The last bytes of a stream, read by a thread so that its writer never has to wait."""
 
-    def __init__(self, stream: int, limit: int = STDERR_BYTES) -> None:
+    def __init__(self, stream: int) -> None:
         self._stream = stream
-        self._limit = limit
         self._kept = bytearray()
         self._lock = threading.Lock()
         # Closing the one end wakes the reader: a grandchild may keep the stream itself open.
@@ -99,19 +98,19 @@ class Tail:
         poll = select.poll()
         poll.register(self._stream, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
-        left_after_stop = 2 * self._limit  # bounds a writer that outlives the child
+        left_after_stop = 2 * STDERR_BYTES  # bounds a writer that outlives the child
         while left_after_stop > 0:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if self._stream not in ready:
                 return
-            data = os.read(self._stream, self._limit)
+            data = os.read(self._stream, STDERR_BYTES)
             if not data:
                 return
             if self._woken in ready:
                 left_after_stop -= len(data)
             with self._lock:
                 self._kept += data
-                del self._kept[: -self._limit]
+                del self._kept[:-STDERR_BYTES]
 
 
 class Process:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sessionproof.contract.clock import Clock, SystemClock
+from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.contract.health import Health, Severity
 from sessionproof.reference.connections import connect
@@ -58,9 +58,7 @@ def report(store: ReferenceStore, *, thresholds: Thresholds = DEFAULT) -> Report
     )
 
 
-def report_of_file(
-    path: os.PathLike[str] | str, *, thresholds: Thresholds = DEFAULT, clock: Clock | None = None
-) -> Report:
+def report_of_file(path: os.PathLike[str] | str, *, thresholds: Thresholds = DEFAULT) -> Report:
     """The report of a database from outside, also beside a store that has it open.
 
     ``path`` is a directory or a file, and must be ours. What only the store's process knows is
@@ -71,7 +69,7 @@ def report_of_file(
     from sessionproof.reference.files import present
 
     file = present(path)
-    now_us = (clock or SystemClock()).now_us()
+    now_us = SystemClock().now_us()
 
     def look(db: sqlite3.Connection) -> tuple[Vital, ...]:
         if not is_ours(db):

@@ -87,13 +87,13 @@ def verified(path: Path, session_id: str | None = None) -> Verified:
     return Verified(tuple(sentences(found)))
 
 
-def verify_file(path: os.PathLike[str] | str, *, progress: Progress | None = None) -> Verified:
+def verify_file(path: os.PathLike[str] | str) -> Verified:
     """Look at the database in a directory, or at a database file, without changing anything.
 
     Raises ``Refused`` in one line when there is no database of ours. Not for a file that this
     process has open.
     """
-    return Verified(tuple(sentences(examined_file(path, progress=progress))))
+    return Verified(tuple(sentences(examined_file(path))))
 
 
 def examined_file(path: os.PathLike[str] | str, *, progress: Progress | None = None) -> Audit:

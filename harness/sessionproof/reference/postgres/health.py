@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sessionproof.contract.clock import Clock, SystemClock
+from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused, StoreError
 from sessionproof.contract.health import Health
 from sessionproof.reference.chores.runs import upkeep_done
@@ -62,18 +62,12 @@ def report(
     return Report(store.where, (*found, *of_pool, *calls))
 
 
-def report_of(
-    place: Place,
-    *,
-    thresholds: Thresholds = DEFAULT,
-    limits: ServerLimits = SERVER,
-    clock: Clock | None = None,
-) -> Report:
+def report_of(place: Place, *, thresholds: Thresholds = DEFAULT) -> Report:
     """The report of a schema from outside, also beside stores that have it open.
 
     What only a store's process knows is unknown.
     """
-    found = _of_schema(place, (clock or SystemClock()).now_us(), thresholds, limits)
+    found = _of_schema(place, SystemClock().now_us(), thresholds, SERVER)
     return Report(
         str(place), (*found, *(Vital(name, "unknown", _OUTSIDE) for name in _KNOWN_INSIDE))
     )

@@ -68,6 +68,6 @@ def amount(size_bytes: float) -> str:
     return f"{size_bytes / 1_000:,.0f} kB"
 
 
-def number_in(db: sqlite3.Connection, sql: str, values: tuple[object, ...] = ()) -> int:
+def number_in(db: sqlite3.Connection, sql: str) -> int:
     """The one number that a statement answers; 0 for NULL."""
-    return int(db.execute(sql, values).fetchone()[0] or 0)
+    return int(db.execute(sql).fetchone()[0] or 0)
