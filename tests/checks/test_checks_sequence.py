@@ -48,6 +48,10 @@ def found(lines, start=1, after=None, **limits):
         (("clear s0", "append s0 [a] #1"), None),
         (("delete s0", "append s0 [a] #1"), None),
         (("append s0 [a] #1", "delete s0", "append s0 [b] #2"), GAP),
+        (("append s0 [a] #1", "append s0 [b] info", "append s0 [c] #3"), None),
+        (("append s0 [a b] #1,2", "pop s0 info", "append s0 [c] #2"), None),
+        (("append s0 [a] #1", "read s0 info", "append s0 [c] #3"), GAP),
+        (("append s0 [a] info", "append s1 [c] #2"), GAP),
     ],
     ids=str,
 )
@@ -111,3 +115,4 @@ def test_a_window_drops_the_oldest_numbers():
 def test_numbers_are_counted():
     """What was answered is counted, and nothing else."""
     assert count_numbers(h("append s0 [a b] #1,2", "append s0 [c]", "append s0 [d] fail")) == 2
+    assert count_numbers(h("append s0 [a b] #1,2", "append s0 [c] info", "append s0 [d] #3")) == 2

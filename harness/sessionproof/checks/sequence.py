@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sessionproof.checks.rules import Numbers
@@ -18,7 +18,10 @@ from sessionproof.contract.operations import (
     Delete,
     DeleteMessage,
     PopLast,
+    session_of,
 )
+
+_CHANGES = (Append, AppendWithState, PopLast, DeleteMessage, Clear, Delete)
 
 
 @dataclass
@@ -31,11 +34,12 @@ class _Numbers:
 
 
 def judge_numbers(transcript: Sequence[Completed], claims: Claims) -> Fault | None:
-    """The first append whose numbers break the declared rule, or None. Linear."""
+    """The first append whose numbers break the declared rule, or None. Linear.
+
+    Behind a change whose outcome nobody knows, a session is not judged: it may have taken numbers.
+    """
     sessions: dict[str, _Numbers] = {}
-    for index, done in enumerate(transcript):
-        if done.outcome.type != "ok":
-            continue
+    for index, done in _certain(transcript):
         match done.operation:
             case Append(session, messages) | AppendWithState(session, messages) if messages:
                 numbers = sessions.setdefault(session, _Numbers())
@@ -65,12 +69,22 @@ def judge_numbers(transcript: Sequence[Completed], claims: Claims) -> Fault | No
 
 
 def count_numbers(transcript: Sequence[Completed]) -> int:
-    """How many numbers a transcript shows."""
+    """How many numbers of a transcript are judged."""
     return sum(
         len(done.outcome.value.seqs or ())
-        for done in transcript
+        for _, done in _certain(transcript)
         if isinstance(done.operation, Append | AppendWithState) and done.outcome.value is not None
     )
+
+
+def _certain(transcript: Sequence[Completed]) -> Iterator[tuple[int, Completed]]:
+    """What took place, up to the first change of its session whose outcome nobody knows."""
+    doubtful: set[str] = set()
+    for index, done in enumerate(transcript):
+        if done.outcome.type == "info" and isinstance(done.operation, _CHANGES):
+            doubtful.add(done.operation.session)
+        elif done.outcome.type == "ok" and session_of(done.operation) not in doubtful:
+            yield index, done
 
 
 def _append_fault(index: int, done: Completed, numbers: _Numbers, claims: Claims) -> Fault | None:
