@@ -1,11 +1,13 @@
 """Recordings of stores, and what becomes of those that die, hang, or cannot be traced."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from recorded_stores import Lines, said
 
@@ -20,7 +22,7 @@ from sessionproof.contract.operations import (
     Read,
     Reopen,
 )
-from sessionproof.faults.changes import Kind
+from sessionproof.faults.changes import CHANGE, Kind
 from sessionproof.faults.crashes.images import image_in, image_of
 from sessionproof.faults.crashes.states import KILL, State
 from sessionproof.faults.recording import CannotTrace
@@ -134,6 +136,19 @@ def test_a_recording_comes_back_from_its_folder(tmp_path):
         assert "\n" not in str(caught.value)
         path.write_bytes(whole)
     with pytest.raises(RecordingError, match="is no recording"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("acts", [[7], [{"is": "object", "of": [1]}], [{"is": [], "of": {}}]])
+def test_acts_of_another_form_are_damage(tmp_path, acts):
+    """Whatever stands in the place of an object, it is told in a line."""
+    np.savez(tmp_path / "changes.npz", rows=np.zeros(0, CHANGE))
+    (tmp_path / "data.bin").write_bytes(b"")
+    facts = {"format": "sessionproof-recording", "version": 1, "store": "x", "claims": {},
+             "capabilities": [], "clients": 1, "hidden": "", "opened_s": 0.0, "names": [],
+             "acts": acts}  # fmt: skip
+    (tmp_path / "recording.json").write_text(json.dumps(facts))
+    with pytest.raises(RecordingError, match="record it anew"):
         load(tmp_path)
 
 

@@ -31,6 +31,12 @@ _KINDS: dict[str, type] = {
 }  # fmt: skip
 
 
+_DAMAGED = (
+    OSError, EOFError, LookupError, AttributeError, TypeError, ValueError, RecursionError,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
+
 class RecordingError(Exception):
     """A folder cannot be read as a recording; the message is one line."""
 
@@ -71,7 +77,7 @@ def load(folder: Path) -> Recording:
             hidden=facts["hidden"],
             opened_s=facts["opened_s"],
         )
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         raise RecordingError(f"{folder} is damaged ({text}): record it anew") from None
     wrong = _wrong(recording)
