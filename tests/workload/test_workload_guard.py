@@ -345,8 +345,7 @@ def test_what_behaves_like_text_is_copied_to_text(opened):
         page=lambda self, session_id, *, cursor, limit: pages[cursor],
     )
     (read,) = handle.invoke(Read("s0"), "x").value
-    assert type(read) is Message
-    assert type(read.content) is str
+    assert (type(read), type(read.content)) == (Message, str)
     assert read == Message("user", "a", metadata={"k": "a"})
     assert handle.invoke(ReadPages("s0", 1), "x").value == ((Message("user", "a"),), (A,))
 
