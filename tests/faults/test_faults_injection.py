@@ -19,7 +19,8 @@ from sessionproof.contract.message import Message
 from sessionproof.faults.failing import injection, listening, syscalls
 from sessionproof.faults.failing.injection import CannotInject, Injector, Setting, why_not
 from sessionproof.faults.failing.listening import FAILURES_MOST, Rule
-from sessionproof.faults.failing.syscalls import Sort
+from sessionproof.faults.failing.syscalls import Sort, numbers
+from sessionproof.faults.failing.unsynced import Unsynced
 from sessionproof.host.client import ProcessEnded, Unexpected, python_store_command
 
 HERE = Path(__file__).parent
@@ -310,3 +311,32 @@ def test_the_memory_of_who_was_killed_meanwhile_has_no_path(monkeypatch):
     monkeypatch.setattr(os, "pread", lambda *_: b"")
     with pytest.raises(ProcessLookupError):
         listening._text(os.getpid(), 4096)
+
+
+@pytest.mark.skipif(not numbers(), reason="needs calls that are known")
+def test_what_is_sent_from_file_to_file_is_as_long_as_its_source(tmp_path):
+    """The third argument of this call is an address, its fourth is often more than there is."""
+    (tmp_path / "from").write_bytes(b"x" * 5_000)
+    unsynced = Unsynced()
+    (call,) = [call for call in numbers().values() if call.name == "sendfile"]
+    with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("wb") as target:
+        given = (target.fileno(), source.fileno(), 0x7FFE_0000_0000, 1 << 23, 0, 0)
+        listening._note(unsynced, os.getpid(), call, given, failed=False)
+    assert [*unsynced.written.values()] == [{0, 1}]
+
+
+@pytest.mark.skipif(not numbers(), reason="needs calls that are known")
+def test_arguments_without_sense_do_not_end_the_listener(tmp_path):
+    """Addresses and lengths that there cannot be: the kernel refuses the call itself."""
+    listener = listening.Listener()
+    calls = {call.name: call for call in numbers().values()}
+    most = (1 << 64) - 1
+    try:
+        with (tmp_path / "a").open("wb") as file:
+            listener.watch(tmp_path)
+            for name in ("writev", "pwritev", "openat"):
+                given = (file.fileno(), most, most, 0, 0, 0)
+                assert listener._decided(os.getpid(), calls[name], given) == 0
+            assert listener.met().blind == 1
+    finally:
+        listener.close()

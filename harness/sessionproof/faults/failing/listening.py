@@ -25,6 +25,8 @@ _ANSWER = struct.Struct("=QqiI")
 _CONTINUE = 1
 _HERE = -100  # AT_FDCWD
 _PATH_MOST, _PAGE = 4096, 4096
+_VECTOR, _VECTORS_MOST = struct.Struct("=QQ"), 1024  # IOV_MAX: the kernel refuses more
+_WRITTEN_MOST = 0x7FFFF000  # MAX_RW_COUNT: no call writes more at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +166,7 @@ class Listener:
         """The error that the call is to have, 0 for none."""
         try:
             paths = _paths(thread, call, arguments)
-        except OSError:
+        except (OSError, OverflowError):  # or no address that there can be
             paths = None
         with self._lock:
             met, rule = self._met, self._rule
@@ -188,7 +190,7 @@ class Listener:
             shown = os.path.relpath(path, self._root)
             met.calls.append(Seen(call.name, call.sort, shown, failed))
             if call.names == "fd" and call.sort in (Sort.WRITE, Sort.SYNC):
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, OverflowError):
                     _note(met.unsynced, thread, call, arguments, failed=failed)
             return rule.error if rule is not None and failed else 0
 
@@ -260,7 +262,7 @@ def _note(
         unsynced.sync(file, failed=failed)
     elif not failed:
         offset, length = _place(thread, call, arguments, about.st_size)
-        unsynced.write(file, offset, length)
+        unsynced.write(file, offset, min(length, _WRITTEN_MOST))
 
 
 def _place(thread: int, call: Call, arguments: Sequence[int], size: int) -> tuple[int, int]:
@@ -272,6 +274,9 @@ def _place(thread: int, call: Call, arguments: Sequence[int], size: int) -> tupl
     told = _process(thread, f"fdinfo/{arguments[0] & 0xFFFFFFFF}").read_text("ascii")
     lines = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
     offset = size if int(lines["flags"], 8) & os.O_APPEND else int(lines["pos"])
+    if call.name == "sendfile":  # more is often asked for than its source has
+        source = _process(thread, f"fd/{arguments[1] & 0xFFFFFFFF}").stat()
+        return offset, min(arguments[3], source.st_size)
     return offset, _vectors(thread, arguments) if call.name == "writev" else arguments[2]
 
 
@@ -279,7 +284,8 @@ def _vectors(thread: int, arguments: Sequence[int]) -> int:
     """The length of all buffers of a call together."""
     memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY)
     try:
-        listed = os.pread(memory, 16 * arguments[2], arguments[1])
+        listed = os.pread(memory, _VECTOR.size * min(arguments[2], _VECTORS_MOST), arguments[1])
     finally:
         os.close(memory)
-    return sum(length for _, length in struct.iter_unpack("=QQ", listed))
+    whole = listed[: len(listed) // _VECTOR.size * _VECTOR.size]
+    return sum(length for _, length in _VECTOR.iter_unpack(whole))
