@@ -186,3 +186,15 @@ def test_what_is_not_there_is_refused(tmp_path: Path):
     (tmp_path / "sessions.db").mkdir()
     with pytest.raises(Refused, match="is no file"):
         files.present(tmp_path)
+
+
+@pytest.mark.parametrize("time", ["20260231T000000.000000Z", "20261301T250000.000000Z"])
+def test_a_name_of_an_impossible_day_is_no_copy(tmp_path: Path, file: Path, time: str):
+    """A stray file in a folder of backups does not end them."""
+    stray = tmp_path / f"{files.series(file)}.{time}.00000000.backup"
+    stray.touch()
+    assert (files.series_of(stray), files.purpose_of(stray)) == (None, None)
+    assert files.copies(file, tmp_path, "backup") == []
+    with ReferenceStore(file.parent) as store:
+        made = store.backup(tmp_path)
+    assert files.copies(file, tmp_path, "backup") == [Path(made)]

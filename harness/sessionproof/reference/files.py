@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from sessionproof.contract.clock import SystemClock
 from sessionproof.contract.errors import Refused
@@ -103,26 +104,44 @@ def all_copies(folder: Path, purpose: str) -> list[Path]:
 
 def series_of(copy: Path) -> str | None:
     """The series to which a copy belongs by its name; None for any other file."""
-    match = _NAME.fullmatch(copy.name)
-    return match["series"] if match else None
+    said = _said_by(copy.name)
+    return said.series if said else None
 
 
 def purpose_of(copy: Path) -> str | None:
     """What a copy is for by its name; None for any other file."""
-    match = _NAME.fullmatch(copy.name)
-    return match["purpose"] if match else None
+    said = _said_by(copy.name)
+    return said.purpose if said else None
 
 
 def _is_plain(one: Path) -> bool:
     return one.is_file() and not one.is_symlink()
 
 
-def _time_us(name: str) -> int:
+class _Said(NamedTuple):
+    series: str
+    time_us: int
+    purpose: str
+
+
+def _said_by(name: str) -> _Said | None:
+    """What the name of a copy says; None for any other, one of an impossible day included."""
     match = _NAME.fullmatch(name)
     if match is None:
+        return None
+    try:
+        made = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    time_us = (made - _EPOCH) // timedelta(microseconds=1)
+    return _Said(match["series"], time_us, match["purpose"])
+
+
+def _time_us(name: str) -> int:
+    said = _said_by(name)
+    if said is None:
         raise ValueError(f"{name!r} is no name of a copy")
-    made = datetime.strptime(match["time"], _TIME).replace(tzinfo=UTC)
-    return (made - _EPOCH) // timedelta(microseconds=1)
+    return said.time_us
 
 
 def with_logs(file: Path) -> list[Path]:
