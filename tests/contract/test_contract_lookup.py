@@ -174,6 +174,16 @@ def test_a_scheme_that_cannot_be_loaded_is_one_line(monkeypatch):
         find_store("made:x")
 
 
+def test_a_scheme_that_fails_at_what_follows_is_one_line(monkeypatch):
+    """What a scheme raises about the rest of the name is no traceback of ours."""
+    entry_points(monkeypatch, schemes=("made", "lookup_schemes:made"))
+    module = type(sys)("lookup_schemes")
+    module.made = int
+    monkeypatch.setitem(sys.modules, "lookup_schemes", module)
+    with pytest.raises(StoreNotFound, match=r"makes no store of it: ValueError: invalid literal"):
+        find_store("made:x")
+
+
 def test_a_scheme_whose_library_is_missing_says_so_itself(monkeypatch, tmp_path):
     """What the scheme says while it is loaded is told in its own words."""
     (tmp_path / "lookup_bare.py").write_text(

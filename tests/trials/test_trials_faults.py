@@ -49,6 +49,14 @@ def inserted(path, body):
     return True
 
 
+def test_an_outsider_that_has_ended_can_do_nothing(outsider, tmp_path):
+    """Whether its end is met while it is asked or while it should answer."""
+    outsider._process.kill()
+    outsider._process.wait()
+    with pytest.raises(CannotMeddle, match="the outsider ended"):
+        outsider.databases(tmp_path)
+
+
 def test_databases_are_found_by_their_headers(outsider, tmp_path, database):
     """Whatever the name; other files, empty ones and links are passed over."""
     (tmp_path / "deep").mkdir()

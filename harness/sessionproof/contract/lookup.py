@@ -169,7 +169,15 @@ def _of_scheme(name: str, point: importlib.metadata.EntryPoint, rest: str) -> ob
         raise StoreNotFound(
             f"{name}: the scheme {point.name!r} cannot be loaded: {_in_one_line(error)}"
         ) from error
-    return make(rest)
+    try:
+        made: object = make(rest)
+    except StoreNotFound:
+        raise
+    except (Exception, SystemExit) as error:
+        raise StoreNotFound(
+            f"{name}: the scheme {point.name!r} makes no store of it: {_in_one_line(error)}"
+        ) from error
+    return made
 
 
 def _load(name: str, module: str, attribute: str) -> object:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -100,8 +101,9 @@ class Outsider:
     def _ask(self, do: str, **arguments: Any) -> Any:
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("started with pipes")
-        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it ended: so do its answers
+            self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+            self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline() or '{"error": "the outsider ended"}')
         if "error" in answer:
             raise CannotMeddle(answer["error"])
