@@ -83,7 +83,7 @@ class Imported:
             os.close(tell)
         try:
             return Forked(told)
-        except (ChildProcessError, subprocess.TimeoutExpired) as error:
+        except ChildProcessError as error:
             raise CannotFork(str(error)) from None
 
     def close(self) -> None:

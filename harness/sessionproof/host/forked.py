@@ -24,21 +24,24 @@ class Forked:
         """``told`` is read until the process has ended, and closed then.
 
         ``streams`` are our ends of its stdin, stdout and stderr, where we have them. Raises
-        ChildProcessError where the one that forks is gone, and everything is closed;
-        subprocess.TimeoutExpired where it does not tell in time.
+        ChildProcessError where the one that forks is gone or does not tell in time; then everything
+        is closed.
         """
         self.stdin, self.stdout, self.stderr = streams
         self._told = select.poll()
         self._told.register(told, select.POLLIN)
         self._descriptor = told
         self._code: int | None = None
-        pid = self._number(_START_S)
+        try:
+            pid = self._number(_START_S)
+            reason = "the one that forks is gone"
+        except subprocess.TimeoutExpired:
+            pid, reason = None, f"the one that forks told nothing within {_START_S:g} s"
         if pid is None:
             os.close(told)
-            for stream in streams:
-                if stream is not None:
-                    stream.close()
-            raise ChildProcessError("the one that forks is gone")
+            for stream in filter(None, streams):
+                stream.close()
+            raise ChildProcessError(reason)
         self.pid = pid
 
     def poll(self) -> int | None:
