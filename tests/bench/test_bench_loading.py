@@ -11,7 +11,7 @@ from sessionproof.bench import loading
 from sessionproof.bench.loading import Filled, fill, make_sessions, plain
 from sessionproof.contract.claims import Claims, Limits
 from sessionproof.contract.clock import monotonic_s
-from sessionproof.contract.errors import NotFound, TooLarge
+from sessionproof.contract.errors import Conflict, NotFound, TooLarge
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import spec_of
 from sessionproof.contract.message import Message
@@ -211,6 +211,22 @@ def test_awaitables_are_awaited(opened):
         handle, 30, message=numbered, claims=Awaited.claims, capabilities=handle.capabilities
     )
     assert made.value == 30
+
+
+def test_who_refuses_messages_at_the_creation_is_given_them_afterwards(opened):
+    """It may be its only way to say so."""
+
+    def create(self, session_id=None, *, messages=()):
+        if messages:
+            raise Conflict("messages are appended")
+        return MemoryStore.create(self, session_id)
+
+    handle = opened(create=create)
+    made = make_sessions(
+        handle, 9, message=numbered, claims=MemoryStore.claims, capabilities={"create"}
+    )
+    assert made.value == 9
+    assert texts(handle, "session-8") == ["8"]
 
 
 def test_sessions_are_made_as_the_store_makes_them(opened):

@@ -255,6 +255,19 @@ def test_who_refuses_everything_was_not_examined(trial_of):
         together.within(trial)
 
 
+@pytest.mark.parametrize("row", ["CNT-05", "CNT-06"])
+def test_counts_that_nobody_answers_are_not_claimed(trial_of, row):
+    """Clients are not sent to look for what one look does not show."""
+
+    class HasNoCounts(Locked):
+        def get(self, session_id):
+            found = super().get(session_id)
+            return found and replace(found, message_count=None)
+
+    with pytest.raises(NotClaimed, match="answers no message_count"):
+        together.within(trial_of(row, HasNoCounts))
+
+
 def test_who_serves_few_is_not_told_to_hold(trial_of):
     """Where most operations of a kind of clients fail, those that were served are no evidence."""
     with pytest.raises(CouldNotTell, match=r"operations of 8 threads.* failed: RuntimeError"):

@@ -411,7 +411,7 @@ _ROWS = (
         promise="A write that failed leaves counts and totals as they were.",
         damage="Each refused message is counted: the chat is full long before it is.",
         unit="failed writes",
-        least=5,
+        least=3,
         needs=("get|count",),
     ),
     Guarantee(
