@@ -31,7 +31,7 @@ from sessionproof.engine.judge import LOG, judge
 from sessionproof.engine.machine import cores, fast_folder, make_report_folder
 from sessionproof.engine.plan import DEFAULT_PROFILE, BadUsage, make_plan, wanted_rows
 from sessionproof.report.plain import shown
-from sessionproof.report.result import EXIT_HOLDS, RunResult
+from sessionproof.report.result import EXITS_IN_ORDER, RunResult
 from sessionproof.report.terminal import print_summary
 from sessionproof.report.write import PAGE, RESULT, append_step_summary, read_result
 from sessionproof.trials.single import told
@@ -186,9 +186,9 @@ class Classes:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A result that no failed test explains still decides: what could not be told, say."""
-        codes = [one.exit_code for one in self._results.values() if one.exit_code != EXIT_HOLDS]
+        codes = [one.exit_code for one in self._results.values()]
         if codes and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = min(codes)
+            session.exitstatus = min(codes, key=EXITS_IN_ORDER.index)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """A table of guarantees for each class; with ``-q`` what fails alone."""

@@ -1,16 +1,23 @@
 """``class TestMyStore(SessionStoreSuite)`` in a user's pytest: the same verdicts."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from commands import environment
 
 from sessionproof import SessionStoreSuite
+from sessionproof.classes import Classes
 from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.report.result import EXITS_IN_ORDER
+
+ROOT = Path(__file__).parents[2]
 
 STORES = """
 from sessionproof import Claims, Message
@@ -261,3 +268,20 @@ def test_an_interruption_leaves_a_report(project):
     assert process.returncode == 2, printed
     file = project / "sessionproof-report" / "TestMyStore" / "result.json"
     assert json.loads(file.read_text())["interrupted"] is True
+
+
+def test_of_several_classes_the_code_that_applies_first_is_the_sessions():
+    """In the order that the page on gates gives."""
+    page = (ROOT / "docs" / "gate.md").read_text("utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("The first that applies: ")]
+    said = re.findall(r"(?:: |, )(\d+)\b", line)
+    assert [int(code) for code in said] == list(EXITS_IN_ORDER)
+
+
+@pytest.mark.parametrize(("codes", "ends"), [((0, 0), 0), ((0, 4), 4), ((4, 5), 5), ((5, 1), 1)])
+def test_a_session_of_tests_that_passed_ends_as_its_runs_did(codes, ends):
+    """What could not be told of one class is no reason to keep silent about another."""
+    results = {str(at): SimpleNamespace(exit_code=code) for at, code in enumerate(codes)}
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    Classes.pytest_sessionfinish(SimpleNamespace(_results=results), session)
+    assert session.exitstatus == ends

@@ -180,10 +180,10 @@ def _escaped(field: object) -> str:
 
 def _other_passwords() -> str:
     """What the user's own password file says."""
-    file = Path(os.environ.get(_PASSFILE) or Path.home() / ".pgpass")
     try:
+        file = Path(os.environ.get(_PASSFILE) or Path.home() / ".pgpass")
         return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, RuntimeError):  # or there is no home
         return ""
 
 

@@ -75,7 +75,8 @@ def make_report_folder(report: Path, option: str = "--report") -> None:
 
 
 def _cpu() -> str | None:
-    text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    listed = Path("/proc/cpuinfo")  # which macOS has not
+    text = listed.read_text("utf-8", "replace") if listed.exists() else ""
     found = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
     return " ".join(found[1].split()) if found else platform.processor() or None
 

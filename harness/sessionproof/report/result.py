@@ -24,6 +24,11 @@ EXIT_REGRESSION = 3
 EXIT_UNKNOWN = 4
 EXIT_NOTHING = 5
 EXIT_INTERRUPTED = 130
+EXITS_IN_ORDER = (
+    EXIT_INTERRUPTED, EXIT_USAGE, EXIT_BROKEN, EXIT_NOTHING, EXIT_UNKNOWN, EXIT_REGRESSION,
+    EXIT_HOLDS,
+)  # fmt: skip
+"""The first that applies is what a command ends with."""
 
 
 @dataclass(frozen=True, kw_only=True)

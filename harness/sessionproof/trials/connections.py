@@ -148,9 +148,10 @@ def _by_threads(trial: Trial, session: str, call: Callable[..., Any]) -> None:
                     call("append", session, [message])
 
     threads = [threading.Thread(target=turns, daemon=True) for _ in range(_THREADS)]
+    tables = call("tables")
     timer = threading.Timer(_THREADS_S, stop.set)
     timer.start()
-    with _writable(call("tables")) as db, suppress(sqlite3.Error):
+    with _writable(tables) as db, suppress(sqlite3.Error):
         db.execute("BEGIN IMMEDIATE")
         for thread in threads:
             thread.start()
