@@ -27,10 +27,10 @@ def plan(tmp_path):
     return make
 
 
-def assembled(planned, *records):
+def assembled(planned, *records, **more):
     """The result of these records."""
     return assemble(
-        planned, records, workers=1, started_at="", timings={}, duration_s=0, environment={}
+        planned, records, workers=1, started_at="", timings={}, duration_s=0, environment={}, **more
     )
 
 
@@ -47,6 +47,12 @@ def assembled(planned, *records):
 def test_the_command_names_what_was_named(plan, asked, words):
     """A group stays a group; where all was judged, nothing is named."""
     assert assembled(plan(*asked)).command == f"sessionproof run s --seed 3{words}"
+
+
+def test_the_command_accepts_what_was_accepted(plan):
+    """Else it could end otherwise."""
+    again = assembled(plan("CORE"), accept_unknown=["perf", "SCALE-02"]).command
+    assert again.endswith(" --only CORE --accept-unknown PERF --accept-unknown SCALE-02")
 
 
 def test_what_pytest_left_out_is_not_named(plan):

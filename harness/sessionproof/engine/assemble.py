@@ -34,6 +34,7 @@ def assemble(
 ) -> RunResult:
     """The result of a run with its verdict and exit code."""
     made = list(map(_with_repeat(plan), records))
+    accepted = tuple(name.upper() for name in accept_unknown)
     guarantees = merge([*made, *_unmet(plan, made)], plan.only)
     baseline = None
     if plan.baseline is not None:
@@ -46,7 +47,7 @@ def assemble(
         seed=plan.seed,
         guarantees=guarantees,
         sessionproof=sessionproof.__version__,
-        command=_again(plan),
+        command=_again(plan, accepted),
         workers=workers,
         claims=claims_to_json(plan.claims),
         claims_declared=plan.declared,
@@ -58,7 +59,7 @@ def assemble(
         duration_s=duration_s,
         complete=complete,
         interrupted=interrupted,
-        accepted_unknown=tuple(name.upper() for name in accept_unknown),
+        accepted_unknown=accepted,
         notes=(*plan.notes, *notes),
         baseline=baseline,
         timings=timings,
@@ -99,8 +100,9 @@ def _unmet(plan: Plan, made: Iterable[Record]) -> list[Record]:
     ]
 
 
-def _again(plan: Plan) -> str:
+def _again(plan: Plan, accepted: Iterable[str]) -> str:
     words = [word for name in _named(plan) for word in ("--only", name)]
+    words += [word for name in accepted for word in ("--accept-unknown", name)]
     words += [] if plan.seeds == 1 else ["--seeds", str(plan.seeds)]
     words += [] if plan.baseline is None else ["--baseline", plan.baseline.file]
     return " ".join([plan.command, shlex.join(words)]).rstrip()
