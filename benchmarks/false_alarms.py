@@ -30,7 +30,7 @@ from threading import Lock
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for fixtures
 
 from fixtures.known_weak import owned_up
-from fixtures.registry import benign_stores
+from fixtures.registry import SERVED, benign_stores
 from sessionproof.contract.clock import monotonic_s
 
 ROOT = Path(__file__).parents[1]
@@ -156,9 +156,8 @@ def main() -> None:
     """Judge until the minutes are over, and tell what the book says."""
     formatter = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
-    # Stores that exist on a server alone are judged by the rows of servers.
-    alone = [one for one in benign_stores() if not one.startswith("fixtures.benign.servers:")]
-    parser.add_argument("stores", nargs="*", default=[REFERENCE, *alone])
+    whole = [store for store in benign_stores() if not store.startswith(SERVED)]
+    parser.add_argument("stores", nargs="*", default=[REFERENCE, *whole])
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seeds", type=int, default=5, help="gate runs for each line")
     parser.add_argument("--jobs", type=int, default=1, help="processes beside each other")

@@ -14,6 +14,7 @@ from fixtures.registry import (
     OF_FILES,
     OF_LIFE,
     OF_SERVERS,
+    SERVED,
     benign_stores,
     judged,
     timed_guarantees,
@@ -42,7 +43,6 @@ SCHEDULED = (
 )
 # Crashes: each change tries them on those that are made to survive one. The
 # rows of one store share what was recorded and judged of it.
-SERVED = "fixtures.benign.servers:"  # which are judged by the rows of servers alone
 CRASHED = ("fixtures.benign.crash_safe:", "fixtures.benign.crash_safe_files:", SERVED)
 # Backups and the like: each change tries them on the stores that have them in their own way.
 UPKEPT = tuple(

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -279,20 +280,17 @@ class Shown:
 
 def _tell(run: Run, verdict: LoadVerdict, report: Path) -> int:
     out = Console()
+    tell = partial(line, out, most=_LINE_CHARACTERS_MAX)
     code = exit_code(run, verdict)
     for told in verdict.breaks[:_SHOWN_MOST]:
         anomaly = told.incident.anomaly
         head = f"| {anomaly}: {MEANINGS[anomaly]}, in session {told.session!r}"
-        line(out, head, "bold red", most=_LINE_CHARACTERS_MAX)
-        line(out, f"|   {told.sentence}", most=_LINE_CHARACTERS_MAX)
+        tell(head, "bold red")
+        tell(f"|   {told.sentence}")
     if len(verdict.breaks) > _SHOWN_MOST:
-        line(
-            out,
-            f"| {len(verdict.breaks) - _SHOWN_MOST:,} more are in {_FILE}",
-            most=_LINE_CHARACTERS_MAX,
-        )
+        tell(f"| {len(verdict.breaks) - _SHOWN_MOST:,} more are in {_FILE}")
     for name, text in summary(run, verdict):
-        line(out, f"| {name:<11} {text}", most=_LINE_CHARACTERS_MAX)
+        tell(f"| {name:<11} {text}")
     show_rates(run, report, out)
-    line(out, f"report: {write_load(run, verdict, report / _FILE)}", most=_LINE_CHARACTERS_MAX)
+    tell(f"report: {write_load(run, verdict, report / _FILE)}")
     return code

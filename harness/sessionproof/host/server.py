@@ -151,6 +151,7 @@ class Host:
         self._spec = _found(name)
         self._handle: Any = None
         self._capabilities: frozenset[str] = frozenset()
+        self._creates_empty = False
         self.asynchronous = isinstance(self._spec, StoreSpec) and _wants_loop(
             inspect.unwrap(self._spec.open)
         )
@@ -207,6 +208,7 @@ class Host:
         assert isinstance(self._spec, StoreSpec)
         claims = _declared(handle, "claims", Claims, self._spec.claims)
         self._capabilities = capabilities_of(handle)
+        self._creates_empty = not takes_first_messages(handle)
         self.asynchronous = self.asynchronous or _wants_loop(handle)
         self._handle = handle
         return {
@@ -225,8 +227,7 @@ class Host:
         positional, keywords = _split(wire.SHAPES[method], params)
         if method == "close":
             self.running = False
-        empty = method == "create" and not takes_first_messages(self._handle)
-        if empty and keywords.pop("messages"):
+        if method == "create" and self._creates_empty and keywords.pop("messages"):
             raise NotRepresentable("create takes no messages")
         return getattr(self._handle, method)(*positional, **keywords)
 

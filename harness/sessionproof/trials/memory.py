@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -83,9 +82,7 @@ def _filling(trial: Trial, name: str, messages: int) -> tuple[str, Filled]:
     handle, claims = trial.handle(), trial.claims
     begun = begin(handle, name, claims, trial.capabilities)
     trial.require_ok(begun, f"created session {name}")
-    filled = fill(
-        handle, begun.value, messages, message=plain(trial.words), claims=claims, until_s=math.inf
-    )
+    filled = fill(handle, begun.value, messages, message=plain(trial.words), claims=claims)
     trial.require_ok(filled, f"appended {messages:,} messages to session {name}")
     return begun.value, filled.value
 
