@@ -1,5 +1,6 @@
 """System calls that are made to fail, and healed."""
 
+import ctypes
 import errno
 import os
 import shlex
@@ -20,7 +21,7 @@ from sessionproof.faults.failing import injection, listening, syscalls
 from sessionproof.faults.failing.injection import CannotInject, Injector, Setting, why_not
 from sessionproof.faults.failing.listening import FAILURES_MOST, Rule
 from sessionproof.faults.failing.syscalls import Sort, numbers
-from sessionproof.faults.failing.unsynced import Unsynced
+from sessionproof.faults.failing.unsynced import PAGE, Unsynced
 from sessionproof.host.client import ProcessEnded, Unexpected, python_store_command
 
 HERE = Path(__file__).parent
@@ -149,10 +150,13 @@ def test_all_sorts_of_calls_are_seen_with_their_files(opened, tmp_path):
         ("open", "make", "deep/new"),
         ("writev", "write", "deep/new"),
         ("pwrite64", "write", "deep/new"),
+        ("open", "make", "lines"),
+        ("copy_file_range", "write", "lines"),
         ("ftruncate", "size", "deep/new"),
         ("fdatasync", "sync", "deep/new"),
         ("rename", "rename", "deep/new"),
         ("link", "make", "newer"),
+        ("symlink", "make", "current"),
         ("unlink", "remove", "newer"),
         ("rmdir", "remove", "deep"),
     ]
@@ -314,14 +318,36 @@ def test_the_memory_of_who_was_killed_meanwhile_has_no_path(monkeypatch):
 
 
 @pytest.mark.skipif(not numbers(), reason="needs calls that are known")
-def test_what_is_sent_from_file_to_file_is_as_long_as_its_source(tmp_path):
-    """The third argument of this call is an address, its fourth is often more than there is."""
-    (tmp_path / "from").write_bytes(b"x" * 5_000)
+@pytest.mark.parametrize("name", ["sendfile", "copy_file_range", "splice"])
+@pytest.mark.parametrize(("offset", "pages"), [(None, {0, 1}), (PAGE, {1, 2})])
+def test_what_is_sent_from_file_to_file_is_as_long_as_its_source(tmp_path, name, offset, pages):
+    """Offsets are addresses, and the length is often more than there is."""
+    (tmp_path / "from").write_bytes(b"x" * (PAGE + 1))
     unsynced = Unsynced()
-    (call,) = [call for call in numbers().values() if call.name == "sendfile"]
+    (call,) = [call for call in numbers().values() if call.name == name]
+    place = ctypes.c_uint64(offset or 0)
+    address = 0 if offset is None else ctypes.addressof(place)
     with (tmp_path / "from").open("rb") as source, (tmp_path / "to").open("wb") as target:
-        given = (target.fileno(), source.fileno(), 0x7FFE_0000_0000, 1 << 23, 0, 0)
+        if name == "sendfile":  # it writes where the file stands
+            target.seek(offset or 0)
+            given = (target.fileno(), source.fileno(), 0x7FFE_0000_0000, 1 << 23, 0, 0)
+        else:
+            given = (source.fileno(), 0, target.fileno(), address, 1 << 23, 0)
         listening._note(unsynced, os.getpid(), call, given, failed=False)
+    assert [*unsynced.written.values()] == [pages]
+
+
+@pytest.mark.skipif(not numbers(), reason="needs calls that are known")
+def test_what_comes_from_a_pipe_is_as_long_as_was_asked_for(tmp_path):
+    """A pipe has no size."""
+    unsynced = Unsynced()
+    (call,) = [call for call in numbers().values() if call.name == "splice"]
+    source, end = os.pipe()
+    with (tmp_path / "to").open("wb") as target:
+        given = (source, 0, target.fileno(), 0, PAGE + 1, 0)
+        listening._note(unsynced, os.getpid(), call, given, failed=False)
+    os.close(source)
+    os.close(end)
     assert [*unsynced.written.values()] == [{0, 1}]
 
 

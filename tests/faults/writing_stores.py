@@ -80,11 +80,14 @@ class InManyWays(Plain):
             file = os.open("deep/new", os.O_RDWR | os.O_CREAT, dir_fd=folder)
             os.writev(file, [data, data])
             os.pwrite(file, data, 1)
+            with self.path.open("wb+", buffering=0) as copy:
+                os.copy_file_range(file, copy.fileno(), len(data), 0, 1)
             os.ftruncate(file, 3)
             os.fdatasync(file)
             os.close(file)
             os.rename("deep/new", "newer", src_dir_fd=folder, dst_dir_fd=folder)
             os.link("newer", "newest")
+            os.symlink("newest", "current", dir_fd=folder)
             os.unlink("newer", dir_fd=folder)
             Path("deep").rmdir()
         finally:

@@ -7,7 +7,9 @@ import errno
 import math
 import os
 import select
+import stat
 import struct
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -201,7 +203,7 @@ def _below(path: str, root: str) -> bool:
 
 def _paths(thread: int, call: Call, arguments: Sequence[int]) -> list[str]:
     """The absolute paths that a call is about; raises OSError where they cannot be known."""
-    first, second, third, fourth = arguments[:4]
+    first, second, third, fourth = arguments[call.first : call.first + 4]
     match call.names:
         case "fd":
             return [_opened(thread, first)]
@@ -256,7 +258,7 @@ def _text(thread: int, address: int) -> bytes:
 def _note(
     unsynced: Unsynced, thread: int, call: Call, arguments: Sequence[int], *, failed: bool
 ) -> None:
-    about = _process(thread, f"fd/{arguments[0] & 0xFFFFFFFF}").stat()
+    about = _stat(thread, arguments[call.first])
     file: File = about.st_dev, about.st_ino
     if call.sort is Sort.SYNC:
         unsynced.sync(file, failed=failed)
@@ -271,21 +273,42 @@ def _place(thread: int, call: Call, arguments: Sequence[int], size: int) -> tupl
         return arguments[3], arguments[2]
     if call.name in ("pwritev", "pwritev2"):
         return arguments[3], _vectors(thread, arguments)
-    told = _process(thread, f"fdinfo/{arguments[0] & 0xFFFFFFFF}").read_text("ascii")
+    copies = call.name in ("copy_file_range", "splice")
+    if copies and arguments[3]:  # where to, in its memory
+        offset = int.from_bytes(_bytes(thread, arguments[3], 8), sys.byteorder)
+        return offset, _copied(thread, arguments[0], arguments[4])
+    told = _process(thread, f"fdinfo/{arguments[call.first] & 0xFFFFFFFF}").read_text("ascii")
     lines = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
     offset = size if int(lines["flags"], 8) & os.O_APPEND else int(lines["pos"])
-    if call.name == "sendfile":  # more is often asked for than its source has
-        source = _process(thread, f"fd/{arguments[1] & 0xFFFFFFFF}").stat()
-        return offset, min(arguments[3], source.st_size)
+    if copies:
+        return offset, _copied(thread, arguments[0], arguments[4])
+    if call.name == "sendfile":
+        return offset, _copied(thread, arguments[1], arguments[3])
     return offset, _vectors(thread, arguments) if call.name == "writev" else arguments[2]
+
+
+def _stat(thread: int, descriptor: int) -> os.stat_result:
+    return _process(thread, f"fd/{descriptor & 0xFFFFFFFF}").stat()
+
+
+def _copied(thread: int, source: int, asked: int) -> int:
+    """How much may be copied: more is often asked for than a file has."""
+    about = _stat(thread, source)
+    return min(asked, about.st_size) if stat.S_ISREG(about.st_mode) else asked
+
+
+def _bytes(thread: int, address: int, most: int) -> bytes:
+    """What stands in the memory of another process; raises OSError."""
+    memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY)
+    try:
+        return os.pread(memory, most, address)
+    finally:
+        os.close(memory)
 
 
 def _vectors(thread: int, arguments: Sequence[int]) -> int:
     """The length of all buffers of a call together."""
-    memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY)
-    try:
-        listed = os.pread(memory, _VECTOR.size * min(arguments[2], _VECTORS_MOST), arguments[1])
-    finally:
-        os.close(memory)
+    most = _VECTOR.size * min(arguments[2], _VECTORS_MOST)
+    listed = _bytes(thread, arguments[1], most)
     whole = listed[: len(listed) // _VECTOR.size * _VECTOR.size]
     return sum(length for _, length in _VECTOR.iter_unpack(whole))

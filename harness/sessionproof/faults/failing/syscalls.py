@@ -32,10 +32,10 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """A system call. ``names`` says by which arguments it names files.
+    """A system call. ``names`` says by which arguments it names files, from ``first`` on.
 
-    ``fd``: argument 0 is a descriptor. ``path``: argument 0 is a path, ``paths``: 0 and 1 are.
-    ``at``: argument 0 is a folder and 1 a path in it, ``ats``: 2 and 3 are such a pair, too.
+    ``fd``: the first is a descriptor. ``path``: the first is a path, ``paths``: the second is, too.
+    ``at``: the first is a folder, the second a path in it; ``ats``: two more are such a pair.
     ``flags`` is the argument whose bit O_CREAT makes it a change, -1 where every call is one.
     """
 
@@ -45,6 +45,7 @@ class Call:
     x86_64: int | None
     aarch64: int | None
     flags: int = -1
+    first: int = 0
 
 
 _CALLS = (
@@ -54,6 +55,8 @@ _CALLS = (
     Call("pwritev", Sort.WRITE, "fd", 296, 70),
     Call("pwritev2", Sort.WRITE, "fd", 328, 287),
     Call("sendfile", Sort.WRITE, "fd", 40, 71),
+    Call("copy_file_range", Sort.WRITE, "fd", 326, 285, first=2),
+    Call("splice", Sort.WRITE, "fd", 275, 76, first=2),
     Call("fsync", Sort.SYNC, "fd", 74, 82),
     Call("fdatasync", Sort.SYNC, "fd", 75, 83),
     Call("ftruncate", Sort.SIZE, "fd", 77, 46),
@@ -64,6 +67,8 @@ _CALLS = (
     Call("renameat2", Sort.RENAME, "ats", 316, 276),
     Call("link", Sort.MAKE, "paths", 86, None),
     Call("linkat", Sort.MAKE, "ats", 265, 37),
+    Call("symlink", Sort.MAKE, "path", 88, None, first=1),
+    Call("symlinkat", Sort.MAKE, "at", 266, 36, first=1),
     Call("mkdir", Sort.MAKE, "path", 83, None),
     Call("mkdirat", Sort.MAKE, "at", 258, 34),
     Call("creat", Sort.MAKE, "path", 85, None),
