@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -22,9 +24,11 @@ class Unmeasured(Exception):
 def bytes_below(root: Path, pattern: str = "*") -> int:
     """The bytes of all files below the directory whose names match."""
     total = 0
-    for path in root.rglob(pattern):
-        with suppress(FileNotFoundError):  # the store may tidy up meanwhile
-            total += path.stat().st_size if path.is_file() else 0
+    for folder, _, names in os.walk(root):  # it passes over folders that are gone meanwhile
+        for name in fnmatch.filter(names, pattern):
+            with suppress(FileNotFoundError):  # the store may tidy up
+                path = Path(folder, name)
+                total += path.stat().st_size if path.is_file() else 0
     return total
 
 
