@@ -32,7 +32,7 @@ class CallFailed(Exception):
     """A call of the store failed while it was measured."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(f"{failure.type}: {failure.text}")
+        super().__init__(str(failure))
         self.failure = failure
 
     @property

@@ -82,7 +82,7 @@ def told(failure: Failure) -> str:
     """How a call failed, in a sentence."""
     if failure.type in (HANG, CRASH):
         return failure.text
-    return f"it raised {failure.type}: {failure.text}"
+    return f"it raised {failure}"
 
 
 def told_of(outcome: Outcome) -> str:

@@ -47,7 +47,7 @@ def judge_isolation(transcript: Sequence[Completed], keeps: Set[str]) -> Fault |
                 index=index,
                 anomaly=Anomaly.UNEXPECTED_REFUSAL,
                 expected=_had(transcript, session, read_at[session], index),
-                seen=f"it raised {failure.type}: {failure.text}",
+                seen=f"it raised {failure}",
                 evidence=dict(failure.evidence),
             )
         seen = done.outcome.value

@@ -79,7 +79,7 @@ def _step(state: _State, index: int, one: Done) -> TimeFault | None:
     if method == "read":
         return _read(state, index, one)
     if failure is not None:
-        said = f"it raised {failure.type}: {failure.text}"
+        said = f"it raised {failure}"
         return _fault(index, one, Anomaly.UNEXPECTED_REFUSAL, "it succeeds", said)
     if method == "begin":
         state.sessions[name] = _Session(kept=one.sent)
@@ -113,7 +113,7 @@ def _move(state: _State, index: int, one: Done) -> TimeFault | None:
             session.active_us = one.step.at_us
     elif declared == session.possible:
         expected = f"it is taken: {was} to {target} is a declared move"
-        said = f"it raised {failure.type}: {failure.text}"
+        said = f"it raised {failure}"
         return _fault(index, one, Anomaly.UNEXPECTED_REFUSAL, expected, said)
     else:
         session.possible -= declared
@@ -136,7 +136,7 @@ def _append(state: _State, index: int, one: Done) -> TimeFault | None:
     if session.possible <= TAKING:
         return _fault(index, one, Anomaly.UNEXPECTED_REFUSAL,
                       f"it is taken: the session is {was}",
-                      f"it raised {failure.type}: {failure.text}")  # fmt: skip
+                      f"it raised {failure}")  # fmt: skip
     session.possible -= TAKING
     return None
 

@@ -108,7 +108,7 @@ def _step(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         return [_owed(index, one, Anomaly(failure.type), failure.text)]
     method = one.step.method
     if method in (BEGIN, REOPEN, SWEEP, "list", "verify", "set_clock") and failure is not None:
-        said = f"it raised {failure.type}: {failure.text}"
+        said = f"it raised {failure}"
         return [_owed(index, one, Anomaly.UNEXPECTED_REFUSAL, said)]
     match method:
         case "begin":
@@ -150,7 +150,7 @@ def _limits(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         _give_up(state, step.session)
         return []
     if failure is not None:
-        said = f"it raised {failure.type}: {failure.text}"
+        said = f"it raised {failure}"
         return [
             TimeFault(index, "limits", Anomaly.UNEXPECTED_REFUSAL, "succeeds", step.session,
                       "the limits are set", said)
@@ -174,7 +174,7 @@ def _activity(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         _keep(state, name, one.sent)
         return []
     if word == "takes":
-        said = f"{failure.type}: {failure.text}"
+        said = str(failure)
         return [
             TimeFault(index, "early", Anomaly.UNEXPECTED_REFUSAL, "succeeds", name,
                       f"it is taken: {_why_alive(life, one.now)}", f"it raised {said}")
@@ -188,7 +188,7 @@ def _activity(state: _Judged, index: int, one: Done) -> list[TimeFault]:
             return [
                 TimeFault(index, "unclear", Anomaly.WRONG_ANSWER, "fails clearly", name,
                           f"{' or '.join(sorted(clear))}: the session has ended",
-                          f"it raised {failure.type}: {failure.text}")
+                          f"it raised {failure}")
             ]  # fmt: skip
     elif one.outcome.type == "info":  # it may be in
         state.lives[name] = acted(life, one.now, certain=False)
@@ -305,7 +305,7 @@ def _other(state: _Judged, index: int, one: Done) -> list[TimeFault]:
         return [
             TimeFault(index, "early", Anomaly.UNEXPECTED_REFUSAL, "succeeds", name,
                       f"no such refusal: {_why_alive(life, one.now)}",
-                      f"it raised {failure.type}: {failure.text}")
+                      f"it raised {failure}")
         ]  # fmt: skip
     faults = _content(state, index, one) if method == "read" else []
     if method == "get" and word == "takes" and _status(one) == "expired":

@@ -246,7 +246,7 @@ def _refused(index: int, done: Completed, failure: Failure) -> Fault:
         index=index,
         anomaly=Anomaly.UNEXPECTED_REFUSAL,
         expected=f"{method_of(done.operation)} succeeds: the contract and the claims owe it",
-        seen=f"it raised {failure.type}: {failure.text}",
+        seen=f"it raised {failure}",
         evidence=dict(failure.evidence),
     )
 

@@ -29,7 +29,7 @@ def judge_not_found(transcript: Sequence[Completed], unknown: str) -> Fault | No
                 anomaly=Anomaly.WRONG_ANSWER,
                 expected=f"{method_of(done.operation)} of an unknown session is empty, or raises "
                 "an error that says so",
-                seen=f"it raised {failure.type}: {failure.text}",
+                seen=f"it raised {failure}",
                 evidence=dict(failure.evidence),
             )
     return None

@@ -90,7 +90,7 @@ def _answered(index: int, one: Done, owed: Owed) -> UserFault | None:
 
 
 def _failed(index: int, one: Done, owed: Owed, failure: Failure) -> UserFault | None:
-    said, definite = f"it raised {failure.type}: {failure.text}", one.outcome.type == "fail"
+    said, definite = f"it raised {failure}", one.outcome.type == "fail"
     if failure.type in _SPECIAL:
         return UserFault(index, Anomaly(failure.type), "succeeds", "an answer", failure.text)
     if one.tells:

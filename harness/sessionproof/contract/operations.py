@@ -194,6 +194,9 @@ class Failure:
     text: str
     evidence: Mapping[str, str] = field(default_factory=dict, compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.type}: {self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

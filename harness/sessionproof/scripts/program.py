@@ -317,7 +317,7 @@ def _last(scene: _Scene) -> list[str]:
         return well_formed(done, lines, failure.text, scene.names)
     if fault.anomaly is Anomaly.WRONG_ANSWER and hasattr(builtins, failure.type):
         return assertions.no_accident(lines, failure.type)
-    raised = ascii(f"{failure.type}: {failure.text}")[1:-1]
+    raised = ascii(str(failure))[1:-1]
     return [*lines[:-1], f"{lines[-1]}  # raised {raised[:_RAISED_MOST]}"]
 
 

@@ -234,7 +234,7 @@ class _Attempt:
             Anomaly.UNEXPECTED_REFUSAL,
             did=f"{self._did}; it raised, and nothing was there; then created it with one message",
             expected="it succeeds: there is no such session",
-            seen="" if failure is None else f"it raised {failure.type}: {failure.text}",
+            seen="" if failure is None else f"it raised {failure}",
             program=[*self._program(), as_call(Create("s0", good))],
             script=self._script(
                 call(Create("s0", good), "s0"),

@@ -115,7 +115,7 @@ def _as_tasks(trial: Trial, appends: Appends) -> Iterator[Crew]:
             opened = handle.lend("open()", lambda _, wait: waited(opening(location), wait))
             if opened.failure is not None:
                 why = opened.failure
-                raise CannotOpen(f"a second time: {why.type}: {why.text}", why)
+                raise CannotOpen(f"a second time: {why}", why)
             stack.callback(_close_beside, handle, opened.value)
             stores.append(opened.value)
         yield _of_tasks(trial, appends, [store.append for store in stores])
@@ -157,7 +157,7 @@ def _lent(handle: Handle, action: Callable[[Any, Wait], T]) -> T:
         return answer
     if outcome.failure.type in (HANG, CRASH):
         raise Stopped(outcome)
-    raise RuntimeError(f"{outcome.failure.type}: {outcome.failure.text}")  # ours: see serve()
+    raise RuntimeError(str(outcome.failure))  # ours: see serve()
 
 
 def _close_beside(handle: Handle, store: Any) -> None:

@@ -105,7 +105,7 @@ def _refused(
     finding = replace(
         found,
         did=f"tried to {write.words}; {raised}; then, on the same handle, {good}",
-        seen=f"it raised {failure.type}: {failure.text}",
+        seen=f"it raised {failure}",
         program=(as_call(Append("s0", trial.several(3))), as_call(write.step), good),
         repeats=f"{sum(one is not None for one in again)} of {_AGAIN}",
         evidence=dict(failure.evidence),

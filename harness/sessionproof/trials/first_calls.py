@@ -66,7 +66,7 @@ def _manner(outcome: Outcome) -> str:
 
 def _told(outcome: Outcome) -> str:
     failure = outcome.failure
-    return "an answer" if failure is None else f"{failure.type}: {failure.text}"
+    return "an answer" if failure is None else str(failure)
 
 
 def _script(trial: Trial, first: Operation, later: Operation) -> list[str]:

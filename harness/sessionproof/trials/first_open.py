@@ -224,7 +224,7 @@ def _missing(trial: Trial, round_: FirstRound) -> str | None:
     for session, wanted in sent.items():
         outcome = handle.invoke(Read("s0"), session)
         if outcome.failure is not None and outcome.type == "info":
-            return f"the read afterwards raised {outcome.failure.type}: {outcome.failure.text}"
+            return f"the read afterwards raised {outcome.failure}"
         there = [_text(message) for message in outcome.value or ()]
         for text in wanted:
             if text not in there:

@@ -47,7 +47,7 @@ def _beginning(trial: Trial) -> Create:
         return with_message
     failure = trial.handle().invoke(Create("s0"), None).failure
     if failure is not None:
-        reason = f"{failure.type}: {failure.text}"[:120]
+        reason = str(failure)[:120]
         raise NotClaimed(f"the store does not name sessions: {reason}")
     return Create("s0")
 

@@ -165,7 +165,7 @@ def _require_ok(world: _World, outcome: Outcome, line: str, expected: str) -> No
         Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
         did=f"called {line}",
         expected=expected,
-        seen=f"it raised {failure.type}: {failure.text}",
+        seen=f"it raised {failure}",
         evidence=outcome.evidence,
         program=[*world.lines, line],
         script=[] if failure.type == HANG else [*world.lines, line],

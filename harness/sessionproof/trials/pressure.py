@@ -127,7 +127,7 @@ def stopped(
         anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
         did=f"{one.named} worked at once on {_SESSIONS} sessions",
         expected="every operation ends within its deadline",
-        seen=failure.text if special else f"{failure.type}: {failure.text}",
+        seen=failure.text if special else str(failure),
         evidence=dict(failure.evidence),
         script=_script(trial, one, programs) if failure.type == HANG else (),
     )

@@ -92,7 +92,7 @@ def timed(call: Callable[[], object]) -> Call:
 def said(error: BaseException) -> str:
     """An error in one line."""
     failure = outcome_of(error).failure
-    return " ".join(f"{failure.type}: {failure.text}".split())[:300] if failure else "it failed"
+    return " ".join(str(failure).split())[:300] if failure else "it failed"
 
 
 def seat_of(handle: Handle, doing: str) -> Seat:
@@ -105,7 +105,7 @@ def seat_of(handle: Handle, doing: str) -> Seat:
             return answer
         if outcome.failure.type in (HANG, CRASH):
             raise Stopped(outcome)
-        raise RuntimeError(f"{outcome.failure.type}: {outcome.failure.text}")  # ours
+        raise RuntimeError(str(outcome.failure))  # ours
 
     return run
 

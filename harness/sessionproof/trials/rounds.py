@@ -197,7 +197,7 @@ def _stopped(trial: Trial, crew: Crew, stop: Interrupted) -> Exception:
         anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
         did=f"{crew.named} worked at once",
         expected="every call ends",
-        seen=failure.text if special else f"{failure.type}: {failure.text}",
+        seen=failure.text if special else str(failure),
         evidence=dict(failure.evidence),
     )
     if failure.type != HANG:

@@ -341,7 +341,7 @@ class Trial:
                 anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
                 did=did,
                 expected="it succeeds: the contract and the claims owe it",
-                seen=failure.text if special else f"it raised {failure.type}: {failure.text}",
+                seen=failure.text if special else f"it raised {failure}",
                 evidence=dict(failure.evidence),
             )
             raise self.broken(finding, lambda: script)

@@ -144,7 +144,7 @@ def _stopped(trial: Trial, one: Crew, outcome: Outcome) -> Exception:
             anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
             did=f"{one.named} set keys of their own in one session",
             expected="every call ends",
-            seen=failure.text if special else f"{failure.type}: {failure.text}",
+            seen=failure.text if special else str(failure),
             evidence=dict(failure.evidence),
             script=_script(trial, one, hung=True) if failure.type == HANG else (),
         )

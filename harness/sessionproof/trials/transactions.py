@@ -166,7 +166,7 @@ def _played(rounds: _Rounds, one: Racers) -> tuple[Transaction, ...]:
                 raise _stopped(one, did.outcome)
             if failure.type == MALFORMED:
                 raise _malformed(one, failure.text)
-            rounds.refused[f"{failure.type}: {failure.text}"[:300]] += 1
+            rounds.refused[str(failure)[:300]] += 1
     return (*made, *_final(trial, ids, one.number))
 
 
@@ -200,7 +200,7 @@ def _stopped(one: Racers, outcome: Outcome) -> Broken:
         anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
         did=f"{one.named} made transactions over several sessions at once",
         expected="every call ends",
-        seen=failure.text if special else f"{failure.type}: {failure.text}",
+        seen=failure.text if special else str(failure),
         evidence=dict(failure.evidence),
     )
     return Broken(finding)

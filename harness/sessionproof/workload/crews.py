@@ -323,7 +323,7 @@ def _tasks(store: StoreUnderTest, clients: int) -> TaskSeats:
         opened = handle.lend("open()", lambda _, wait: waited(opening(location), wait))
         if opened.failure is not None:
             why = opened.failure
-            raise CannotOpen(f"a second time: {why.type}: {why.text}", why)
+            raise CannotOpen(f"a second time: {why}", why)
         return opened.value
 
     stores = [raw(handle)] * clients if shared else [another() for _ in range(clients)]

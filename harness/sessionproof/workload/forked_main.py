@@ -36,7 +36,7 @@ def _appended(append: Callable[[str], object], texts: Sequence[str]) -> list[Lin
         except BaseException as error:  # noqa: BLE001 - a store may raise anything
             outcome = outcome_of(error)
             failure = outcome.failure
-            told = f"{failure.type}: {failure.text}" if failure else ""
+            told = str(failure) if failure else ""
             lines.append((text, outcome.type, " ".join(told.split())[:300]))
     return lines
 

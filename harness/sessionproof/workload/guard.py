@@ -353,7 +353,7 @@ def _checked(check: Callable[[], tuple[Any, list[str]]]) -> Outcome:
         value, problems = check()
     except BaseException as error:  # noqa: BLE001 - hostile answers
         failure = outcome_of(error).failure
-        shown = f"{failure.type}: {failure.text}" if failure else ""
+        shown = str(failure) if failure else ""
         value, problems = None, [f"looking at the answer raised {shown}"]
     if problems:
         return Outcome("info", failure=Failure(MALFORMED, "; ".join(problems)))

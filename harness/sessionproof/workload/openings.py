@@ -110,7 +110,7 @@ def _done(deeds: list[Deed], call: str, session: str, action: Callable[[], Any])
     except BaseException as error:  # noqa: BLE001 - a store may raise anything
         ended = monotonic_ns()
         failure = outcome_of(error).failure
-        raised = f"{failure.type}: {failure.text}" if failure else "it failed"
+        raised = str(failure) if failure else "it failed"
         at = failure.evidence.get(AT, "") if failure else ""
         deeds.append(Deed(call, session, began, ended, " ".join(raised.split())[:300], at))
         return None

@@ -307,7 +307,7 @@ def _own_mistakes(ended: Sequence[Outcome]) -> None:
     for outcome in ended:
         if outcome.failure is not None:
             evidence = outcome.failure.evidence.get("traceback", "")
-            raise RuntimeError(f"{outcome.failure.type}: {outcome.failure.text}\n{evidence}")
+            raise RuntimeError(f"{outcome.failure}\n{evidence}")
 
 
 def _stacks_of_threads(clients: Sequence[Client], ended: Sequence[Outcome]) -> dict[str, str]:

@@ -238,7 +238,7 @@ def _carried(order: Order, attempt: int, folder: Path, told: Callable[..., Carri
         due_from_ns=due_from_ns,
         history=_bytes(folder),
         ids=tuple(setting.ids),
-        stopped="" if failure is None else f"{failure.type}: {failure.text}",
+        stopped="" if failure is None else str(failure),
         evidence=() if failure is None else tuple(failure.evidence.items()),
     )
 

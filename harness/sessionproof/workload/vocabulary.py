@@ -138,5 +138,5 @@ def _problem(spec: StoreSpec, message: Message, keeps: Set[str]) -> str | None:
         changed = differing(message, back, keeps)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the adapter says no in its own way
         failure = outcome_of(error).failure
-        return f"{failure.type}: {failure.text}" if failure else "it raised"
+        return str(failure) if failure else "it raised"
     return f"decode(encode(message)) changes {', '.join(changed)}" if changed else None

@@ -48,7 +48,7 @@ class Desk:
             return {"refused": " ".join(str(refusal).split())}
         except Exception as error:  # noqa: BLE001 - calls of the store are caught singly
             failure = outcome_of(error).failure
-            told = f"{failure.type}: {failure.text}" if failure else ""
+            told = str(failure) if failure else ""
             return {"error": f"{told} {failure.evidence if failure else ''}"}
 
     def _open(self, request: JSON) -> JSON:

@@ -280,7 +280,7 @@ def require_refused(
         found = anomaly_of(outcome)
         special = found is not Anomaly.UNEXPECTED_REFUSAL
         anomaly = found if special else Anomaly.WRONG_ANSWER
-        seen = f"{failure.type}: {failure.text}"[:400]
+        seen = str(failure)[:400]
     trial.require(
         False, anomaly, did=did, expected=f"{expected}, by Refused, in one line", seen=seen,
         script=script,

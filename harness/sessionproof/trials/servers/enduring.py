@@ -273,7 +273,7 @@ class _Rounds:
             anomaly=Anomaly(failure.type) if special else Anomaly.UNEXPECTED_REFUSAL,
             did=self._did(one),
             expected="every call ends, also while the server is away",
-            seen=failure.text if special else f"{failure.type}: {failure.text}",
+            seen=failure.text if special else str(failure),
             evidence=dict(failure.evidence),
         )
         return Broken(finding)
