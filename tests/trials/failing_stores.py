@@ -1,4 +1,4 @@
-"""A store that is wrong after a failed write, for those alone who have asked before."""
+"""Stores that are wrong after a failure for some who look, and not for others."""
 
 from fixtures.mutants.io_errors import Lines
 
@@ -30,3 +30,32 @@ class KeepsAnswers(Lines):
     def _catch_up(self):
         while self.waiting:
             super().append(*self.waiting.pop())
+
+
+class OpensToRead(Lines):
+    """A handle that could not make its file takes no message, as SQLite's do; the next one can."""
+
+    def __init__(self, location):
+        self.refuses = False
+        try:
+            location.path("chat.jsonl").open("ab").close()
+        except OSError:
+            self.refuses = True
+        super().__init__(location)
+
+    def append(self, session_id, messages):
+        """Refuse, or append."""
+        if self.refuses:
+            raise OSError("attempt to write a readonly file")
+        super().append(session_id, messages)
+
+
+class OpensToReadForGood(OpensToRead):
+    """The next handle refuses, too."""
+
+    def __init__(self, location):
+        super().__init__(location)
+        mark = location.path("readonly")
+        self.refuses = self.refuses or mark.exists()
+        if self.refuses:
+            mark.touch()

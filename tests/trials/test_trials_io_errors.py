@@ -1,7 +1,7 @@
 """Operations whose system calls fail: what is tried, what breaks a row, and what does not."""
 
 import errno
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -15,11 +15,11 @@ from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message
 from sessionproof.faults.failing import injection
 from sessionproof.faults.failing.injection import why_not
-from sessionproof.faults.failing.listening import Met, Seen
+from sessionproof.faults.failing.listening import Met, Rule, Seen
 from sessionproof.faults.failing.syscalls import Sort
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.trials import io_errors
-from sessionproof.trials.disturbed import deeds
+from sessionproof.trials.disturbed import Bench, deeds
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import PROFILES
@@ -103,6 +103,25 @@ def test_the_script_reads_before_as_the_trial_did(trial, tmp_path):
         exec("\n".join(finding.script), known)
     with suppress(Refused):  # its process has ended with the script; its pipes are still open
         known["store"].close()
+
+
+@can
+@pytest.mark.parametrize(
+    ("store", "anomaly"),
+    [(failing_stores.OpensToRead, None), (failing_stores.OpensToReadForGood, Anomaly.STUCK)],
+)
+def test_a_first_handle_may_refuse_where_the_next_one_helps(trial, tmp_path, store, anomaly):
+    """As after any other failure, though its opening returned normally."""
+    made = trial("DUR-04", store)
+    (deed,) = [one for one in deeds(made) if one.empty]
+    with ExitStack() as stack:
+        injector = stack.enter_context(injection.Injector(made.store.spec))
+        bench = Bench(made, injector, tmp_path)
+        stack.callback(bench.close)
+        told = bench.tried(deed, Rule(sorts={Sort.MAKE}, nth=1, error=errno.EIO), looks=())
+    wrong = io_errors.ROWS["DUR-04"].wrong(made, told)
+    assert told.stuck
+    assert (wrong and wrong.fault.anomaly) is anomaly
 
 
 @can

@@ -214,9 +214,8 @@ class Bench:
         if before is not None and told.outcome.type == "ok":
             self._lose_power(told, ids, before)  # now: a later write would bring the pages back
         if told.deed.empty:
-            done = self._filled() if self._opens() else self._opened()
-            ids = {**ids, **_ids(done)}
-            told.transcript += done
+            self._begin(told)
+            ids = {**ids, **_ids(told.transcript)}
         else:
             self._go_on(told, ids, looks)
         if before is not None and told.power is None:
@@ -224,23 +223,38 @@ class Bench:
         if "s0" in ids and not _stopped(told.transcript):
             self._open_again(told, ids, looks)
 
-    def _filled(self) -> list[Completed]:
+    def _filled(self, names: tuple[str, str] = ("s0", "s1")) -> list[Completed]:
         trial = self._trial
-        filled = (Append("s0", (good_message(trial, BEFORE),)), Append("s1", trial.several(3)))
-        return [*execute(trial.program(*filled, sessions=("s0", "s1")), self._store)]
+        one, other = names
+        filled = (Append(one, (good_message(trial, BEFORE),)), Append(other, trial.several(3)))
+        return [*execute(trial.program(*filled, sessions=names), self._store)]
 
     def _disturbed(self, step: Operation, ids: Mapping[str, str]) -> list[Completed]:
         if not isinstance(step, Reopen):
             return [*execute((step,), self._store, ids=ids)]
         return self._opened()
 
+    def _begin(self, told: Told) -> None:
+        """Fill the location whose first opening was disturbed, on that handle or on another."""
+        if not self._opens():
+            told.transcript += self._opened()
+            return
+        self._note(told, self._filled())
+        if told.stuck and not _stopped(told.transcript):
+            told.transcript += self._opened()
+            if told.transcript[-1].outcome.type == "ok":
+                told.transcript += self._filled(("s3", "s4"))
+
     def _go_on(self, told: Told, ids: Mapping[str, str], looks: Looks) -> None:
         """Look at everything and append, on the handle as it is."""
-        done = self._carried_out(AFTER, ids, looks)
+        self._note(told, self._carried_out(AFTER, ids, looks))
+
+    def _note(self, told: Told, done: list[Completed]) -> None:
+        """Add what was done on a handle that may be stuck."""
         told.stuck = any(one.outcome.type == "info" for one in done) or _refused(done)
         if told.stuck and not _stopped(done):
             # What a handle says that knows of its trouble is not held against it, or the next.
-            done = [one for one in done if isinstance(one.operation, Append)]
+            done = [one for one in done if isinstance(one.operation, Create | Append)]
             begin = len(told.transcript)
             told.disturbed |= {*range(begin, begin + len(done))}
         told.transcript += done
