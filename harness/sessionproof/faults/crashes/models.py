@@ -44,9 +44,10 @@ def chosen(
     """At most so many of the ``states``, and how many there are: both for one enumeration."""
     facts = Facts(changes)
     digests, wanted = _chosen(facts, model, generator, most)
+    points = {point for point, _ in wanted}
     return [
         _state(model, candidate, digests[point, place])
-        for point, found in candidates(facts, model)
+        for point, found in candidates(facts, model, points)
         for place, candidate in enumerate(found)
         if (point, place) in wanted
     ], len(digests)
@@ -55,7 +56,7 @@ def chosen(
 def states_at(facts: Facts, model: str, point: int) -> list[tuple[str, State]]:
     """All states of one crash point, each with how it was made; also those of other points."""
     cursor = _Cursor(facts)
-    found = next(found for at, found in candidates(facts, model) if at == point)
+    _, found = next(candidates(facts, model, {point}))
     made = [(one.manner, _state(model, one, cursor.digest(one))) for one in found]
     first = {one[1].digest: one for one in reversed(made)}
     return [one for one in made if first[one[1].digest] is one]

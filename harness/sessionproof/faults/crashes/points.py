@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random  # noqa: TID251 - the type alone
 
@@ -70,14 +70,20 @@ class Facts:
         self.files: list[int] = changes.rows["file"].tolist()
 
 
-def candidates(facts: Facts, model: str) -> Iterator[tuple[int, list[Candidate]]]:
-    """For each point from 0 on, what the model lets a crash leave there; some of it is alike."""
+def candidates(
+    facts: Facts, model: str, points: Container[int] | None = None
+) -> Iterator[tuple[int, list[Candidate]]]:
+    """For each point from 0 on, what the model lets a crash leave there; some of it is alike.
+
+    With ``points``, for those alone.
+    """
     if model == KILL:
-        yield from _killed(facts)
+        yield from ((at, found) for at, found in _killed(facts) if points is None or at in points)
         return
     make = _ordered if model == POWER_ORDERED else _strict
     for pending in _pendings(facts, model):
-        yield pending.point, list(make(facts, pending))
+        if points is None or pending.point in points:
+            yield pending.point, list(make(facts, pending))
 
 
 def pending_at(facts: Facts, model: str, point: int) -> Pending:
@@ -148,13 +154,15 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     """Names in order up to some change, of each file's bytes the first so many changes."""
     names, data, point = pending.names, pending.data, pending.point
     random = _random(POWER_ORDERED, point)
-    whole = {file: len(places) for file, places in data.items()}
+    carried = _carried(facts, names)
+    late = {file: _behind(places, carried.get(file, -1)) for file, places in data.items()}
+    every = frozenset(place for places in late.values() for place in places)
 
-    def lost(named: int, kept: dict[int, int]) -> frozenset[int]:
-        carried = _carried(facts, names[:named])
+    def lost(named: int, kept: Mapping[int, int]) -> frozenset[int]:
+        before = _carried(facts, names[:named])
         gone = set(names[named:])
         for file, places in data.items():
-            first = bisect_left(places, carried.get(file, -1))
+            first = bisect_left(places, before.get(file, -1))
             gone.update(places[max(first, kept.get(file, 0)) :])
         return frozenset(gone)
 
@@ -162,28 +170,39 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     torn = _last_write(facts, pending)
     cuts = [(torn, kept) for kept in _cuts(facts.layers, torn, random)]
     ups = _spread(range(len(names)), random)
-    downs = {file: _spread(range(len(places)), random) for file, places in data.items()}
+    there = {file for _, file, _ in facts.names.tree(point, NOTHING).files}
+    downs = {  # of a file that was removed nobody sees how much is kept
+        file: _spread(range(len(places)), random) for file, places in data.items() if file in there
+    }
+    whole = {file: len(places) for file, places in data.items()}
     # Neighbours in this list differ in little, which makes them quick to tell apart.
     for cut in cuts:
         yield Candidate("torn", point, cut=cut)
     for named in reversed(ups):
         yield Candidate("names up to", point, lost(named, whole))
     for file, counts in downs.items():
+        safe = len(data[file]) - len(late[file])
         for kept in reversed(counts):
-            yield Candidate("file up to", point, lost(len(names), {**whole, file: kept}))
+            yield Candidate("file up to", point, frozenset(late[file][max(kept - safe, 0) :]))
     for file, counts in downs.items():
+        safe = len(data[file]) - len(late[file])
         for kept in reversed(counts):
-            yield Candidate("file up to, alone", point, lost(len(names), {file: kept + 1}))
-    rest = lost(len(names), {facts.files[torn]: len(facts.kinds)}) if cuts else NOTHING
+            some = late[file][: max(kept + 1 - safe, 0)]
+            yield Candidate("file up to, alone", point, every.difference(some))
+    rest = every.difference(late[facts.files[torn]]) if cuts else NOTHING
     for cut in cuts:
         yield Candidate("torn, alone", point, rest, cut=cut)
-    yield Candidate("names alone", point, lost(len(names), {}))
+    yield Candidate("names alone", point, every)
     for named in reversed(ups):
         yield Candidate("names up to, alone", point, lost(named, {}))
     yield Candidate("none", point, lost(0, {}))
     for _ in range(_SUBSETS if data or names else 0):
-        some = {file: random.randint(0, count) for file, count in whole.items()}
-        yield Candidate("drawn", point, lost(random.randint(0, len(names)), some))
+        drawn = {file: random.randint(0, count) for file, count in whole.items()}
+        yield Candidate("drawn", point, lost(random.randint(0, len(names)), drawn))
+
+
+def _behind(places: list[int], place: int) -> list[int]:
+    return places[bisect_left(places, place) :]
 
 
 def _last_write(facts: Facts, pending: Pending) -> int:

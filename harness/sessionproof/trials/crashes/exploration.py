@@ -115,7 +115,7 @@ def _subjects(trial: Trial, folder: Path) -> Iterator[_Subject]:
 def _explored(trial: Trial, subject: _Subject, models: Sequence[str]) -> Explored:
     """From forks of an imported store; from processes of its own where forks may be to blame."""
     found = _looked(trial, subject, models)
-    if not _from_forks(subject) or not _doubtful(subject, found):
+    if not _from_forks(subject) or not _doubtful(trial, subject, found):
         return found
     shutil.rmtree(subject.folder)
     subject.folder.mkdir()
@@ -123,13 +123,14 @@ def _explored(trial: Trial, subject: _Subject, models: Sequence[str]) -> Explore
     return _looked(trial, subject, models)
 
 
-def _doubtful(subject: _Subject, found: Explored) -> bool:
-    """Whether that forks have in common what they imported may have a part in it.
+def _doubtful(trial: Trial, subject: _Subject, found: Explored) -> bool:
+    """Whether that forks have in common what they imported may have a part in a verdict.
 
     Of one process after the other it shows without a crash, too: then nothing is judged.
     """
-    together = len(subject.programs) > 1
-    return bool(found.why) or (together and any(look.wrong for look in found.looks))
+    together, claimed = len(subject.programs) > 1, COVERED[trial.claims.durability]
+    wrong = any(look.wrong for look in found.looks if look.model in claimed)
+    return bool(found.why) or (together and wrong)
 
 
 def _from_forks(subject: _Subject) -> bool:
