@@ -23,6 +23,7 @@ from sessionproof.faults.crashes.layers import (
     page_mark,
 )
 from sessionproof.faults.crashes.names import Names
+from sessionproof.faults.crashes.places import bits
 from sessionproof.faults.crashes.states import State
 
 
@@ -105,7 +106,7 @@ class Images:
 
     def image(self, state: State) -> Image:
         """What the files are in this state."""
-        lost = frozenset(state.lost)
+        lost = bits(state.lost)
         torn = self._layers.torn(state.cut, state.sectors)
         tree = self._names.tree(state.point, lost)
         contents: dict[int, Content] = {}
@@ -117,7 +118,7 @@ class Images:
             files[path] = content
         return Image(tree.folders, files, {path: first for path, _, first in tree.files if first})
 
-    def _content(self, file: int, point: int, lost: frozenset[int], torn: Torn | None) -> Content:
+    def _content(self, file: int, point: int, lost: int, torn: Torn | None) -> Content:
         layers = self._layers
         pages = {}
         for page in layers.pages_of(file):

@@ -11,7 +11,6 @@ import hashlib
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -93,10 +92,8 @@ class Layers:
             return Torn(place, tuple((low, high) for low, high in ranges if low < high), end)
         return None
 
-    def chain(
-        self, file: int, page: int, point: int, lost: AbstractSet[int], torn: Torn | None = None
-    ) -> Chain:
-        """The changes that make up a page before ``point``, newest first."""
+    def chain(self, file: int, page: int, point: int, lost: int, torn: Torn | None = None) -> Chain:
+        """The changes that make up a page before ``point``, newest first, without the ``lost``."""
         places = self._on[file].get(page)
         if places is None:
             return ()
@@ -104,7 +101,7 @@ class Layers:
         partly = torn.place if torn else -1
         for at in range(bisect_left(places, point) - 1, -1, -1):
             place = places[at]
-            if place in lost:
+            if lost >> place & 1:
                 continue
             chain.append(place)
             if place != partly and self._covers(place, page):
@@ -145,13 +142,13 @@ class Layers:
             mark = self._marks[page, chain] = page_mark(page, self.content(page, chain))
         return mark
 
-    def size(self, file: int, point: int, lost: AbstractSet[int], torn: Torn | None = None) -> int:
+    def size(self, file: int, point: int, lost: int, torn: Torn | None = None) -> int:
         """How long the file is."""
         size = 0
         for place, end, is_size in self._ends[file]:
             if place >= point:
                 break
-            if place in lost:
+            if lost >> place & 1:
                 continue
             seen = torn.end if torn and torn.place == place else end
             if is_size or seen > size:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from itertools import accumulate
 from random import Random  # noqa: TID251 - the type alone
 
 from sessionproof.faults.changes import Changes, Kind
 from sessionproof.faults.crashes.layers import Layers, Torn, file_mark, folder_mark
-from sessionproof.faults.crashes.names import Names
+from sessionproof.faults.crashes.names import NAMING, Names
+from sessionproof.faults.crashes.places import bits, places_in
 from sessionproof.faults.crashes.points import (
     NONE_SURVIVES,
-    NOTHING,
     ONE_IS_LOST,
     WHOLE,
     Candidate,
@@ -74,7 +74,7 @@ def acknowledged(changes: Changes) -> list[int]:
 
 
 def _state(model: str, candidate: Candidate, digest: bytes) -> State:
-    lost = tuple(sorted(candidate.lost))
+    lost = tuple(places_in(candidate.lost))
     return State(model, candidate.point, lost, candidate.cut, candidate.sectors, digest)
 
 
@@ -83,8 +83,15 @@ def _distinct(facts: Facts, model: str) -> Iterator[tuple[int, Candidate, bytes]
     answered = acknowledged(facts.changes)
     cursor = _Cursor(facts)
     seen: set[tuple[int, bytes]] = set()
+    made: set[tuple[object, ...]] = set()
+    changing = bits(at for at, kind in enumerate(facts.kinds) if kind in _CHANGING)
     for point, found in candidates(facts, model):
+        before = changing & ((1 << point) - 1)
         for place, candidate in enumerate(found):
+            survive = (answered[point], before & ~candidate.lost, candidate.cut, candidate.sectors)
+            if survive in made:  # what is made of the same changes need not be looked at
+                continue
+            made.add(survive)
             digest = cursor.digest(candidate)
             key = (answered[point], digest)
             if key not in seen:
@@ -92,6 +99,7 @@ def _distinct(facts: Facts, model: str) -> Iterator[tuple[int, Candidate, bytes]
                 yield place, candidate, digest
 
 
+_CHANGING = {Kind.WRITTEN, Kind.SIZED, *NAMING}
 _Key = tuple[int, int]
 _ENDING = {Kind.SIZED, Kind.RENAMED, Kind.REMOVED}
 _SYNCING = {Kind.SYNCED, Kind.SYNCED_ALL}
@@ -156,48 +164,59 @@ def _by_turns(queues: list[list[_Key]], random: Random, *, within: bool = True) 
     return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
 
 
+@dataclass(slots=True)
+class _File:
+    """What a file was in the last state in which it had a name."""
+
+    there: int = 0
+    torn: Torn | None = None
+    mark: int = 0
+    size: int = 0
+
+
 class _Cursor:
     """The digest of one state after another: only what differs from the last is looked at."""
 
     def __init__(self, facts: Facts) -> None:
         self._layers: Layers = facts.layers
         self._names: Names = facts.names
-        self._point = 0
-        self._lost: AbstractSet[int] = NOTHING
-        self._torn: Torn | None = None
+        self._files: defaultdict[int, _File] = defaultdict(_File)
         self._pages: dict[tuple[int, int], int] = {}
-        self._marks: defaultdict[int, int] = defaultdict(int)
-        self._sizes: defaultdict[int, int] = defaultdict(int)
+        self._of: defaultdict[int, int] = defaultdict(int)  # all changes of a file's bytes
+        for place, file in facts.layers.file.items():
+            self._of[file] |= 1 << place
 
     def digest(self, candidate: Candidate) -> bytes:
-        """That of the image of this candidate; its point is not before the last one's."""
-        layers, point, lost = self._layers, candidate.point, candidate.lost
-        torn = layers.torn(candidate.cut, candidate.sectors)
-        changed = set(lost ^ self._lost)
-        changed.update(range(self._point, point))
-        changed.update(one.place for one in (torn, self._torn) if one)
-        self._point, self._lost, self._torn = point, lost, torn
-        resized: set[int] = set()
-        pages: set[tuple[int, int]] = set()
-        for place in changed:
-            file = layers.file.get(place)
-            if file is not None:
-                pages.update((file, page) for page in layers.pages[place])
-                if layers.decides_size(place, self._sizes[file]):
-                    resized.add(file)
-        for file, page in pages:
-            mark = layers.mark(page, layers.chain(file, page, point, lost, torn), torn)
-            self._marks[file] ^= self._pages.get((file, page), 0) ^ mark
-            self._pages[file, page] = mark
-        for file in resized:
-            self._sizes[file] = layers.size(file, point, lost, torn)
-        return self._combined()
-
-    def _combined(self) -> bytes:
-        tree = self._names.tree(self._point, self._lost)
+        """That of the image of this candidate."""
+        point, lost = candidate.point, candidate.lost
+        torn = self._layers.torn(candidate.cut, candidate.sectors)
+        tree = self._names.tree(point, lost)
         total = 0
         for folder in tree.folders:
             total ^= folder_mark(folder)
-        for path, file, same_as in tree.files:
-            total ^= file_mark(path, self._sizes[file], self._marks[file], same_as)
+        there = ~lost & ((1 << point) - 1)
+        for path, number, same_as in tree.files:
+            file = self._files[number]
+            self._follow(number, file, point, there & self._of[number], torn)
+            total ^= file_mark(path, file.size, file.mark, same_as)
         return total.to_bytes(16, "little")
+
+    def _follow(self, number: int, file: _File, point: int, there: int, torn: Torn | None) -> None:
+        """Make the file what it is with these of its changes, of which one may be torn."""
+        layers = self._layers
+        if torn is not None and not there >> torn.place & 1:
+            torn = None  # of another file
+        changed = set(places_in(there ^ file.there))
+        changed.update(one.place for one in (torn, file.torn) if one)
+        lost, resized = ~there, False
+        pages: set[int] = set()
+        for place in changed:
+            pages.update(layers.pages[place])
+            resized = resized or layers.decides_size(place, file.size)
+        for page in pages:
+            mark = layers.mark(page, layers.chain(number, page, point, lost, torn), torn)
+            file.mark ^= self._pages.get((number, page), 0) ^ mark
+            self._pages[number, page] = mark
+        if resized:
+            file.size = layers.size(number, point, lost, torn)
+        file.there, file.torn = there, torn

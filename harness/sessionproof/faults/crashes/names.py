@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sessionproof.faults.changes import ROOT, Changes, Kind
+from sessionproof.faults.crashes.places import bits
 
 NAMING = frozenset(
     {
@@ -51,23 +51,23 @@ class Names:
     def __init__(self, changes: Changes) -> None:
         self.all = _namings(changes)
         self._places = [naming.place for naming in self.all]
-        self._set = frozenset(self._places)
+        self._bits = bits(self._places)
         self._is_folder = {ROOT} | _numbers(changes, _FOLDERS)
-        self._trees: dict[tuple[int, frozenset[int]], Tree] = {}
+        self._trees: dict[tuple[int, int], Tree] = {}
 
-    def tree(self, point: int, lost: AbstractSet[int]) -> Tree:
+    def tree(self, point: int, lost: int) -> Tree:
         """The names after the first ``point`` changes without those that were ``lost``."""
         count = bisect_left(self._places, point)
-        key = (count, self._set.intersection(lost) if lost else frozenset())
+        key = (count, self._bits & lost)
         tree = self._trees.get(key)
         if tree is None:
             tree = self._trees[key] = self._walk(count, key[1])
         return tree
 
-    def _walk(self, count: int, lost: frozenset[int]) -> Tree:
+    def _walk(self, count: int, lost: int) -> Tree:
         inside: defaultdict[int, dict[str, int]] = defaultdict(dict)
         for naming in self.all[:count]:
-            if naming.place in lost:
+            if lost >> naming.place & 1:
                 continue
             for (folder, name), number in naming.entries:
                 if number is None:

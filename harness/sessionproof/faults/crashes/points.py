@@ -5,7 +5,6 @@ One model is one pair of functions: what a sync makes safe, and which of the res
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sessionproof.contract.seed import generator
 from sessionproof.faults.changes import Changes, Kind
 from sessionproof.faults.crashes.layers import PAGE, SECTOR, Layers
 from sessionproof.faults.crashes.names import NAMING, Names, Naming
+from sessionproof.faults.crashes.places import bits, since
 from sessionproof.faults.crashes.states import KILL, POWER_ORDERED, POWER_STRICT
 
 ALONE = 48
@@ -26,7 +26,6 @@ the others are drawn anew for each point.
 _SUBSETS = 4
 _EDGES = 6
 
-NOTHING: frozenset[int] = frozenset()
 WHOLE = "whole"
 NONE_SURVIVES = ("none",)
 ONE_IS_LOST = ("names up to", "file up to", "alone lost")
@@ -49,11 +48,14 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing that a crash may leave; ``manner`` says how it was made, as in "alone lost"."""
+    """One thing that a crash may leave; ``manner`` says how it was made, as in "alone lost".
+
+    ``lost`` is a set of places as ``places.bits`` makes it.
+    """
 
     manner: str
     point: int
-    lost: frozenset[int] = NOTHING
+    lost: int = 0
     cut: tuple[int, int] | None = None
     sectors: tuple[int, tuple[int, ...]] | None = None
 
@@ -155,22 +157,25 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     names, data, point = pending.names, pending.data, pending.point
     random = _random(POWER_ORDERED, point)
     carried = _carried(facts, names)
-    late = {file: _behind(places, carried.get(file, -1)) for file, places in data.items()}
-    every = frozenset(place for places in late.values() for place in places)
+    masks = {file: bits(places) for file, places in data.items()}
+    late = {file: since(mask, carried.get(file, 0)) for file, mask in masks.items()}
+    every = sum(late.values())  # no change is of two files
+    named_all = bits(names)
 
-    def lost(named: int, kept: Mapping[int, int]) -> frozenset[int]:
+    def lost(named: int, kept: Mapping[int, int]) -> int:
         before = _carried(facts, names[:named])
-        gone = set(names[named:])
+        gone = since(named_all, names[named]) if named < len(names) else 0
         for file, places in data.items():
-            first = bisect_left(places, before.get(file, -1))
-            gone.update(places[max(first, kept.get(file, 0)) :])
-        return frozenset(gone)
+            count = kept.get(file, 0)
+            if count < len(places):
+                gone |= since(masks[file], max(places[count], before.get(file, 0)))
+        return gone
 
     yield Candidate("all", point)
     torn = _last_write(facts, pending)
     cuts = [(torn, kept) for kept in _cuts(facts.layers, torn, random)]
     ups = _spread(range(len(names)), random)
-    there = {file for _, file, _ in facts.names.tree(point, NOTHING).files}
+    there = {file for _, file, _ in facts.names.tree(point, 0).files}
     downs = {  # of a file that was removed nobody sees how much is kept
         file: _spread(range(len(places)), random) for file, places in data.items() if file in there
     }
@@ -181,15 +186,14 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     for named in reversed(ups):
         yield Candidate("names up to", point, lost(named, whole))
     for file, counts in downs.items():
-        safe = len(data[file]) - len(late[file])
         for kept in reversed(counts):
-            yield Candidate("file up to", point, frozenset(late[file][max(kept - safe, 0) :]))
+            yield Candidate("file up to", point, since(late[file], data[file][kept]))
     for file, counts in downs.items():
-        safe = len(data[file]) - len(late[file])
+        others = every ^ late[file]
         for kept in reversed(counts):
-            some = late[file][: max(kept + 1 - safe, 0)]
-            yield Candidate("file up to, alone", point, every.difference(some))
-    rest = every.difference(late[facts.files[torn]]) if cuts else NOTHING
+            gone = others | since(late[file], data[file][kept] + 1)
+            yield Candidate("file up to, alone", point, gone)
+    rest = every ^ late[facts.files[torn]] if cuts else 0
     for cut in cuts:
         yield Candidate("torn, alone", point, rest, cut=cut)
     yield Candidate("names alone", point, every)
@@ -199,10 +203,6 @@ def _ordered(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     for _ in range(_SUBSETS if data or names else 0):
         drawn = {file: random.randint(0, count) for file, count in whole.items()}
         yield Candidate("drawn", point, lost(random.randint(0, len(names)), drawn))
-
-
-def _behind(places: list[int], place: int) -> list[int]:
-    return places[bisect_left(places, place) :]
 
 
 def _last_write(facts: Facts, pending: Pending) -> int:
@@ -218,7 +218,7 @@ def _last_write(facts: Facts, pending: Pending) -> int:
 def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     """Any of the pending changes, and of a write any of its sectors."""
     point, places = pending.point, pending.all
-    every = frozenset(places)
+    every = bits(places)
     random = _random(POWER_STRICT, point)
     yield Candidate("all", point)
     if not places:
@@ -229,7 +229,7 @@ def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     parts = [(place, some) for place in writes[-1:] for some in _sectors(facts, place, random)]
     # Neighbours in this list differ in little, which makes them quick to tell apart.
     for place in alone:
-        yield Candidate("alone lost", point, frozenset((place,)))
+        yield Candidate("alone lost", point, 1 << place)
     for place in writes:  # the file has grown, the bytes are not there
         yield Candidate("zeros", point, sectors=(place, ()))
     for cut in cuts:
@@ -237,11 +237,11 @@ def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
     for sectors in parts:
         yield Candidate("sectors", point, sectors=sectors)
     for place in alone:
-        yield Candidate("alone kept", point, every - {place})
+        yield Candidate("alone kept", point, every ^ 1 << place)
     for cut in cuts:
-        yield Candidate("torn, alone", point, every - {cut[0]}, cut=cut)
+        yield Candidate("torn, alone", point, every ^ 1 << cut[0], cut=cut)
     for sectors in parts:
-        yield Candidate("sectors, alone", point, every - {sectors[0]}, sectors=sectors)
+        yield Candidate("sectors, alone", point, every ^ 1 << sectors[0], sectors=sectors)
     yield Candidate("none", point, every)
     for _ in range(_SUBSETS):
         yield _drawn(facts, point, places, random)
@@ -249,10 +249,10 @@ def _strict(facts: Facts, pending: Pending) -> Iterator[Candidate]:
 
 def _drawn(facts: Facts, point: int, places: list[int], random: Random) -> Candidate:
     often = random.choice((0.2, 0.5, 0.8))
-    lost = frozenset(place for place in places if random.random() < often)
+    lost = bits(place for place in places if random.random() < often)
     writes = [place for place in places if facts.kinds[place] == Kind.WRITTEN]
     torn = random.choice(writes) if writes else -1
-    if torn < 0 or torn in lost:
+    if torn < 0 or lost >> torn & 1:
         return Candidate("drawn", point, lost)
     count = _sectors_in(facts.layers, torn)
     some = tuple(one for one in range(count) if random.random() < 0.5)
