@@ -114,9 +114,9 @@ def test_an_error_that_is_no_refusal_is_no_excuse(tmp_path):
     assert "KeyError" in seen
 
 
-def test_sessions_of_other_names_cannot_be_told(tmp_path):
+def test_sessions_of_other_names_are_not_claimed(tmp_path):
     """Where the store names its sessions itself, nobody knows which is which."""
-    assert verdict(NamesSessions, "MIG-01", tmp_path)[0] is Verdict.UNKNOWN
+    assert verdict(NamesSessions, "MIG-01", tmp_path)[0] is Verdict.NOT_CLAIMED
 
 
 def test_stores_without_migrations_do_not_claim_them(tmp_path):

@@ -855,6 +855,7 @@ _ROWS = (
         unit="files",
         least=4,
         needs=("migrate",),
+        claim=CALLER_IDS,  # else which session is which cannot be told
     ),
     Guarantee(
         id="MIG-02",

@@ -29,7 +29,7 @@ from sessionproof.trials.chats import at, courier, folder_for, require_end
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.legacy_files import SCHEMAS, LegacyFile, drawn, written
 from sessionproof.trials.lines import made, said
-from sessionproof.trials.single import CouldNotTell, Lines, NotClaimed, Trial
+from sessionproof.trials.single import Lines, NotClaimed, Trial
 from sessionproof.workload import upkeep
 from sessionproof.workload.guard import CannotOpen, Handle
 from sessionproof.workload.sessions import begin
@@ -43,7 +43,6 @@ def taken_over(trial: Trial) -> None:
     Every valid message is in its session, the other rows are counted and told, counters are right,
     a dry run says beforehand what comes of it, and to migrate again changes nothing.
     """
-    _require_names(trial)
     with courier(trial) as lender:
         for legacy in _files(trial, lender):
             _TakenOver(trial, lender, legacy).judge()
@@ -62,11 +61,6 @@ def rolled_back(trial: Trial) -> None:
             # In the store's own place its log would be that of the new file as well.
             _roll_back(trial, lender, replace(legacy, logged=name != own), name)
             trial.count("files")
-
-
-def _require_names(trial: Trial) -> None:
-    if trial.claims.session_ids == "store":
-        raise CouldNotTell("the store names its sessions itself: they cannot be told apart")
 
 
 def _files(trial: Trial, lender: Handle) -> Iterator[LegacyFile]:
