@@ -48,7 +48,7 @@ def test_silence_promises_nothing():
     assert needing
     made = [name for name in needing if GUARANTEES[name].claim.made(silent)]
     # Who names a session, and by what, is a fact and no promise.
-    assert made == ["CORE-07", "SEC-03"]
+    assert made == ["CORE-07", "MIG-01", "SEC-03"]
     for name, levels in (("handles", HANDLES), ("durability", DURABILITY)):
         assert getattr(silent, name) == levels[0]
     assert silent.consistency == CONSISTENCY[0]
