@@ -354,3 +354,18 @@ def test_every_class_of_damage(damaged, sound, saved, damage):
     assert told.messages == sum(map(len, after.values()))
     assert told.lost or after == before
     assert verify_file(saved).problems == ()
+
+
+@pytest.mark.parametrize("tree", ["sqlite_autoindex_messages_1", "sqlite_autoindex_sessions_1"])
+def test_a_page_of_another_tree_in_the_place_of_an_index_hides_nothing(damaged, sound, saved, tree):
+    """Such a page is sound by itself: the index is lost, and not empty."""
+    with closing(sqlite3.connect(damaged / FILE)) as db:
+        sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        (root,) = db.execute(sql, (tree,)).fetchone()
+    first, *_ = pages(damaged, "leaf of messages")
+    data = bytearray((damaged / FILE).read_bytes())
+    data[(root - 1) * PAGE : root * PAGE] = data[(first - 1) * PAGE : first * PAGE]
+    (damaged / FILE).write_bytes(data)
+    recover(damaged, saved)
+    assert contents(saved) == contents(sound)
+    assert verify_file(saved).problems == ()

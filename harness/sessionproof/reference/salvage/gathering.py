@@ -12,6 +12,7 @@ from sessionproof.reference.salvage.image import Image
 from sessionproof.reference.salvage.pages import Pages, is_schema
 from sessionproof.reference.salvage.records import (
     INTERIOR_INDEX,
+    INTERIOR_TABLE,
     KINDS,
     LEAF_INDEX,
     LEAF_TABLE,
@@ -146,10 +147,11 @@ class _Reader:
             if not known:
                 page = _as_leaf(page)
             listing = listed(page, self._follow)
-            sound = known and listing.sound
+            proper = known and _may_be_of(owner, page.kind)
+            sound = proper and listing.sound
             if not sound and live:
                 self._note(number, page, owner)
-            doubtful = listing.doubtful if live and known else None
+            doubtful = listing.doubtful if live and proper else None
             yield from _rows(page, owner, listing.cells, doubtful)
             if not sound:
                 seen = {cell.begin for cell in listing.cells}
@@ -162,6 +164,27 @@ class _Reader:
             self._gathered.hurt.setdefault(owner, []).append(number)
         elif any(page.data):
             self._gathered.unknown.append(number)
+
+
+@cache
+def _without_row_numbers() -> frozenset[str]:
+    """What is stored as indexes are, of all that is asked for."""
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        schema.upgrade(fresh, schema.shipped())
+        listed_tables = fresh.execute("PRAGMA table_list").fetchall()
+    finally:
+        fresh.close()
+    return frozenset(
+        {NUMBERS, NAMES, *(name for _, name, _, _, keyed, _ in listed_tables if keyed)}
+    )
+
+
+def _may_be_of(owner: str | None, kind: int) -> bool:
+    """Whether a page of this kind can be of this tree: a page of another may lie in its place."""
+    if owner not in (*TABLES, NUMBERS, NAMES):
+        return True
+    return (kind not in (LEAF_TABLE, INTERIOR_TABLE)) == (owner in _without_row_numbers())
 
 
 def _as_leaf(page: Page) -> Page:
