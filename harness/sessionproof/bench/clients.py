@@ -247,7 +247,7 @@ def sleep_until(at_ns: int) -> None:
 def _failed(error: BaseException, said: list[str]) -> str:
     outcome = outcome_of(error)
     failure = outcome.failure
-    said.append(" ".join(str(failure).split())[:_SAID] if failure else "")
+    said.append(failure.line[:_SAID] if failure else "")
     return outcome.type
 
 

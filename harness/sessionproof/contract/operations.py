@@ -197,6 +197,11 @@ class Failure:
     def __str__(self) -> str:
         return f"{self.type}: {self.text}"
 
+    @property
+    def line(self) -> str:
+        """Type and text, in one line."""
+        return " ".join(str(self).split())
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

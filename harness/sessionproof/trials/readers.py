@@ -92,7 +92,7 @@ def timed(call: Callable[[], object]) -> Call:
 def said(error: BaseException) -> str:
     """An error in one line."""
     failure = outcome_of(error).failure
-    return " ".join(str(failure).split())[:300] if failure else "it failed"
+    return failure.line[:300] if failure else "it failed"
 
 
 def seat_of(handle: Handle, doing: str) -> Seat:

@@ -378,5 +378,4 @@ async def run_as_task(client: Client) -> None:
 def _told(error: BaseException) -> tuple[Outcome, str]:
     outcome = outcome_of(error)
     failure = outcome.failure
-    text = "" if failure is None else str(failure)
-    return outcome, " ".join(text.split())[:_SAID]
+    return outcome, "" if failure is None else failure.line[:_SAID]

@@ -105,7 +105,7 @@ def outcome_json(outcome: Outcome) -> JSON:
 def told(outcome: Outcome) -> str:
     """How it failed, in a line."""
     failure = outcome.failure
-    return " ".join(str(failure).split()) if failure else outcome.type
+    return failure.line if failure else outcome.type
 
 
 def job_from_json(given: JSON) -> Job:

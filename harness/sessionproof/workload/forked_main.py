@@ -36,8 +36,7 @@ def _appended(append: Callable[[str], object], texts: Sequence[str]) -> list[Lin
         except BaseException as error:  # noqa: BLE001 - a store may raise anything
             outcome = outcome_of(error)
             failure = outcome.failure
-            told = str(failure) if failure else ""
-            lines.append((text, outcome.type, " ".join(told.split())[:300]))
+            lines.append((text, outcome.type, failure.line[:300] if failure else ""))
     return lines
 
 

@@ -110,9 +110,9 @@ def _done(deeds: list[Deed], call: str, session: str, action: Callable[[], Any])
     except BaseException as error:  # noqa: BLE001 - a store may raise anything
         ended = monotonic_ns()
         failure = outcome_of(error).failure
-        raised = str(failure) if failure else "it failed"
+        raised = failure.line[:300] if failure else "it failed"
         at = failure.evidence.get(AT, "") if failure else ""
-        deeds.append(Deed(call, session, began, ended, " ".join(raised.split())[:300], at))
+        deeds.append(Deed(call, session, began, ended, raised, at))
         return None
     deeds.append(Deed(call, str(answer) if call == "create" else session, began, monotonic_ns()))
     return answer

@@ -55,7 +55,7 @@ def outcome_of(error: BaseException) -> Outcome:
 def in_a_line(error: BaseException) -> str:
     """What a store raised, its type and its text, in one line."""
     failure = outcome_of(error).failure
-    return " ".join(str(failure).split()) if failure else ""
+    return failure.line if failure else ""
 
 
 def _text(error: BaseException) -> str:

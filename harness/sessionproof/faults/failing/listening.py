@@ -242,16 +242,12 @@ def _named(thread: int, folder: int, address: int) -> str:
 def _text(thread: int, address: int) -> bytes:
     """The text that ends by a zero, out of the memory of another process; raises OSError."""
     found = b""
-    memory = os.open(f"/proc/{thread}/mem", os.O_RDONLY)
-    try:
-        while b"\0" not in found and len(found) < _PATH_MOST:
-            at = address + len(found)
-            more = os.pread(memory, _PAGE - at % _PAGE, at)  # the next page may not be there
-            if not more:  # it was killed meanwhile
-                raise ProcessLookupError(errno.ESRCH, "its memory is gone")
-            found += more
-    finally:
-        os.close(memory)
+    while b"\0" not in found and len(found) < _PATH_MOST:
+        at = address + len(found)
+        more = _bytes(thread, at, _PAGE - at % _PAGE)  # the next page may not be there
+        if not more:  # it was killed meanwhile
+            raise ProcessLookupError(errno.ESRCH, "its memory is gone")
+        found += more
     return found.partition(b"\0")[0]
 
 
@@ -269,22 +265,25 @@ def _note(
 
 def _place(thread: int, call: Call, arguments: Sequence[int], size: int) -> tuple[int, int]:
     """Where a write begins and how long it is; of a list of buffers all that may follow."""
-    if call.name == "pwrite64":
-        return arguments[3], arguments[2]
-    if call.name in ("pwritev", "pwritev2"):
-        return arguments[3], _vectors(thread, arguments)
-    copies = call.name in ("copy_file_range", "splice")
-    if copies and arguments[3]:  # where to, in its memory
-        offset = int.from_bytes(_bytes(thread, arguments[3], 8), sys.byteorder)
-        return offset, _copied(thread, arguments[0], arguments[4])
+    length = _length(thread, call, arguments)
+    if call.name in ("pwrite64", "pwritev", "pwritev2"):
+        return arguments[3], length
+    if call.name in ("copy_file_range", "splice") and arguments[3]:  # where to, in its memory
+        return int.from_bytes(_bytes(thread, arguments[3], 8), sys.byteorder), length
     told = _process(thread, f"fdinfo/{arguments[call.first] & 0xFFFFFFFF}").read_text("ascii")
     lines = dict(line.split(":\t", 1) for line in told.splitlines() if ":\t" in line)
-    offset = size if int(lines["flags"], 8) & os.O_APPEND else int(lines["pos"])
-    if copies:
-        return offset, _copied(thread, arguments[0], arguments[4])
-    if call.name == "sendfile":
-        return offset, _copied(thread, arguments[1], arguments[3])
-    return offset, _vectors(thread, arguments) if call.name == "writev" else arguments[2]
+    return size if int(lines["flags"], 8) & os.O_APPEND else int(lines["pos"]), length
+
+
+def _length(thread: int, call: Call, arguments: Sequence[int]) -> int:
+    match call.name:
+        case "copy_file_range" | "splice":
+            return _copied(thread, arguments[0], arguments[4])
+        case "sendfile":
+            return _copied(thread, arguments[1], arguments[3])
+        case "writev" | "pwritev" | "pwritev2":
+            return _vectors(thread, arguments)
+    return arguments[2]
 
 
 def _stat(thread: int, descriptor: int) -> os.stat_result:

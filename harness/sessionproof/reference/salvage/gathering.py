@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -78,9 +79,7 @@ def _counts() -> tuple[int, ...]:
 
 
 def _columns_after(steps: int) -> dict[str, dict[str, str]]:
-    fresh = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        schema.upgrade(fresh, schema.shipped()[:steps])
+    with _after(steps) as fresh:
         return {
             table: {
                 name: kind
@@ -89,8 +88,14 @@ def _columns_after(steps: int) -> dict[str, dict[str, str]]:
             }
             for table in TABLES
         }
-    finally:
-        fresh.close()
+
+
+@contextmanager
+def _after(steps: int) -> Iterator[sqlite3.Connection]:
+    """A new database with the first so many steps of the schema."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        schema.upgrade(fresh, schema.shipped()[:steps])
+        yield fresh
 
 
 def gather(image: Image, pages: Pages, db: sqlite3.Connection) -> Gathered:
@@ -169,15 +174,9 @@ class _Reader:
 @cache
 def _without_row_numbers() -> frozenset[str]:
     """What is stored as indexes are, of all that is asked for."""
-    fresh = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        schema.upgrade(fresh, schema.shipped())
-        listed_tables = fresh.execute("PRAGMA table_list").fetchall()
-    finally:
-        fresh.close()
-    return frozenset(
-        {NUMBERS, NAMES, *(name for _, name, _, _, keyed, _ in listed_tables if keyed)}
-    )
+    with _after(len(schema.shipped())) as fresh:
+        tables = fresh.execute("PRAGMA table_list").fetchall()
+    return frozenset({NUMBERS, NAMES, *(name for _, name, _, _, keyed, _ in tables if keyed)})
 
 
 def _may_be_of(owner: str | None, kind: int) -> bool:
