@@ -1,6 +1,7 @@
 """The two passes: tests of time run afterwards, alone."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,20 @@ def test_that_stands_still(trial):
     """Holds the interpreter's lock."""
     ctypes.PyDLL(None).sleep(1000)
 '''
+
+ENDLESS = """
+import time
+import pytest
+
+@pytest.mark.guarantee("CORE-01")
+def test_first(trial):
+    trial.count("messages", 50)
+
+@pytest.mark.timed
+@pytest.mark.guarantee("CORE-14")
+def test_endless(trial):
+    time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -145,6 +160,35 @@ def test_a_test_that_is_slow_is_no_hang(tmp_path):
     assert "not done after 2 s, though it went on" in records["test_slow"].reason
     (finding,) = records["test_that_stands_still"].findings
     assert finding.anomaly is Anomaly.HANG
+
+
+def test_a_second_interruption_ends_at_once_and_loses_nothing(tmp_path, monkeypatch):
+    """Who presses Ctrl-C again while the workers end does not wait, and gets what was told."""
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(ENDLESS)
+    directory = tmp_path / "run"
+    directory.mkdir()
+    plan = make_plan(
+        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
+    )
+    waits = []
+    patient = subprocess.Popen.wait
+
+    def interrupted_once(process, timeout=None):
+        waits.append(timeout)
+        if timeout is not None:
+            raise KeyboardInterrupt
+        return patient(process)
+
+    def interrupt(line):
+        if "verdict" in line:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted_once)
+    ended = supervise(plan, workers=1, follow=interrupt, suites=(str(suite),))
+    assert (ended.interrupted, ended.finished, ended.problems) == (True, False, [])
+    assert [record.test for record in read_records(directory)] == ["test_first"]
+    assert [timeout is None for timeout in waits] == [False, True], "waited for after it was killed"
 
 
 def test_a_suite_that_cannot_be_collected_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """Faults from outside: an outsider at the store's files, and appends that meet what it does."""
 
 import resource
+import signal
 import sqlite3
 from contextlib import closing
 
@@ -53,6 +54,14 @@ def test_an_outsider_that_has_ended_can_do_nothing(outsider, tmp_path):
     """Whether its end is met while it is asked or while it should answer."""
     outsider._process.kill()
     outsider._process.wait()
+    with pytest.raises(CannotMeddle, match="the outsider ended"):
+        outsider.databases(tmp_path)
+
+
+def test_an_outsider_that_stands_still_is_ended(outsider, tmp_path, monkeypatch):
+    """It is not waited for without end."""
+    monkeypatch.setattr("sessionproof.faults.outsider._ANSWER_S", 0.2)
+    outsider._process.send_signal(signal.SIGSTOP)
     with pytest.raises(CannotMeddle, match="the outsider ended"):
         outsider.databases(tmp_path)
 

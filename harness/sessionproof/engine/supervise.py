@@ -121,6 +121,7 @@ def _one_pass(
         os.close(lifeline)
         try:
             _follow(process, tail, plan.directory / mark, ended, until)
+            _ask_to_end(process, ended)
         finally:
             _end(process)
             os.close(theirs)
@@ -173,13 +174,21 @@ def _follow(
         ended.interrupted = True
 
 
+def _ask_to_end(process: subprocess.Popen[bytes], ended: Supervised) -> None:
+    """Let the controller end by itself, a moment long; the user need not wait for it."""
+    if process.poll() is not None:
+        return
+    try:
+        process.send_signal(signal.SIGINT)
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        pass
+    except KeyboardInterrupt:  # once more: what was told by now is reported all the same
+        ended.interrupted = True
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the controller and all its workers, first politely."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
+    """End the controller, if it has not ended, and all its workers."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 from typing import Any, Literal
 
 _PROGRAM = Path(__file__).with_name("outsider_main.py")
+
+_ANSWER_S = 30.0  # its statements wait for no lock for longer than 0.3 s
 
 Manner = Literal["ABORT", "FAIL", "ROLLBACK"]
 Hold = Literal["write", "writing", "read"]
@@ -101,10 +104,13 @@ class Outsider:
     def _ask(self, do: str, **arguments: Any) -> Any:
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("started with pipes")
+        late = Timer(_ANSWER_S, self._process.kill)
+        late.start()
         with suppress(BrokenPipeError):  # it ended: so do its answers
             self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline() or '{"error": "the outsider ended"}')
+        late.cancel()
         if "error" in answer:
             raise CannotMeddle(answer["error"])
         return answer["ok"]
