@@ -15,6 +15,7 @@ from sessionproof.faults.recording import CannotTrace
 from sessionproof.faults.tracing.strace import why_not
 from sessionproof.trials import crash
 from sessionproof.trials.crashes import exploration as crash_exploration
+from sessionproof.trials.crashes.looks import Look
 from sessionproof.trials.examine import examine
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed, Trial
 from sessionproof.workload.execute import StoreUnderTest
@@ -78,6 +79,26 @@ def test_what_forks_have_in_common_breaks_nothing(trial_of, tmp_path):
     assert trial.examined["crashes"] >= 20
     assert {one.clients for one in trial.measured} == {"one client", "2 processes"}
     assert len([*tmp_path.glob("crashes-*/*/own-processes")]) == 2
+
+
+def test_what_is_claimed_is_explored_first(trial_of, monkeypatch):
+    """Of one client and of two, before the models that the report only shows."""
+    looked = []
+
+    def look(_trial, made, model, _part):
+        looked.append((made.clients, model))
+        return Look(model, 0)
+
+    monkeypatch.setattr(crash_exploration, "_look", look)
+    claims = replace(find_store("reference").claims, durability="process")
+    thorough = replace(QUICK, states=2_000)
+    with pytest.raises(CouldNotTell, match="there are no more"):
+        crash.survives(trial_of("DUR-01", "reference", profile=thorough, claims=claims))
+    assert [model for _, model in looked[:2]] == [KILL, KILL]
+    assert len({clients for clients, _ in looked[:2]}) == 2
+    assert sorted(looked[2:]) == sorted(
+        (clients, model) for clients, _ in looked[:2] for model in (POWER_ORDERED, POWER_STRICT)
+    )
 
 
 def test_rows_share_what_was_explored(trial_of, tmp_path, monkeypatch):
