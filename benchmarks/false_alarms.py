@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ class Entry:
     verdicts: dict[str, int]
     broken: tuple[str, ...]
     unknown: tuple[str, ...]
+    python: str = "3.11"
 
 
 def read(book: Path = BOOK) -> list[Entry]:
@@ -69,9 +71,10 @@ def told(entries: list[Entry]) -> Iterator[str]:
         runs, hours = sum(one.seeds for one in mine), sum(one.seconds for one in mine) / 3600
         alarms = [f"{one.store} {row}" for one in mine for row in one.broken]
         unknown = Counter(row for one in mine for row in one.unknown)
+        on = sorted({one.python for one in mine}, key=lambda version: (len(version), version))
         yield (
             f"{name}: {runs} gate runs of {len({one.store for one in mine})} stores in "
-            f"{hours:.1f} hours, {len(alarms)} false alarms, "
+            f"{hours:.1f} hours, on Python {', '.join(on)}, {len(alarms)} false alarms, "
             f"{unknown.total()} times could not tell ({dict(unknown)})"
         )
         yield from (f"  broken: {alarm}" for alarm in alarms)
@@ -98,7 +101,7 @@ def _judged(store: str, first: int, seeds: int, workers: int) -> Entry:
         datetime.now(UTC).strftime("%Y-%m-%d"), _commit(), store, first, seeds,
         round(monotonic_s() - began, 1), dict(Counter(row["verdict"] for row in rows)),
         tuple(row for row in by_verdict["broken"] if row not in owned_up(store)),
-        by_verdict["unknown"],
+        by_verdict["unknown"], ".".join(platform.python_version_tuple()[:2]),
     )  # fmt: skip
 
 

@@ -58,11 +58,13 @@ def test_a_store_owns_up_to_rows_that_there_are(store):
 
 def test_what_the_book_says():
     """Runs, hours, what was broken and what could not be told."""
-    other = replace(ONE, store="x:Store", seeds=2, broken=("CORE-01",), unknown=("PERF-01",))
+    other = replace(
+        ONE, store="x:Store", seeds=2, python="3.13", broken=("CORE-01",), unknown=("PERF-01",)
+    )
     assert list(told([ONE, ONE, other])) == [
-        "the reference: 10 gate runs of 1 stores in 1.0 hours, 0 false alarms, "
+        "the reference: 10 gate runs of 1 stores in 1.0 hours, on Python 3.11, 0 false alarms, "
         "0 times could not tell ({})",
-        "benign stores: 2 gate runs of 1 stores in 0.5 hours, 1 false alarms, "
+        "benign stores: 2 gate runs of 1 stores in 0.5 hours, on Python 3.13, 1 false alarms, "
         "1 times could not tell ({'PERF-01': 1})",
         "  broken: x:Store CORE-01",
     ]
