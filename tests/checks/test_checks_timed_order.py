@@ -113,6 +113,25 @@ def test_what_is_lost_is_one_incident():
     assert len(lost.ids) == 3
 
 
+def test_each_final_read_has_what_was_acknowledged_before_it():
+    """The longest and the others; what asks for the newest few, or came before, is none."""
+    sent = ("1 append a 0-10", "2 append b 20-30")
+    whole, short = "8 final read -> a b 90-91", "9 final read -> a 92-93"
+    assert found(*sent, whole, short) == [(Anomaly.LOST_MESSAGE, (1, 3))]
+    empty = "7 final read -> 92-93"
+    assert found(*sent, empty, short, whole) == [(Anomaly.LOST_MESSAGE, (1, 3))]
+    assert found(*sent, whole, "9 final read_last 1 -> a 92-93") == []
+    assert found(sent[0], "9 final read -> a 15-18", sent[1], whole) == []
+
+
+def test_a_look_at_the_newest_is_no_final_read():
+    """It has neither all messages nor their number."""
+    steps = ("1 append a 0-10", "1 append b 20-30", "9 final read_last 1 -> b 90-91")
+    judged = judge_history(of_lines(*steps, "9 final count -> 2 92-93"), CLAIMS)
+    assert not judged.incidents
+    assert judged.unknown
+
+
 @pytest.mark.parametrize("call", ["delete", "clear", "replace b"])
 def test_what_a_removal_may_have_taken_is_not_lost(call):
     """Of a removal that was refused nothing goes."""

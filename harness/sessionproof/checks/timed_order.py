@@ -21,7 +21,8 @@ from sessionproof.checks.wording import amount, labels, sent, session_name, whos
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.history.columns import F, Phase, Type
 
-_LISTING = (F.READ, F.READ_LAST, F.PAGES)
+_WHOLE = (F.READ, F.PAGES)
+_LISTING = (*_WHOLE, F.READ_LAST)
 _REMOVING = (F.DELETE, F.CLEAR, F.REPLACE)
 
 
@@ -41,11 +42,16 @@ def judge_timed(table: Table) -> Judged:
         examined["reads"] += len(answers)
         examined["appends"] += int((table.f[rows] == F.APPEND).sum())
         incidents += _of_session(table, rows, answers)
-        if not any(table.phase[row] == Phase.FINAL for row in answers):
+        if not any(_is_final(table, row) for row in answers):
             name = session_name(table, int(session))
             unknown.append(f"session {name} was not read when all was quiet")
     level: Level = "none" if incidents else "session"
     return Judged(tuple(incidents), dict(examined), tuple(unknown), level)
+
+
+def _is_final(table: Table, row: int) -> bool:
+    """Whether a read asked for all messages when all was quiet."""
+    return bool(table.phase[row] == Phase.FINAL and table.f[row] in _WHOLE)
 
 
 def _of_session(table: Table, rows: Rows, answers: dict[int, list[int]]) -> Iterator[Incident]:
@@ -55,13 +61,14 @@ def _of_session(table: Table, rows: Rows, answers: dict[int, list[int]]) -> Iter
         if strange is not None:
             yield strange
             return  # the same message is strange in each read that has it
-    final = next((row for row in reversed(ordered) if table.phase[row] == Phase.FINAL), None)
-    if final is None:
+    finals = [row for row in reversed(ordered) if _is_final(table, row)]
+    if not finals:
         return
-    yield from _disordered(table, ordered, answers, final)
-    yield from _miscounted(table, rows, len(answers[final]))
+    yield from _disordered(table, ordered, answers, finals[0])
+    yield from _miscounted(table, rows, len(answers[finals[0]]))
     if not np.isin(table.f[rows][table.type[rows] != Type.FAIL], _REMOVING).any():
-        yield from _lost(table, rows, set(answers[final]), final)
+        lost = (_lost(table, rows, set(answers[final]), final) for final in finals)
+        yield from itertools.islice(filter(None, lost), 1)
 
 
 def _strange(table: Table, row: int, answer: Sequence[int]) -> Incident | None:
@@ -131,20 +138,17 @@ def _miscounted(table: Table, rows: Rows, length: int) -> Iterator[Incident]:
             return
 
 
-def _lost(table: Table, rows: Rows, there: set[int], final: int) -> Iterator[Incident]:
-    lost = [
-        row
-        for row in map(int, rows)
-        if table.writes[row] and table.ok[row] and not there.issuperset(sent(table, row))
-    ]
-    if lost:
-        ids = tuple(number for row in lost for number in sent(table, row) if number not in there)
-        sentence = (
-            f"{whose(table, lost[0])} was acknowledged; the final read does not have "
-            f"{labels(ids[:1])}."
-        )
-        found = _incident(table, Anomaly.LOST_MESSAGE, (lost[0], final), sentence, ids)
-        yield replace(found, flagged=len(lost))
+def _lost(table: Table, rows: Rows, there: set[int], final: int) -> Incident | None:
+    before = rows[table.writes[rows] & table.ok[rows] & (table.ret[rows] < table.inv[final])]
+    lost = [row for row in map(int, before) if not there.issuperset(sent(table, row))]
+    if not lost:
+        return None
+    ids = tuple(number for row in lost for number in sent(table, row) if number not in there)
+    sentence = (
+        f"{whose(table, lost[0])} was acknowledged; the final read does not have {labels(ids[:1])}."
+    )
+    found = _incident(table, Anomaly.LOST_MESSAGE, (lost[0], final), sentence, ids)
+    return replace(found, flagged=len(lost))
 
 
 def _incident(
