@@ -272,6 +272,15 @@ def test_messages_in_a_burst_are_evidence(trial_of):
     assert trial.examined["messages"] >= trial.guarantee.least
 
 
+@pytest.mark.parametrize("keeps", [1, 3, 40])
+def test_a_burst_into_a_session_that_keeps_few_is_evidence(trial_of, keeps):
+    """It is read before the limit drops what was not seen."""
+    claims = replace(MemoryStore.claims, limits=Limits(retention=keeps))
+    trial = trial_of("SEQ-03", type("Window", (MemoryStore,), {"claims": claims}))
+    order.burst(trial)
+    assert trial.examined["messages"] >= trial.guarantee.least
+
+
 def test_invalid_messages_name_what_is_wrong(trial_of):
     """Each invalid message is invalid by the contract or by the claims, in the words beside it."""
     trial = trial_of("CORE-10", claims=replace(MemoryStore.claims, validates=True))

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from fixtures.benign.sqlite import SqliteWindow
 from fixtures.benign.together import WriteAhead
 from fixtures.mutants.taking import AwaitsInBetween, LooksThenDeletes
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Limits
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.trials.taking import back_at_once
+from sessionproof.workload.profiles import Profile
 
 
 class AnswersATextForAMessage(WriteAhead):
@@ -59,9 +61,18 @@ def test_an_answer_that_is_no_message_is_malformed(trial_of):
 
 def test_a_session_that_keeps_few_is_not_judged(trial_of):
     """Where messages go by themselves, nobody can say who took them."""
-    claims = replace(WriteAhead.claims, limits=Limits(retention=5))
-    with pytest.raises(CouldNotTell, match="a session keeps 5"):
+    claims = replace(WriteAhead.claims, limits=Limits(retention=4))
+    with pytest.raises(CouldNotTell, match="5 messages are needed, and a session keeps 4"):
         back_at_once(trial_of("CONC-15", WriteAhead, claims=claims))
+
+
+def test_a_session_that_keeps_some_is_judged_by_fewer_takings(trial_of):
+    """So few that the limit drops nothing; the window of the store is one that drops."""
+    claims = replace(SqliteWindow.claims, handles="threads", limits=Limits(retention=5))
+    patient = Profile(name="patient", share_s=0.02, shrink_s=0.5, patience_s=30.0)
+    trial = trial_of("CONC-15", SqliteWindow, claims=claims, profile=patient)
+    back_at_once(trial)
+    assert trial.examined["takings"] >= trial.guarantee.least
 
 
 def test_one_client_at_a_time_is_not_claimed(trial_of):

@@ -11,7 +11,7 @@ from sessionproof.checks.rules import asserts_none
 from sessionproof.checks.transcript import Fault, judge
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.clock import MICROSECONDS
-from sessionproof.contract.operations import Append, Operation
+from sessionproof.contract.operations import Append, Operation, Read
 from sessionproof.contract.store import SqliteTables
 from sessionproof.scripts.program import lines_of
 from sessionproof.trials.audits import answered, look
@@ -24,9 +24,17 @@ _BURST = 60
 
 
 def burst(trial: Trial) -> None:
-    """Single appends and batches as fast as they go, without times: read in append order."""
-    sample = trial.words.samples[0]
-    steps: list[Operation] = [Append("s0", (sample,) * size) for size in [1] * _BURST + [8] * 3]
+    """Single appends and batches as fast as they go, without times: read in append order.
+
+    Where a session keeps fewer, it is read as often as the limit drops all that was seen.
+    """
+    sample, keeps = trial.words.samples[0], trial.claims.limits.retention
+    steps: list[Operation] = []
+    for number in range(1, _BURST + 1):
+        steps.append(Append("s0", (sample,)))
+        if keeps is not None and number % keeps == 0:
+            steps.append(Read("s0"))
+    steps += [Append("s0", (sample,) * 8)] * 3
     trial.run(trial.program(*steps), lambda done: _judge_order(trial, done))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sessionproof.checks.taking import Taken, wrong_with
 from sessionproof.contract.message import Message
@@ -17,39 +18,60 @@ from sessionproof.workload.execute import insisted
 from sessionproof.workload.racers import Ask, Did, Racers
 from sessionproof.workload.sessions import begin
 
-_CLIENTS, _TAKES = 3, 4  # that race, and that each of them takes back
-_THERE = _CLIENTS * _TAKES + 2  # before they begin, so that nobody finds the session empty
 _ATTEMPTS = 100  # of a script
+
+
+@dataclass(frozen=True)
+class _Size:
+    """So many clients that race, and messages that each of them takes back; each appends one."""
+
+    clients: int
+    takes: int
+
+    @property
+    def there(self) -> int:
+        """How many messages are there before: one stays, and nobody finds the session empty."""
+        return self.clients * self.takes + 1
+
+    @property
+    def most(self) -> int:
+        """How many messages there may be at once."""
+        return self.there + self.clients
+
+
+_SIZES = (_Size(3, 4), _Size(3, 1), _Size(2, 1))
 
 
 def back_at_once(trial: Trial) -> None:
     """Clients take messages back and append, all on one session; raises Broken."""
     keeps = trial.claims.limits.retention
-    if keeps is not None and keeps < _THERE + _CLIENTS:
-        raise CouldNotTell(f"{_THERE + _CLIENTS} messages are needed, and a session keeps {keeps}")
+    size = next((one for one in _SIZES if keeps is None or one.most <= keeps), None)
+    if size is None:
+        least = _SIZES[-1].most
+        raise CouldNotTell(f"{least} messages are needed, and a session keeps {keeps}")
     in_races(
         trial,
         Experiment(
-            play=_race,
-            clients=_CLIENTS,
+            play=lambda sessions, racers: _race(sessions, racers, size),
+            clients=size.clients,
             did="took the newest messages of a session back at once, and appended to it",
             expected="each message that is given to a caller is given to no other and is gone; "
             "each other one is there",
-            lines=lambda kind: _lines(trial, kind),
+            lines=lambda kind: _lines(trial, kind, size),
         ),
     )
 
 
-def _race(sessions: Sessions, one: Racers) -> tuple[str, int]:
+def _race(sessions: Sessions, one: Racers, size: _Size) -> tuple[str, int]:
     """What is wrong in one race, and how many messages were taken beside another call."""
     trial = sessions.trial
     begun = begin(trial.handle(), f"p{sessions.races}", trial.claims, trial.capabilities)
     trial.require_ok(begun, "made a session")
     session = str(begun.value)
-    first = [sessions.message() for _ in range(_THERE)]
+    first = [sessions.message() for _ in range(size.there)]
     for message in first:
         _append(trial, session, message)
-    raced = one.race([_program(sessions, session) for _ in range(one.number)])
+    raced = one.race([_program(sessions, session, size.takes) for _ in range(one.number)])
     wrong = wrong_with(_end(trial, session, first, raced))
     return wrong, _beside(raced)
 
@@ -60,11 +82,11 @@ def _append(trial: Trial, session: str, message: Message) -> None:
     trial.require_ok(done, "appended a message")
 
 
-def _program(sessions: Sessions, session: str) -> list[Ask]:
+def _program(sessions: Sessions, session: str, takes: int) -> list[Ask]:
     """One client's calls: messages taken back, and one more somewhere between."""
-    calls = [Ask("pop_last", (session,))] * _TAKES
+    calls = [Ask("pop_last", (session,))] * takes
     calls.insert(
-        sessions.random.randrange(_TAKES + 1), Ask("append", (session, [sessions.message()]))
+        sessions.random.randrange(takes + 1), Ask("append", (session, [sessions.message()]))
     )
     return calls
 
@@ -118,7 +140,7 @@ def _beside(raced: Sequence[Sequence[Did]]) -> int:
     )  # fmt: skip
 
 
-def _lines(trial: Trial, kind: Kind) -> tuple[str, ...]:
+def _lines(trial: Trial, kind: Kind, size: _Size) -> tuple[str, ...]:
     """A script of clients that only take back; none for a store of messages without a text."""
     if trial.words.samples[0].kind == "tool_call":
         return ()
@@ -127,16 +149,16 @@ def _lines(trial: Trial, kind: Kind) -> tuple[str, ...]:
     return script(
         Crowd(
             kind=kind,
-            clients=_CLIENTS,
+            clients=size.clients,
             attempts=_ATTEMPTS,
             prepared=[
                 *made(trial, "s0"),
-                f"for text in map(str, range({_THERE})):",
+                f"for text in map(str, range({size.there})):",
                 f"    store.append(s0, [{message}])",
                 "sessions = [s0]",
             ],
             visit=[
-                f"for turn in range({_TAKES}):",
+                f"for turn in range({size.takes}):",
                 "    try:",
                 "        taken = store.pop_last(sessions[0])",
                 "    except Exception:  # it may have taken one all the same",
@@ -147,7 +169,7 @@ def _lines(trial: Trial, kind: Kind) -> tuple[str, ...]:
             wrong=[
                 "there = [message.content for message in store.read(sessions[0])]",
                 "given = [text for client in said for text in client]",
-                f"for text in map(str, range({_THERE})):",
+                f"for text in map(str, range({size.there})):",
                 "    if given.count(text) > 1:",
                 "        return f'{text!r} was given to {given.count(text)} callers'",
                 "    if text in given and text in there:",
