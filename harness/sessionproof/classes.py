@@ -165,6 +165,8 @@ class Classes:
             raise KeyboardInterrupt
         if made.never_started:
             return Judged(refused=f"no test ran; what pytest said is in {report / LOG}")
+        if made.unwritten:
+            return Judged(refused=made.unwritten)
         known = {} if plan.baseline is None else dict(plan.baseline.reasons)
         return Judged(report=str(report), records=made.records, known=known)
 

@@ -209,15 +209,15 @@ class _Controller:
             return
         directory = self._plan.directory
         chosen = {name for one in read_events(directory) for name in one.get("guarantees", ())}
-        self._result, self._report = conclude(
+        self._concluded = conclude(
             replace(self._plan, only=tuple(name for name in self._plan.only if name in chosen)),
             Path(self._config.option.store_report),
             self._started,
             workers=self._config.option.numprocesses,
             interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED,
         )
-        if session.exitstatus == pytest.ExitCode.OK and self._result.exit_code != EXIT_HOLDS:
-            session.exitstatus = self._result.exit_code
+        if session.exitstatus == pytest.ExitCode.OK and self._concluded.exit_code != EXIT_HOLDS:
+            session.exitstatus = self._concluded.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The table of guarantees, after a plain pytest run."""
@@ -225,9 +225,9 @@ class _Controller:
             from rich.console import Console
 
             terminalreporter.section("sessionproof")
-            print_summary(self._result, Console(), brief=terminalreporter.verbosity < 0)
-            terminalreporter.line(f"report: {self._report}")
-            if unsaid := append_step_summary(self._result, os.environ):
+            print_summary(self._concluded.result, Console(), brief=terminalreporter.verbosity < 0)
+            terminalreporter.line(self._concluded.where)
+            if unsaid := append_step_summary(self._concluded.result, os.environ):
                 terminalreporter.line(f"sessionproof: {unsaid}")
 
 

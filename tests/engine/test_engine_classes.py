@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -262,12 +263,24 @@ def test_an_interruption_leaves_a_report(project):
         [sys.executable, "-m", "pytest", "-q", "tests"], cwd=project, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
-    time.sleep(6)
+    deadline = time.monotonic() + 60
+    while not _runs_the_suites(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 2, printed
     file = project / "sessionproof-report" / "TestMyStore" / "result.json"
     assert json.loads(file.read_text())["interrupted"] is True
+
+
+def _runs_the_suites(pid):
+    """Whether the process has a child that judges."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(OSError):  # another one, which has ended
+            if b"--store-plan" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return True
+    return False
 
 
 def test_of_several_classes_the_code_that_applies_first_is_the_sessions():

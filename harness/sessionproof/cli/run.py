@@ -87,7 +87,8 @@ def judge(
         return EXIT_INTERRUPTED
     if timings:
         print_timings(judged.result, judged.records, Console())
-    return EXIT_USAGE if judged.never_started else judged.result.exit_code
+    no_verdict = judged.never_started or judged.unwritten
+    return EXIT_USAGE if no_verdict else judged.result.exit_code
 
 
 def _waiting(console: Console) -> AbstractContextManager[Any]:
@@ -108,9 +109,10 @@ def _run(
         )
     out = Console()
     print_summary(judged.result, out)
-    say(out, f"report: {judged.page}")
+    if not judged.unwritten:
+        say(out, f"report: {judged.page}")
     unsaid = append_step_summary(judged.result, os.environ)
-    for problem in (*judged.problems, *filter(None, [unsaid])):
+    for problem in (*judged.problems, *filter(None, [unsaid, judged.unwritten])):
         say(console, f"sessionproof: {problem}")
     if judged.never_started:
         say(console, f"sessionproof: no test ran; what pytest said is in {report / LOG}")

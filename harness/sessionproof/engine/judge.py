@@ -21,8 +21,8 @@ from sessionproof.engine.reproduce import reproduce
 from sessionproof.engine.supervise import Follow, supervise
 from sessionproof.engine.timings import Pass
 from sessionproof.report.plain import shown
-from sessionproof.report.result import RunResult
-from sessionproof.report.write import write_report, write_result
+from sessionproof.report.result import EXIT_USAGE, RunResult
+from sessionproof.report.write import PAGE, write_report, write_result
 
 LOG = "run.log"
 HISTORIES = "history"
@@ -34,13 +34,14 @@ class Judgement:
     """What a run came to. ``page`` is the written report's; ``problems`` are sentences.
 
     ``records`` are those of the single tests. Without any the engine itself failed, unless the
-    run was interrupted.
+    run was interrupted. ``unwritten``: see ``Concluded``.
     """
 
     result: RunResult
     records: tuple[Record, ...]
     page: Path
     problems: tuple[str, ...] = ()
+    unwritten: str = ""
 
     @property
     def never_started(self) -> bool:
@@ -63,7 +64,7 @@ def judge(
     """
     clock = started(plan.directory)
     ended = supervise(plan, workers=workers, follow=follow)
-    result, page = conclude(
+    concluded = conclude(
         plan,
         report,
         clock,
@@ -74,12 +75,17 @@ def judge(
         notes=ended.problems,
         passes=ended.passes,
     )
-    _keep_logs(plan.directory, report)
+    unwritten = concluded.unwritten
+    try:
+        _keep_logs(plan.directory, report)
+    except OSError as error:
+        unwritten = unwritten or _unwritten(report, error)
     return Judgement(
-        result=result,
+        result=concluded.result,
         records=tuple(read_records(plan.directory)),
-        page=page,
+        page=concluded.page,
         problems=tuple(ended.problems),
+        unwritten=unwritten,
     )
 
 
@@ -98,6 +104,25 @@ def started(location: Path) -> Started:
     return Started(at=at, at_s=monotonic_s(), environment=facts(location))
 
 
+@dataclass(frozen=True)
+class Concluded:
+    """The result of a run and the page of its report; or why that is not there, or not whole."""
+
+    result: RunResult
+    page: Path
+    unwritten: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """That of the result; what cannot be looked up afterwards never passes for a verdict."""
+        return EXIT_USAGE if self.unwritten else self.result.exit_code
+
+    @property
+    def where(self) -> str:
+        """Where the report is, in a line."""
+        return self.unwritten or f"report: {self.page}"
+
+
 def conclude(
     plan: Plan,
     report: Path,
@@ -109,25 +134,27 @@ def conclude(
     accept_unknown: Iterable[str] = (),
     notes: Iterable[str] = (),
     passes: Sequence[Pass] = (),
-) -> tuple[RunResult, Path]:
+) -> Concluded:
     """The result of what the workers recorded, and the page of the report that is written.
 
     Reproducers come first, so that the findings name them. An interrupted run does not try them.
-    ``result.json`` is written once more at the end, when it is known how long the writing took.
     """
     parts = {timings.DESCRIBING: plan.described_s}
     for one in passes:
         parts |= one.parts()
-    begun_s = monotonic_s()
-    records = reproduce(
-        plan.store,
-        read_records(plan.directory),
-        report,
-        directory=plan.directory,
-        workers=workers,
-        run=not interrupted,
-        limits=plan.limits,
-    )
+    begun_s, records, unwritten = monotonic_s(), read_records(plan.directory), ""
+    try:
+        records = reproduce(
+            plan.store,
+            records,
+            report,
+            directory=plan.directory,
+            workers=workers,
+            run=not interrupted,
+            limits=plan.limits,
+        )
+    except OSError as error:
+        unwritten = _unwritten(report, error)
     written_s = monotonic_s()
     parts[timings.REPRODUCERS] = written_s - begun_s
     so_far, duration_s = timings.adding_up(parts, plan.described_s + written_s - start.at_s)
@@ -144,12 +171,28 @@ def conclude(
         accept_unknown=accept_unknown,
         notes=(*notes, *read_notes(plan.directory)),
     )
-    _keep_histories(plan.directory / STORES, report)
+    try:
+        return _written(result, plan.directory / STORES, report, written_s, unwritten)
+    except OSError as error:
+        return Concluded(result, report / PAGE, unwritten or _unwritten(report, error))
+
+
+def _written(
+    result: RunResult, stores: Path, report: Path, begun_s: float, unwritten: str
+) -> Concluded:
+    """Write the report; ``result.json`` once more when it is known how long the writing took."""
+    _keep_histories(stores, report)
     page = write_report(result, report)
-    whole = so_far | {timings.REPORT: round(monotonic_s() - written_s, 2)}
+    whole = {**result.timings, timings.REPORT: round(monotonic_s() - begun_s, 2)}
     result = replace(result, timings=whole)
     write_result(result, report)
-    return result, page
+    return Concluded(result, page, unwritten)
+
+
+def _unwritten(report: Path, error: OSError) -> str:
+    """That the report cannot be written, or not whole, and why."""
+    place = shown(os.fsdecode(error.filename2 or error.filename or report))
+    return f"{place} cannot be written: {error.strerror or shown(str(error))}"
 
 
 def _keep_histories(directory: Path, report: Path) -> None:

@@ -241,6 +241,8 @@ def _column(
         return replace(unmeasured, problem=_in_a_line(error))
     except KeyboardInterrupt:
         return replace(unmeasured, problem=_INTERRUPTED)
+    if judged.unwritten:
+        return replace(unmeasured, problem=judged.unwritten)
     page = f"{folder.name}/{judged.page.name}"
     column = replace(unmeasured, result=judged.result, page=page, causes=causes)
     if judged.never_started:
