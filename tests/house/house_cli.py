@@ -89,10 +89,11 @@ def _facts(option: click.Option) -> Iterator[str]:
     if option.required:
         yield "Required."
     least, most = (getattr(option.type, name, None) for name in ("min", "max"))
+    above = getattr(option.type, "min_open", False)  # the least itself is refused
     if most is not None:
-        yield f"From {least} to {most}."
+        yield f"Above {least}, at most {most}." if above else f"From {least} to {most}."
     elif least is not None:
-        yield f"At least {least}."
+        yield f"Above {least}." if above else f"At least {least}."
     if option.multiple:
         yield "May be given again."
     if option.show_default is True and option.default is not None and not option.is_flag:

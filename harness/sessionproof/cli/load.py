@@ -36,7 +36,12 @@ _MINUTES = {False: 1.0, True: 0.25}  # with rates each takes so long
     help="So many operations a second, whatever the store answers; several times: one after the "
     "other, each for --minutes.  [default for these: 0.25]",
 )
-@click.option("--mix", default="mixed", show_default=True, help="What clients do.")
+@click.option(
+    "--mix",
+    default="mixed",
+    show_default=True,
+    help="What clients do: mixed, hot, batches, counts, writes or pages.",
+)
 @click.option(
     "--sessions", type=click.IntRange(1), help="In use at the same time.  [default: --clients]"
 )

@@ -147,7 +147,8 @@ def main() -> None:
 @click.option(
     "--memory",
     type=click.IntRange(0),
-    help="MiB for each process of the store, 0 for all.  [default: an eighth, at least 2048]",
+    help="MiB for each process of the store, 0 for no limit.  "
+    "[default: an eighth of the machine's, at least 2048]",
 )
 @click.option("--timings", is_flag=True, help="Print at the end where the time went.")
 @click.option("--operation-deadline", type=Span(0.1), help="Seconds after which a call hangs.")
@@ -227,8 +228,8 @@ def new_adapter(name: str, *, asynchronous: bool) -> None:
 def audit(file: Path, *, as_json: bool) -> None:
     """Audit FILE, an SQLite database of chat sessions, without changing it.
 
-    Exit codes: 0 nothing is wrong, 1 something is, 2 bad usage or the file cannot be read,
-    130 interrupted.
+    Exit codes: 0 nothing is wrong, 1 something is, 2 bad usage, or the file cannot be read or not
+    be checked in full, 130 interrupted.
     """
     from sessionproof.cli.audit import examine_file
 

@@ -27,7 +27,11 @@ JOBS_MOST = 64
 @click.option(
     "--jobs", type=click.IntRange(1, JOBS_MOST), help="Stores at a time.  [default: cores]"
 )
-@click.option("--deadline", type=Span(1), help="Seconds that one store may take.  [default: 900]")
+@click.option(
+    "--deadline",
+    type=Span(1),
+    help="Seconds that one store may take.  [default: 900 with smoke, else the profile's]",
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path),

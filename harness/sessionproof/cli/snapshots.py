@@ -92,7 +92,11 @@ def diff(directory: Path, *, snapshot_id: str, other: str | None, as_json: bool)
 @_directory
 @click.argument("session")
 @click.option("--reason", help="Why, in a sentence that is kept with it.")
-@click.option("--keep", type=click.IntRange(1), help="Remove older ones that were asked for.")
+@click.option(
+    "--keep",
+    type=click.IntRange(1),
+    help="So many that were asked for stay; older ones of the session are removed.",
+)
 @_json
 def take(
     directory: Path, *, session: str, reason: str | None, keep: int | None, as_json: bool

@@ -68,9 +68,10 @@ def run(
     """Measure each STORE, and print their performance tables side by side.
 
     A STORE is named as for run, and all need their packages in this environment. With --archive,
-    what lies above the median of the last 15 runs is measured once more, by a fresh process.
-    Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 3 both runs of an
-    operation are slower than usual, 4 further runs could not tell, 130 interrupted.
+    what lies above the limit that the last 15 runs give is measured up to twice more, by fresh
+    processes. Exit codes: 0 all were measured, 2 bad usage or one could not be measured, 3 all
+    three runs of an operation are slower than usual, 4 further runs could not tell,
+    130 interrupted.
     """
     if archive is None and (commit is not None or no_gate):
         raise click.UsageError("--commit and --no-gate say how runs are kept: give --archive, too")
