@@ -82,7 +82,7 @@ def _signature(called: Callable[..., Any], name: str = "") -> str:
     plain = [
         one.replace(annotation=inspect.Parameter.empty)
         for one in signature.parameters.values()
-        if one.name != "self"
+        if one.name not in ("self", "store")  # modules' functions that are methods say store
     ]
     text = str(inspect.Signature(plain))
     return f"`{_cell((name or called.__name__) + text)}`"

@@ -66,7 +66,7 @@ class Claims:
     ``handles``: by whom one location may be open at the same time. ``shared_handle``: one handle
     may be used by all of them. ``writers``: so many at once without an error. ``fair``: none
     of them waits for ever. ``concurrent_readers``: readers go on while a writer works.
-    ``consistency`` and ``durability``: levels, weakest first, as listed in this module.
+    ``consistency`` and ``durability``: levels, whose types list them from the weakest on.
     ``seq_start``: number of a session's first message, None when there are no numbers;
     ``seq_after_delete``: whether the numbers of deleted newest messages are given again.
     ``ids_from_content``: ids that the store gives are made of the first messages, so equal

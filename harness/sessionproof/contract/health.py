@@ -12,7 +12,10 @@ SEVERITIES: tuple[Severity, ...] = ("ok", "warning", "critical", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One result: its name, how bad it is, and a sentence that says what was seen."""
+    """One result: its name, how bad it is, and a sentence that says what was seen.
+
+    ``severity`` is ok, warning, critical or unknown.
+    """
 
     name: str
     severity: Severity

@@ -90,9 +90,8 @@ def _lending(
 class AsyncReferenceStore:
     """``ReferenceStore`` for tasks: one thread writes, a few read, none per call.
 
-    Writes of tasks that wait together are committed together (see ``grouping``).
-    Usable from several event loops. A task that is cancelled while it waits may still have its
-    operation carried out.
+    Writes of tasks that wait together are committed together. Usable from several event loops. A
+    task that is cancelled while it waits may still have its operation carried out.
     """
 
     # What it costs to go to another thread and back is up to the machine.

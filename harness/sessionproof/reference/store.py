@@ -77,9 +77,10 @@ class ReferenceStore:
     """Chat sessions in the file ``sessions.db`` of a directory.
 
     Any number of threads may share a handle, and any number of processes may open the location.
-    Errors are the contract's; ``docs/reference.md`` lists them. ``durability`` is what survives:
-    a crash of the process, or a power loss as well. With ``check_digests`` a message that is not
-    what was written is refused when it is read.
+    Errors are the contract's; ``docs/reference.md`` lists them, and the presets. ``durability`` is
+    what survives: a crash of the process, or a power loss as well. With ``check_digests`` a message
+    that is not what was written is refused when it is read. ``docs/lifecycle.md`` has ``timeouts``
+    and ``snapshots_before``.
     """
 
     claims = CLAIMS
