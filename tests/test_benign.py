@@ -51,7 +51,7 @@ UPKEPT = tuple(
         "damage_safe", "backups", "csv_backups", "health", "migrations", "recovery", "repairs",
     )
 )  # fmt: skip
-# Limits, snapshots, search, state, managers: each change tries a fifth of them on the stores that
+# Limits, snapshots, search, state, managers: each change tries an eighth of them on the stores that
 # have their own.
 LIVING = tuple(
     f"fixtures.benign.{name}:"

@@ -138,7 +138,8 @@ def legend(known: Mapping[str, Judged]) -> list[str]:
         f"{columns}.",
         "",
         f"✓ holds, – not claimed, ? could not tell, ✗ broken, in runs with profile {profiles} "
-        f"({when}). Each change is judged so again, and is refused where a verdict is another.",
+        f"({when}). With profile gate the first column is judged again with each change, all of "
+        "them by `.ci/deep`; either fails where a verdict is another.",
         *(["", *remarks(known)] if any(one.reasons for one in known.values()) else []),
     ]
 
