@@ -24,7 +24,9 @@ The page is generated from the registry (`contract/guarantees.py`) and from the 
 stores that each guarantee must catch.
 
 A guarantee applies to a store that has what stands under *needs*: a capability (an optional \
-method), or a claim. Without it the verdict is "not claimed".
+method), or a claim. Without it the verdict is "not claimed". Some rows ask for more, which their \
+reason names then: a cost that is claimed (PERF-01), a store on a server that can be killed \
+(DUR-08, DUR-09), files or statements that can be seen.
 With less than the *least evidence* it is "could not tell".
 
 | group | is about | guarantees | as when |

@@ -20,7 +20,7 @@ OPEN_MOST = 3
 CALM_MOST = 14
 """A seed whose break is mended is replayed in so many nights more."""
 UNSURE_MOST = 3
-"""A seed of which once could not be told is replayed in so many nights."""
+"""A seed with which once could not be told is kept through so many nights in which it holds."""
 CONFIRMING = 3
 """A new break is looked for again so many times in its first night."""
 LEAST, MOST = 3, 20
