@@ -59,7 +59,11 @@ _MINUTES = {False: 1.0, True: 0.25}  # with rates each takes so long
     help="Existing folder that all workers share; the data is put below it.",
 )
 @click.option("--require", multiple=True, help="Judge by this claim, as durability=process.")
-@click.option("--operation-deadline", type=Span(0.1), help="Seconds after which a call hangs.")
+@click.option(
+    "--operation-deadline",
+    type=Span(0.1),
+    help="Seconds after which a call hangs.  [default: 20]",
+)
 def load(
     store: str,
     *,

@@ -151,8 +151,16 @@ def main() -> None:
     "[default: an eighth of the machine's, at least 2048]",
 )
 @click.option("--timings", is_flag=True, help="Print at the end where the time went.")
-@click.option("--operation-deadline", type=Span(0.1), help="Seconds after which a call hangs.")
-@click.option("--test-deadline", type=Span(1), help="Seconds after which a test is ended.")
+@click.option(
+    "--operation-deadline",
+    type=Span(0.1),
+    help="Seconds after which a call hangs.  [default: 20, of deep 60]",
+)
+@click.option(
+    "--test-deadline",
+    type=Span(1),
+    help="Seconds after which a test is ended.  [default: 90, of deep 600]",
+)
 def run(
     store: str,
     *,
