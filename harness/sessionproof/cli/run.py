@@ -87,8 +87,7 @@ def judge(
         return EXIT_INTERRUPTED
     if timings:
         print_timings(judged.result, judged.records, Console())
-    no_verdict = judged.never_started or judged.unwritten
-    return EXIT_USAGE if no_verdict else judged.result.exit_code
+    return judged.exit_code
 
 
 def _waiting(console: Console) -> AbstractContextManager[Any]:

@@ -48,6 +48,11 @@ class Judgement:
         """Whether nothing can be said, and the log beside the report tells why."""
         return not self.records and not self.result.interrupted
 
+    @property
+    def exit_code(self) -> int:
+        """That of the result; what cannot be looked up afterwards never passes for a verdict."""
+        return EXIT_USAGE if self.never_started or self.unwritten else self.result.exit_code
+
 
 def judge(
     plan: Plan,
@@ -114,7 +119,7 @@ class Concluded:
 
     @property
     def exit_code(self) -> int:
-        """That of the result; what cannot be looked up afterwards never passes for a verdict."""
+        """As that of a ``Judgement``."""
         return EXIT_USAGE if self.unwritten else self.result.exit_code
 
     @property
