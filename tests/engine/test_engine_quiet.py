@@ -1,10 +1,12 @@
 """``pytest -q`` says in a few lines what a run said."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from sessionproof.classes import Classes
+from sessionproof.engine.judge import Concluded
 from sessionproof.plugin import _Controller
 from sessionproof.report.result import RunResult, concluded, merge
 
@@ -26,7 +28,8 @@ def of_a_class(option):
 def of_a_store(option):
     """The end of a session with ``--store``."""
     config = SimpleNamespace(option=option)
-    ended = SimpleNamespace(_config=config, _result=RESULT, _report="sessionproof-report")
+    page = Path("sessionproof-report")
+    ended = SimpleNamespace(_config=config, _concluded=Concluded(RESULT, page))
     return lambda reporter: _Controller.pytest_terminal_summary(ended, reporter)
 
 
