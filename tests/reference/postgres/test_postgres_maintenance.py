@@ -1,6 +1,8 @@
 """Upkeep on PostgreSQL: what is due is done once, by one, and written down."""
 
 import threading
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,6 +52,17 @@ def test_by_one_at_a_time(store, server):
         with alone(Place(server.url, "another")) as free:
             assert free
     assert store.maintain() == ALWAYS
+
+
+def test_the_next_one_finds_it_free(store, server, foreign):
+    """Though the server may not have seen yet that the connection is gone."""
+    place = Place(server.url, store.schema)
+    still_there = SimpleNamespace(
+        schema=store.schema, connected=lambda *, writes: nullcontext(foreign)
+    )
+    for one in (still_there, place, still_there):
+        with alone(one) as nobody_else:
+            assert nobody_else
 
 
 def test_backups_and_drills(store, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+import psycopg
 
 from sessionproof.reference.chores.runs import Run
 from sessionproof.reference.postgres.place import Place
@@ -20,7 +22,16 @@ def alone(place: Place) -> Iterator[bool]:
         taken = db.execute(
             "SELECT pg_try_advisory_lock(%s::integer, hashtext(%s))", (_LOCK, place.schema)
         ).fetchone()
-        yield bool(taken and taken[0])
+        ours = bool(taken and taken[0])
+        try:
+            yield ours
+        finally:  # to close it is not enough: the server sees that later than the next one asks
+            if ours:
+                with suppress(psycopg.Error):  # it ended before, and the lock with it
+                    db.execute(
+                        "SELECT pg_advisory_unlock(%s::integer, hashtext(%s))",
+                        (_LOCK, place.schema),
+                    )
 
 
 def store_run(db: Connection, run: Run) -> None:
