@@ -82,24 +82,27 @@ def test_endless(trial):
 """
 
 
+def planned(tmp_path, text, **given):
+    """A suite of this text, and the plan of a run in a folder of its own."""
+    suite, directory = tmp_path / "test_suite.py", tmp_path / "run"
+    suite.write_text(text)
+    directory.mkdir()
+    store = "sessionproof.oracle.memory:MemoryStore"
+    return suite, make_plan(store, profile="smoke", seed=1, directory=directory, **given)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_timed_tests_run_alone_afterwards(tmp_path, workers):
     """Every test runs once: plain ones in workers first, timed ones alone after them.
 
     One worker does both, so that a store is imported once.
     """
-    suite = tmp_path / "test_suite.py"
-    suite.write_text(SUITE)
-    directory = tmp_path / "run"
-    directory.mkdir()
-    plan = make_plan(
-        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
-    )
+    suite, plan = planned(tmp_path, SUITE)
     lines = []
     ended = supervise(plan, workers=workers, follow=lines.append, suites=(str(suite),))
     assert ended.finished, ended.problems
     assert len(ended.passes) == workers
-    records = {record.test: record for record in read_records(directory)}
+    records = {record.test: record for record in read_records(plan.directory)}
     assert records["test_plain"].notes[0] in ("worker gw0", "worker gw1")
     assert records["test_timed"].notes == ("of 1",)
     judged = [line["test"] for line in lines if "verdict" in line]
@@ -109,16 +112,10 @@ def test_timed_tests_run_alone_afterwards(tmp_path, workers):
 @pytest.mark.night
 def test_a_store_that_ends_the_process_of_timed_tests_is_found(tmp_path):
     """The test that it ended is broken, and the others are judged in a new process."""
-    suite = tmp_path / "test_suite.py"
-    suite.write_text(DEADLY)
-    directory = tmp_path / "run"
-    directory.mkdir()
-    plan = make_plan(
-        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
-    )
+    suite, plan = planned(tmp_path, DEADLY)
     ended = supervise(plan, workers=2, follow=lambda line: None, suites=(str(suite),))
     assert ended.finished, ended.problems
-    records = {record.test: record for record in read_records(directory)}
+    records = {record.test: record for record in read_records(plan.directory)}
     (finding,) = records["test_first"].findings
     assert finding.anomaly == Anomaly.CRASH
     assert records["test_second"].verdict is Verdict.HOLDS
@@ -145,17 +142,10 @@ def test_a_worker_that_died_says_of_what(tmp_path, stack, seen):
 
 def test_a_test_that_is_slow_is_no_hang(tmp_path):
     """What goes on past a test's deadline could not be told; what stands still in C is a hang."""
-    suite = tmp_path / "test_suite.py"
-    suite.write_text(SLOW)
-    directory = tmp_path / "run"
-    directory.mkdir()
-    plan = make_plan(
-        "sessionproof.oracle.memory:MemoryStore",
-        profile="smoke", seed=1, directory=directory, test_s=2.0,
-    )  # fmt: skip
+    suite, plan = planned(tmp_path, SLOW, test_s=2.0)
     ended = supervise(plan, workers=2, follow=lambda line: None, suites=(str(suite),))
     assert ended.finished, ended.problems
-    records = {record.test: record for record in read_records(directory)}
+    records = {record.test: record for record in read_records(plan.directory)}
     assert records["test_slow"].verdict is Verdict.UNKNOWN
     assert "not done after 2 s, though it went on" in records["test_slow"].reason
     (finding,) = records["test_that_stands_still"].findings
@@ -164,13 +154,7 @@ def test_a_test_that_is_slow_is_no_hang(tmp_path):
 
 def test_a_second_interruption_ends_at_once_and_loses_nothing(tmp_path, monkeypatch):
     """Who presses Ctrl-C again while the workers end does not wait, and gets what was told."""
-    suite = tmp_path / "test_suite.py"
-    suite.write_text(ENDLESS)
-    directory = tmp_path / "run"
-    directory.mkdir()
-    plan = make_plan(
-        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
-    )
+    suite, plan = planned(tmp_path, ENDLESS)
     waits = []
     patient = subprocess.Popen.wait
 
@@ -187,22 +171,16 @@ def test_a_second_interruption_ends_at_once_and_loses_nothing(tmp_path, monkeypa
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted_once)
     ended = supervise(plan, workers=1, follow=interrupt, suites=(str(suite),))
     assert (ended.interrupted, ended.finished, ended.problems) == (True, False, [])
-    assert [record.test for record in read_records(directory)] == ["test_first"]
+    assert [record.test for record in read_records(plan.directory)] == ["test_first"]
     assert [timeout is None for timeout in waits] == [False, True], "waited for after it was killed"
 
 
 def test_a_suite_that_cannot_be_collected_is_told(tmp_path):
     """A run that ends without its mark says why, and never counts as finished."""
-    suite = tmp_path / "test_suite.py"
-    suite.write_text("import nosuchmodule\n")
-    directory = tmp_path / "run"
-    directory.mkdir()
-    plan = make_plan(
-        "sessionproof.oracle.memory:MemoryStore", profile="smoke", seed=1, directory=directory
-    )
+    suite, plan = planned(tmp_path, "import nosuchmodule\n")
     ended = supervise(plan, workers=1, follow=lambda line: None, suites=(str(suite),))
-    assert read_records(directory) == []
-    assert json.loads((directory / "plan.json").read_text())["seed"] == 1
+    assert read_records(plan.directory) == []
+    assert json.loads((plan.directory / "plan.json").read_text())["seed"] == 1
     assert ended.finished is False or ended.problems == []
 
 
