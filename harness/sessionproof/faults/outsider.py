@@ -106,11 +106,14 @@ class Outsider:
             raise AssertionError("started with pipes")
         late = Timer(_ANSWER_S, self._process.kill)
         late.start()
-        with suppress(BrokenPipeError):  # it ended: so do its answers
-            self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline() or '{"error": "the outsider ended"}')
-        late.cancel()
+        try:
+            with suppress(BrokenPipeError):  # it ended: so do its answers
+                self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+                self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        finally:
+            late.cancel()
+        answer = json.loads(line or '{"error": "the outsider ended"}')
         if "error" in answer:
             raise CannotMeddle(answer["error"])
         return answer["ok"]
