@@ -87,7 +87,6 @@ def survives(trial: Trial) -> None:
         raise NotClaimed("create takes no messages")
     require_files(trial)
     shown = _shown(trial, row)
-    explored(trial, covered)  # what decides, of one client and of two, before what is only shown
     found = explored(trial, [one for one in MODELS if one in {*covered, *shown}])
     for recording, look in _looks(found):
         if look.model in shown:

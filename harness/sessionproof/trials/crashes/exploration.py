@@ -71,11 +71,19 @@ class _Subject:
 
 
 def explored(trial: Trial, models: Sequence[str]) -> tuple[Explored, ...]:
-    """What crashes under these models showed: of one client, and of two where they are claimed."""
+    """What crashes under these models showed: of one client, and of two where they are claimed.
+
+    Models that are claimed come first, of one client and of two, as time may run out.
+    """
     folder = parent_of(trial) / f"crashes-{_key(trial)}"
     folder.mkdir(exist_ok=True)
     with _alone(trial, folder / "lock"):
-        return tuple(_explored(trial, one, models) for one in _subjects(trial, folder))
+        subjects = [*_subjects(trial, folder)]
+        claimed = [one for one in models if one in COVERED[trial.claims.durability]]
+        if len(subjects) > 1 and len(claimed) < len(models):
+            for one in subjects:
+                _explored(trial, one, claimed)
+        return tuple(_explored(trial, one, models) for one in subjects)
 
 
 @contextmanager
