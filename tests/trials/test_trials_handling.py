@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.benign.sqlite import SqliteStore
 from sessionproof.contract.anomalies import Anomaly
+from sessionproof.contract.errors import Conflict
 from sessionproof.contract.guarantees import GUARANTEES
 from sessionproof.contract.lookup import find_store
 from sessionproof.trials.handling import fork_works
@@ -75,6 +76,40 @@ class EndsWhenShared(Ends):
     claims = replace(SqliteStore.claims, shared_handle=True)
 
 
+class Hesitates(SqliteStore):
+    """Two of three appends meet a Conflict, as if somebody else had been faster."""
+
+    def __init__(self, location):
+        super().__init__(location)
+        self.asked = 0
+
+    def append(self, session_id, messages):
+        """At the third time."""
+        self.asked += 1
+        if self.asked % 3:
+            raise Conflict("somebody else wrote: nothing was stored, try again")
+        return super().append(session_id, messages)
+
+
+class ForgetsThatItForked(Ends):
+    """Whoever was there before a fork meets a Conflict for ever."""
+
+    def __init__(self, location):
+        super().__init__(location)
+        self.forked = False
+        os.register_at_fork(after_in_parent=self.notice)
+
+    def notice(self):
+        """That there was a fork."""
+        self.forked = True
+
+    def append(self, session_id, messages):
+        """As long as nobody forked."""
+        if self.forked:
+            raise Conflict("the session is an older one: read it again")
+        return super().append(session_id, messages)
+
+
 @pytest.fixture
 def tried(tmp_path):
     """Fork with a store of this name; the trial afterwards."""
@@ -124,3 +159,12 @@ def test_an_own_handle_in_a_child_must_work(tried):
     with pytest.raises(Broken) as broken:
         tried("fixtures.mutants.handling:OpensInOneProcess", inherits=False)
     assert "open in another process" in broken.value.finding.seen
+
+
+def test_whoever_meets_a_conflict_tries_again(tried):
+    """A Conflict asks for another attempt: it is a finding where it never ends, and else none."""
+    assert tried(f"{__name__}:Hesitates", inherits=False).examined["ways"] == 1
+    with pytest.raises(Broken) as broken:
+        tried(f"{__name__}:ForgetsThatItForked", inherits=False)
+    assert broken.value.finding.anomaly == Anomaly.UNEXPECTED_REFUSAL
+    assert "Conflict: the session is an older one" in broken.value.finding.seen

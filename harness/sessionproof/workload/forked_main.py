@@ -12,10 +12,12 @@ import faulthandler
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sessionproof.contract.errors import Conflict
 from sessionproof.contract.location import location_from_json
 from sessionproof.contract.lookup import find_store
 from sessionproof.contract.message import Message, from_json
@@ -26,18 +28,32 @@ from sessionproof.workload.texts import said
 
 Line = tuple[str, str, str]
 
+_ATTEMPTS = 40  # of an append that meets a Conflict
+
 
 def _appended(append: Callable[[str], object], texts: Sequence[str]) -> list[Line]:
     lines: list[Line] = []
     for text in texts:
         try:
-            append(text)
+            _insisting(append, text)
             lines.append((text, "ok", ""))
         except BaseException as error:  # noqa: BLE001 - a store may raise anything
             outcome = outcome_of(error)
             failure = outcome.failure
             lines.append((text, outcome.type, failure.line[:300] if failure else ""))
     return lines
+
+
+def _insisting(append: Callable[[str], object], text: str) -> None:
+    """Append it; whoever meets a Conflict tries again, as a client would."""
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            append(text)
+        except Conflict:
+            time.sleep(attempt / 10_000)
+        else:
+            return
+    append(text)
 
 
 class _Client:
