@@ -66,6 +66,19 @@ def test_a_workflow_may_do_little(path):
             assert "${{" not in step.get("run", ""), "an expression is never part of a script"
 
 
+def test_the_night_does_every_part_of_what_is_deep():
+    """One job for each; a part that is none is said to be none, before anything is installed."""
+    script = (ROOT / ".ci" / "deep").read_text("utf-8")
+    parts = re.search(r"^parts=\(\n(.*?)\n\)$", script, re.MULTILINE | re.DOTALL)[1].split()
+    assert sorted(parts) == sorted(re.findall(r"^(\w+)\(\) \{$", script, re.MULTILINE))
+    deep = loaded(GITHUB / "workflows" / "nightly.yml")["jobs"]["deep"]
+    assert deep["strategy"]["matrix"]["part"] == parts
+    command = ["bash", ROOT / ".ci" / "deep", parts[0], "other"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f".ci/deep has no part other; there are: {' '.join(parts)}\n"
+
+
 def test_what_workflows_run_is_there():
     """Scripts of the project, and commands with options that it has."""
     for path in WORKFLOWS:
