@@ -94,7 +94,7 @@ def _facts(option: click.Option) -> Iterator[str]:
         yield f"Above {least}, at most {most}." if above else f"From {least} to {most}."
     elif least is not None:
         yield f"Above {least}." if above else f"At least {least}."
-    if option.multiple:
+    if option.multiple and "again" not in (option.help or ""):
         yield "May be given again."
     if option.show_default is True and option.default is not None and not option.is_flag:
         yield f"Default: {option.default}."
