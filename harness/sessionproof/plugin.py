@@ -341,19 +341,17 @@ class _Runner:
                 unknown, reason=f"not examined: the store hung in {self._hangs} tests before"
             )
         arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
-        before = surroundings.surroundings()
         try:
-            record = examine(
-                lambda _: item.obj(**arguments),
-                trial,
-                name=item.name,
-                declared=self._plan.declared,
-            )
-            changed = surroundings.put_back(before)
+            with surroundings.Kept() as changed:
+                record = examine(
+                    lambda _: item.obj(**arguments),
+                    trial,
+                    name=item.name,
+                    declared=self._plan.declared,
+                )
             notes = [surroundings.told(changed)] if changed else []
             return replace(record, notes=(*record.notes, *notes))
         except Exception as error:
-            surroundings.put_back(before)
             # A check that fails itself says nothing about the store, least of all that it holds.
             reason = f"the check itself failed: {type(error).__name__}: {error}"
             self._write(item, replace(unknown, reason=reason))

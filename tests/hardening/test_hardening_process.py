@@ -45,6 +45,44 @@ def test_a_process_has_so_much_memory():
     assert python(HELD) == "MemoryError"
 
 
+RESERVED = """
+import threading
+from sessionproof.contract.machine import begin, use_reserve
+from sessionproof.engine.limits import Limits, hold
+hold(Limits(memory=256 << 20))
+kept = []
+def eat():
+    for size in (16 << 20, 1 << 20):
+        try:
+            while True:
+                kept.append(b"x" * size)
+        except MemoryError:
+            pass
+def said():
+    done = threading.Event()
+    begin(threading.Thread(target=done.set))
+    done.wait(10)
+    return done.is_set()
+eat()
+try:
+    threading.Thread(target=print).start()
+except RuntimeError as error:
+    print(error)
+print(said())
+eat()
+try:
+    print(said())
+except MemoryError as error:
+    print("no more")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory has no limit")
+def test_memory_is_kept_back_from_a_store():
+    """Where a store has taken all there is, a thread of ours starts once more, and then none."""
+    assert python(RESERVED).splitlines() == ["can't start new thread", "True", "no more"]
+
+
 def test_a_file_has_an_end(tmp_path):
     """A file beyond its limit is refused with an error, and not made."""
     assert "File too large" in python(HELD, tmp_path / "x")
@@ -61,7 +99,7 @@ def test_a_limit_is_never_raised():
     child.communicate(b"\n")
     hold(Limits(memory=300 * MIB), child.pid)
     (line,) = [one for one in told.splitlines() if one.startswith("Max data size")]
-    assert line.split()[3:5] == [str(300 * MIB)] * 2
+    assert line.split()[3:5] == [str(300 * MIB), str(556 * MIB)]  # the rest is kept back
 
 
 def test_the_limits_of_a_run(tmp_path, monkeypatch):
@@ -93,35 +131,84 @@ def test_a_run_leaves_room_to_others(tmp_path, monkeypatch):
 
 def test_surroundings_are_put_back(tmp_path):
     """All that a call left otherwise is as before, and named; what was not touched is not."""
-    before = surroundings.surroundings()
-    assert surroundings.put_back(before) == []
+    with surroundings.Kept() as changed:
+        pass
+    assert changed == []
     folder, printing, zone = Path.cwd(), print, time.tzname
-    os.chdir(tmp_path)
-    mask = os.umask(0o777)
-    os.environ["TZ"] = "Pacific/Kiritimati"
-    time.tzset()
-    gc.disable()
-    builtins.print = sorted
-    changed = surroundings.put_back(before)
+    mask = os.umask(0o022)
+    with surroundings.Kept() as changed:
+        os.chdir(tmp_path)
+        os.umask(0o777)
+        os.environ["TZ"] = "Pacific/Kiritimati"
+        time.tzset()
+        gc.disable()
+        builtins.print = builtins.next = sorted
     assert changed == [
         "builtin functions", "the working folder", "the umask", "the time zone",
         "garbage collection",
     ]  # fmt: skip
     assert (Path.cwd(), print, time.tzname) == (folder, printing, zone)
-    assert os.umask(mask) == mask
+    assert os.umask(mask) == 0o022
     assert gc.isenabled()
-    assert surroundings.put_back(before) == []
 
 
 def test_a_folder_that_is_gone_is_no_error(tmp_path):
     """A store may remove the folder that it works in: the one before is put back."""
-    before = surroundings.surroundings()
-    gone = tmp_path / "gone"
+    gone, folder = tmp_path / "gone", Path.cwd()
     gone.mkdir()
-    os.chdir(gone)
-    gone.rmdir()
-    assert surroundings.put_back(before) == ["the working folder"]
-    assert Path.cwd() == Path(before["the working folder"])
+    with surroundings.Kept() as changed:
+        os.chdir(gone)
+        gone.rmdir()
+    assert changed == ["the working folder"]
+    assert Path.cwd() == folder
+
+
+CLOSES = """
+import os, sys
+from sessionproof.engine import surroundings
+
+folder, least = sys.argv[1], int(sys.argv[2])
+said = os.dup(1)
+os.dup2(said, 200)
+files = len(os.listdir("/dev/fd"))
+with surroundings.Kept() as changed:
+    os.closerange(least, 100)
+    if least:  # the store opens others, which may get the numbers of the copies
+        others = [open(f"{folder}/{n}", "w") for n in range(9)]
+print(changed, flush=True)
+os.write(200, b"least %d\\n" % least)
+if least > 2:
+    assert all(os.fstat(one.fileno()) for one in others)
+else:
+    assert len(os.listdir("/dev/fd")) <= files
+"""
+
+
+@pytest.mark.parametrize(
+    ("least", "said"),
+    [
+        (0, "least 0"),  # the copies are closed, too: what is printed is lost, and nothing fails
+        (3, "[]\nleast 3"),
+    ],
+)
+def test_streams_that_are_closed_are_put_back(tmp_path, least, said):
+    """A process goes on printing, or fails at least at nothing; files of the store stay open."""
+    assert python(CLOSES, tmp_path, least) == said
+
+
+def test_a_stream_that_is_another_file_is_put_back(tmp_path):
+    """What is printed afterwards goes where it went before."""
+    program = """
+import os, sys
+from sessionproof.engine import surroundings
+with surroundings.Kept() as changed:
+    os.dup2(os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY), 1)
+    os.close(2)
+    print("of the store", flush=True)
+print(changed)
+"""
+    assert python(program, tmp_path / "log") == "['the standard streams']"
+    assert (tmp_path / "log").read_text("utf-8") == "of the store\n"
 
 
 DAEMON = """

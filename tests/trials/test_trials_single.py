@@ -118,6 +118,22 @@ def test_a_hang_is_seen_once(trial_of):
     assert "wait" in finding.evidence["stack"]
 
 
+def test_memory_that_is_used_up_is_seen_once(trial_of):
+    """What a store took may not come back: nothing is tried again with what is left."""
+    calls = []
+
+    def read(self, session_id):
+        calls.append(session_id)
+        raise MemoryError
+
+    trial = trial_of("CORE-01", read=read)
+    with pytest.raises(Broken) as caught:
+        trial.search(trial.strategy(Append, Read))
+    assert len(calls) == 1
+    finding = caught.value.finding
+    assert (finding.anomaly, finding.repeats) == (Anomaly.UNEXPECTED_REFUSAL, None)
+
+
 def test_a_fault_falls_on_its_own_program_alone(trial_of):
     """What one program did to its location does not make the next ones fail."""
 

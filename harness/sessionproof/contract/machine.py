@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from threading import Thread
 
 try:
     import fcntl
@@ -17,6 +18,7 @@ except ImportError:  # Windows
 HAS_LOCKS = fcntl is not None
 """Whether ``lock`` keeps anybody out."""
 
+_THREAD_BYTES = 32 * 1024 * 1024  # a stack, and what is needed to be begun; it is not touched
 _HELD = (errno.EAGAIN, errno.EACCES)
 
 
@@ -30,6 +32,29 @@ def usable_cores() -> set[int]:
 def physical_bytes() -> int:
     """The memory of the machine; raises OSError, ValueError where the system does not say."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def use_reserve() -> None:
+    """Give this process the memory that was kept back from its store: its hard limit holds now."""
+    try:
+        import resource
+    except ImportError:  # not POSIX
+        return
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def begin(thread: Thread) -> None:
+    """Start a thread, if need be with the memory that was kept back; raises MemoryError.
+
+    One that has a stack and nothing else ends before it is begun, and would be waited for.
+    """
+    try:
+        bytearray(_THREAD_BYTES)
+    except MemoryError:  # the store has taken it
+        use_reserve()
+        bytearray(_THREAD_BYTES)
+    thread.start()
 
 
 def lock(descriptor: int, *, wait: bool = False) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import faulthandler
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.guarantees import GUARANTEES
+from sessionproof.contract.machine import begin
 from sessionproof.contract.verdicts import Finding, Record, Verdict
 from sessionproof.engine.plan import Plan
 from sessionproof.workload.guard import FlightRecorder
@@ -31,8 +32,9 @@ def ended_after(
     """
     going = threading.Timer(_GOING * test_s, _note_going, (directory, worker, nodeid))
     going.name, going.daemon = "before a test's deadline", True
-    faulthandler.dump_traceback_later(test_s, exit=True, file=stack)
-    going.start()
+    with suppress(MemoryError, RuntimeError):  # a store before took it all: then nothing hangs long
+        begin(going)
+        faulthandler.dump_traceback_later(test_s, exit=True, file=stack)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from sessionproof.contract.machine import physical_bytes
 
 MIB = 1024 * 1024
 _MEMORY_LEAST = 2048 * MIB  # our own share of a large test is some hundred
+_RESERVE = 256 * MIB  # of memory, for what is to be said of a store that took all else
 _MEMORY_PARTS = 8  # so many processes may reach their limit before the machine has no more
 _FILE_PARTS, _ALL_PARTS = 8, 2  # of what may be written in all: one file, all files of a run
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - what is written there is taken from the memory
@@ -43,15 +44,17 @@ def limits_of(directory: Path, memory: int | None = None) -> Limits:
 def hold(limits: Limits, process: int = 0) -> None:
     """Set the limits of this process, or of another that was just started.
 
-    What the system does not have is left out: memory is limited on Linux alone, and without
-    ``prlimit`` another process is not.
+    A little more memory is kept back for ``use_reserve``. What the system does not have is left
+    out: memory is limited on Linux alone, and without ``prlimit`` another process is not.
     """
     try:
         import resource
     except ImportError:  # not POSIX
         return
-    for kind, most in ((resource.RLIMIT_DATA, limits.memory), (resource.RLIMIT_FSIZE, limits.file)):
-        if not most:
+    memory = limits.memory, limits.memory + _RESERVE
+    file = limits.file, limits.file
+    for kind, most in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_FSIZE, file)):
+        if not most[0]:
             continue
         if process == 0:
             resource.setrlimit(kind, _lower(resource.getrlimit(kind), most))
@@ -75,9 +78,9 @@ class Room:
         return _free(self._directory) < self._least
 
 
-def _lower(limits: Sequence[int], most: int) -> tuple[int, int]:
-    """Both the soft and the hard limit, never above what holds already; -1 is none."""
-    soft, hard = (most if one < 0 else min(one, most) for one in limits)
+def _lower(limits: Sequence[int], most: Sequence[int]) -> tuple[int, int]:
+    """The soft and the hard limit, never above what holds already; -1 is none."""
+    soft, hard = (top if one < 0 else min(one, top) for one, top in zip(limits, most, strict=True))
     return soft, hard
 
 

@@ -2,8 +2,9 @@
 
 A worker runs many tests, and our own code beside the store's. A working folder, a time zone or a
 builtin function that a call of the store left otherwise would be found by the next test, and by
-whoever writes its record. Only what calls change counts: what a store's modules set up when they
-are imported is the store's way to live.
+whoever writes its record, as a closed stream would be by whoever says how the test ended. Only what
+calls change counts: what a store's modules set up when they are imported is the store's way to
+live.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ import locale
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 _BUILTINS = dict(vars(builtins))  # before any store is there
-Surroundings = Mapping[str, Any]
-"""The values of the parts by their names."""
+_STREAMS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,64 @@ class _Part:
     put_back: Callable[[Any], object]
 
 
-def surroundings() -> Surroundings:
-    """What a test begins with."""
-    return {name: part.now() for name, part in _PARTS.items()}
+class Kept:
+    """What is otherwise at the end of this context is put back, and named for a sentence.
+
+    It is no generator, which would need builtin functions before they are put back.
+    """
+
+    def __enter__(self) -> list[str]:
+        """The names, which come when it ends."""
+        self._changed: list[str] = []
+        self._before = {name: part.now() for name, part in _PARTS.items()}
+        self._streams = _Files(_STREAMS)
+        return self._changed
+
+    def __exit__(self, *_error: object) -> None:
+        """Builtins come first: what compares here is built on them."""
+        for name, part in _PARTS.items():
+            if part.now() != self._before[name]:
+                self._changed.append(name)
+                with contextlib.suppress(OSError, ValueError, locale.Error):  # a folder may be gone
+                    part.put_back(self._before[name])
+        if self._streams.put_back():
+            self._changed.append("the standard streams")
 
 
-def put_back(before: Surroundings) -> list[str]:
-    """Put back what is otherwise than before; its names, for a sentence."""
-    changed = []
-    for name, part in _PARTS.items():
-        # Builtins come first: what compares here is built on them.
-        if part.now() != before[name]:
-            changed.append(name)
-            with contextlib.suppress(OSError, ValueError, locale.Error):  # a folder may be gone
-                part.put_back(before[name])
-    return changed
+class _Files:
+    """The open files of some descriptors, which may be closed, or stand for others later."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._before = {number: _identity(number) for number in numbers}
+        there = [number for number, file in self._before.items() if file is not None]
+        self._copies = {number: os.dup(number) for number in there}
+
+    def put_back(self) -> bool:
+        """Whether there was one to put back; the copies are given up."""
+        changed = [number for number in self._copies if _identity(number) != self._before[number]]
+        for number in changed:
+            if self._has_copy(number):
+                os.dup2(self._copies[number], number)
+            else:  # closed, as all others were: nobody is told what is written there
+                nothing = os.open(os.devnull, os.O_RDWR)
+                os.dup2(nothing, number)
+                if nothing != number:
+                    os.close(nothing)
+        for number in self._copies:
+            if self._has_copy(number):  # and no file of the store that took its place
+                os.close(self._copies[number])
+        return bool(changed)
+
+    def _has_copy(self, number: int) -> bool:
+        return _identity(self._copies[number]) == self._before[number]
+
+
+def _identity(number: int) -> tuple[int, int] | None:
+    try:
+        file = os.fstat(number)
+    except OSError:
+        return None
+    return file.st_dev, file.st_ino
 
 
 def told(changed: list[str]) -> str:

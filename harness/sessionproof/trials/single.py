@@ -18,7 +18,6 @@ from sessionproof.contract.guarantees import Guarantee
 from sessionproof.contract.measurements import Measured
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import (
-    HANG,
     Operation,
     Outcome,
     Program,
@@ -32,7 +31,7 @@ from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.program import script_of, whole
 from sessionproof.trials.steps import steps_of
 from sessionproof.trials.telling import did, with_ids
-from sessionproof.trials.trimming import a_while, trimmed
+from sessionproof.trials.trimming import a_while, is_costly, trimmed
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
 from sessionproof.workload.guard import Handle
@@ -190,7 +189,7 @@ class Trial:
             if shown is None:
                 self._examine(transcript, count)
                 return None
-            hung = shown.fault.anomaly == HANG
+            hung = is_costly(shown.transcript, shown.fault)
             return shown
 
         searched = search(
@@ -249,7 +248,9 @@ class Trial:
         What programs before it left behind may have made it fail, and the smaller one all the more.
         """
         for shown in (found.fault, found.first_fault):
-            if shown.fault.anomaly == HANG or self._alone(judged, shown.program) is not None:
+            if is_costly(shown.transcript, shown.fault):
+                return shown
+            if self._alone(judged, shown.program) is not None:
                 return shown
         searched = search(
             strategy,
@@ -267,8 +268,8 @@ class Trial:
 
     def _broken(self, shown: _Shown, judged: Judged) -> Broken:
         """The finding: without needless steps, and run again."""
-        if shown.fault.anomaly == HANG:
-            return Broken(self._finding(shown, None))  # each time costs the whole deadline
+        if is_costly(shown.transcript, shown.fault):
+            return Broken(self._finding(shown, None))
         shown = self._trimmed(shown, judged)
         failed = sum(self._alone(judged, shown.program) is not None for _ in range(_AGAIN))
         return Broken(self._finding(shown, f"{failed} of {_AGAIN}"))

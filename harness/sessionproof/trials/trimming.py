@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
+from sessionproof.checks.transcript import Fault
 from sessionproof.contract.clock import monotonic_s
 from sessionproof.contract.operations import (
+    HANG,
     Append,
     AppendWithState,
     Create,
@@ -15,11 +17,19 @@ from sessionproof.contract.operations import (
     Replace,
     session_of,
 )
+from sessionproof.workload.execute import Transcript
 
 Fails = Callable[[Program], bool]
 
 _TRIES = 16
 _TIMES = 8
+
+
+def is_costly(transcript: Transcript, fault: Fault) -> bool:
+    """Whether it costs a deadline, or memory that may not come back, each time that it is shown."""
+    said = (done.outcome.failure for done in transcript)
+    no_memory = any(one is not None and one.type == MemoryError.__name__ for one in said)
+    return fault.anomaly == HANG or no_memory
 
 
 def a_while(seconds: float) -> Callable[[], bool]:

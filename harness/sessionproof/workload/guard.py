@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
+from sessionproof.contract import machine
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.location import Location
 from sessionproof.contract.lookup import StoreNotFound, StoreSpec
@@ -104,7 +105,7 @@ class Handle:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.dropped = False
         self._thread = threading.Thread(target=self._serve, name="store-under-test", daemon=True)
-        self._thread.start()
+        machine.begin(self._thread)
         self._note(f"open({spec.name})")
         outcome = self._run(lambda: self._open(spec, location), deadlines.open_s)
         if outcome.type != "ok":
