@@ -156,7 +156,7 @@ def test_a_script_reads_what_the_harness_read(monkeypatch):
 @pytest.mark.night
 def test_another_process_is_seen_to_grow(trial_of, monkeypatch):
     """The memory of a store behind a pipe is that of its process."""
-    monkeypatch.setattr(memory, "_BRIEF", Pace(group=48, horizon=100, seconds=1.0))
+    monkeypatch.setattr(memory, "_BRIEF", Pace(group=48, horizon=100, seconds=30.0))
 
     def hosted(location):
         return open_hosted("tests.trials.test_trials_memory:KeepsMuch", location)
