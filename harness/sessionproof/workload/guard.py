@@ -252,8 +252,10 @@ class Handle:
             self._answers.put(outcome)
             del outcome, action  # nothing of the store stays alive between calls
         if self._loop is not None:
-            # Threads that the store had the loop start for it would outlive the handle.
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            # Threads that the store had the loop start for it would outlive the handle. It takes
+            # one more to wait for them, for which a store may have left no memory.
+            with suppress(RuntimeError):
+                self._loop.run_until_complete(self._loop.shutdown_default_executor())
             self._loop.close()
 
     def _open(self, spec: StoreSpec, location: Location) -> Outcome:
