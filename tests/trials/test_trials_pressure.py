@@ -52,8 +52,11 @@ def test_who_prepares_sessions_is_not_at_work():
 
 def test_calls_of_a_correct_store_end(trial_of):
     """Rounds of all operations: counted where others were at work, and noted by client."""
-    trial = trial_of("CONC-08", WriteAhead, claims=THREADS)
-    pressure.every_operation_ends(trial)
+    for _ in range(10):  # a busy machine may let the clients miss each other
+        trial = trial_of("CONC-08", WriteAhead, claims=THREADS)
+        pressure.every_operation_ends(trial)
+        if trial.examined["operations"] >= trial.guarantee.least:
+            break
     assert trial.examined["operations"] >= trial.guarantee.least
     assert any("operations each" in note for note in trial.notes)
 
@@ -68,9 +71,9 @@ def test_processes_are_not_asked_of_a_store_for_threads(trial_of):
 def test_a_hang_is_told_with_who_waits_for_what(trial_of, store):
     """The stacks of all clients that wait are evidence, and a script waits as they do."""
     claims = replace(ReferenceStore.claims, handles="threads")
-    trial = trial_of("CONC-08", store, claims=claims, operation_s=1.0)
     with pytest.raises(Broken) as caught:  # noqa: PT012
-        for _ in range(3):  # a busy machine may let the clients miss each other
+        for _ in range(30):  # a busy machine may let the clients miss each other
+            trial = trial_of("CONC-08", store, claims=claims, operation_s=1.0)
             pressure.every_operation_ends(trial)
     finding = caught.value.finding
     assert finding.anomaly is Anomaly.HANG
@@ -149,8 +152,11 @@ def test_a_store_that_lets_one_starve_is(trial_of):
 
 def test_writers_of_a_store_that_waits_are_not_refused(trial_of):
     """As many as are claimed; the note says how many came."""
-    trial = trial_of("CONC-09", WriteAhead, claims=THREADS)
-    pressure.no_writer_is_refused(trial)
+    for _ in range(10):  # a busy machine may let the clients miss each other
+        trial = trial_of("CONC-09", WriteAhead, claims=THREADS)
+        pressure.no_writer_is_refused(trial)
+        if trial.examined["appends"] >= trial.guarantee.least:
+            break
     assert trial.examined["appends"] >= trial.guarantee.least
     assert trial.notes[0] == "writers at once: 8 threads; 8 are claimed"
 
@@ -163,7 +169,7 @@ def test_a_refusal_is_told_with_its_text(trial_of, store, said):
     """Also a Conflict: the claim is that nobody is refused because others are at work."""
     claims = replace(store.claims, handles="threads", shared_handle=False, writers=8)
     with pytest.raises(Broken) as caught:  # noqa: PT012
-        for _ in range(3):  # a busy machine may hide it once
+        for _ in range(30):  # a busy machine may hide it once
             pressure.no_writer_is_refused(trial_of("CONC-09", store, claims=claims))
     assert caught.value.finding.anomaly is Anomaly.BUSY
     assert said in caught.value.finding.seen
