@@ -47,7 +47,7 @@ def test_a_process_has_so_much_memory():
 
 RESERVED = """
 import threading
-from sessionproof.contract.machine import begin, use_reserve
+from sessionproof.contract.machine import begin
 from sessionproof.engine.limits import Limits, hold
 hold(Limits(memory=256 << 20))
 kept = []

@@ -50,13 +50,19 @@ def test_who_prepares_sessions_is_not_at_work():
     assert crowds.working(History(rows))["client"].tolist() == [0]
 
 
+def with_evidence(trial_of, row, judge):
+    """A trial of a correct store by this row that has the least evidence, if one of ten has."""
+    for _ in range(10):  # a busy machine may let the clients miss each other
+        trial = trial_of(row, WriteAhead, claims=THREADS)
+        judge(trial)
+        if trial.examined[trial.guarantee.unit] >= trial.guarantee.least:
+            break
+    return trial
+
+
 def test_calls_of_a_correct_store_end(trial_of):
     """Rounds of all operations: counted where others were at work, and noted by client."""
-    for _ in range(10):  # a busy machine may let the clients miss each other
-        trial = trial_of("CONC-08", WriteAhead, claims=THREADS)
-        pressure.every_operation_ends(trial)
-        if trial.examined["operations"] >= trial.guarantee.least:
-            break
+    trial = with_evidence(trial_of, "CONC-08", pressure.every_operation_ends)
     assert trial.examined["operations"] >= trial.guarantee.least
     assert any("operations each" in note for note in trial.notes)
 
@@ -152,11 +158,7 @@ def test_a_store_that_lets_one_starve_is(trial_of):
 
 def test_writers_of_a_store_that_waits_are_not_refused(trial_of):
     """As many as are claimed; the note says how many came."""
-    for _ in range(10):  # a busy machine may let the clients miss each other
-        trial = trial_of("CONC-09", WriteAhead, claims=THREADS)
-        pressure.no_writer_is_refused(trial)
-        if trial.examined["appends"] >= trial.guarantee.least:
-            break
+    trial = with_evidence(trial_of, "CONC-09", pressure.no_writer_is_refused)
     assert trial.examined["appends"] >= trial.guarantee.least
     assert trial.notes[0] == "writers at once: 8 threads; 8 are claimed"
 

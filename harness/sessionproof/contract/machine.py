@@ -34,7 +34,7 @@ def physical_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def use_reserve() -> None:
+def _use_reserve() -> None:
     """Give this process the memory that was kept back from its store: its hard limit holds now."""
     try:
         import resource
@@ -52,7 +52,7 @@ def begin(thread: Thread) -> None:
     try:
         bytearray(_THREAD_BYTES)
     except MemoryError:  # the store has taken it
-        use_reserve()
+        _use_reserve()
         bytearray(_THREAD_BYTES)
     thread.start()
 

@@ -32,7 +32,8 @@ def ended_after(
     """
     going = threading.Timer(_GOING * test_s, _note_going, (directory, worker, nodeid))
     going.name, going.daemon = "before a test's deadline", True
-    with suppress(MemoryError, RuntimeError):  # a store before took it all: then nothing hangs long
+    # Where a store has taken all memory nothing ends the test: without the note it would be blamed.
+    with suppress(MemoryError, RuntimeError):
         begin(going)
         faulthandler.dump_traceback_later(test_s, exit=True, file=stack)
     try:

@@ -44,8 +44,9 @@ def limits_of(directory: Path, memory: int | None = None) -> Limits:
 def hold(limits: Limits, process: int = 0) -> None:
     """Set the limits of this process, or of another that was just started.
 
-    A little more memory is kept back for ``use_reserve``. What the system does not have is left
-    out: memory is limited on Linux alone, and without ``prlimit`` another process is not.
+    A little more memory is kept back for threads of ours (``machine.begin``). What the system does
+    not have is left out: memory is limited on Linux alone, and without ``prlimit`` another process
+    is not.
     """
     try:
         import resource

@@ -16,13 +16,12 @@ import locale
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 _BUILTINS = dict(vars(builtins))  # before any store is there
-_STREAMS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Kept:
         """The names, which come when it ends."""
         self._changed: list[str] = []
         self._before = {name: part.now() for name, part in _PARTS.items()}
-        self._streams = _Files(_STREAMS)
+        self._streams = _Streams()
         return self._changed
 
     def __exit__(self, *_error: object) -> None:
@@ -57,11 +56,11 @@ class Kept:
             self._changed.append("the standard streams")
 
 
-class _Files:
-    """The open files of some descriptors, which may be closed, or stand for others later."""
+class _Streams:
+    """The files of the standard streams' descriptors, which may be closed, or others later."""
 
-    def __init__(self, numbers: Iterable[int]) -> None:
-        self._before = {number: _identity(number) for number in numbers}
+    def __init__(self) -> None:
+        self._before = {number: _identity(number) for number in (0, 1, 2)}
         there = [number for number, file in self._before.items() if file is not None]
         self._copies = {number: os.dup(number) for number in there}
 

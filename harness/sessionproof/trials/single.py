@@ -179,17 +179,17 @@ class Trial:
         transcript examined, where that is not its usual meaning.
         """
         judged = self._judging(check)
-        hung = False
+        costly = False
 
         def run(program: Program) -> _Shown | None:
-            nonlocal hung
-            if hung:
+            nonlocal costly
+            if costly:
                 return None  # shrinking would wait out the deadline with every program
             transcript, shown = judged(program)
             if shown is None:
                 self._examine(transcript, count)
                 return None
-            hung = is_costly(shown.transcript, shown.fault)
+            costly = is_costly(shown.transcript, shown.fault)
             return shown
 
         searched = search(

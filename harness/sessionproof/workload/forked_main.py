@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import itertools
 import json
 import os
 import sys
@@ -46,14 +47,15 @@ def _appended(append: Callable[[str], object], texts: Sequence[str]) -> list[Lin
 
 def _insisting(append: Callable[[str], object], text: str) -> None:
     """Append it; whoever meets a Conflict tries again, as a client would."""
-    for attempt in range(1, _ATTEMPTS):
+    for attempt in itertools.count(1):
         try:
             append(text)
         except Conflict:
+            if attempt == _ATTEMPTS:
+                raise
             time.sleep(attempt / 10_000)
         else:
-            return
-    append(text)
+            break
 
 
 class _Client:
