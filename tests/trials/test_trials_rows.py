@@ -12,7 +12,7 @@ from sessionproof.contract.errors import Conflict, Refused
 from sessionproof.contract.message import MESSAGE_FIELDS, Message, message_problems
 from sessionproof.contract.store import SqliteTables
 from sessionproof.oracle.memory import MemoryStore
-from sessionproof.trials import batches, copies, inputs, order
+from sessionproof.trials import batches, copies, inputs, order, sharing
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 
 ATOMIC = replace(MemoryStore.claims, atomic_batches=True)
@@ -131,6 +131,31 @@ def test_a_list_of_its_own_is_seen(trial_of, methods, anomaly):
 
     trial = trial_of("CORE-12", live=live, read_last=None, claims=Claims(), **methods)
     assert broken_by(copies.nothing_shared, trial) is anomaly
+
+
+def _joined(self, session_id, messages):
+    MemoryStore.append(self, session_id, messages)
+
+
+def _first_alone(self, session_id, messages):
+    if not MemoryStore.read(self, session_id):
+        MemoryStore.append(self, session_id, messages)
+
+
+@pytest.mark.parametrize(
+    ("test", "methods"),
+    [
+        (sharing.nothing_shared_elsewhere, {"replace": _joined}),
+        (copies.nothing_shared, {"append": _first_alone}),
+    ],
+    ids=["replace", "append"],
+)
+def test_what_goes_wrong_without_a_change_is_not_called_sharing(trial_of, test, methods):
+    """A replacement that appends, an append that loses: other guarantees tell of these."""
+    trial = trial_of("CORE-12", **methods)
+    assert broken_by(test, trial) is None
+    assert all("without a change, too" in note for note in trial.notes)
+    assert len(trial.notes) == 1
 
 
 class WithTables(MemoryStore):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sessionproof.contract.anomalies import Anomaly
@@ -20,58 +20,111 @@ from sessionproof.workload.execute import Transcript
 Call = Callable[..., Any]
 
 
+Change = Callable[[Any], None]  # changes messages, or leaves them, to see what that does
+_AGAIN = 2  # times that a change does it, and none does not, before it is told
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an operation left in a session, beside what it should have, and how that is told."""
+
+    did: str
+    right: bool
+    expected: str
+    seen: str
+    script: Sequence[str]
+    program: Sequence[str] = ()
+
+
+Way = Callable[[Trial, Change], Look | None]
+
+
+def require_unshared(trial: Trial, way: Way) -> None:
+    """Require that to change what was passed or answered makes no difference to the store.
+
+    What goes wrong without a change as well is no sharing: other guarantees tell of it, and this
+    one cannot. None, where the store has no such way, is not examined.
+    """
+    look = way(trial, change)
+    for _ in range(_AGAIN):
+        if look is None or look.right:
+            break
+        without = way(trial, _leave)
+        if without is None or not without.right:
+            trial.notes.append(f"not told, as it goes wrong without a change, too: {look.did}")
+            return
+        look = way(trial, change)
+    if look is None:
+        return
+    trial.require(
+        look.right,
+        Anomaly.ALIASING,
+        did=look.did,
+        expected=look.expected,
+        seen=look.seen,
+        program=look.program,
+        script=look.script,
+    )
+    trial.count("reads")
+
+
 def nothing_shared(trial: Trial) -> None:
     """Change the list and the messages that were passed, then those returned; read again."""
-    messages = with_insides(trial)
-    start = trial.run(trial.program(Append("s0", tuple(messages))), examined=0)
-    session = start[-1].session_id or ""
-    want = start[-1].outcome.value
-    passed = with_insides(trial)
-    _unchanged(
-        trial,
-        start,
-        [*want, *with_insides(trial)],
-        "changed the list and the messages after passing them to append",
-        lambda call: _pass_and_change(call, session, passed),
-        "passed",
-    )
-    want = [*want, *with_insides(trial)]
-    _unchanged(
-        trial, start, want, "changed the list that read returned",
-        lambda call: change(call("read", session)), "store.read({})",
-    )  # fmt: skip
+    require_unshared(trial, _passed)
+    require_unshared(trial, _returned)
     if "read_last" in trial.capabilities:
-        _unchanged(
-            trial, start, want, "changed the list that read_last returned",
-            lambda call: change(call("read_last", session, 2)), "store.read_last({}, 2)",
-        )  # fmt: skip
+        require_unshared(trial, _returned_last)
 
 
-def _unchanged(
+def _passed(trial: Trial, changes: Change) -> Look:
+    passed = with_insides(trial)
+
+    def action(call: Call, session: str) -> None:
+        call("append", session, passed)
+        changes(passed)
+
+    did = "changed the list and the messages after passing them to append"
+    return _looked(trial, did, action, with_insides(trial), "passed")
+
+
+def _returned(trial: Trial, changes: Change) -> Look:
+    return _looked(
+        trial, "changed the list that read returned",
+        lambda call, session: changes(call("read", session)), (), "store.read({})",
+    )  # fmt: skip
+
+
+def _returned_last(trial: Trial, changes: Change) -> Look:
+    return _looked(
+        trial, "changed the list that read_last returned",
+        lambda call, session: changes(call("read_last", session, 2)), (), "store.read_last({}, 2)",
+    )  # fmt: skip
+
+
+def _looked(
     trial: Trial,
-    start: Transcript,
-    want: list[Message],
     did: str,
-    action: Callable[[Call], object],
+    action: Callable[[Call, str], object],
+    added: Sequence[Message],
     changed: str,
-) -> None:
-    """Require that the session that ``start`` filled is the same after the action."""
+) -> Look:
+    """Act on a session of three messages, and see whether it has those and the added ones."""
+    start = trial.run(trial.program(Append("s0", tuple(with_insides(trial)))), examined=0)
+    session = start[-1].session_id or ""
+    trial.require_ok(trial.handle().perform(did, lambda call: action(call, session)), did)
+    want = [*start[-1].outcome.value, *added]
     want = want[-(trial.claims.limits.retention or len(want)) :]
-    outcome = trial.handle().perform(did, action)
-    trial.require_ok(outcome, did)
-    again = trial.handle().invoke(Read("s0"), start[-1].session_id or "")
+    again = trial.handle().invoke(Read("s0"), session)
     trial.require_ok(again, f"{did}, then read")
-    trial.require(
-        same_messages(want, again.value, trial.claims.keeps),
-        Anomaly.ALIASING,
+    return Look(
         did=f"{did}, then read again",
+        right=same_messages(want, again.value, trial.claims.keeps),
         expected=f"the same {len(want)} messages as before",
         seen=f"{len(again.value)} messages: "
         + ", ".join(repr(message.content)[:40] for message in again.value),
-        program=[as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))],
         script=_script(trial, start, changed),
+        program=[as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))],
     )
-    trial.count("reads")
 
 
 def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
@@ -85,6 +138,7 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     parts = [
         "for m in changed:",
         "    if type(m.metadata) is dict:",
+        "        m.metadata['inside'].pop()",
         "        m.metadata['changed'] = True",
     ]
     return [
@@ -100,23 +154,25 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     ]
 
 
-def _pass_and_change(call: Call, session: str, passed: list[Message]) -> None:
-    call("append", session, passed)
-    change(passed)
+def change(given: Any) -> None:
+    """Change whatever can be changed in messages, or in a value; tuples and frozen parts stay."""
+    if isinstance(given, Message):
+        change(given.metadata)
+        change(given.content)
+    elif isinstance(given, dict):
+        change(given.values())
+        given["changed"] = True
+    elif isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        for one in given:
+            change(one)
+        with contextlib.suppress(AttributeError, TypeError):
+            given.reverse()  # type: ignore[attr-defined]
+        with contextlib.suppress(AttributeError, TypeError, IndexError):
+            given.pop()  # type: ignore[attr-defined]
 
 
-def change(messages: Any) -> None:
-    """Change whatever can be changed in a sequence of messages; tuples and frozen parts stay."""
-    for message in messages:
-        for part in (getattr(message, "metadata", None), getattr(message, "content", None)):
-            if type(part) is dict:
-                part["changed"] = True
-            elif type(part) is list:
-                part.append("changed")
-    with contextlib.suppress(AttributeError, TypeError):
-        messages.reverse()
-    with contextlib.suppress(AttributeError, TypeError):
-        messages.pop()
+def _leave(given: Any) -> None:
+    """Change nothing."""
 
 
 def with_insides(trial: Trial) -> list[Message]:
