@@ -248,10 +248,12 @@ class _Attempt:
 
     def _goes_on(self, session: str, seen: Sequence[str | None]) -> None:
         """The next append adds itself alone: nothing of a failed batch was waiting for it."""
-        after = self.trial.handle().invoke(
-            Append("s0", (good_message(self.trial, "after"),)), session
+        after = self.trial.handle().invoke(self._next, session)
+        self.trial.require_ok(
+            after,
+            f"{self._did}, then appended a plain message",
+            self._next_script() if after.failure else (),
         )
-        self.trial.require_ok(after, f"{self._did}, then appended a plain message")
         self._require(
             [*seen, "after"],
             self._read(session, owed=True),
@@ -291,8 +293,22 @@ class _Attempt:
             expected=f"{len(kept)} message{'s' * (len(kept) != 1)}: {words}",
             seen=f"{len(seen)} messages: " + ", ".join(shown_text(text, 40) for text in seen),
             program=self._program(),
-            script=() if then else self._texts_script(refused=outcome.type == "fail"),
+            script=self._next_script()
+            if then
+            else self._texts_script(refused=outcome.type == "fail"),
         )
+
+    @property
+    def _next(self) -> Operation:
+        return Append("s0", (good_message(self.trial, "after"),))
+
+    def _next_script(self) -> Sequence[str]:
+        """Lines that append once more; none where the session may have been made anew before."""
+        if self.kind is CREATE or self.trial.claims.limits.retention is not None:
+            return ()
+        before = [texts_of("s0"), "before = texts"]
+        after = [texts_of("s0"), "assert texts == [*before, 'after'], (before, texts)"]
+        return self._script(*before, call(self._next, "s0"), *after)
 
     def _texts_script(self, *, refused: bool) -> Sequence[str]:
         """Lines that read the session; nothing or all is right once it raised, unless refused."""
