@@ -242,10 +242,12 @@ def _own_fault(index: int, done: Completed) -> Fault | None:
 
 
 def _refused(index: int, done: Completed, failure: Failure) -> Fault:
+    reopened = isinstance(done.operation, Reopen)
+    owed = "the store is opened again" if reopened else f"{method_of(done.operation)} succeeds"
     return Fault(
         index=index,
         anomaly=Anomaly.UNEXPECTED_REFUSAL,
-        expected=f"{method_of(done.operation)} succeeds: the contract and the claims owe it",
+        expected=f"{owed}: the contract and the claims owe it",
         seen=f"it raised {failure}",
         evidence=dict(failure.evidence),
     )

@@ -259,7 +259,7 @@ def listing_problems(world: World, listed: Sequence[str]) -> list[str]:
     """
     must = {name for name, session in world.items() if session.messages or session.made}
     problems = [f"{name} is missing" for name in sorted(must - set(listed))]
-    problems += [f"{name} does not exist" for name in sorted(set(listed) - set(world))]
+    problems += [f"{name} is there, and should not be" for name in sorted(set(listed) - set(world))]
     repeated = {name for name, times in Counter(listed).items() if times > 1}
     return problems + [f"{name} is listed more than once" for name in sorted(repeated)]
 

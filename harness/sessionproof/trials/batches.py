@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sessionproof.checks.flaws import many
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message, SessionInfo
 from sessionproof.contract.operations import (
@@ -290,8 +291,10 @@ class _Attempt:
             False,
             Anomaly.LOST_MESSAGE if fewer else Anomaly.TORN_BATCH,
             did=f"{self._did}; it {_ended(outcome)}{then}",
-            expected=f"{len(kept)} message{'s' * (len(kept) != 1)}: {words}",
-            seen=f"{len(seen)} messages: " + ", ".join(shown_text(text, 40) for text in seen),
+            expected=f"{many(len(kept))}: {words}",
+            seen=f"{many(len(seen))}: " + ", ".join(shown_text(text, 40) for text in seen)
+            if seen
+            else "no messages",
             program=self._program(),
             script=self._next_script()
             if then

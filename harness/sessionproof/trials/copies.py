@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sessionproof.checks.messages import compare
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.message import Message
 from sessionproof.contract.operations import Append, Create, Read, as_call
-from sessionproof.oracle.model import same_messages
 from sessionproof.scripts.assertions import values_of
 from sessionproof.scripts.expressions import messages
 from sessionproof.scripts.program import lines_of, suppressed
@@ -116,14 +116,28 @@ def _looked(
     want = want[-(trial.claims.limits.retention or len(want)) :]
     again = trial.handle().invoke(Read("s0"), session)
     trial.require_ok(again, f"{did}, then read")
+    program = [as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))]
+    script = _script(trial, start, changed)
+    return compared(f"{did}, then read again", want, again.value, trial, script, program)
+
+
+def compared(
+    did: str,
+    want: Sequence[Message],
+    seen: Sequence[Message],
+    trial: Trial,
+    script: Sequence[str],
+    program: Sequence[str] = (),
+) -> Look:
+    """What was read beside what should be."""
+    difference = compare(want, seen, trial.claims.keeps)
     return Look(
-        did=f"{did}, then read again",
-        right=same_messages(want, again.value, trial.claims.keeps),
-        expected=f"the same {len(want)} messages as before",
-        seen=f"{len(again.value)} messages: "
-        + ", ".join(repr(message.content)[:40] for message in again.value),
-        script=_script(trial, start, changed),
-        program=[as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))],
+        did=did,
+        right=difference is None,
+        expected=f"the same as before, {difference.expected}" if difference else "",
+        seen=difference.seen if difference else "",
+        script=script,
+        program=program,
     )
 
 

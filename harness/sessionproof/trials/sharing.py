@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from sessionproof.contract.message import Message, canonical
-from sessionproof.contract.operations import Append, Create, GetState, Read, Replace, as_call
-from sessionproof.oracle.model import same_messages
+from sessionproof.contract.operations import Append, Create, GetState, Read, as_call
 from sessionproof.scripts.expressions import messages
-from sessionproof.trials.copies import Change, Look, Way, require_unshared, with_insides
+from sessionproof.trials.copies import Change, Look, Way, compared, require_unshared, with_insides
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import NotClaimed, Trial
 
@@ -60,7 +59,7 @@ def _replace(trial: Trial, changes: Change) -> Look:
         changes(passed)
 
     lines = [f"changed = {messages(with_insides(trial))}", "store.replace(s0, changed)"]
-    did = f"changed what was passed to {as_call(Replace('s0', ()))}"
+    did = "changed the messages that were passed to replace"
     return _same_messages(trial, session, with_insides(trial), did, action, lines)
 
 
@@ -202,11 +201,4 @@ def _read_again(
     want = want[-(trial.claims.limits.retention or len(want)) :]
     again = trial.handle().invoke(Read("s0"), session)
     trial.require_ok(again, f"{did}, then read")
-    return Look(
-        did=f"{did}, then read",
-        right=same_messages(want, again.value, trial.claims.keeps),
-        expected=f"the same {len(want)} messages as before",
-        seen=f"{len(again.value)} messages: "
-        + ", ".join(repr(message)[:80] for message in again.value),
-        script=script,
-    )
+    return compared(f"{did}, then read", want, again.value, trial, script)
