@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.clock import monotonic_s
@@ -24,6 +25,7 @@ from sessionproof.trials.single import Trial
 from sessionproof.workload.guard import CannotOpen
 
 _RECORD_S = 20.0  # what the traced call takes at most
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,19 @@ def _by_points(changes: Changes, model: str, begun: int, seed: int) -> list[Stat
             points[state.point].append(state)
     for several in points.values():
         random.shuffle(several)
-    queues = list(points.values())
-    random.shuffle(queues)
+    queues = spread([points[point] for point in sorted(points)], random.random())
     return [one for turn in zip_longest(*queues) for one in turn if one is not None]
+
+
+def spread(queues: Sequence[_T], begin: float) -> list[_T]:
+    """In the order of halves, quarters, eighths, so that any beginning lies evenly over all.
+
+    Half-done work is wrong from one point to a later one: so few states find it.
+    """
+    bits = len(queues).bit_length()
+    parts = (int(f"{number:0{bits}b}"[::-1], 2) / 2**bits for number in range(2**bits))
+    order = dict.fromkeys(int((begin + part) % 1 * len(queues)) for part in parts)
+    return [queues[number] for number in order]
 
 
 def _judged(
