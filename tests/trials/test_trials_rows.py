@@ -133,6 +133,27 @@ def test_a_list_of_its_own_is_seen(trial_of, methods, anomaly):
     assert broken_by(copies.nothing_shared, trial) is anomaly
 
 
+class Unchangeable(dict):
+    """A value that lets nobody change it, in its own way."""
+
+    def __setitem__(self, key, value):
+        raise RuntimeError("this is not yours")
+
+
+def test_values_that_refuse_to_be_changed_are_no_fault(trial_of):
+    """A store may answer what nobody can change."""
+
+    def read(self, session_id):
+        return [
+            replace(one, metadata=one.metadata and Unchangeable(one.metadata))
+            for one in MemoryStore.read(self, session_id)
+        ]
+
+    trial = trial_of("CORE-12", read=read)
+    assert broken_by(copies.nothing_shared, trial) is None
+    assert trial.examined["reads"] >= trial.guarantee.least
+
+
 def _joined(self, session_id, messages):
     MemoryStore.append(self, session_id, messages)
 

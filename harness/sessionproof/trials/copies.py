@@ -152,7 +152,7 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     parts = [
         "for m in changed:",
         "    if type(m.metadata) is dict:",
-        "        m.metadata['inside'].pop()",
+        "        [part.clear() for part in m.metadata.values() if type(part) is list]",
         "        m.metadata['changed'] = True",
     ]
     return [
@@ -175,13 +175,14 @@ def change(given: Any) -> None:
         change(given.content)
     elif isinstance(given, dict):
         change(given.values())
-        given["changed"] = True
+        with contextlib.suppress(Exception):
+            given["changed"] = True
     elif isinstance(given, Iterable) and not isinstance(given, str | bytes):
         for one in given:
             change(one)
-        with contextlib.suppress(AttributeError, TypeError):
+        with contextlib.suppress(Exception):
             given.reverse()  # type: ignore[attr-defined]
-        with contextlib.suppress(AttributeError, TypeError, IndexError):
+        with contextlib.suppress(Exception):
             given.pop()  # type: ignore[attr-defined]
 
 

@@ -181,7 +181,7 @@ def _looks(changed: str, trial: Trial) -> list[str]:
     seen = "repr([(one.content, one.metadata) for one in store.read(s0)])"
     metadata = [
         "    if type(one.metadata) is dict:",
-        "        one.metadata['inside'].pop()",
+        "        [part.clear() for part in one.metadata.values() if type(part) is list]",
         "        one.metadata['changed'] = True",
     ]
     return [
