@@ -1,6 +1,7 @@
 """Scripts of sessions with limits: they run, fail where the store is broken, and pass elsewhere."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,7 @@ from sessionproof.contract.operations import Outcome
 from sessionproof.oracle.lifetime import Span
 from sessionproof.reference import ReferenceStore
 from sessionproof.scripts.lifetime import Times, lines_of, program_of, told_us
+from sessionproof.workload.profiles import PROFILES
 from sessionproof.workload.timelines import Done, Step
 
 NUMBERS = itertools.count()
@@ -75,6 +77,16 @@ def test_a_script_fails_with_the_store_and_passes_with_its_mended_kin(
     assert not run(finding.script, broken, tmp_path)
     if broken is not NeverGone:  # what is claimed to be gone is right to be read elsewhere
         assert run(finding.script, mended, tmp_path)
+
+
+def test_a_warning_may_come_with_any_sweep_since_the_last_activity(tmp_path):
+    """Also in a program that nobody had the time to make small, which sweeps all along."""
+    unshrunk = replace(PROFILES["smoke"], shrink_s=0.0)
+    store = f"{WarnsAtTheEnd.__module__}:{WarnsAtTheEnd.__name__}"
+    (record,) = judged(store, "TMO-04", directory=tmp_path, profile=unshrunk)
+    (finding,) = record.findings
+    assert not run(finding.script, WarnsAtTheEnd, tmp_path)
+    assert run(finding.script, WarnsBefore, tmp_path)
 
 
 def done_of(*steps):

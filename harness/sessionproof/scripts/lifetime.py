@@ -45,6 +45,7 @@ _CLOCK = [
     "clock = Clock()",
 ]
 
+_WARNED = "in warned"
 _BY_ID = ("delete_message", "edit_message")
 _REFUSED = [
     "except Exception as error:",
@@ -99,7 +100,7 @@ def lines_of(
 
     ``creates``: sessions are created before they take messages.
     """
-    lines = [*times.begin()]
+    lines = [*times.begin(), *(["warned = []"] if fault.rule == _WARNED else [])]
     texts = {
         one.step.session: one.sent[-1].content
         for one in done
@@ -112,6 +113,8 @@ def lines_of(
             now = one.step.at_us
             lines += [] if one.step.method == REOPEN else times.at(now)
         called = [*_called(one, claims, times, texts, named, creates=creates)]
+        if one.step.method == SWEEP and fault.rule == _WARNED:
+            called = [f"swept = {called[-1]}", "warned += swept.warned"]
         if index < fault.index:
             refused = one.outcome.failure is not None or index in fault.refusable
             lines += suppressed(called) if refused else called
@@ -209,14 +212,9 @@ def _called(
 
 
 def _remembered(one: Done, fault: TimeFault) -> list[str]:
-    """Warnings are added up from one activity to the next."""
-    if fault.rule != "in warned":
-        return []
-    if one.step.method == BEGIN and one.step.session == fault.session:
-        return ["warned = []"]
-    if one.step.method == SWEEP:
-        return []
-    return ["warned = []"] if one.step.session == fault.session else []
+    """Warnings are added up from one activity to the next: any sweep may have told of it."""
+    own = one.step.session == fault.session and one.step.method != SWEEP
+    return ["warned = []"] if own and fault.rule == _WARNED else []
 
 
 def _last(done: Sequence[Done], fault: TimeFault, claims: Claims, called: list[str]) -> list[str]:
@@ -236,7 +234,9 @@ def _last(done: Sequence[Done], fault: TimeFault, claims: Claims, called: list[s
         case "once in expired" | "once in warned":
             told = f"swept.{fault.rule.rpartition(' ')[2]}"
             return [f"swept = {called[-1]}", f"assert {told}.count({fault.session}) < 2, swept"]
-        case "in expired" | "not in expired" | "in warned" | "not in warned":
+        case "in warned":
+            return [*called, f"assert {fault.session} in warned, warned"]
+        case "in expired" | "not in expired" | "not in warned":
             within, _, what = fault.rule.rpartition(" ")
             told = "swept.warned" if what == "warned" else "swept.expired"
             return [f"swept = {called[-1]}", f"assert {fault.session} {within} {told}, swept"]
