@@ -18,8 +18,6 @@ from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import Transcript
 
 Call = Callable[..., Any]
-
-
 Change = Callable[[Any], None]  # changes messages, or leaves them, to see what that does
 _AGAIN = 2  # times that a change does it, and none does not, before it is told
 
@@ -113,32 +111,39 @@ def _looked(
     session = start[-1].session_id or ""
     trial.require_ok(trial.handle().perform(did, lambda call: action(call, session)), did)
     want = [*start[-1].outcome.value, *added]
-    want = want[-(trial.claims.limits.retention or len(want)) :]
+    look = read_again(trial, session, want, did, _script(trial, start, changed))
+    program = [as_call(Append("s0", tuple(_kept(trial, want)))), f"# {did}", as_call(Read("s0"))]
+    return replace(look, program=program)
+
+
+def read_again(
+    trial: Trial, session: str, want: Sequence[Message], did: str, script: Sequence[str]
+) -> Look:
+    """What is read, beside what should be."""
     again = trial.handle().invoke(Read("s0"), session)
     trial.require_ok(again, f"{did}, then read")
-    program = [as_call(Append("s0", tuple(want))), f"# {did}", as_call(Read("s0"))]
-    script = _script(trial, start, changed)
-    return compared(f"{did}, then read again", want, again.value, trial, script, program)
-
-
-def compared(
-    did: str,
-    want: Sequence[Message],
-    seen: Sequence[Message],
-    trial: Trial,
-    script: Sequence[str],
-    program: Sequence[str] = (),
-) -> Look:
-    """What was read beside what should be."""
-    difference = compare(want, seen, trial.claims.keeps)
+    difference = compare(_kept(trial, want), again.value, trial.claims.keeps)
     return Look(
-        did=did,
+        did=f"{did}, then read again",
         right=difference is None,
         expected=f"the same as before, {difference.expected}" if difference else "",
         seen=difference.seen if difference else "",
         script=script,
-        program=program,
     )
+
+
+def _kept(trial: Trial, messages: Sequence[Message]) -> Sequence[Message]:
+    return messages[-(trial.claims.limits.retention or len(messages)) :]
+
+
+def changing_metadata(changed: str) -> list[str]:
+    """Lines that change the metadata of the messages in this variable, and what lies within."""
+    return [
+        f"for one in {changed}:",
+        "    if type(one.metadata) is dict:",
+        "        [part.clear() for part in one.metadata.values() if type(part) is list]",
+        "        one.metadata['changed'] = True",
+    ]
 
 
 def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
@@ -149,19 +154,13 @@ def _script(trial: Trial, start: Transcript, changed: str) -> list[str]:
     sent = with_insides(trial)
     kept = [name for name in ("content", "call_id", "metadata") if name in trial.claims.keeps]
     fields = tuple(name for name in kept if any(getattr(one, name) is not None for one in sent))
-    parts = [
-        "for m in changed:",
-        "    if type(m.metadata) is dict:",
-        "        [part.clear() for part in m.metadata.values() if type(part) is list]",
-        "        m.metadata['changed'] = True",
-    ]
     return [
         *lines,
         f"passed = {messages(sent)}",
         f"want = copy.deepcopy({values_of('passed', fields)})",
         f"store.append({session}, passed)",
         f"changed = {changed.format(session)}",
-        *(parts if "metadata" in fields else []),
+        *(changing_metadata("changed") if "metadata" in fields else []),
         *suppressed(["changed.reverse()", "changed.pop()"], "a tuple stays as it is"),
         f"seen = {values_of(f'store.read({session})', fields)}",
         f"assert seen == want{f'[-{most}:]' if most else ''}, seen",

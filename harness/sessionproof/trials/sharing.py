@@ -8,9 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from sessionproof.contract.message import Message, canonical
-from sessionproof.contract.operations import Append, Create, GetState, Read, as_call
+from sessionproof.contract.operations import Append, Create, GetState, as_call
 from sessionproof.scripts.expressions import messages
-from sessionproof.trials.copies import Change, Look, Way, compared, require_unshared, with_insides
+from sessionproof.trials.copies import (
+    Change,
+    Look,
+    Way,
+    changing_metadata,
+    read_again,
+    require_unshared,
+    with_insides,
+)
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import NotClaimed, Trial
 
@@ -84,7 +92,7 @@ def _create(trial: Trial, changes: Change) -> Look | None:
         f"s0 = store.create({given}messages=passed)",
         *_looks("passed", trial),
     ]
-    return _read_again(trial, outcome.value, with_insides(trial), did, script)
+    return read_again(trial, outcome.value, with_insides(trial), did, script)
 
 
 def _edit(trial: Trial, changes: Change) -> Look | None:
@@ -173,32 +181,17 @@ def _same_messages(
         *lines,
         *_looks("changed", trial),
     ]
-    return _read_again(trial, session, want, did, script)
+    return read_again(trial, session, want, did, script)
 
 
 def _looks(changed: str, trial: Trial) -> list[str]:
     """Lines that change a list of messages and their metadata, and look before and after."""
     seen = "repr([(one.content, one.metadata) for one in store.read(s0)])"
-    metadata = [
-        "    if type(one.metadata) is dict:",
-        "        [part.clear() for part in one.metadata.values() if type(part) is list]",
-        "        one.metadata['changed'] = True",
-    ]
     return [
         f"before = {seen}",
-        f"for one in {changed}:",
-        *(metadata if "metadata" in trial.claims.keeps else ["    pass"]),
+        *(changing_metadata(changed) if "metadata" in trial.claims.keeps else []),
         "with suppress(Exception):  # a tuple stays as it is",
         f"    {changed}.reverse()",
         f"after = {seen}",
         "assert before == after, after",
     ]
-
-
-def _read_again(
-    trial: Trial, session: str, want: Sequence[Message], did: str, script: Sequence[str]
-) -> Look:
-    want = want[-(trial.claims.limits.retention or len(want)) :]
-    again = trial.handle().invoke(Read("s0"), session)
-    trial.require_ok(again, f"{did}, then read")
-    return compared(f"{did}, then read", want, again.value, trial, script)
