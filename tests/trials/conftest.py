@@ -9,7 +9,8 @@ from sessionproof.trials.single import Trial
 from sessionproof.workload.execute import StoreUnderTest
 from sessionproof.workload.profiles import Deadlines, Profile
 
-FAST = Profile(name="fast", share_s=0.02, shrink_s=0.5, patience_s=0.5)
+# Little of everything, and the patience that a busy machine needs for the least evidence.
+FAST = Profile(name="fast", share_s=0.02, shrink_s=0.5, patience_s=30.0)
 
 
 @pytest.fixture

@@ -181,6 +181,7 @@ def test_a_store_that_refuses_everything_gives_no_evidence(trial_of):
 
     store = type("Refuses", (_Tasks,), {"set_state": set_state})
     trial = trial_of("STATE-02", store)
+    trial.profile = replace(trial.profile, patience_s=0.5)  # nothing to wait for
     state_together.kept(trial)
     assert trial.examined["values"] == 0
 

@@ -11,7 +11,6 @@ from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Limits
 from sessionproof.trials.single import Broken, CouldNotTell, NotClaimed
 from sessionproof.trials.taking import back_at_once
-from sessionproof.workload.profiles import Profile
 
 
 class AnswersATextForAMessage(WriteAhead):
@@ -69,8 +68,7 @@ def test_a_session_that_keeps_few_is_not_judged(trial_of):
 def test_a_session_that_keeps_some_is_judged_by_fewer_takings(trial_of):
     """So few that the limit drops nothing; the window of the store is one that drops."""
     claims = replace(SqliteWindow.claims, handles="threads", limits=Limits(retention=5))
-    patient = Profile(name="patient", share_s=0.02, shrink_s=0.5, patience_s=30.0)
-    trial = trial_of("CONC-15", SqliteWindow, claims=claims, profile=patient)
+    trial = trial_of("CONC-15", SqliteWindow, claims=claims)
     back_at_once(trial)
     assert trial.examined["takings"] >= trial.guarantee.least
 
