@@ -136,6 +136,22 @@ def test_an_operation_is_a_line_of_python(operation, line):
     assert as_call(operation) == line
 
 
+@pytest.mark.parametrize(
+    ("operation", "names", "line"),
+    [
+        (Create("s0"), "variables", "store.create(s0)"),
+        (Create("s0"), "answered", "s0 = store.create()"),
+        (Create("s0", (Message("user", "a"),)), "answered",
+         "s0 = store.create(messages=[Message('user', 'a')])"),
+        (Read("s0"), "answered", "store.read(s0)"),
+        (List(), "answered", "store.list()"),
+    ],
+)  # fmt: skip
+def test_sessions_may_be_variables(operation, names, line):
+    """They were set before, or are what the store answers to a creation."""
+    assert as_call(operation, names) == line
+
+
 @given(st.text(st.characters(exclude_categories=()), max_size=400))
 def test_a_shown_text_can_be_printed(text):
     """Whatever a text holds, what is shown of it is printable, and short texts read back."""

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from fixtures.benign.sessions import NamesItsSessions
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Limits
 from sessionproof.contract.message import Message
-from sessionproof.contract.operations import Append, Count, Failure, List, Outcome, Read
+from sessionproof.contract.operations import Append, Count, Create, Failure, List, Outcome, Read
 from sessionproof.oracle.memory import MemoryStore
 from sessionproof.trials import single
 from sessionproof.trials.single import Broken, CouldNotTell
@@ -187,7 +188,25 @@ def test_a_finding_names_the_given_ids(trial_of):
     sample = trial.words.samples[0]
     with pytest.raises(Broken) as caught:
         trial.run((Append("s0", (sample,)), Read("s0")), ids={"s0": "the\nid"})
-    assert caught.value.finding.program[0] == r"s0 = 'the\nid'"
+    program = caught.value.finding.program
+    assert program[0] == r"s0 = 'the\nid'"
+    assert program[1].startswith("store.append(s0, ")
+
+
+def test_a_store_that_names_its_sessions_is_told_so(trial_of):
+    """Its programs create without an id, and go on with what was answered."""
+
+    class Forgets(NamesItsSessions):
+        def read(self, session_id):
+            return super().read(session_id)[1:]
+
+    trial = trial_of("CORE-01", Forgets)
+    with pytest.raises(Broken) as raised:
+        trial.run((Create("s0"), Append("s0", (trial.words.samples[0],)), Read("s0")))
+    created, appended, read = raised.value.finding.program
+    assert created == "s0 = store.create()"
+    assert appended.startswith("store.append(s0, ")
+    assert read == "store.read(s0)"
 
 
 def test_a_listing_that_lacks_a_session_names_its_id(trial_of):

@@ -174,6 +174,7 @@ class Upkeep:
 
 
 Request: TypeAlias = Operation | Upkeep
+Naming: TypeAlias = Literal["quoted", "variables", "answered"]
 """Whatever a store may be asked for."""
 
 
@@ -261,38 +262,45 @@ def messages_of(operation: Request) -> tuple[Message, ...]:
             return ()
 
 
-def as_call(operation: Request) -> str:
-    """The operation as one line of Python against a store, for people to read and paste."""
+def as_call(operation: Request, names: Naming = "quoted") -> str:
+    """The operation as one line of Python against a store, for people to read and paste.
+
+    ``names``: sessions are texts (``'s0'``), variables that were set before (``s0``), or variables
+    that creating sets, for a store that gives its own ids (``s0 = store.create()``).
+    """
+    if isinstance(operation, Reopen):
+        return "store.close(); store = open_again()"
+    if isinstance(operation, List):
+        return "store.list()"
+    if isinstance(operation, Upkeep):
+        named = (f"{name}={value!r}" for name, value in operation.options.items())
+        return f"store.{operation.method}({', '.join([*map(repr, operation.paths), *named])})"
+    name = repr(operation.session) if names == "quoted" else operation.session
     match operation:
-        case Reopen():
-            return "store.close(); store = open_again()"
-        case List():
-            return "store.list()"
-        case Upkeep(method, paths, options):
-            named = (f"{name}={value!r}" for name, value in options.items())
-            return f"store.{method}({', '.join([*map(repr, paths), *named])})"
-        case Append(session, messages) | Replace(session, messages):
-            return f"store.{method_of(operation)}({session!r}, [{_calls(messages)}])"
-        case Create(session, messages):
-            given = f", messages=[{_calls(messages)}]" if messages else ""
-            return f"store.create({session!r}{given})"
-        case ReadLast(session, n):
-            return f"store.read_last({session!r}, {n})"
-        case ReadPages(session, limit):
-            return f"store.page({session!r}, cursor=…, limit={limit})  # page by page"
-        case DeleteMessage(session, index):
-            return f"store.delete_message({session!r}, …)  # the message at {index}"
-        case EditMessage(session, index, message):
+        case Append(_, messages) | Replace(_, messages):
+            return f"store.{method_of(operation)}({name}, [{_calls(messages)}])"
+        case Create(_, messages):
+            given = [f"messages=[{_calls(messages)}]"] if messages else []
+            if names == "answered":
+                return f"{name} = store.create({', '.join(given)})"
+            return f"store.create({', '.join([name, *given])})"
+        case ReadLast(_, n):
+            return f"store.read_last({name}, {n})"
+        case ReadPages(_, limit):
+            return f"store.page({name}, cursor=…, limit={limit})  # page by page"
+        case DeleteMessage(_, index):
+            return f"store.delete_message({name}, …)  # the message at {index}"
+        case EditMessage(_, index, message):
             new = message_call(message)
-            return f"store.edit_message({session!r}, …, {new})  # the message at {index}"
-        case GetState(session, key):
-            return f"store.get_state({session!r}, {key!r})"
-        case SetState(session, key, value):
-            return f"store.set_state({session!r}, {key!r}, {value!r})"
-        case AppendWithState(session, messages, state):
-            return f"store.append_with_state({session!r}, [{_calls(messages)}], {dict(state)!r})"
+            return f"store.edit_message({name}, …, {new})  # the message at {index}"
+        case GetState(_, key):
+            return f"store.get_state({name}, {key!r})"
+        case SetState(_, key, value):
+            return f"store.set_state({name}, {key!r}, {value!r})"
+        case AppendWithState(_, messages, state):
+            return f"store.append_with_state({name}, [{_calls(messages)}], {dict(state)!r})"
         case _:
-            return f"store.{method_of(operation)}({operation.session!r})"
+            return f"store.{method_of(operation)}({name})"
 
 
 def message_call(message: Message) -> str:

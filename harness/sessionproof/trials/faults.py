@@ -18,7 +18,6 @@ from sessionproof.contract.operations import (
     Outcome,
     Read,
     Reopen,
-    as_call,
 )
 from sessionproof.contract.verdicts import Finding
 from sessionproof.faults.failing.full_disk import FullDisk
@@ -28,6 +27,7 @@ from sessionproof.scripts.expressions import call
 from sessionproof.trials.inputs import good_message
 from sessionproof.trials.lines import made
 from sessionproof.trials.single import NotClaimed, Trial
+from sessionproof.trials.telling import program_of
 from sessionproof.trials.unstorable import sql_lines
 from sessionproof.workload.execute import Transcript, execute
 
@@ -229,13 +229,13 @@ def _tell(trial: Trial, fault: _Fault, met: _Met, transcript: Transcript, found:
     upto = transcript[: found.index + 1]
     failure = met.outcome.failure
     ended = "returned normally" if failure is None else f"raised {failure.type}"
-    last = as_call(upto[-1].operation)
+    *program, last = program_of(upto, trial.claims, {})
     finding = Finding(
         anomaly=found.anomaly,
         did=f"appended a message while {fault.words}; the append {ended}; afterwards: {last}",
         expected=found.expected,
         seen=found.seen,
-        program=tuple(as_call(done.operation) for done in upto),
+        program=(*program, last),
         change=found.change,
     )
     raise trial.broken(finding, lambda: _script(trial, fault, met, upto))

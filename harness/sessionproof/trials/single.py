@@ -21,16 +21,13 @@ from sessionproof.contract.operations import (
     Operation,
     Outcome,
     Program,
-    as_call,
-    session_of,
-    shown_text,
 )
 from sessionproof.contract.seed import derive
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.scripts.expressions import Unwritable
 from sessionproof.scripts.program import script_of, whole
 from sessionproof.trials.steps import steps_of
-from sessionproof.trials.telling import did, with_ids
+from sessionproof.trials.telling import did, program_of, with_ids
 from sessionproof.trials.trimming import a_while, is_costly, trimmed
 from sessionproof.workload import programs
 from sessionproof.workload.execute import StoreUnderTest, Transcript, execute
@@ -360,15 +357,13 @@ class Trial:
     def _finding(self, shown: _Shown, repeats: str | None, script: Lines | None = None) -> Finding:
         fault, ids = shown.fault, shown.ids or {}
         upto = shown.transcript[: fault.index + 1]
-        used = {session_of(done.operation) for done in upto}
-        named = [f"{name} = {shown_text(given)}" for name, given in ids.items() if name in used]
         answer_s = min(_ANSWER_S, self.store.deadlines.operation_s)
         finding = Finding(
             anomaly=fault.anomaly,
-            did=did(upto),
+            did=did(upto, self.claims, ids),
             expected=fault.expected,
             seen=with_ids(fault.seen, ids),
-            program=(*named, *(as_call(done.operation) for done in upto)),
+            program=tuple(program_of(upto, self.claims, ids)),
             repeats=repeats, change=fault.change,
             evidence=dict(fault.evidence or {}),
             steps=steps_of(upto, self.claims),

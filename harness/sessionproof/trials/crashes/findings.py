@@ -10,7 +10,7 @@ from sessionproof.checks.flaws import Flaw
 from sessionproof.contract.anomalies import MEANINGS, Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.measurements import CrashCell, Crashes
-from sessionproof.contract.operations import Read, as_call
+from sessionproof.contract.operations import Naming, Read, as_call
 from sessionproof.contract.verdicts import Finding, Reproducer
 from sessionproof.faults.crashes.states import MODELS, State
 from sessionproof.faults.recording import Recording
@@ -57,7 +57,9 @@ def broken_by(
         Shown(recording, state, flaw),
         lambda one, known: breaks(one, known) and _alike(one, flaw),
     )
-    finding = replace(_finding(shown), evidence={"states": _counted(classes), **flaw.evidence})
+    finding = replace(
+        _finding(shown, trial.claims), evidence={"states": _counted(classes), **flaw.evidence}
+    )
     trial.store.close()  # what closing answers is known only then
     try:
         finding = replace(finding, script=tuple(script_lines(trial, shown)))
@@ -110,7 +112,7 @@ def _counted(classes: Sequence[_Class]) -> str:
     return "\n".join(lines)
 
 
-def _finding(shown: Shown) -> Finding:
+def _finding(shown: Shown, claims: Claims) -> Finding:
     recording, state, flaw = shown.recording, shown.state, shown.flaw
     where = last_change(recording, state.point)
     lost = f"; {len(state.lost)} changes before it were lost" if state.lost else ""
@@ -120,7 +122,7 @@ def _finding(shown: Shown) -> Finding:
         f"({where}){lost}; then the store was opened again",
         expected=flaw.expected,
         seen=flaw.seen,
-        program=tuple(program_lines(recording, state)),
+        program=tuple(program_lines(recording, state, claims)),
         crash=window_of(recording, state, sentence(flaw)),
     )
 
@@ -131,15 +133,16 @@ def sentence(flaw: Flaw) -> str:
     return f"{MEANINGS[flaw.anomaly]}{where}: expected {flaw.expected}; seen: {flaw.seen}"
 
 
-def program_lines(recording: Recording, state: State) -> list[str]:
+def program_lines(recording: Recording, state: State, claims: Claims) -> list[str]:
     """What had been asked for when the crash came, a call a line, with what had been answered."""
-    lines = []
+    lines: list[str] = []
+    names: Naming = "answered" if claims.session_ids == "store" else "quoted"
     for act in recording.acts:
         if act.after >= state.point or isinstance(act.operation, Read):
             continue
         answered = act.answered is not None and act.answered < state.point
         who = f"client {act.client + 1}: " if recording.clients > 1 else ""
-        lines.append(f"{who}{as_call(act.operation)}{'' if answered else '  # in flight'}")
+        lines.append(f"{who}{as_call(act.operation, names)}{'' if answered else '  # in flight'}")
     return lines
 
 
