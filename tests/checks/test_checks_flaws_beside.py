@@ -54,6 +54,7 @@ BOTH = AppendWithState("s0", says("c"), {"theme": 1})
         ((SetState("s0", "theme", 1),), 1, "", 7, Anomaly.PARTIAL, "set_state", False),
         ((AB, SetState("s0", "theme", 1)), 4, "ab", DEAD, Anomaly.UNREADABLE, "set_state", False),
         ((AB, SetState("s0", "theme", 1)), 4, "ab", BUSY, Anomaly.STALE_READ, "set_state", True),
+        ((AB, SetState("s0", "theme", 1)), 2, "ab", DEAD, Anomaly.UNREADABLE, "set_state", False),
     ],
 )  # fmt: skip
 def test_state(operations, point, texts, state, anomaly, method, lost):
@@ -62,6 +63,15 @@ def test_state(operations, point, texts, state, anomaly, method, lost):
     (flaw,) = at_point(operations, point, reads(*texts, states={("s0", "theme"): outcome}))
     assert (flaw.anomaly, flaw.aspect) == (anomaly, "state")
     assert (flaw.method, flaw.lost) == (method, lost)
+
+
+@pytest.mark.parametrize("outcome", [BUSY, UNKNOWN, DEAD])
+def test_state_that_fails_is_unset_where_no_session_need_be(outcome):
+    """Before its first append; and what is refused is unset at any time."""
+    shown = reads(states={("s0", "theme"): outcome})
+    assert not at_point((AB,), 0, shown)
+    told = at_point((AB,), 2, reads("a", "b", states={("s0", "theme"): outcome}))
+    assert [flaw.anomaly for flaw in told] == ([Anomaly.UNREADABLE] if outcome is DEAD else [])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from sessionproof.checks.survivor_contents import (
 from sessionproof.contract.anomalies import Anomaly
 from sessionproof.contract.claims import Claims
 from sessionproof.contract.message import Message, canonical
-from sessionproof.contract.operations import Get, Outcome
+from sessionproof.contract.operations import Get, GetState, Outcome
 from sessionproof.oracle.model import (
     Session,
     World,
@@ -34,6 +34,7 @@ from sessionproof.oracle.model import (
     same_messages,
 )
 
+_NAME = "s"  # of a session that is looked at by itself
 _PARTS = 10**9  # a total of durations may be off by one of so many
 
 
@@ -47,7 +48,7 @@ def judge_survivors(
     """
     survivable, claims = timeline.at(point), timeline.claims
     fitting = [world for world in survivable.worlds if _fit(world, shown, claims)]
-    stated = [world for world in fitting if _states_fit(world, shown)]
+    stated = [world for world in fitting if _states_fit(world, shown, claims)]
     found = (
         None if fitting else contents_flaw(shown, timeline, survivable, losing=losing),
         _state_flaw(shown, timeline, survivable, fitting),
@@ -148,7 +149,7 @@ def _state_flaw(
         read, claims = shown.reads[name], timeline.claims
         right = [world for world in survivable.worlds if fits(world, name, read, claims)]
         now = values(right, name)
-        if any(_state_fits(one, states) for one in now):
+        if any(_state_fits(one, states, claims) for one in now):
             continue
         past = [
             one or NOTHING
@@ -156,7 +157,7 @@ def _state_flaw(
             if read.type == "ok"
             and same_messages((one or NOTHING).messages, read.value, claims.keeps)
         ]
-        together = any(_state_fits(one, states) for one in past)
+        together = any(_state_fits(one, states, claims) for one in past)
         if not fitting and (together or not past):
             continue  # the messages are wrong already, and the state is of their time
         return _state_told(name, states, (*now, *past)[0], timeline, survivable, lost=together)
@@ -190,18 +191,25 @@ def _state_told(
     )
 
 
-def _states_fit(world: World, shown: Shown) -> bool:
+def _states_fit(world: World, shown: Shown, claims: Claims) -> bool:
     return all(
-        _state_fits(world.get(name, NOTHING), {key: one})
+        _state_fits(world.get(name, NOTHING), {key: one}, claims)
         for (name, key), one in shown.states.items()
     )
 
 
-def _state_fits(session: Session, states: Mapping[str, Outcome]) -> bool:
-    return all(
-        canonical(session.state.get(key)) == canonical(one.value)  # None where it failed
-        for key, one in states.items()
-    )
+def _state_fits(session: Session, states: Mapping[str, Outcome], claims: Claims) -> bool:
+    """Whether these are the values of a session: what is refused is unset, what fails is unknown.
+
+    A failure fits where the session need not be there, as it does when messages are read.
+    """
+    for key, one in states.items():
+        expected = expect({_NAME: session}, GetState(_NAME, key), claims)
+        if one.type == "info" and expected.refusal == "never":
+            return False
+        if canonical(expected.answer) != canonical(one.value):
+            return False
+    return True
 
 
 def _sessions_flaw(
