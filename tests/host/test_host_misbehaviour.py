@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -114,6 +115,19 @@ def test_a_process_that_exits_at_once(tmp_path):
         pass
     assert "exit code 3" in str(caught.value)
     assert "no \\x1b[31mmodule" in str(caught.value)
+
+
+def test_a_process_that_ended_before_the_first_call():
+    """Its last words are told by the call that finds it gone, and by no later one."""
+    argv = [sys.executable, "-S", "-E", "-c", "raise SystemExit('no module')"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    popen = subprocess.Popen(argv, bufsize=0, start_new_session=True, **pipes)
+    popen.wait()
+    gone = process.Process(argv, started=popen)
+    with pytest.raises(Refused, match=r"ended \(exit code 1\): open was not sent .*\n?no module"):
+        gone.exchange(b"{}\n", "open")
+    with pytest.raises(Refused, match=r"ended \(exit code 1\): read was not sent$"):
+        gone.exchange(b"{}\n", "read")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from sessionproof.trials import blocking
 from sessionproof.trials.long_appends import Turn
 from sessionproof.trials.readers import Call
 from sessionproof.trials.single import Broken, CouldNotTell
+from sessionproof.workload.profiles import Profile
 
+SHORT = Profile(name="short", share_s=0.02, shrink_s=0.5, patience_s=2.0)
 THREADS = replace(WriteAhead.claims, handles="threads")
 MS = 1_000_000
 
@@ -136,4 +138,5 @@ def test_one_lock_for_all_locations_is_no_proof(trial_of):
     claims = replace(LinesUnderLock.claims, handles="threads", concurrent_readers=True)
     with pytest.raises(CouldNotTell, match="elsewhere"):  # noqa: PT012
         for _ in range(3):  # a busy machine may let enough reads end beside an append that waits
-            blocking.readers_go_on(trial_of("CONC-12", OneLockForAll, claims=claims))
+            one = trial_of("CONC-12", OneLockForAll, claims=claims, profile=SHORT)
+            blocking.readers_go_on(one)

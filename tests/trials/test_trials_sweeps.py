@@ -114,7 +114,7 @@ def trial_of(tmp_path):
             guarantee=GUARANTEES[guarantee],
             store=store,
             capabilities=store.handle().capabilities,
-            profile=replace(PROFILES["smoke"], share_s=0.05, shrink_s=0.1),
+            profile=replace(PROFILES["smoke"], share_s=0.05, shrink_s=0.1, patience_s=60.0),
             seed=0,
         )
 

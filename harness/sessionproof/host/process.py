@@ -166,10 +166,12 @@ class Process:
         Raises Refused, ProcessEnded or ProtocolError, as the head of this module says.
         """
         with self._turn:
-            if self.end is None and self._popen.poll() is not None:
+            known = self.end
+            if known is None and self._popen.poll() is not None:
                 self._bury()
             if self.end is not None:
-                raise Refused(f"the store's process has ended ({self.end}): {asked} was not sent")
+                text = f"the store's process has ended ({self.end}): {asked} was not sent"
+                raise Refused(text if known else self.told(text))  # its last words, once
             try:
                 return self._exchange(line, asked, deadline_s)
             except BaseException:
