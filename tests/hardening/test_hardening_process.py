@@ -83,6 +83,22 @@ def test_memory_is_kept_back_from_a_store():
     assert python(RESERVED).splitlines() == ["can't start new thread", "True", "no more"]
 
 
+TOUCHED = """
+import resource, threading
+from sessionproof.contract.machine import begin
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    begin(threading.Thread(target=len, args=("",)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere pages are counted otherwise")
+def test_a_look_whether_memory_is_there_writes_none():
+    """Each store that is opened begins a thread: 32 MiB of pages each time would be most of it."""
+    assert int(python(TOUCHED)) < 1000  # one look alone would be 8192
+
+
 def test_a_file_has_an_end(tmp_path):
     """A file beyond its limit is refused with an error, and not made."""
     assert "File too large" in python(HELD, tmp_path / "x")

@@ -18,7 +18,7 @@ except ImportError:  # Windows
 HAS_LOCKS = fcntl is not None
 """Whether ``lock`` keeps anybody out."""
 
-_THREAD_BYTES = 32 * 1024 * 1024  # a stack, and what is needed to be begun; it is not touched
+_THREAD_BYTES = 32 * 1024 * 1024  # a stack, and what is needed to be begun
 _HELD = (errno.EAGAIN, errno.EACCES)
 
 
@@ -49,11 +49,11 @@ def begin(thread: Thread) -> None:
 
     One that has a stack and nothing else ends before it is begun, and would be waited for.
     """
-    try:
-        bytearray(_THREAD_BYTES)
+    try:  # bytes of nothing are asked for and never touched; a bytearray is written: 20 ms
+        bytes(_THREAD_BYTES)
     except MemoryError:  # the store has taken it
         _use_reserve()
-        bytearray(_THREAD_BYTES)
+        bytes(_THREAD_BYTES)
     thread.start()
 
 
